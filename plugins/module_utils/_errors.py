@@ -1,0 +1,50 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+from __future__ import annotations
+
+
+class QlikError(Exception):
+    """Something a user has to be told, in three sentences.
+
+    Everything below a module's C(main) or a lookup's C(run) raises this or a subclass, and nothing below them exits.
+    None of the sentences may hold a private key, a token, a cookie or a password.
+
+    Args:
+        tried: what was attempted ("Read the virtual proxies (GET /qrs/virtualproxyconfig/full).").
+        outcome: what came back or what is wrong ("The server answered 403 Forbidden.").
+        advice: what to do about it ("Give the user the RootAdmin role.").
+    """
+
+    def __init__(self, tried: str, outcome: str, advice: str) -> None:
+        self.tried = tried
+        self.outcome = outcome
+        self.advice = advice
+        super().__init__(f"{tried} {outcome} {advice}")
+
+
+class InputError(QlikError):
+    """What the task asked for cannot be right. Nothing was written."""
+
+
+class TransportError(QlikError):
+    """No usable answer: no connection, wrong certificates, a time-out, a connection lost half-way."""
+
+
+class AnswerError(QlikError):
+    """The server answered, but not with what was asked for.
+
+    Args:
+        status: the HTTP status code.
+    """
+
+    def __init__(self, tried: str, outcome: str, advice: str, *, status: int) -> None:
+        super().__init__(tried, outcome, advice)
+        self.status = status
+
+
+class ConflictError(AnswerError):
+    """The entity changed between our read and our write (HTTP 409)."""
