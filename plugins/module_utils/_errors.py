@@ -17,12 +17,18 @@ class QlikError(Exception):
         tried: what was attempted ("Read the virtual proxies (GET /qrs/virtualproxyconfig/full).").
         outcome: what came back or what is wrong ("The server answered 403 Forbidden.").
         advice: what to do about it ("Give the user the RootAdmin role.").
+
+    Attributes:
+        uncertain: whether the server may have carried out a write although we saw no success.
+        done: the writes that were carried out before this happened, in words.
     """
 
     def __init__(self, tried: str, outcome: str, advice: str) -> None:
         self.tried = tried
         self.outcome = outcome
         self.advice = advice
+        self.uncertain = False
+        self.done: list[str] = []
         super().__init__(f"{tried} {outcome} {advice}")
 
 
