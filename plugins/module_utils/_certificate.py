@@ -1,0 +1,213 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+#
+# Ansible compiles this file anew for every module task, and most tasks only compare two fingerprints:
+# cryptography is therefore imported where a certificate is really read, and nowhere else.
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import sys
+import typing as t
+
+from ._errors import InputError, QlikError
+
+if t.TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+MINIMUM_BITS = 2048
+
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_TRIED = "Read the certificate."
+_WANTED = "Give one RSA certificate as PEM text, from the line BEGIN CERTIFICATE to the line END CERTIFICATE"
+
+
+class Certificate(t.TypedDict):
+    """What may be shown of a certificate: in results, diffs and reports.
+
+    Names are RFC 4514 strings, dates are UTC ("2027-01-01T00:00:00Z"). C(days_left) is negative once it has expired;
+    C(key_size) is in bits, and V(None) for a key that has no size.
+    """
+
+    subject: str
+    issuer: str
+    not_before: str
+    not_after: str
+    days_left: int
+    fingerprint_sha256: str
+    key_size: int | None
+
+
+def der_of(pem: str) -> bytes:
+    """The DER of the one certificate in a PEM text.
+
+    A byte order mark, CRLF, lines joined by blanks and text around the block do not matter.
+
+    Raises:
+        InputError: there is no certificate, more than one, or anything else beside it; above all a private key.
+    """
+    labels = _BEGIN.findall(pem)
+    for label in labels:
+        if "PRIVATE KEY" in label:
+            raise InputError(
+                _TRIED,
+                "The text holds a private key.",
+                f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
+            )
+        if label != "CERTIFICATE":
+            raise InputError(_TRIED, f"The text holds a {label.lower()}, not just a certificate.", f"{_WANTED}.")
+    if len(labels) > 1:
+        raise InputError(
+            _TRIED,
+            f"The text holds {len(labels)} certificates; a virtual proxy takes one.",
+            "Give only the certificate of the signing key, without the chain.",
+        )
+    if not labels:
+        raise InputError(_TRIED, _without_a_block(pem), f"{_WANTED}.")
+    block = _BLOCK.search(pem)
+    if block is None:
+        raise InputError(_TRIED, "The text stops before the line END CERTIFICATE.", f"{_WANTED}.")
+    try:
+        der = base64.b64decode("".join(block[2].split()), validate=True)
+    except ValueError:  # its text would quote nothing useful
+        der = b""
+    if not der:
+        raise InputError(
+            _TRIED,
+            "Between its BEGIN and END lines the text is not base64.",
+            f"{_WANTED}, with real line breaks and not the two characters \\n.",
+        )
+    return der
+
+
+def _without_a_block(text: str) -> str:
+    if not text.strip():
+        return "The text is empty."
+    if any(ord(character) < 9 or "\ud800" <= character <= "\udfff" or character == "\ufffd" for character in text):
+        return "This is binary data, such as a DER or PFX file."
+    if text.strip().startswith("MII"):
+        return "This is base64 without its BEGIN and END lines."
+    return "The text holds no certificate."
+
+
+def pem_of(pem: str) -> str:
+    """The same certificate in the usual form: lines of 64 characters, LF, a final newline, nothing around it.
+
+    Raises:
+        InputError: as der_of.
+    """
+    text = base64.b64encode(der_of(pem)).decode("ascii")
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+
+
+def fingerprint(pem: str | None) -> str | None:
+    """SHA-256 of the certificate's DER in lower-case hex, or V(None) when the text is not exactly one certificate."""
+    try:
+        return hashlib.sha256(der_of(pem or "")).hexdigest()
+    except InputError:
+        return None
+
+
+def inspect(pem: str) -> Certificate:
+    """Read a certificate of any key type; it may have expired.
+
+    Raises:
+        InputError: as der_of, or the content is not a certificate.
+        QlikError: the library cryptography is missing.
+    """
+    der = der_of(pem)
+    return _summary(_load(der), der)
+
+
+def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
+    """Read a certificate and insist on what a JWT virtual proxy can use: an RSA key of a decent size.
+
+    Qlik accepts RS256, RS384 and RS512 only (Qlik help, "JWT authentication"). The size limit in bits is ours.
+
+    Raises:
+        InputError: as inspect, or another kind of key, or a shorter one.
+    """
+    der = der_of(pem)
+    certificate = _load(der)
+
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = _public_key(certificate)
+    if not isinstance(key, rsa.RSAPublicKey):
+        kind = type(key).__name__.replace("PublicKey", "").lstrip("_") if key else "unknown"
+        raise InputError(
+            "Check the certificate.",
+            f"Its key is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
+            "Make an RSA key pair and give its certificate.",
+        )
+    if key.key_size < minimum_bits:
+        raise InputError(
+            "Check the certificate.",
+            f"Its RSA key has {key.key_size} bits, fewer than {minimum_bits}.",
+            f"Make an RSA key pair of at least {minimum_bits} bits and give its certificate.",
+        )
+    return _summary(certificate, der)
+
+
+def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
+    """Insist that a certificate belongs to a private key.
+
+    Raises:
+        InputError: as inspect, or the two do not belong together.
+    """
+    if _public_key(_load(der_of(pem))) != private_key.public_key():
+        raise InputError(
+            "Compare the private key with the certificate.",
+            f"The key does not belong to the certificate with the SHA-256 fingerprint {fingerprint(pem)}.",
+            "Give the key that the certificate was made from, or put its own certificate on the virtual proxy.",
+        )
+
+
+def _load(der: bytes) -> x509.Certificate:
+    try:
+        from cryptography import x509
+    except ImportError as exc:
+        raise QlikError(
+            _TRIED,
+            f"The Python library cryptography is missing for {sys.executable}.",
+            "Install it there, for example with: python -m pip install cryptography",
+        ) from exc
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError:
+        # A parser's text may quote what it choked on.
+        raise InputError(
+            _TRIED, "The block is base64, but what it holds is not a certificate.", f"{_WANTED}."
+        ) from None
+
+
+def _public_key(certificate: x509.Certificate) -> t.Any:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        return None
+
+
+def _summary(certificate: x509.Certificate, der: bytes) -> Certificate:
+    import datetime
+
+    expires = certificate.not_valid_after_utc
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "not_before": certificate.not_valid_before_utc.isoformat().replace("+00:00", "Z"),
+        "not_after": expires.isoformat().replace("+00:00", "Z"),
+        "days_left": (expires - datetime.datetime.now(datetime.UTC)).days,
+        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        "key_size": getattr(_public_key(certificate), "key_size", None),
+    }

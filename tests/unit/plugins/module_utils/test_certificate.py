@@ -1,0 +1,183 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import sys
+import typing as t
+
+import pytest
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+
+
+def certificate_of(key: t.Any, *, name: str = "signing", days: int = 100) -> x509.Certificate:
+    subject = x509.Name.from_rfc4514_string(f"CN={name}")
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(x509.Name.from_rfc4514_string("CN=authority,O=Example"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - datetime.timedelta(days=200))
+        .not_valid_after(NOW + datetime.timedelta(days=days, hours=1))
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    )
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="module")
+def certificate(key: rsa.RSAPrivateKey) -> x509.Certificate:
+    return certificate_of(key)
+
+
+@pytest.fixture(scope="module")
+def pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+VARIANTS: dict[str, t.Callable[[str], str]] = {
+    "as it is": lambda pem: pem,
+    "byte order mark": lambda pem: "\ufeff" + pem,
+    "CRLF": lambda pem: pem.replace("\n", "\r\n"),
+    "joined by blanks": lambda pem: pem.replace("\n", " "),
+    "no final newline": lambda pem: pem.rstrip(),
+    "indented": lambda pem: "\n".join("    " + line for line in pem.splitlines()),
+    "text around it": lambda pem: f"Bag Attributes\n  friendlyName: x\n{pem}\nthe end",
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_spelling_is_the_same_certificate(certificate: x509.Certificate, pem: str, variant: str) -> None:
+    text = VARIANTS[variant](pem)
+
+    assert _certificate.der_of(text) == certificate.public_bytes(Encoding.DER)
+    assert _certificate.fingerprint(text) == certificate.fingerprint(hashes.SHA256()).hex()
+    assert _certificate.pem_of(text) == pem
+
+
+def private_pem(key: t.Any, form: PrivateFormat = PrivateFormat.PKCS8) -> str:
+    return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+
+
+def public_pem(key: t.Any) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def request_pem(key: t.Any) -> str:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    return request.public_bytes(Encoding.PEM).decode()
+
+
+REFUSED: dict[str, tuple[t.Callable[[rsa.RSAPrivateKey, str], str], str]] = {
+    "private key, PKCS#8": (lambda key, pem: private_pem(key), "holds a private key"),
+    "private key, PKCS#1": (lambda key, pem: private_pem(key, PrivateFormat.TraditionalOpenSSL), "holds a private key"),
+    "private key, cut off": (lambda key, pem: private_pem(key)[:300], "holds a private key"),
+    "certificate and private key": (lambda key, pem: pem + private_pem(key), "holds a private key"),
+    "public key": (lambda key, pem: public_pem(key), "holds a public key"),
+    "certificate and public key": (lambda key, pem: pem + public_pem(key), "holds a public key"),
+    "request": (lambda key, pem: request_pem(key), "holds a certificate request"),
+    "two certificates": (lambda key, pem: pem + pem, "holds 2 certificates"),
+    "nothing": (lambda key, pem: " \n", "is empty"),
+    "words": (lambda key, pem: "/etc/ssl/cert.pem", "holds no certificate"),
+    "DER": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "replace"), "binary data"),
+    "DER as Ansible reads it": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "surrogateescape"), "binary"),
+    "bare base64": (lambda key, pem: "".join(pem.splitlines()[1:-1]), "without its BEGIN and END"),
+    "cut off": (lambda key, pem: pem[:300], "stops before"),
+    "escaped newlines": (lambda key, pem: pem.replace("\n", "\\n"), "is not base64"),
+    "empty block": (lambda key, pem: pem.splitlines()[0] + "\n" + pem.splitlines()[-1], "is not base64"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_anything_else_is_refused(key: rsa.RSAPrivateKey, pem: str, case: str) -> None:
+    make, sentence = REFUSED[case]
+    text = make(key, pem)
+
+    with pytest.raises(InputError, match=sentence) as caught:
+        _certificate.der_of(text)
+
+    assert _certificate.fingerprint(text) is None
+    for line in private_pem(key).splitlines()[1:-1] + pem.splitlines()[1:-1]:
+        assert line not in str(caught.value)
+
+
+def test_no_text_has_no_fingerprint() -> None:
+    assert _certificate.fingerprint(None) is None
+
+
+def test_inspect_says_what_may_be_shown(pem: str, certificate: x509.Certificate) -> None:
+    assert _certificate.inspect(pem) == {
+        "subject": "CN=signing",
+        "issuer": "CN=authority,O=Example",
+        "not_before": (NOW - datetime.timedelta(days=200)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "not_after": (NOW + datetime.timedelta(days=100, hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "days_left": 100,
+        "fingerprint_sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        "key_size": 2048,
+    }
+    assert _certificate.require_rsa(pem) == _certificate.inspect(pem)
+
+
+def test_an_expired_certificate_is_told_not_refused(key: rsa.RSAPrivateKey) -> None:
+    expired = certificate_of(key, days=-10).public_bytes(Encoding.PEM).decode()
+
+    assert _certificate.require_rsa(expired)["days_left"] == -10
+
+
+def test_base64_that_is_no_certificate() -> None:
+    with pytest.raises(InputError, match="not a certificate") as caught:
+        _certificate.inspect("-----BEGIN CERTIFICATE-----\nc29tZXRoaW5n\n-----END CERTIFICATE-----\n")
+
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_other_kinds_of_keys_are_refused_by_name() -> None:
+    for other, name, size in (
+        (ec.generate_private_key(ec.SECP256R1()), "kind EC", 256),
+        (ed25519.Ed25519PrivateKey.generate(), "kind Ed25519", None),
+    ):
+        text = certificate_of(other).public_bytes(Encoding.PEM).decode()
+        assert _certificate.inspect(text)["key_size"] == size
+        with pytest.raises(InputError, match=name):
+            _certificate.require_rsa(text)
+
+
+def test_short_keys_are_refused() -> None:
+    short = certificate_of(rsa.generate_private_key(65537, 1024)).public_bytes(Encoding.PEM).decode()
+
+    with pytest.raises(InputError, match="1024 bits, fewer than 2048"):
+        _certificate.require_rsa(short)
+    assert _certificate.require_rsa(short, minimum_bits=1024)["key_size"] == 1024
+
+
+def test_a_key_must_fit_the_certificate(key: rsa.RSAPrivateKey, pem: str) -> None:
+    _certificate.require_matching_key(pem, key)
+
+    with pytest.raises(InputError, match=_certificate.fingerprint(pem)):
+        _certificate.require_matching_key(pem, rsa.generate_private_key(65537, 2048))
+
+
+def test_comparing_fingerprints_needs_no_cryptography(pem: str) -> None:
+    """A steady-state run only compares fingerprints, and importing cryptography would be a tenth of its time."""
+    script = (
+        "import sys; from ansible_collections.sensible.qlik.plugins.module_utils import _certificate\n"
+        "assert len(_certificate.fingerprint(sys.stdin.read())) == 64\n"
+        "sys.exit('cryptography' in sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script], input=pem, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
+    )
