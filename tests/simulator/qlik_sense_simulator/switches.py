@@ -1,0 +1,165 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What nobody has published about Qlik Sense, as switches.
+
+Every field of `Switches` is a question that the public sources leave open or answer in two ways. The default is the
+answer with the better evidence; the others exist so that clients can be tested against either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+
+class SwitchError(ValueError):
+    """A switch that does not exist, or a value that it does not know. The message names the known ones."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Switches:
+    """How the simulated site behaves where a real one could behave either way."""
+
+    # --- How the proxy finds a virtual proxy
+
+    unknown_prefix: t.Literal["400", "404", "302"] = "400"
+    """A prefix that no linked virtual proxy has: the styled 400 page (measured on a multi-node site of November 2025,
+    qlik-sense-mcp), a 404, or a redirect to the login of the default virtual proxy (both guessed for single nodes)."""
+
+    central_link_required: bool = True
+    """In a multi-node site, a virtual proxy that is not linked to the central node's proxy gets the 400 page from every
+    proxy (measured, qlik-sense-mcp). False: each proxy serves whatever is linked to it."""
+
+    host_allow_list: t.Literal["400", "403", "off"] = "400"
+    """The status when the host name of a request is neither the node's own nor on the virtual proxy's host allow list.
+    Community reports say 400, qlik-sense-mcp says 403; off: not checked."""
+
+    host_allow_list_match: t.Literal["exact", "suffix"] = "exact"
+    """exact: a host name equals an entry (qlik-sense-mcp). suffix: an entry also covers the names below it."""
+
+    hub_redirect: bool = True
+    """/hub answers 302 to /hub/. False: it answers 200 itself."""
+
+    # --- How a proxy takes over a saved change
+
+    reload_seconds: float = 0.0
+    """How long (seconds) a proxy is away after a save of a virtual proxy or proxy service, and how long the change takes
+    to work. Reported: 10 to 30 on real sites; 0 takes it over at once."""
+
+    reload_answer: t.Literal["503", "disconnect"] = "503"
+    """What a request gets during that time: a 503 page, or a connection closed without an answer."""
+
+    reload_drops_sessions: t.Literal["none", "virtual_proxy", "all"] = "all"
+    """Which sessions end with the reload: none, those of the virtual proxies that changed, or all of this proxy."""
+
+    # --- How a token is judged
+
+    leeway_seconds: float = 0.0
+    """Clock tolerance (seconds) for exp, nbf and iat. No figure is published."""
+
+    refuse_future_iat: bool = False
+    """Refuse a token only because iat is in the future. The NPrinting twin of the help page counts exp and nbf alone."""
+
+    bracket_constant: bool = True
+    """A value in brackets as user directory attribute, "[DOMAIN]", is a constant and not a claim name."""
+
+    enforce_audience: bool = True
+    """A virtual proxy with a jwtAudience wants the same value in aud. False: aud is ignored altogether."""
+
+    accept_bare_public_key: bool = False
+    """A PUBLIC KEY block in jwtPublicKeyCertificate works like a certificate. Reports contradict each other."""
+
+    refuse_expired_certificate: bool = False
+    """Refuse every token when the certificate itself is outside its validity dates. Nobody documents that."""
+
+    # --- What a refused caller sees
+
+    refused_token_status: t.Literal["401", "403", "302"] = "401"
+    """The status for a token that is refused. 401 is the expected family; Qlik's own client tolerates all three."""
+
+    refusal_body: t.Literal["text", "html"] = "text"
+    """Whether the sentence of a refusal comes as plain text or inside an HTML page."""
+
+    www_authenticate: bool = False
+    """A 401 carries "WWW-Authenticate: Bearer". Nothing is published about it."""
+
+    blocked_user_status: t.Literal["403", "401"] = "403"
+    """The status for an inactive or blocked user."""
+
+    unknown_user: t.Literal["create", "refuse"] = "create"
+    """A user that the repository does not know yet: created at the first login, or refused with 401."""
+
+    user_endpoint_refuses: bool = False
+    """GET /qps/user answers a caller who is not signed in like any other path, instead of 200 with a loginUri."""
+
+    # --- Sessions and cookies
+
+    other_user_with_cookie: t.Literal["new_session", "keep_session"] = "new_session"
+    """A valid token of another user than the session in the cookie: a new session for the new user (NPrinting twin of
+    the help page), or the cookie wins."""
+
+    invalid_token_with_cookie: t.Literal["refuse", "ignore"] = "refuse"
+    """An invalid token next to a valid cookie: refused (NPrinting twin of the help page), or the cookie is enough."""
+
+    repeat_set_cookie: bool = False
+    """Send Set-Cookie on every answer to a request that carries credentials, not only when a session is created."""
+
+    session_limit: t.Literal["websocket", "refuse", "drop_oldest"] = "websocket"
+    """What happens to the sixth parallel session of a user. websocket: it exists, and only a websocket is refused (the
+    one documented effect). refuse: the login gets 403. drop_oldest: the oldest one ends."""
+
+    session_limit_counts: t.Literal["parallel", "five_minutes"] = "parallel"
+    """Whether the limit counts the sessions that are alive, or all that began within the last five minutes."""
+
+    logout_status: t.Literal["200", "204"] = "200"
+    """The status of DELETE /qps/user."""
+
+    logout_requires_csrf: bool = False
+    """DELETE /qps/user wants the header qlik-csrf-token, on releases that have the token."""
+
+    ticket_redirect: bool = False
+    """A request signed in by ?qlikTicket= gets a redirect to the same address without the ticket, instead of its answer."""
+
+    # --- The hub and what is around it
+
+    access_pass: bool = True
+    """Users have a licence. False: the hub page says that there is no access pass (status 200 all the same)."""
+
+    product_info_anonymous: bool = False
+    """product-info.json is readable without a session."""
+
+    @classmethod
+    def from_mapping(cls, values: t.Mapping[str, t.Any]) -> t.Self:
+        """Check and take over what a site file says.
+
+        Numbers and words are interchangeable where no doubt is possible (404 for "404"), because YAML makes
+        numbers of unquoted ones.
+
+        Raises:
+            SwitchError: for an unknown name or value; the message lists the known ones.
+        """
+        kinds = t.get_type_hints(cls)
+        unknown = sorted(str(name) for name in values if name not in kinds)
+        if unknown:
+            raise SwitchError(f"Unknown switches: {', '.join(unknown)}. Known are: {', '.join(kinds)}.")
+        return cls(**{name: _checked(name=name, value=value, kind=kinds[name]) for name, value in values.items()})
+
+
+def _checked(*, name: str, value: object, kind: t.Any) -> object:
+    """The value in its declared type, or a SwitchError that says what is allowed."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if t.get_origin(kind) is t.Literal:
+        # YAML 1.1 reads an unquoted off as false.
+        word = "off" if value is False else str(value)
+        if word in t.get_args(kind):
+            return word
+        raise SwitchError(f"Switch {name} cannot be {value!r}. Known values are: {', '.join(t.get_args(kind))}.")
+    if kind is bool and not isinstance(value, bool):
+        raise SwitchError(f"Switch {name} cannot be {value!r}. Known values are: true, false.")
+    if kind in (int, float):
+        if not is_number or not 0 <= t.cast("float", value) < float("inf"):
+            raise SwitchError(f"Switch {name} cannot be {value!r}. It takes a number that is not negative.")
+        return kind(value)
+    return value
