@@ -32,8 +32,8 @@ _WANTED = "Give one RSA certificate as PEM text, from the line BEGIN CERTIFICATE
 class Certificate(t.TypedDict):
     """What may be shown of a certificate: in results, diffs and reports.
 
-    Names are RFC 4514 strings, dates are UTC ("2027-01-01T00:00:00Z"). C(days_left) is negative once it has expired;
-    C(key_size) is in bits, and V(None) for a key that has no size.
+    Names are RFC 4514 strings, dates are UTC ("2027-01-01T00:00:00Z"). days_left is negative once it has expired;
+    key_size is in bits, and None for a key that has no size.
     """
 
     subject: str
@@ -109,7 +109,7 @@ def pem_of(pem: str) -> str:
 
 
 def fingerprint(pem: str | None) -> str | None:
-    """SHA-256 of the certificate's DER in lower-case hex, or V(None) when the text is not exactly one certificate."""
+    """SHA-256 of the certificate's DER in lower-case hex, or None when the text is not exactly one certificate."""
     try:
         return hashlib.sha256(der_of(pem or "")).hexdigest()
     except InputError:

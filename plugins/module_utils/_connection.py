@@ -14,7 +14,7 @@ import traceback
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
+from ._errors import (
     AnswerError,
     ConflictError,
     InputError,
@@ -71,7 +71,7 @@ RETRIED_STATUSES = (429, 502, 503, 504)
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of the doc fragment C(sensible.qlik.connection)."""
+    """The options of the doc fragment sensible.qlik.connection."""
 
     def env(name: str) -> tuple[t.Any, list[str]]:
         return (env_fallback, [f"QLIK_SENSE_{name}"])
@@ -106,7 +106,7 @@ REQUIRED_IF = [
 
 
 def require_requests(module: AnsibleModule) -> None:
-    """Fail the module with Ansible's usual sentence when C(requests) is not installed."""
+    """Fail the module with Ansible's usual sentence when requests is not installed."""
     if REQUESTS_IMPORT_ERROR:
         from ansible.module_utils.basic import missing_required_lib
 
@@ -122,11 +122,11 @@ def http_session(
 ) -> requests.Session:
     """A session that does what the task says and nothing else.
 
-    The environment is left out (C(trust_env)), because a F(~/.netrc) entry would replace our Authorization header and
-    E(REQUESTS_CA_BUNDLE) would win over O(ca_path).
+    The environment is left out (trust_env), because a ~/.netrc entry would replace our Authorization header and
+    REQUESTS_CA_BUNDLE would win over ca_path.
 
     Args:
-        verify: the CA file to verify servers with, V(True) for the bundle of C(certifi), V(False) for no verification.
+        verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
         retries: how often GET, PUT and DELETE are repeated on connection errors and on 429, 502, 503 and 504.
         deadline: seconds for all attempts of one request together.
         client_cert: paths of the client certificate and of its key.
@@ -157,7 +157,7 @@ def http_session(
 
 
 def transport_error(exc: Exception, tried: str) -> TransportError:
-    """What a failed exchange means, in our words. The text of C(exc) is used only where it cannot hold a secret.
+    """What a failed exchange means, in our words. The text of exc is used only where it cannot hold a secret.
 
     Args:
         exc: an exception of requests (or an OSError of reading a certificate file).
@@ -217,7 +217,7 @@ class Answer(t.NamedTuple):
 
     Attributes:
         status: the HTTP status, 200 to 299.
-        body: the parsed JSON, V(None) when there was none.
+        body: the parsed JSON, None when there was none.
     """
 
     status: int
@@ -228,7 +228,7 @@ class Connection:
     """One session to the repository service of one site, for one task.
 
     Args:
-        options: the values of the options in RV(ignore:argument_spec), already validated by AnsibleModule.
+        options: the values of the options above, already validated by AnsibleModule.
 
     Raises:
         InputError: an option cannot be right.
@@ -266,17 +266,17 @@ class Connection:
     def request(
         self, method: str, path: str, *, purpose: str, query: t.Mapping[str, str] | None = None, body: t.Any = None
     ) -> Answer:
-        """Send one request to C(/qrs/<path>) and return its answer.
+        """Send one request to /qrs/<path> and return its answer.
 
         Args:
             method: GET, POST, PUT or DELETE.
-            path: below C(/qrs/), without a leading slash.
+            path: below /qrs/, without a leading slash.
             purpose: what this is for, to complete the sentence "Tried to ...".
             query: further query parameters.
             body: sent as JSON when given.
 
         Raises:
-            TransportError: there was no usable answer. C(uncertain) is true if the server may have acted nevertheless.
+            TransportError: there was no usable answer. uncertain is true if the server may have acted nevertheless.
             ConflictError: 409.
             AnswerError: any other answer that is not a success with JSON.
         """

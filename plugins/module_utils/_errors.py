@@ -10,11 +10,11 @@ from __future__ import annotations
 class QlikError(Exception):
     """Something a user has to be told, in three sentences.
 
-    Everything below a module's C(main) or a lookup's C(run) raises this or a subclass, and nothing below them exits.
+    Everything below a module's main() or a lookup's run() raises this or a subclass, and nothing below them exits.
     None of the sentences may hold a private key, a token, a cookie or a password.
 
     Args:
-        tried: what was attempted ("Read the virtual proxies (GET /qrs/virtualproxyconfig/full).").
+        tried: what was attempted ("Tried to read the virtual proxies (GET https://...).").
         outcome: what came back or what is wrong ("The server answered 403 Forbidden.").
         advice: what to do about it ("Give the user the RootAdmin role.").
 
@@ -24,12 +24,16 @@ class QlikError(Exception):
     """
 
     def __init__(self, tried: str, outcome: str, advice: str) -> None:
+        super().__init__(tried, outcome, advice)
         self.tried = tried
         self.outcome = outcome
         self.advice = advice
         self.uncertain = False
         self.done: list[str] = []
-        super().__init__(f"{tried} {outcome} {advice}")
+
+    def __str__(self) -> str:
+        history = f" Done before that: {'; '.join(self.done)}." if self.done else ""
+        return f"{self.tried} {self.outcome} {self.advice}{history}"
 
 
 class InputError(QlikError):

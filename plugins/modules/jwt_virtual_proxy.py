@@ -1,0 +1,225 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jwt_virtual_proxy
+short_description: Manage a JWT virtual proxy of Qlik Sense Enterprise on Windows
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Creates, changes, links and removes a virtual proxy that lets users in with a JSON Web Token.
+  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it.
+  - When nothing differs, nothing is written. That matters, because Qlik Sense restarts its proxies for some seconds after
+    each save.
+  - A new virtual proxy is created before it is linked and unlinked before it is deleted. If somebody else changes it in
+    the same moment, the site is read and compared again and written once more, so that no setting and no link of
+    anybody is lost.
+extends_documentation_fragment:
+  - sensible.qlik.attributes
+  - sensible.qlik.connection
+  - sensible.qlik.virtual_proxy
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - A certificate is shown as its subject, expiry and fingerprint.
+  idempotent:
+    support: full
+  action_group:
+    support: full
+options:
+  state:
+    description:
+      - Whether the virtual proxy exists.
+    type: str
+    choices: [present, absent]
+    default: present
+  allow_non_jwt:
+    description:
+      - Whether a virtual proxy with that prefix may be converted or removed although its authentication method is not
+        JWT. Its users then cannot sign in as before.
+    type: bool
+    default: false
+  allow_connection_virtual_proxy:
+    description:
+      - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
+    type: bool
+    default: false
+notes:
+  - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
+    Python 3.11 or newer there.
+  - The certificate is public. The private key that belongs to it has no place in this module and is refused.
+seealso:
+  - plugin: sensible.qlik.jwt
+    plugin_type: lookup
+  - module: sensible.qlik.login_check
+  - name: How to set up JWT authentication
+    description: Qlik's article on what this module does.
+    link: https://community.qlik.com/t5/Official-Support-Articles/Qlik-Sense-How-to-set-up-JWT-authentication/ta-p/1716226
+"""
+
+EXAMPLES = r"""
+- name: Let the portal's users in with a token
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: portal
+    description: The customer portal
+    jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+    load_balancing_server_nodes: [Central]
+    host_allow_list: [portal.example.com]
+    proxies: [Central]
+
+- name: The same with everything that an iframe on another site needs
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: portal
+    jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+    jwt_attribute_map:
+      - jwt_attribute: groups
+        sense_attribute: group
+    session_inactivity_timeout: 20
+    has_secure_attribute_https: true
+    same_site_attribute_https: none
+    host_allow_list: [portal.example.com, qlik.example.com]
+    additional_response_headers: |
+      Access-Control-Allow-Origin: https://portal.example.com
+      Access-Control-Allow-Credentials: true
+      Access-Control-Expose-Headers: qlik-csrf-token
+    tags: [portal]
+    custom_properties:
+      environment: prod
+    load_balancing_server_nodes: [Central, Rim1]
+    proxies: [Central, Rim1]
+
+- name: Sign in without the client certificate, through an existing JWT virtual proxy
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik.example.com
+    auth_method: jwt
+    virtual_proxy_prefix: admin
+    token: "{{ lookup('sensible.qlik.jwt', 'ACME\\automation', private_key_path='keys/admin_key.pem') }}"
+    prefix: portal
+    session_inactivity_timeout: 30
+
+- name: Remove it
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: portal
+    state: absent
+"""
+
+RETURN = r"""
+virtual_proxy:
+  description:
+    - The virtual proxy as it is now (in check mode as it would be), in the words of the options, with O(id),
+      O(proxies) and O(certificate). Fed back into the module it changes nothing.
+    - Empty when it is absent.
+    - Fields that this release does not have are left out.
+  returned: success
+  type: dict
+  sample:
+    id: 3b0c1b4e-7c6b-4d8a-9d0e-0d1c6b1f8a51
+    prefix: portal
+    description: The customer portal
+    session_cookie_header_name: X-Qlik-Session-portal
+    session_inactivity_timeout: 30
+    jwt_attribute_user_id: userId
+    jwt_attribute_user_directory: userDirectory
+    jwt_attribute_map: []
+    load_balancing_server_nodes: [Central]
+    websocket_cross_origin_white_list: [portal.example.com]
+    proxies: [Central]
+    certificate:
+      subject: CN=portal
+      issuer: CN=portal
+      not_before: '2026-11-01T00:00:00Z'
+      not_after: '2027-11-01T00:00:00Z'
+      days_left: 342
+      fingerprint_sha256: 5c2b0a7f3e9d4c1b8a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b
+      key_size: 2048
+writes:
+  description:
+    - What was written to the site, in order, in words; in check mode what would be. When the module failed, what had
+      been written before.
+  returned: always
+  type: list
+  elements: str
+  sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
+
+
+def run(module: AnsibleModule) -> Outcome:
+    """Reconcile the one declared virtual proxy.
+
+    Raises:
+        QlikError: see Repository.reconcile.
+    """
+    options, warnings = _virtual_proxy.validated(module.params)
+    for warning in warnings:
+        module.warn(warning)
+    connection = _connection.Connection(module.params)
+    guards = Guards(
+        signs_in_through=connection.signs_in_through,
+        allow_connection_virtual_proxy=module.params["allow_connection_virtual_proxy"],
+        allow_non_jwt=module.params["allow_non_jwt"],
+    )
+    try:
+        return Repository(connection).reconcile([options], guards, check_mode=module.check_mode)
+    finally:
+        connection.close()
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **_connection.argument_spec(),
+            **_virtual_proxy.argument_spec(),
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "allow_non_jwt": {"type": "bool", "default": False},
+            "allow_connection_virtual_proxy": {"type": "bool", "default": False},
+        },
+        required_if=_connection.REQUIRED_IF,
+        supports_check_mode=True,
+    )
+    _connection.require_requests(module)
+    try:
+        outcome = run(module)
+    except QlikError as error:
+        module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    [change], [virtual_proxy] = outcome.changes, outcome.virtual_proxies
+    module.exit_json(
+        changed=outcome.changed,
+        virtual_proxy=_virtual_proxy.described(virtual_proxy),
+        writes=outcome.writes,
+        diff={
+            "before": _virtual_proxy.for_diff(change.before),
+            "after": _virtual_proxy.for_diff(change.after),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
