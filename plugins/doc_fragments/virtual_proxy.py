@@ -24,7 +24,7 @@ options:
     type: str
   session_inactivity_timeout:
     description:
-      - Minutes without activity after which a session ends. QMC label B(Session inactivity timeout (minutes)).
+      - Minutes without activity after which a session ends. QMC label B(Session inactivity timeout).
         Qlik's default is V(30).
     type: int
   session_cookie_header_name:
@@ -125,25 +125,25 @@ options:
     description: Path of the session cookie. Only the releases of 2025 and later have it.
     type: str
   has_secure_attribute_https:
-    description: Whether the session cookie has the attribute Secure over HTTPS. QMC label B(Has secure attribute (https)).
+    description: Whether the session cookie has the attribute Secure over HTTPS. QMC label B(Has secure attribute) for https.
     type: bool
   same_site_attribute_https:
     description:
       - SameSite attribute of the session cookie over HTTPS. In an iframe of another site a cookie needs V(none)
-        together with O(has_secure_attribute_https=true). QMC label B(SameSite attribute (https)).
+        together with O(has_secure_attribute_https=true). QMC label B(SameSite attribute) for https.
     type: str
     choices: [no_attribute, none, lax, strict]
   has_secure_attribute_http:
-    description: Whether the session cookie has the attribute Secure over HTTP. QMC label B(Has secure attribute (http)).
+    description: Whether the session cookie has the attribute Secure over HTTP. QMC label B(Has secure attribute) for http.
     type: bool
   same_site_attribute_http:
-    description: SameSite attribute of the session cookie over HTTP. QMC label B(SameSite attribute (http)).
+    description: SameSite attribute of the session cookie over HTTP. QMC label B(SameSite attribute) for http.
     type: str
     choices: [no_attribute, none, lax, strict]
   additional_response_headers:
     description:
-      - Headers that the proxy adds to each answer, one C(Name: value) a line. QMC label
-        B(Additional response headers).
+      - "Headers that the proxy adds to each answer, one C(Name: value) a line. QMC label
+        B(Additional response headers)."
     type: str
   websocket_cross_origin_white_list:
     description:
