@@ -125,7 +125,8 @@ options:
     description: Path of the session cookie. Only the releases of 2025 and later have it.
     type: str
   has_secure_attribute_https:
-    description: Whether the session cookie has the attribute Secure over HTTPS. QMC label B(Has secure attribute) for https.
+    description:
+      - Whether the session cookie has the attribute Secure over HTTPS. QMC label B(Has secure attribute) for https.
     type: bool
   same_site_attribute_https:
     description:
@@ -134,7 +135,8 @@ options:
     type: str
     choices: [no_attribute, none, lax, strict]
   has_secure_attribute_http:
-    description: Whether the session cookie has the attribute Secure over HTTP. QMC label B(Has secure attribute) for http.
+    description:
+      - Whether the session cookie has the attribute Secure over HTTP. QMC label B(Has secure attribute) for http.
     type: bool
   same_site_attribute_http:
     description: SameSite attribute of the session cookie over HTTP. QMC label B(SameSite attribute) for http.
@@ -174,8 +176,9 @@ options:
     description: Id that a result shows. Accepted so that a result can be fed back, otherwise without effect.
     type: str
   certificate:
-    description: Description of the certificate that a result shows. Accepted so that a result can be fed back, otherwise
-      without effect.
+    description:
+      - Description of the certificate that a result shows. Accepted so that a result can be fed back, otherwise without
+        effect.
     type: dict
 requirements:
   - cryptography >= 42

@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import traceback
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
+
 from ._errors import (
     AnswerError,
     ConflictError,
@@ -207,7 +209,9 @@ def _verification_failure(text: str) -> tuple[str, str]:
         return "The server's certificate has expired.", "Renew it on the server."
     detail = text.split("certificate verify failed:", 1)[-1].split("(", 1)[0].strip(" .:'\"")
     return (
-        f"The server's certificate is not trusted ({detail})." if detail else "The server's certificate is not trusted.",
+        f"The server's certificate is not trusted ({detail})."
+        if detail
+        else "The server's certificate is not trusted.",
         "Give the CA that issued it (for Qlik's own certificates root.pem, exported in the QMC) as ca_path.",
     )
 
@@ -301,10 +305,9 @@ class Connection:
     def close(self) -> None:
         """Leave. A JWT session is logged out, because Qlik allows a user five at a time."""
         if self.by_jwt and self._session.cookies:
-            try:
+            # Should it fail, the session ends by itself after its inactivity timeout.
+            with contextlib.suppress(requests.exceptions.RequestException):
                 self._session.delete(f"{self.base}/qps/user", timeout=self._timeout, allow_redirects=False)
-            except requests.exceptions.RequestException:
-                pass  # the session ends by itself after its inactivity timeout
         self._session.close()
 
     def _json(self, response: requests.Response, tried: str) -> t.Any:
@@ -391,7 +394,7 @@ def _host_name(host: str) -> str:
 
 
 def _existing_file(path: str | None, option: str) -> str | None:
-    if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):
+    if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113 - pathlib is dear to import
         raise InputError(
             f"Tried to read the file of the option '{option}'.",
             f"{path} does not exist, is not a file or is not readable.",

@@ -124,8 +124,8 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
         if options["state"] == "absent":
             after: Options = {}
             if entity:
-                for links in wanted.values():
-                    links["id", entity["id"]] = False
+                for links_of_proxy in wanted.values():
+                    links_of_proxy["id", entity["id"]] = False
                 deletes.append(Write("delete", prefix, f"virtualproxyconfig/{entity['id']}"))
         else:
             site.check_release(tried, options)
@@ -198,7 +198,9 @@ def lookups(snapshot: Snapshot, declared: Iterable[Options]) -> list[str]:
         if not tags.issuperset(name.casefold() for name in options.get("tags", ())):
             needed.add("tags")
         properties = to_options(entity).get("custom_properties", {})
-        if "custom_properties" in options and not _same("custom_properties", options, {"custom_properties": properties}):
+        if "custom_properties" in options and not _same(
+            "custom_properties", options, {"custom_properties": properties}
+        ):
             needed.add("custom_property_definitions")
         if site.lacking(options):
             needed.add("about")
@@ -378,17 +380,13 @@ def _written(name: str, value: t.Any, entity: Entity, site: _Site) -> t.Any:
     if name == "tags":
         return [{"id": tag["id"]} for tag in site.tags(entity or None) if tag["name"] in value]
     if name == "jwt_attribute_map":
-        rows = {
-            tuple(row[key] for key in map(_camel, MAP_KEYS)): row for row in entity.get(QRS_NAMES[name]) or ()
-        }
+        rows = {tuple(row[key] for key in map(_camel, MAP_KEYS)): row for row in entity.get(QRS_NAMES[name]) or ()}
         return [
             rows.get(tuple(item[key] for key in MAP_KEYS)) or {_camel(key): item[key] for key in MAP_KEYS}
             for item in value
         ]
     if name == "custom_properties":
-        items = {
-            (item["definition"]["name"], item["value"]): item for item in entity.get("customProperties") or ()
-        }
+        items = {(item["definition"]["name"], item["value"]): item for item in entity.get("customProperties") or ()}
         return [
             items.get((key, one)) or {"value": one, "definition": {"id": site.definition("", key)["id"]}}
             for key, values in value.items()

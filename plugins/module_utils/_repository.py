@@ -113,7 +113,7 @@ class Repository:
             QlikError: with the writes that were carried out in its attribute done.
         """
         done: list[str] = []
-        before: list[Options] | None = None
+        before: list[Options] = []
         failure: _Failure | None = None
         for attempt in range(3):  # the third look only tells what became of the second attempt
             try:

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict, snake_dict_to_camel_dict
+
 from . import _certificate
 from ._errors import InputError
 
@@ -39,9 +40,28 @@ RESERVED_CLAIMS = ("iss", "aud", "exp", "nbf", "iat", "jti")
 
 # First path segments that Qlik Sense itself answers on a proxy. No list is published; these are the known ones.
 RESERVED_PREFIXES = frozenset(
-    "api app appcontent content custom data dev-hub engine extensions hub identity internal_forms_authentication "
-    "internal_windows_authentication printing qlik-embed qmc qps qrs resources saml samlauthn sense single tempcontent "
-    "ttl".split()
+    (
+        "api",
+        "app",
+        "appcontent",
+        "content",
+        "dev-hub",
+        "engine",
+        "extensions",
+        "hub",
+        "identity",
+        "internal_forms_authentication",
+        "internal_windows_authentication",
+        "qlik-embed",
+        "qmc",
+        "qps",
+        "qrs",
+        "resources",
+        "sense",
+        "single",
+        "tempcontent",
+        "ttl",
+    )
 )
 
 
@@ -265,7 +285,6 @@ def for_diff(options: Options) -> Options:
     certificate = described(options).get("certificate")
     if certificate:
         shown["jwt_public_key_certificate"] = (
-            f"{certificate['subject']}, expires {certificate['not_after']}, "
-            f"SHA-256 {certificate['fingerprint_sha256']}"
+            f"{certificate['subject']}, expires {certificate['not_after']}, SHA-256 {certificate['fingerprint_sha256']}"
         )
     return shown

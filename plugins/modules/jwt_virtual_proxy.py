@@ -14,8 +14,8 @@ author:
 description:
   - Creates, changes, links and removes a virtual proxy that lets users in with a JSON Web Token.
   - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it.
-  - When nothing differs, nothing is written. That matters, because Qlik Sense restarts its proxies for some seconds after
-    each save.
+  - When nothing differs, nothing is written. That matters, because Qlik Sense restarts its proxies for some seconds
+    after each save.
   - A new virtual proxy is created before it is linked and unlinked before it is deleted. If somebody else changes it in
     the same moment, the site is read and compared again and written once more, so that no setting and no link of
     anybody is lost.
@@ -163,6 +163,7 @@ writes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards

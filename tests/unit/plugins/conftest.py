@@ -1,0 +1,47 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
+
+
+def make_certificate(name: str, *, days: int = 365) -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=400)
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(end)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.fixture(scope="session")
+def pem() -> str:
+    """A certificate that a virtual proxy can use."""
+    return make_certificate("portal")
+
+
+@pytest.fixture(scope="session")
+def other_pem() -> str:
+    """Another one."""
+    return make_certificate("other")
+
+
+@pytest.fixture(scope="session")
+def expired_pem() -> str:
+    return make_certificate("old", days=-3)
+
+
+@pytest.fixture
+def repository() -> FakeRepository:
+    return FakeRepository()

@@ -1,0 +1,329 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
+    AnswerError,
+    ConflictError,
+    InputError,
+    QlikError,
+    TransportError,
+)
+from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import described, validated
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
+
+
+def reconcile(
+    repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **guards: t.Any
+) -> Outcome:
+    options = [{"state": "present", **validated(one)[0]} for one in declared]
+    return Repository(t.cast("t.Any", repository)).reconcile(options, Guards(**guards), check_mode=check_mode)
+
+
+@pytest.fixture
+def portal(pem: str) -> dict[str, t.Any]:
+    return {
+        "prefix": "portal",
+        "jwt_public_key_certificate": pem,
+        "load_balancing_server_nodes": ["central"],
+        "proxies": ["Central", "rim1.example.com"],
+    }
+
+
+def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    first = reconcile(repository, portal)
+    assert first.changed
+    assert repository.requests == [
+        ("GET", "virtualproxyconfig/full"),
+        ("GET", "proxyservice/full"),
+        ("POST", "virtualproxyconfig"),
+        ("PUT", "proxyservice/proxy0"),
+        ("PUT", "proxyservice/proxy1"),
+    ]
+    assert repository.links("Central") == ["", "portal"]
+    assert repository.links("Rim1") == ["", "portal"]
+    [options] = first.virtual_proxies
+    assert options["session_cookie_header_name"] == "X-Qlik-Session-portal"
+    assert options["jwt_attribute_user_id"] == "userId"
+    assert options["proxies"] == ["Central", "Rim1"]
+    assert options["load_balancing_server_nodes"] == ["Central"]
+    repository.requests.clear()
+    second = reconcile(repository, portal)
+    assert not second.changed
+    assert len(repository.requests) == 2
+    assert second.virtual_proxies == first.virtual_proxies
+
+
+def test_a_result_fed_back_changes_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    portal |= {
+        "tags": ["PORTAL"],
+        "custom_properties": {"stage": "prod"},
+        "same_site_attribute_https": "none",
+        "jwt_attribute_map": [{"jwt_attribute": "g", "sense_attribute": "group", "is_mandatory": True}],
+    }
+    [result] = reconcile(repository, portal).virtual_proxies
+    repository.requests.clear()
+    again = reconcile(repository, described(result))
+    assert not again.changed
+    assert len(repository.requests) == 2
+
+
+def test_check_mode_predicts_the_real_diff_and_writes_nothing(
+    repository: FakeRepository, portal: dict[str, t.Any]
+) -> None:
+    predicted = reconcile(repository, portal, check_mode=True)
+    assert repository.writes == []
+    real = reconcile(repository, portal)
+    assert predicted.changes == real.changes
+    assert predicted.writes == real.writes
+    assert predicted.changed is real.changed is True
+
+
+def test_an_update_writes_one_whole_entity_with_only_the_named_fields_changed(repository: FakeRepository) -> None:
+    entity = repository.add("jwt", websocketCrossOriginWhiteList=["a.example"], sameSiteAttributeHttps=2)
+    outcome = reconcile(repository, {"prefix": "jwt", "session_inactivity_timeout": 5})
+    assert repository.writes == [("PUT", f"virtualproxyconfig/{entity['id']}")]
+    stored = repository.virtual_proxies[entity["id"]]
+    assert stored == {**entity, "sessionInactivityTimeout": 5}
+    [change] = outcome.changes
+    differing = {name for name in change.after if change.after[name] != change.before[name]}
+    assert differing == {"session_inactivity_timeout"}
+
+
+def test_rows_of_the_attribute_map_that_stay_keep_their_ids(repository: FakeRepository) -> None:
+    row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
+    entity = repository.add("jwt", jwtAttributeMap=[row])
+    both = [
+        {"jwt_attribute": "a", "sense_attribute": "A", "is_mandatory": False},
+        {"jwt_attribute": "b", "sense_attribute": "B", "is_mandatory": True},
+    ]
+    reconcile(repository, {"prefix": "jwt", "jwt_attribute_map": both})
+    kept, new = repository.virtual_proxies[entity["id"]]["jwtAttributeMap"]
+    assert kept == row
+    assert new == {"jwtAttribute": "b", "senseAttribute": "B", "isMandatory": True}
+
+
+def test_an_empty_list_empties_and_an_absent_one_is_left_alone(repository: FakeRepository) -> None:
+    entity = repository.add("jwt", tags=[repository.tags[0]], websocketCrossOriginWhiteList=["a.example"])
+    reconcile(repository, {"prefix": "jwt", "tags": []})
+    stored = repository.virtual_proxies[entity["id"]]
+    assert stored["tags"] == []
+    assert stored["websocketCrossOriginWhiteList"] == ["a.example"]
+
+
+def test_links_of_others_are_never_touched(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    other = repository.add("other")
+    repository.proxies["proxy0"]["settings"]["virtualProxies"].append({"id": other["id"]})
+    reconcile(repository, portal)
+    assert repository.links("Central") == ["", "other", "portal"]
+    reconcile(repository, {**portal, "proxies": ["Rim1"]})
+    assert repository.links("Central") == ["", "other"]
+    assert repository.links("Rim1") == ["", "portal"]
+
+
+def test_absent_unlinks_and_deletes_once(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    reconcile(repository, portal)
+    repository.requests.clear()
+    gone = reconcile(repository, {"prefix": "portal", "state": "absent"})
+    assert [method for method, _path in repository.writes] == ["PUT", "PUT", "DELETE"]
+    assert gone.virtual_proxies == [{}]
+    assert gone.changes[0].after == {}
+    assert not reconcile(repository, {"prefix": "portal", "state": "absent"}).changed
+
+
+def test_many_are_linked_with_one_write_a_proxy(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    declared = [{**portal, "prefix": f"p{number}"} for number in range(5)]
+    reconcile(repository, *declared)
+    assert len(repository.requests) == 2 + 5 + 2
+    repository.requests.clear()
+    assert not reconcile(repository, *declared).changed
+    assert len(repository.requests) == 2
+
+
+def test_a_node_without_a_proxy_costs_one_request_more(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    reconcile(repository, {**portal, "load_balancing_server_nodes": ["engines.example.com"]})
+    assert ("GET", "servernodeconfiguration") in repository.requests
+    repository.requests.clear()
+    assert not reconcile(repository, {**portal, "load_balancing_server_nodes": ["Engines"]}).changed
+    assert len(repository.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "advice"),
+    [
+        ({"load_balancing_server_nodes": ["Nowhere"]}, "no node 'Nowhere'", "Central, Engines, Rim1"),
+        ({"proxies": ["Engines"]}, "no proxy 'Engines'", "Central, Rim1"),
+        ({"tags": ["nope"]}, "no tag 'nope'", "Managed, portal"),
+        ({"custom_properties": {"Nope": "x"}}, "'Nope'", "Stage"),
+        ({"custom_properties": {"Floor": "1"}}, "'Floor'", "Stage"),
+        ({"custom_properties": {"Stage": "moon"}}, "no value 'moon'", "dev, prod"),
+        ({"jwt_audience": "qlik"}, "build 26.31.3.0) does not have: jwt_audience", "upgrade"),
+        ({"session_cookie_header_name": "x-qlik-session"}, "default virtual proxy", "X-Qlik-Session-portal"),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_the_site_does_not_have_is_refused_before_the_first_write(
+    repository: FakeRepository,
+    portal: dict[str, t.Any],
+    options: dict[str, t.Any],
+    words: str,
+    advice: str,
+    check_mode: bool,
+) -> None:
+    with pytest.raises(InputError) as caught:
+        reconcile(repository, {**portal, **options}, check_mode=check_mode)
+    assert words in caught.value.outcome
+    assert advice in caught.value.advice
+    assert repository.writes == []
+
+
+def test_a_cookie_name_of_another_virtual_proxy_is_refused(
+    repository: FakeRepository, portal: dict[str, t.Any]
+) -> None:
+    repository.add("other", sessionCookieHeaderName="X-Shared")
+    with pytest.raises(InputError, match="already the one of the virtual proxy 'other'"):
+        reconcile(repository, {**portal, "session_cookie_header_name": "x-shared"})
+
+
+def test_two_nodes_of_one_name_must_be_told_apart(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    repository.nodes[1]["name"] = "Central"
+    with pytest.raises(InputError, match="means more than one"):
+        reconcile(repository, portal)
+    assert reconcile(
+        repository, {**portal, "proxies": ["rim1.example.com"]} | {"load_balancing_server_nodes": []}
+    ).changed
+
+
+def test_a_new_virtual_proxy_needs_a_certificate(repository: FakeRepository) -> None:
+    with pytest.raises(InputError, match="jwt_public_key_certificate"):
+        reconcile(repository, {"prefix": "portal"})
+    assert repository.writes == []
+
+
+def test_another_authentication_method_is_guarded(repository: FakeRepository, pem: str) -> None:
+    entity = repository.add("saml", authenticationMethod=3)
+    for declared in ({"prefix": "saml", "jwt_public_key_certificate": pem}, {"prefix": "saml", "state": "absent"}):
+        with pytest.raises(InputError, match="authentication method is not JWT"):
+            reconcile(repository, declared)
+    assert repository.writes == []
+    reconcile(repository, {"prefix": "saml", "jwt_public_key_certificate": pem}, allow_non_jwt=True)
+    assert repository.virtual_proxies[entity["id"]]["authenticationMethod"] == 4
+
+
+def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository) -> None:
+    repository.add("admin")
+    change = {"prefix": "admin", "session_inactivity_timeout": 1}
+    with pytest.raises(InputError, match="This very connection"):
+        reconcile(repository, change, signs_in_through="admin")
+    assert not reconcile(repository, {"prefix": "admin"}, signs_in_through="admin").changed
+    assert reconcile(repository, change, signs_in_through="admin", allow_connection_virtual_proxy=True).changed
+
+
+class TestTroubleInTheMiddle:
+    """Each of the three writes of a creation fails in each way, once and twice."""
+
+    @pytest.mark.parametrize("number", [1, 2, 3])
+    @pytest.mark.parametrize("failure", ["lost", "dropped"])
+    def test_a_lost_answer_is_looked_into(
+        self, repository: FakeRepository, portal: dict[str, t.Any], number: int, failure: str
+    ) -> None:
+        repository.failures = {number: failure}
+        outcome = reconcile(repository, portal)
+        assert outcome.changed
+        assert outcome.writes == [
+            "create the virtual proxy 'portal'",
+            "set the links of the proxy 'Central'",
+            "set the links of the proxy 'Rim1'",
+        ]
+        assert repository.links("Rim1") == ["", "portal"]
+        assert len(repository.writes) == (3 if failure == "lost" else 4)
+        assert not reconcile(repository, portal).changed
+
+    @pytest.mark.parametrize("number", [2, 3])
+    def test_a_conflict_is_read_again_and_written_once_more(
+        self, repository: FakeRepository, portal: dict[str, t.Any], number: int
+    ) -> None:
+        other = repository.add("other")
+
+        def somebody_else(write: int) -> None:
+            if write == number:
+                proxy = repository.proxies[f"proxy{number - 2}"]
+                proxy["settings"]["virtualProxies"].append({"id": other["id"]})
+
+        repository.before_write = somebody_else
+        repository.failures = {number: "conflict"}
+        assert reconcile(repository, portal).changed
+        assert repository.links(["Central", "Rim1"][number - 2]) == ["", "other", "portal"]
+
+    def test_a_second_conflict_fails_and_names_who(self, repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+        repository.failures = {2: "conflict", 3: "conflict"}
+        with pytest.raises(ConflictError) as caught:
+            reconcile(repository, portal)
+        assert "INTERNAL\\sa_repository at 2026-01-01T00:00:00.000Z" in caught.value.outcome
+        assert caught.value.done == ["create the virtual proxy 'portal'"]
+        repository.failures = {}
+        assert reconcile(repository, portal).changed  # the next run finishes it
+
+    def test_a_second_lost_answer_is_success_if_the_site_is_right(
+        self, repository: FakeRepository, portal: dict[str, t.Any]
+    ) -> None:
+        repository.failures = {1: "lost", 3: "lost"}
+        outcome = reconcile(repository, portal)
+        assert outcome.changed
+        assert len(outcome.writes) == 3
+
+    def test_a_write_that_stays_lost_fails_and_says_what_was_done(
+        self, repository: FakeRepository, portal: dict[str, t.Any]
+    ) -> None:
+        repository.failures = {2: "dropped", 3: "dropped"}
+        with pytest.raises(TransportError) as caught:
+            reconcile(repository, portal)
+        assert caught.value.done == ["create the virtual proxy 'portal'"]
+        assert "Done before that: create the virtual proxy 'portal'." in str(caught.value)
+
+    def test_a_refused_write_is_not_repeated(self, repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+        repository.failures = {1: 400}
+        with pytest.raises(AnswerError) as caught:
+            reconcile(repository, portal)
+        assert len(repository.writes) == 1
+        assert caught.value.done == []
+
+    def test_somebody_else_creating_the_same_is_no_failure_and_no_change_of_ours(
+        self, repository: FakeRepository, portal: dict[str, t.Any]
+    ) -> None:
+        del portal["proxies"]
+
+        def somebody_else(write: int) -> None:
+            fields = {"jwtPublicKeyCertificate": portal["jwt_public_key_certificate"]}
+            repository.add("portal", loadBalancingServerNodes=[repository.nodes[0]], **fields)
+
+        repository.before_write = somebody_else
+        repository.failures = {1: 400}
+        outcome = reconcile(repository, portal)
+        assert not outcome.changed
+        assert len(repository.writes) == 1
+
+    def test_an_unreachable_site_after_a_lost_answer_is_not_called_success(
+        self, repository: FakeRepository, portal: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        repository.failures = {1: "dropped"}
+        read = repository._read
+
+        def dead(path: str, query: t.Any) -> t.Any:
+            if repository.writes:
+                raise TransportError("Tried to read.", "The connection was refused.", "Wait.")
+            return read(path, query)
+
+        monkeypatch.setattr(repository, "_read", dead)
+        with pytest.raises(QlikError) as caught:
+            reconcile(repository, portal)
+        assert "What became of it could not be read." in str(caught.value)
+        assert caught.value.done == []

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import (
+    FIELDS,
+    QRS_NAMES,
+    argument_spec,
+    comparable,
+    described,
+    for_diff,
+    to_options,
+    validated,
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "field"),
+    [
+        ("session_cookie_header_name", "sessionCookieHeaderName"),
+        ("jwt_attribute_user_id", "jwtAttributeUserId"),
+        ("websocket_cross_origin_white_list", "websocketCrossOriginWhiteList"),
+        ("has_secure_attribute_https", "hasSecureAttributeHttps"),
+        ("load_balancing_module_base_uri", "loadBalancingModuleBaseUri"),
+        ("authentication_module_redirect_uri", "authenticationModuleRedirectUri"),
+        ("enable_engine_health_check_data", "enableEngineHealthCheckData"),
+        ("jwt_public_key_certificate", "jwtPublicKeyCertificate"),
+    ],
+)
+def test_option_names_are_field_names(option: str, field: str) -> None:
+    assert QRS_NAMES[option] == field
+
+
+def test_only_links_and_what_results_add_are_no_fields() -> None:
+    assert set(argument_spec()) - set(FIELDS) == {"proxies", "id", "certificate"}
+
+
+def test_reads_an_entity_in_the_words_of_the_options() -> None:
+    entity = {
+        "id": "1",
+        "prefix": "jwt",
+        "sameSiteAttributeHttps": 2,
+        "anonymousAccessMode": 0,
+        "sessionCookieDomain": None,
+        "websocketCrossOriginWhiteList": None,
+        "hasSecureAttributeHttp": None,
+        "loadBalancingServerNodes": [{"id": "n2", "name": "rim"}, {"id": "n1", "name": "Central"}],
+        "tags": [{"id": "t", "name": "portal"}],
+        "customProperties": [
+            {"value": "b", "definition": {"name": "Stage"}},
+            {"value": "a", "definition": {"name": "Stage"}},
+        ],
+        "jwtAttributeMap": [{"id": "x", "jwtAttribute": "groups", "senseAttribute": "group", "isMandatory": True}],
+        "samlEntityId": "not ours",
+    }
+    assert to_options(entity) == {
+        "id": "1",
+        "prefix": "jwt",
+        "same_site_attribute_https": "lax",
+        "anonymous_access_mode": "no_anonymous_user",
+        "session_cookie_domain": "",
+        "websocket_cross_origin_white_list": [],
+        "has_secure_attribute_http": False,
+        "load_balancing_server_nodes": ["Central", "rim"],
+        "tags": ["portal"],
+        "custom_properties": {"Stage": ["a", "b"]},
+        "jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}],
+    }
+
+
+def test_an_enumeration_value_of_a_later_release_is_kept_as_its_number() -> None:
+    assert to_options({"loadBalancingAlgorithm": 7}) == {"load_balancing_algorithm": 7}
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("tags", ["b", "A"], ["a", "B"]),
+        ("websocket_cross_origin_white_list", ["x.example", "x.example"], ["X.example"]),
+        ("additional_response_headers", "A: 1\r\nB: 2\r\n", "A: 1\nB: 2"),
+        ("custom_properties", {"Stage": ["b", "a"], "Empty": []}, {"stage": ["a", "b"]}),
+        ("prefix", "JWT", "jwt"),
+    ],
+)
+def test_same_meaning_compares_equal(name: str, one: t.Any, other: t.Any) -> None:
+    assert comparable(name, one) == comparable(name, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("jwt_attribute_user_id", "userId", "userid"),
+        ("tags", ["a"], ["a", "b"]),
+        ("additional_response_headers", "A: 1", "A: 2"),
+        ("custom_properties", {"Stage": ["a"]}, {"Stage": ["a", "b"]}),
+    ],
+)
+def test_different_meaning_compares_different(name: str, one: t.Any, other: t.Any) -> None:
+    assert comparable(name, one) != comparable(name, other)
+
+
+def test_certificates_compare_by_content(pem: str, other_pem: str) -> None:
+    name = "jwt_public_key_certificate"
+    for variant in (pem.replace("\n", "\r\n"), "\ufeff" + pem, pem.replace("\n", " "), pem.strip()):
+        assert comparable(name, variant) == comparable(name, pem)
+    assert comparable(name, pem) != comparable(name, other_pem)
+    assert comparable(name, "no certificate") == "no certificate"
+
+
+def test_what_is_not_given_is_not_managed() -> None:
+    options, warnings = validated({"prefix": "jwt", "description": None, "tags": []})
+    assert options == {"prefix": "jwt", "tags": []}
+    assert warnings == []
+
+
+def test_upper_case_is_lowered_and_said() -> None:
+    options, [warning] = validated({"prefix": "JWT"})
+    assert options["prefix"] == "jwt"
+    assert "'JWT'" in warning
+    assert "lower case" in warning
+
+
+def test_custom_properties_take_a_value_or_a_list() -> None:
+    options, _warnings = validated({"prefix": "jwt", "custom_properties": {"Stage": "prod", "Floor": [1, 2]}})
+    assert options["custom_properties"] == {"Stage": ["prod"], "Floor": ["1", "2"]}
+
+
+def test_the_certificate_is_described_and_its_expiry_warned_about(pem: str, expired_pem: str) -> None:
+    options, warnings = validated({"prefix": "jwt", "jwt_public_key_certificate": pem})
+    assert options["certificate"]["subject"] == "CN=portal"
+    assert warnings == []
+    _options, [warning] = validated({"prefix": "jwt", "jwt_public_key_certificate": expired_pem})
+    assert "expired" in warning
+
+
+def test_sub_is_warned_about() -> None:
+    _options, [warning] = validated({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
+    assert "'sub'" in warning
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"),
+    [
+        ({"prefix": ""}, "default virtual proxy"),
+        ({"prefix": "a/b"}, "something else than letters"),
+        ({"prefix": "a b"}, "something else than letters"),
+        ({"prefix": "straße"}, "something else than letters"),
+        ({"prefix": "QRS"}, "Qlik Sense itself answers"),
+        ({"prefix": "hub"}, "Qlik Sense itself answers"),
+        ({"prefix": ".."}, "something else than letters"),
+        ({"prefix": "jwt\n"}, "something else than letters"),
+        ({"prefix": "jwt", "jwt_attribute_user_id": "exp"}, "'exp', which is reserved"),
+        ({"prefix": "jwt", "jwt_attribute_user_directory": ""}, "is empty"),
+        (
+            {
+                "prefix": "jwt",
+                "jwt_attribute_map": [{"jwt_attribute": "aud", "sense_attribute": "x", "is_mandatory": False}],
+            },
+            "'aud', which is reserved",
+        ),
+        ({"prefix": "jwt", "session_cookie_header_name": "a b"}, "no cookie name"),
+        ({"prefix": "jwt", "session_cookie_header_name": ""}, "no cookie name"),
+        ({"prefix": "jwt", "session_inactivity_timeout": 0}, "below 1"),
+        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["https://x.example"]}, "not a host name"),
+        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["x.example:443"]}, "not a host name"),
+        ({"prefix": "jwt", "additional_response_headers": "A: 1\nnonsense"}, "'nonsense'"),
+    ],
+)
+def test_bad_input_is_refused_in_three_sentences(declared: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        validated(declared)
+    assert words in caught.value.outcome
+    assert caught.value.tried.endswith(".")
+    assert caught.value.advice.endswith(".")
+
+
+def test_a_diff_shows_a_certificate_in_one_line(pem: str) -> None:
+    shown = for_diff({"id": "1", "prefix": "jwt", "jwt_public_key_certificate": pem, "certificate": {}})
+    assert set(shown) == {"prefix", "jwt_public_key_certificate"}
+    assert shown["jwt_public_key_certificate"].startswith("CN=portal, expires ")
+
+
+def test_a_stored_text_that_is_no_certificate_has_no_description() -> None:
+    assert described({"prefix": "x", "jwt_public_key_certificate": "nonsense"})["certificate"] is None
+    assert described({}) == {}
