@@ -19,7 +19,7 @@ from ._errors import InputError, QlikError
 
 if t.TYPE_CHECKING:
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 MINIMUM_BITS = 2048
 
@@ -134,27 +134,37 @@ def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
 
     Raises:
         InputError: as inspect, or another kind of key, or a shorter one.
+        QlikError: the library cryptography is missing.
     """
-    der = der_of(pem)
-    certificate = _load(der)
-
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = _public_key(certificate)
-    if not isinstance(key, rsa.RSAPublicKey):
-        kind = type(key).__name__.replace("PublicKey", "").lstrip("_") if key else "unknown"
-        raise InputError(
-            "Check the certificate.",
-            f"Its key is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
-            "Make an RSA key pair and give its certificate.",
-        )
+    key = rsa_public_key(pem)
     if key.key_size < minimum_bits:
         raise InputError(
             "Check the certificate.",
             f"Its RSA key has {key.key_size} bits, fewer than {minimum_bits}.",
             f"Make an RSA key pair of at least {minimum_bits} bits and give its certificate.",
         )
-    return _summary(certificate, der)
+    return inspect(pem)
+
+
+def rsa_public_key(pem: str) -> RSAPublicKey:
+    """The public key of a certificate.
+
+    Raises:
+        InputError: as inspect, or another kind of key.
+        QlikError: the library cryptography is missing.
+    """
+    key = _public_key(_load(der_of(pem)))
+
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    if isinstance(key, rsa.RSAPublicKey):
+        return key
+    kind = type(key).__name__.replace("PublicKey", "") if key else "unknown"
+    raise InputError(
+        "Check the certificate.",
+        f"Its key is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
+        "Make an RSA key pair and give its certificate.",
+    )
 
 
 def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
@@ -162,6 +172,7 @@ def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
 
     Raises:
         InputError: as inspect, or the two do not belong together.
+        QlikError: the library cryptography is missing.
     """
     if _public_key(_load(der_of(pem))) != private_key.public_key():
         raise InputError(

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: jwt
+short_description: Mint tokens for Qlik Sense's JWT authentication
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Returns one signed JSON Web Token per user, in the order of the users.
+  - Send it as C(Authorization) header, after the word C(Bearer) and a blank, to a virtual proxy that has the key's
+    certificate. M(sensible.qlik.jwt_virtual_proxy) makes one, M(sensible.qlik.login_check) proves the login.
+  - A token is a password as long as it lives. Set C(no_log) on every task that uses one, and let it live for minutes.
+  - Everything happens on the control node. Neither keys nor tokens are written anywhere.
+requirements:
+  - cryptography >= 42.0.0
+  - PyJWT >= 2.0.0
+options:
+  _terms:
+    description:
+      - Users, one or more, or lists of them. A user is one of the following.
+      - V(DIRECTORY\\user). In YAML write it in single quotes or none; in double quotes V(\\t) or V(\\b) is one character.
+      - The user id alone. The directory then comes from O(user_directory).
+      - A dictionary with C(user), or with C(user_id) and C(user_directory), and any of the options O(name), O(email),
+        O(groups), O(groups_claim), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and
+        O(jwt_attribute_user_directory), which then hold for this user only. Its C(claims) are added to O(claims).
+    type: list
+    elements: raw
+    required: true
+  private_key_path:
+    description:
+      - File with the RSA private key whose certificate the virtual proxy has.
+      - PEM in PKCS#8 or PKCS#1 form, 2048 bits or more.
+      - A path that is not absolute is looked for as the lookup P(ansible.builtin.file#lookup) does.
+      - Exactly one of O(private_key_path) and O(private_key_content) is needed.
+        O(private_key_content) wins over the environment variable.
+    type: str
+    aliases: [privatekey_path]
+    env:
+      - name: QLIK_SENSE_JWT_PRIVATE_KEY_PATH
+  private_key_content:
+    description:
+      - The private key itself, for example from a vault.
+    type: str
+    aliases: [privatekey_content]
+  private_key_passphrase:
+    description:
+      - Passphrase of an encrypted key.
+    type: str
+    aliases: [privatekey_passphrase]
+    env:
+      - name: QLIK_SENSE_JWT_PRIVATE_KEY_PASSPHRASE
+  certificate_path:
+    description:
+      - File with the certificate that the virtual proxy has. A key that does not belong to it is refused,
+        before any token is made that Qlik Sense would not accept.
+    type: str
+  certificate_content:
+    description:
+      - The certificate itself, instead of O(certificate_path).
+    type: str
+  algorithm:
+    description:
+      - Signature algorithm, one of V(RS256), V(RS384) and V(RS512).
+        Qlik Sense supports no other, and no encrypted tokens.
+    type: str
+    default: RS256
+  user_directory:
+    description:
+      - User directory of the users that come without one.
+    type: str
+  jwt_attribute_user_id:
+    description:
+      - Name of the claim with the user id, the same as on the virtual proxy.
+    type: str
+    default: userId
+  jwt_attribute_user_directory:
+    description:
+      - Name of the claim with the user directory, the same as on the virtual proxy.
+      - A directory in brackets, such as V([CORP]), is one that the virtual proxy gives to everybody; it needs no claim.
+    type: str
+    default: userDirectory
+  name:
+    description:
+      - Full name, written into the claim C(name).
+    type: str
+  email:
+    description:
+      - E-mail address, written into the claim C(email).
+    type: str
+  groups:
+    description:
+      - Groups of the user. Qlik Sense sees them only if the virtual proxy maps the claim.
+      - A text is one group and is not split at commas.
+    type: list
+    elements: str
+  groups_claim:
+    description:
+      - Name of the claim with the groups.
+    type: str
+    default: groups
+  claims:
+    description:
+      - Further claims with any values that JSON knows.
+      - The times and the audience have options of their own and are refused here.
+    type: dict
+  audience:
+    description:
+      - The claim C(aud), for a virtual proxy that asks for an audience. A text, or a list of texts.
+    type: raw
+  key_id:
+    description:
+      - The C(kid) in the token's header. Qlik Sense does not need it, gateways may.
+      - V(thumbprint) is the key's own name after RFC 7638, V(none) leaves it out, any other text is taken as it is.
+    type: str
+    default: thumbprint
+  expires_in:
+    description:
+      - How long from now the token is valid, in seconds or with a unit, such as V(90s), V(15m), V(48h), V(365d), V(52w).
+      - A single token cannot be revoked in Qlik Sense. Its session may outlive the token.
+      - A negative time makes a token that has expired already, to see it refused.
+    type: str
+    default: 15m
+  backdate:
+    description:
+      - How long ago the token seems to have been issued, so that a server whose clock is behind accepts it.
+        It sets the claims C(iat) and C(nbf).
+      - A negative time makes a token that becomes valid later, to see it refused.
+    type: str
+    default: 60s
+  validate_key:
+    description:
+      - Test that the key's primes are primes, which takes as long as 150 signatures.
+      - Otherwise the key only has to sign something that its public half accepts. That is enough for a key of your own.
+    type: bool
+    default: false
+notes:
+  - With several users use C(query), or C(lookup) with C(wantlist=True); C(lookup) alone joins the tokens with commas.
+  - Keep keys and passphrases in variables. When a task fails, Ansible shows its source, a literal passphrase included.
+  - One call with a list loads the key once and is far faster than a loop over tasks; ten thousand tokens take seconds.
+seealso:
+  - module: sensible.qlik.jwt_virtual_proxy
+  - module: sensible.qlik.login_check
+  - name: JWT authentication
+    description: Qlik's own page on what it accepts.
+    link: https://help.qlik.com/en-US/sense-admin/May2025/Subsystems/DeployAdministerQSE/Content/Sense_DeployAdminister/QSEoW/Administer_QSEoW/Managing_QSEoW/JWT-authentication.htm
+"""
+
+EXAMPLES = r"""
+- name: Read the user's streams with a token that lives for fifteen minutes
+  ansible.builtin.uri:
+    url: https://qlik.example.com/jwt/qrs/stream?xrfkey=0123456789abcdef
+    headers:
+      X-Qlik-Xrfkey: 0123456789abcdef
+      Authorization: "Bearer {{ lookup('sensible.qlik.jwt', user, private_key_path='/etc/qlik/signing_key.pem') }}"
+  vars:
+    user: CORP\alice
+  no_log: true
+
+- name: A token with groups, from an encrypted key, only if the key belongs to the certificate of the virtual proxy
+  ansible.builtin.set_fact:
+    qlik_token: >-
+      {{ lookup('sensible.qlik.jwt', 'alice', user_directory='CORP', groups=['sales', 'CN=Board,OU=Groups'],
+                private_key_path='signing_key.pem', private_key_passphrase=signing_key_passphrase,
+                certificate_path='signing.pem') }}
+  no_log: true
+
+- name: A token for every user, with one call
+  ansible.builtin.set_fact:
+    qlik_tokens: "{{ dict(users | zip(query('sensible.qlik.jwt', users, private_key_content=signing_key))) }}"
+  vars:
+    users:
+      - CORP\alice
+      - CORP\bob
+  no_log: true
+
+- name: Users that differ in more than their name
+  ansible.builtin.set_fact:
+    qlik_tokens: "{{ query('sensible.qlik.jwt', users, user_directory='CORP', expires_in='5m') }}"
+  vars:
+    users:
+      - user_id: alice
+        name: Alice Example
+        groups: [sales, board]
+      - user: PARTNER\bob
+        email: bob@partner.example
+        claims:
+          region: north
+          customer: 1001
+  no_log: true
+
+- name: A token that must be refused, as it expired five minutes ago
+  ansible.builtin.set_fact:
+    expired_token: "{{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, expires_in='-5m') }}"
+  vars:
+    user: CORP\alice
+  no_log: true
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - One token per user, without the word C(Bearer).
+  type: list
+  elements: str
+  sample:
+    - eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VySWQiOiJhbGljZSJ9.c2lnbmF0dXJl
+"""
+
+import os
+import time
+import typing as t
+import warnings
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._minting import Minter, Recipe, require_algorithm
+from ansible_collections.sensible.qlik.plugins.module_utils._private_key import is_encrypted, load_private_key
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+# Options that become fields of the recipe as they are.
+_RECIPE = (
+    "audience", "backdate", "claims", "email", "expires_in", "groups", "groups_claim", "jwt_attribute_user_directory",
+    "jwt_attribute_user_id", "name", "user_directory",
+)  # fmt: skip
+# Kestrel, nginx and Tomcat refuse headers of more than 8 KB by default, and Windows all headers of more than 16 KB.
+_LONGEST_HEADER = 8192
+_TEXT_LIMIT = 1_000_000
+
+display = Display()
+
+
+class LookupModule(LookupBase):
+    """Options in, tokens out; what a token is made of is decided in module_utils."""
+
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+        try:
+            with warnings.catch_warnings():
+                # What libraries warn about would appear between Ansible's own lines.
+                warnings.simplefilter("ignore")
+                return self._tokens(terms, variables or {}, kwargs)
+        except QlikError as exc:
+            # Up to ansible-core 2.18 this keeps the source line out, which may hold a passphrase as a literal.
+            raise AnsibleError(str(exc), show_content=False) from exc
+
+    def _tokens(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[str]:
+        self._require_known(kwargs)
+        self.set_options(var_options=variables, direct=kwargs)
+        algorithm = require_algorithm(self.get_option("algorithm"))
+        recipe = self._recipe(kwargs)
+        key = self._key(variables, kwargs)
+        self._compare_with_certificate(key, variables)
+        key_id = self.get_option("key_id")
+        minter = Minter(key, algorithm=algorithm, key_id=None if key_id in (None, "", "none") else str(key_id))
+
+        users = list(_flat(terms))
+        now = int(time.time())
+        tokens = []
+        for number, user in enumerate(users, 1):
+            place = f"user {number} of {len(users)}" if len(users) > 1 else "this user"
+            tokens.append(minter.mint(recipe.claims_of(user, now=now, place=place)))
+        self._warn_of_length(tokens)
+        return tokens
+
+    def _require_known(self, kwargs: dict[str, t.Any]) -> None:
+        """set_options ignores a keyword that it does not know, and a misspelt option would silently do nothing."""
+        known = {name for name in self.option_definitions if not name.startswith("_")}
+        aliases = {alias for option in self.option_definitions.values() for alias in option.get("aliases") or ()}
+        if unknown := sorted(kwargs.keys() - known - aliases):
+            raise InputError(
+                "Make a token.",
+                f"The lookup sensible.qlik.jwt has no option {', '.join(name[:40] for name in unknown)}.",
+                f"Known are {', '.join(sorted(known))}.",
+            )
+
+    def _recipe(self, kwargs: dict[str, t.Any]) -> Recipe:
+        # Taken as given: Ansible would make text of numbers, and cut a group such as CN=a,OU=b at the comma.
+        options = {name: kwargs[name] if kwargs.get(name) is not None else self.get_option(name) for name in _RECIPE}
+        recipe = Recipe(**options)
+        if "sub" in (recipe.jwt_attribute_user_id, recipe.jwt_attribute_user_directory):
+            display.warning("The claim sub has a meaning of its own in every token; Qlik Sense may not accept it here.")
+        return recipe
+
+    def _key(self, variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> RSAPrivateKey:
+        path, content = self.get_option("private_key_path"), self.get_option("private_key_content")
+        if content is not None and not {"private_key_path", "privatekey_path"} & kwargs.keys():
+            path = None
+        pem = self._one_text("private_key", path, content, variables)
+        if pem is None:
+            raise InputError(
+                "Load the private key.",
+                "There is none.",
+                "Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY_PATH.",
+            )
+        passphrase = self.get_option("private_key_passphrase")
+        if passphrase and not is_encrypted(pem):
+            display.warning("The private key is not encrypted; its passphrase was not needed.")
+        return load_private_key(
+            pem, passphrase=str(passphrase) if passphrase else None, validate=self.get_option("validate_key")
+        )
+
+    def _compare_with_certificate(self, key: RSAPrivateKey, variables: dict[str, t.Any]) -> None:
+        path, content = self.get_option("certificate_path"), self.get_option("certificate_content")
+        pem = self._one_text("certificate", path, content, variables)
+        if pem is None:
+            return
+        _certificate.require_matching_key(pem, key)
+        days_left = _certificate.inspect(pem)["days_left"]
+        if days_left < 0:
+            display.warning(f"The certificate of the private key expired {-days_left} days ago.")
+
+    def _one_text(self, what: str, path: t.Any, content: t.Any, variables: dict[str, t.Any]) -> str | None:
+        tried = f"Load the {what.replace('_', ' ')}."
+        if path is not None and content is not None:
+            raise InputError(tried, f"There are both {what}_path and {what}_content.", "Give one of them.")
+        if path is not None:
+            return self._read(str(path), what, tried, variables)
+        return None if content is None else str(content)
+
+    def _read(self, path: str, what: str, tried: str, variables: dict[str, t.Any]) -> str:
+        if "\n" in path or "-----BEGIN" in path or len(path) > 1024:
+            raise InputError(tried, f"The value of {what}_path is no path.", f"Give the text itself as {what}_content.")
+        try:
+            file_path = Path(os.path.expandvars(path)).expanduser()
+            if not file_path.is_absolute():
+                found = self.find_file_in_search_path(variables, "files", str(file_path), ignore_missing=True)
+                file_path = Path(found or file_path)
+            with file_path.open("rb") as file:
+                return file.read(_TEXT_LIMIT).decode("utf-8", "replace")
+        except FileNotFoundError:
+            outcome = f"There is no file {path} on the control node."
+        except IsADirectoryError:
+            outcome = f"{path} is a directory."
+        except (OSError, RuntimeError, ValueError) as exc:
+            outcome = f"The file {path} cannot be read: {getattr(exc, 'strerror', None) or 'its name is not valid'}."
+        raise InputError(tried, outcome, f"Check {what}_path, and who may read the file.")
+
+    def _warn_of_length(self, tokens: list[str]) -> None:
+        longest = max(map(len, tokens), default=0) + len("Authorization: Bearer ")
+        if longest > _LONGEST_HEADER:
+            display.warning(
+                f"With one of the tokens the Authorization header is {longest} bytes long. Many servers refuse more"
+                f" than {_LONGEST_HEADER}; put fewer groups and claims into it."
+            )
+
+
+def _flat(terms: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
+    for term in terms:
+        if isinstance(term, (list, tuple)):
+            yield from _flat(term)
+        else:
+            yield term

@@ -1,0 +1,343 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+#
+# Messages never quote a value that a user gave: what stands in the place of a user name may be a key put there by
+# mistake. They name the option or the place in the list instead.
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+import sys
+import typing as t
+from collections.abc import Mapping
+
+from ._errors import InputError, QlikError
+from ._private_key import thumbprint
+from ._token import ALGORITHMS, RESERVED_CLAIMS, constant_directory
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+_TRIED = "Make a token."
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"([+-]?[0-9]{1,12})\s*([smhdw]?)")
+_LONGEST = 36500 * 86400
+
+
+def seconds(value: t.Any, *, option: str) -> int:
+    """Read a duration: seconds as a number, or a number with one of the units s, m, h, d, w ("15m", "-5m").
+
+    Raises:
+        InputError: anything else, or more than a hundred years.
+    """
+    match = _DURATION.fullmatch(str(value).strip()) if isinstance(value, (int, str)) else None
+    result = int(match[1]) * _SECONDS[match[2]] if match and not isinstance(value, bool) else None
+    if result is None or abs(result) > _LONGEST:
+        raise InputError(
+            _TRIED,
+            f"The value of {option} is not a duration.",
+            "Give seconds, or a whole number with a unit: 90s, 15m, 48h, 365d or 52w.",
+        )
+    return result
+
+
+def require_algorithm(name: t.Any) -> str:
+    """Return an algorithm that Qlik Sense accepts, or explain why it must be one.
+
+    Raises:
+        InputError: the name is not one of ALGORITHMS.
+    """
+    if name in ALGORITHMS:
+        return str(name)
+    text = str(name).upper()
+    if text in ALGORITHMS:
+        outcome = "Algorithm names are written in capitals."
+    elif re.fullmatch(r"(ES|PS|HS)(256|256K|384|512)|EDDSA|ED25519|NONE", text):
+        outcome = f"Qlik Sense does not accept the algorithm {text}."
+    elif re.fullmatch(r"RSA1_5|RSA-OAEP.*|DIR|ECDH-ES.*|A\d{3}(GCM)?KW|A\d{3}GCM|A\d{3}CBC-HS\d{3}|PBES2-.*|JWE", text):
+        outcome = "Qlik Sense does not accept encrypted tokens (JWE); TLS already encrypts them on their way."
+    else:
+        outcome = "The value of algorithm is not the name of a signature algorithm."
+    raise InputError(_TRIED, outcome, f"Use {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}, with an RSA key.")
+
+
+def plain(value: t.Any, *, claim: str) -> t.Any:
+    """Copy a value into exact JSON types: Ansible's own strings, lists and dictionaries are subclasses of these.
+
+    Raises:
+        InputError: the value, or one inside it, has no form in JSON.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and value - value == 0:  # neither NaN nor infinite
+        return float(value)
+    if isinstance(value, Mapping):
+        if all(isinstance(key, str) for key in value):
+            return {str(key): plain(item, claim=claim) for key, item in value.items()}
+        raise InputError(_TRIED, f"In the claim {claim} there is a key that is not text.", "Put it in quotes.")
+    if isinstance(value, (list, tuple)):
+        return [plain(item, claim=claim) for item in value]
+    raise InputError(
+        _TRIED,
+        f"In the claim {claim} there is a value of the kind {type(value).__name__}, which JSON does not know.",
+        "Use text, numbers, true, false, lists and dictionaries; put a date in quotes.",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What goes into the tokens of a call; a user that is a dictionary may replace any of it for one token.
+
+    Args:
+        jwt_attribute_user_id: name of the claim with the user id, as set on the virtual proxy.
+        jwt_attribute_user_directory: likewise for the directory. "[CORP]" gives everybody that one: no claim.
+        user_directory: for users that come without one.
+        name: value of the claim of that name, and so on; none by default.
+        groups: written into the claim C(groups_claim).
+        claims: further claims.
+        audience: the claim C(aud), a text or a list.
+        expires_in: seconds from now; negative for a token that has expired.
+        backdate: seconds by which C(iat) and C(nbf) lie in the past; negative for a token that is not valid yet.
+
+    Raises:
+        InputError: a claim name is reserved, or an option has the wrong type.
+    """
+
+    jwt_attribute_user_id: str = "userId"
+    jwt_attribute_user_directory: str = "userDirectory"
+    user_directory: str | None = None
+    name: str | None = None
+    email: str | None = None
+    groups: list[str] | None = None
+    groups_claim: str = "groups"
+    claims: dict[str, t.Any] | None = None
+    audience: str | list[str] | None = None
+    expires_in: int | str = 900
+    backdate: int | str = 60
+
+    def __post_init__(self) -> None:
+        for option in (
+            "jwt_attribute_user_id", "jwt_attribute_user_directory", "user_directory", "name", "email", "groups_claim"
+        ):  # fmt: skip
+            if getattr(self, option) is not None:
+                self._set(option, _text(getattr(self, option), option))
+        for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
+            _require_free_name(getattr(self, option), option)
+        if self.jwt_attribute_user_id == self.jwt_attribute_user_directory:
+            raise InputError(_TRIED, "The user id and the user directory have the same claim.", "Name two claims.")
+        self._set("groups", _texts(self.groups, "groups"))
+        audience = _texts(self.audience, "audience")
+        self._set("audience", audience[0] if len(audience) == 1 else audience)
+        for option in ("expires_in", "backdate"):
+            self._set(option, seconds(getattr(self, option), option=option))
+        if not isinstance(self.claims or {}, Mapping):
+            raise InputError(_TRIED, "The value of claims is not a dictionary.", "Give claim names and their values.")
+        self._set("claims", _free_claims(self.claims or {}))
+
+    def _set(self, option: str, value: t.Any) -> None:
+        object.__setattr__(self, option, value)
+
+    def claims_of(self, user: t.Any, *, now: int, place: str = "this user") -> dict[str, t.Any]:
+        """Return the claims of one token.
+
+        Args:
+            user: C(DIRECTORY\\user), the user id alone, or a dictionary: C(user), or C(user_id) and
+                C(user_directory), and any field of this class.
+            now: seconds since 1970 UTC.
+            place: what to call this user in a message.
+
+        Raises:
+            InputError: the user is not text or has no directory, or a field is unknown or contradicts another.
+        """
+        if isinstance(user, Mapping):
+            return self._claims_of_fields(user, now=now, place=place)
+        directory, user_id = _directory_and_id(user, place)
+        return self._claims(directory or self.user_directory, user_id, now=now, place=place)
+
+    def _claims_of_fields(self, fields: Mapping[str, t.Any], *, now: int, place: str) -> dict[str, t.Any]:
+        own = {str(key): value for key, value in fields.items() if value is not None}
+        if unknown := sorted(own.keys() - _FIELDS):
+            named = ", ".join(key[:40] for key in unknown)
+            raise InputError(
+                _TRIED,
+                f"For {place} there are unknown fields: {named}.",
+                f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
+            )
+        user, user_id = own.pop("user", None), own.pop("user_id", None)
+        if user is not None and user_id is not None:
+            raise InputError(_TRIED, f"For {place} there are both user and user_id.", "Give one of them.")
+        if "claims" in own and isinstance(own["claims"], Mapping):
+            own["claims"] = {**(self.claims or {}), **own["claims"]}
+        recipe = dataclasses.replace(self, **own) if own else self
+        directory = None
+        if user is not None:
+            directory, user_id = _directory_and_id(user, place)
+            if directory and "user_directory" in own and directory.lower() != str(own["user_directory"]).lower():
+                raise InputError(_TRIED, f"For {place} there are two user directories.", "Give one of them.")
+        elif user_id is not None:
+            user_id = _identifier(user_id, place, "user id")
+        return recipe._claims(directory or recipe.user_directory, user_id, now=now, place=place)
+
+    def _claims(self, directory: str | None, user_id: str | None, *, now: int, place: str) -> dict[str, t.Any]:
+        free: dict[str, t.Any] = t.cast("dict[str, t.Any]", self.claims)
+        id_claim, directory_claim = self.jwt_attribute_user_id, self.jwt_attribute_user_directory
+        claims: dict[str, t.Any] = {}
+        if user_id is None:
+            user_id = _identifier(free.get(id_claim), place, "user id")
+        claims[id_claim] = user_id
+        constant = constant_directory(directory_claim)
+        if constant is None:
+            if directory is None:
+                directory = free.get(directory_claim)
+            if directory is None:
+                raise InputError(
+                    _TRIED,
+                    f"There is no user directory for {place}.",
+                    "Write DIRECTORY\\user, or give user_directory.",
+                )
+            claims[directory_claim] = _identifier(directory, place, "user directory")
+        elif directory is not None and directory.lower() != constant.lower():
+            raise InputError(
+                _TRIED,
+                f"The user directory of {place} differs from the one that the virtual proxy gives everybody.",
+                "Leave the directory out, or put the same one in brackets into jwt_attribute_user_directory.",
+            )
+        further = {"name": self.name, "email": self.email, self.groups_claim: self.groups or None, "aud": self.audience}
+        for name, value in (*free.items(), *further.items()):
+            if value is None or value == []:
+                continue
+            if claims.setdefault(name, value) != value:
+                raise InputError(_TRIED, f"For {place} there are two values for the claim {name}.", "Give one of them.")
+        claims["iat"], claims["nbf"], claims["exp"] = self._times(now)
+        return claims
+
+    def _times(self, now: int) -> tuple[int, int, int]:
+        """Issued at, not before, expires: in this order in time, however odd the wish."""
+        expires_in, backdate = int(self.expires_in), int(self.backdate)
+        expires = max(now, now - backdate) + expires_in
+        start = min(now - backdate, expires - 1)
+        return min(now, start), start, expires
+
+
+_FIELDS = {field.name for field in dataclasses.fields(Recipe)} | {"user", "user_id"}
+
+
+def _text(value: t.Any, option: str) -> str:
+    if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):
+        return str(value)
+    raise InputError(_TRIED, f"The value of {option} is of the kind {type(value).__name__}.", "Put it in quotes.")
+
+
+def _texts(value: t.Any, option: str) -> list[str]:
+    """One text is a list of one: a group such as C(CN=a,OU=b) is not cut at its commas."""
+    if value is None or value == "":
+        return []
+    return [_text(item, option) for item in (value if isinstance(value, (list, tuple)) else [value])]
+
+
+def _require_free_name(name: str, option: str) -> None:
+    if not name.strip():
+        raise InputError(_TRIED, f"The value of {option} is empty.", "Give the name of a claim.")
+    if name in RESERVED_CLAIMS and name != "sub":
+        raise InputError(
+            _TRIED,
+            f"The claim {name} has a meaning of its own in every token, so {option} cannot be that.",
+            "Choose another name, here and on the virtual proxy.",
+        )
+
+
+def _free_claims(claims: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    elsewhere = {"exp": "expires_in", "nbf": "backdate", "iat": "backdate", "aud": "audience"}
+    result = plain(claims, claim="claims")
+    for name, value in result.items():
+        if name in elsewhere:
+            raise InputError(_TRIED, f"The claim {name} is not given under claims.", f"Use {elsewhere[name]} for it.")
+        if name in RESERVED_CLAIMS and not isinstance(value, str):
+            raise InputError(_TRIED, f"The claim {name} must be text.", "Put its value in quotes.")
+    return result
+
+
+def _directory_and_id(user: t.Any, place: str) -> tuple[str | None, str]:
+    if not isinstance(user, str):
+        raise InputError(
+            _TRIED,
+            f"{place[0].upper()}{place[1:]} is of the kind {type(user).__name__}, not text.",
+            "Put it in quotes.",
+        )
+    directory, backslash, user_id = str(user).partition("\\")
+    if not backslash:
+        return None, _identifier(directory, place, "user id")
+    return _identifier(directory, place, "user directory"), _identifier(user_id, place, "user id")
+
+
+def _identifier(value: t.Any, place: str, what: str) -> str:
+    if value is None:
+        raise InputError(_TRIED, f"There is no {what} for {place}.", "Write DIRECTORY\\user, or give user_id.")
+    if not (isinstance(value, str) or getattr(value, "__ENCRYPTED__", False)):
+        raise InputError(
+            _TRIED, f"The {what} of {place} is of the kind {type(value).__name__}, not text.", "Put it in quotes."
+        )
+    text = str(value)
+    if text and text.isprintable() and text == text.strip() and "\\" not in text:
+        return text
+    if not text:
+        raise InputError(_TRIED, f"The {what} of {place} is empty.", "Write DIRECTORY\\user.")
+    raise InputError(
+        _TRIED,
+        f"The {what} of {place} has a control character, a blank at one end, or a backslash too many.",
+        "Write DIRECTORY\\user, in YAML in single quotes or none: in double quotes \\t or \\b is another character.",
+    )
+
+
+class Minter:
+    """Signs claims with one key, as fast as the key can sign.
+
+    The header is the same for all tokens, so it is written once; PyJWT's algorithm object does the signing.
+
+    Args:
+        key: an RSA private key.
+        algorithm: one of ALGORITHMS.
+        key_id: the header's C(kid); "thumbprint" for the one after RFC 7638, V(None) to leave it out.
+
+    Raises:
+        InputError: the algorithm is none of ALGORITHMS.
+        QlikError: the library PyJWT is missing.
+    """
+
+    def __init__(self, key: RSAPrivateKey, *, algorithm: str = "RS256", key_id: str | None = "thumbprint") -> None:
+        require_algorithm(algorithm)
+        try:
+            from jwt.algorithms import RSAAlgorithm
+        except ImportError as exc:
+            raise QlikError(
+                _TRIED,
+                f"The Python library PyJWT is missing for {sys.executable}.",
+                "Install it there, for example with: python -m pip install PyJWT",
+            ) from exc
+
+        header = {"alg": algorithm, "typ": "JWT"}
+        if key_id:
+            header["kid"] = thumbprint(key) if key_id == "thumbprint" else key_id
+        self._key = key
+        self._algorithm = RSAAlgorithm(getattr(RSAAlgorithm, f"SHA{algorithm[2:]}"))
+        self._json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        self._start = _base64url(self._json(header).encode()) + b"."
+
+    def mint(self, claims: dict[str, t.Any]) -> str:
+        """Return the signed token, without the word Bearer."""
+        content = self._start + _base64url(self._json(claims).encode())
+        return (content + b"." + _base64url(self._algorithm.sign(content, self._key))).decode("ascii")
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""What a token says, and why a virtual proxy would refuse it. Pure: no I/O, and nothing here quotes a token."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+import typing as t
+
+from . import _certificate
+from ._errors import InputError, QlikError
+
+# Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
+ALGORITHMS = ("RS256", "RS384", "RS512")
+# Claims that RFC 7519 gives a meaning. Qlik's support article on JWT says that reserved words cannot name an
+# attribute, without listing them; "sub" is reported to work as the user id, hence it is only warned about.
+RESERVED_CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
+
+_TRIED = "Read the token."
+_ADVICE = "Give one signed token: three parts, separated by dots."
+_CONSTANT = re.compile(r"\[(.+)\]")
+
+
+class Content(t.TypedDict):
+    """A token's header and claims, both unverified."""
+
+    header: dict[str, t.Any]
+    claims: dict[str, t.Any]
+
+
+def inspect_token(token: str) -> Content:
+    """Read a token without checking anything about it.
+
+    Raises:
+        InputError: it is not a signed token.
+    """
+    if token.lower().startswith("bearer"):
+        raise InputError(_TRIED, "It begins with the word Bearer.", "Give the token alone.")
+    parts = token.split(".")
+    if len(parts) == 5:
+        raise InputError(
+            _TRIED,
+            "It has five parts, so it is encrypted (JWE), and Qlik Sense does not accept that.",
+            "Sign it only; TLS already encrypts it on its way.",
+        )
+    if len(parts) != 3:
+        raise InputError(_TRIED, f"It has {len(parts)} parts.", _ADVICE)
+    header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "claims")
+    return {"header": header, "claims": claims}
+
+
+def _json_object(part: str, what: str) -> dict[str, t.Any]:
+    try:
+        result = json.loads(_decode(part))
+    except (ValueError, RecursionError):  # their texts quote the token
+        result = None
+    if not isinstance(result, dict):
+        raise InputError(_TRIED, f"Its {what} are not a JSON object in base64url.", _ADVICE)
+    return result
+
+
+def _decode(part: str) -> bytes:
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", part):
+        raise ValueError
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def constant_directory(attribute: str) -> str | None:
+    """The directory that "[CORP]" as the user directory's claim name stands for, or V(None) for a real claim name."""
+    match = _CONSTANT.fullmatch(attribute)
+    return match[1] if match else None
+
+
+def diagnose(
+    token: str, virtual_proxy: t.Mapping[str, t.Any], *, now: float | None = None, leeway: float = 60
+) -> list[str]:
+    """Say why a virtual proxy with these settings would refuse a token.
+
+    Args:
+        token: the token, without the word Bearer.
+        virtual_proxy: in the words of the module's options. A setting that is absent is not judged, except that the
+            claims are called C(userId) and C(userDirectory) by default.
+        now: the server's clock in seconds since 1970, by default this machine's.
+        leeway: seconds by which clocks may differ. Qlik publishes no figure for its tolerance; with 0, any
+            difference is a reason.
+
+    Returns:
+        One sentence per reason, the most basic first; none if the token should pass.
+    """
+    try:
+        content = inspect_token(token)
+    except InputError as exc:
+        return [exc.outcome.replace("It ", "The token ", 1).replace("Its ", "The token's ", 1)]
+    header, claims = content["header"], content["claims"]
+    return [
+        *_signature_reasons(token, header, virtual_proxy.get("jwt_public_key_certificate")),
+        *_time_reasons(claims, time.time() if now is None else now, leeway),
+        *_identity_reasons(claims, virtual_proxy),
+        *_audience_reasons(claims, virtual_proxy.get("jwt_audience")),
+        *_attribute_reasons(claims, virtual_proxy.get("jwt_attribute_map") or ()),
+    ]
+
+
+def _signature_reasons(token: str, header: dict[str, t.Any], certificate: str | None) -> t.Iterator[str]:
+    algorithm = header.get("alg")
+    if algorithm not in ALGORITHMS:
+        yield f"The token is signed with {str(algorithm)[:20]}; Qlik Sense accepts {', '.join(ALGORITHMS)} only."
+        return
+    if not certificate:
+        return
+    try:
+        fits = _fits(token, str(algorithm), certificate)
+    except QlikError as exc:
+        yield f"The certificate of the virtual proxy cannot be used: {exc.outcome}"
+        return
+    if not fits:
+        yield (
+            "The signature does not fit the certificate of the virtual proxy"
+            f" (SHA-256 {_certificate.fingerprint(certificate)}): the token was signed with another key, or altered."
+        )
+
+
+def _fits(token: str, algorithm: str, certificate: str) -> bool:
+    key = _certificate.rsa_public_key(certificate)
+
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    content, _dot, signature = token.rpartition(".")
+    try:
+        key.verify(_decode(signature), content.encode(), PKCS1v15(), getattr(hashes, f"SHA{algorithm[2:]}")())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iterator[str]:
+    for name in ("exp", "nbf", "iat"):
+        value = claims.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            yield f"The claim {name} is not a number of seconds since 1970."
+        elif name == "exp" and value <= now - leeway:
+            yield f"The token expired {_duration(now - value)} ago."
+        elif name == "nbf" and value > now + leeway:
+            yield f"The token is not valid before {_duration(value - now)} from now; do the clocks agree?"
+        elif name == "iat" and value > now + leeway:
+            yield f"The token was issued {_duration(value - now)} in the future; do the clocks agree?"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} seconds"
+
+
+def _identity_reasons(claims: dict[str, t.Any], virtual_proxy: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    wanted = (
+        ("user id", virtual_proxy.get("jwt_attribute_user_id") or "userId"),
+        ("user directory", virtual_proxy.get("jwt_attribute_user_directory") or "userDirectory"),
+    )
+    for what, name in wanted:
+        if what == "user directory" and constant_directory(name) is not None:
+            continue
+        value = claims.get(name)
+        if name not in claims:
+            yield f"The token lacks the claim {name}, which is to hold the {what}{_alike(claims, name)}."
+        elif not isinstance(value, str):
+            yield f"The claim {name}, which is the {what}, is not text."
+        elif not value.strip():
+            yield f"The claim {name}, which is the {what}, is empty."
+
+
+def _alike(claims: dict[str, t.Any], name: str) -> str:
+    """Names that differ by case are different names (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community DOC-19383)."""
+    others = [other for other in claims if other.lower() == name.lower()]
+    return f"; it has {others[0][:40]}, and capitals matter" if others else ""
+
+
+def _audience_reasons(claims: dict[str, t.Any], audience: str | None) -> t.Iterator[str]:
+    if not audience:
+        return
+    given = claims.get("aud")
+    if given is None:
+        yield "The token has no audience (aud), and the virtual proxy asks for one."
+    elif audience not in (given if isinstance(given, list) else [given]):
+        yield "The audience of the token (aud) is not the one of the virtual proxy."
+
+
+def _attribute_reasons(claims: dict[str, t.Any], attributes: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    for attribute in attributes:
+        name = str(attribute.get("jwt_attribute") or "")
+        if attribute.get("is_mandatory") and name and name not in claims:
+            yield f"The token lacks the claim {name}, which the virtual proxy asks for{_alike(claims, name)}."
