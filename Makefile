@@ -1,0 +1,187 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The front door: `make` alone says what there is. Everything is written below .venv, .stage and .demo,
+# and nothing is needed but Python 3.11 or newer, make, git and a Python package index.
+
+VENV := .venv
+STAGE := .stage
+# The first of these that is new enough makes the virtual environment; PYTHON=/some/python3 has its way.
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+
+# ansible-test works only in a directory of this name, and tests see the files as git does: tracked or not yet added,
+# but never ignored. So they run on a copy.
+COPY := $(STAGE)/ansible_collections/sensible/qlik
+INSTALLED := $(STAGE)/installed
+
+# Paths are relative to this file wherever make looks at them, and quoted where the shell does: blanks are welcome.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH = $(CURDIR)/$(STAGE)
+export ANSIBLE_LOCALHOST_WARNING := false
+export ANSIBLE_INVENTORY_UNPARSED_WARNING := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+ifeq ($(shell uname),Linux)
+export LC_ALL := C.UTF-8
+endif
+# What the shell of the moment holds must not change what is tested.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+$(foreach name,$(filter QLIK_SENSE_%,$(.VARIABLES)),$(eval unexport $(name)))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+.PHONY: help
+help:
+	@echo 'make <target>, with one of these:'
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; \
+	do printf '  %-12s %s\n' "$$name" "$$text"; done
+
+# ---- The virtual environment
+
+# Made anew when the requirements change or the directory was moved or copied.
+ifneq ($(shell cat $(VENV)/made-in 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/made-in
+endif
+
+$(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/pyproject.toml
+	@set -e; for python in $(PYTHON); do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo 'None of these is Python 3.11 or newer with its modules venv and ensurepip: $(PYTHON).' >&2; \
+	  echo 'Install one (on Debian and Ubuntu the package is python3-venv), or name it: make PYTHON=/path/to/python3' >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making a virtual environment with $$("$$found" --version): this takes a minute, once."; \
+	"$$found" -m venv --clear $(VENV); \
+	$(VENV)/bin/python -m pip install --quiet --no-compile -r requirements-demo.txt -e tests/simulator; \
+	printf '%s\n' "$(CURDIR)" > $@
+
+$(VENV)/made-for-tests: $(VENV)/made-in requirements-dev.txt
+	@echo 'Adding the tools for tests.'
+	@$(VENV)/bin/python -m pip install --quiet --no-compile -r requirements-dev.txt
+ifdef ANSIBLE
+	@$(VENV)/bin/python -m pip install --quiet --no-compile 'ansible==$(ANSIBLE).*'
+endif
+	@touch $@
+
+.PHONY: venv dev
+venv: $(VENV)/made-in ## Make .venv with Ansible, the libraries and the simulator
+dev: $(VENV)/made-for-tests
+
+# ---- The copy that is tested, the tarball, and the tarball installed
+
+.PHONY: stage build install
+stage: venv
+ifndef STAGED
+	@$(VENV)/bin/python tests/stage.py "$(COPY)"
+endif
+
+build: stage ## Build the collection's tarball, into .stage/dist
+	@rm -rf $(STAGE)/dist
+	@ansible-galaxy collection build --output-path $(STAGE)/dist $(COPY) > /dev/null
+	@[ -n "$(QUIET)" ] || ls $(STAGE)/dist/*.tar.gz
+
+# Offline: community.crypto came with the package "ansible".
+install: build
+	@rm -rf $(INSTALLED)
+	@ansible-galaxy collection install --offline --no-deps --collections-path $(INSTALLED) $(STAGE)/dist/*.tar.gz > /dev/null 2>&1 \
+	  || ansible-galaxy collection install --offline --no-deps --collections-path $(INSTALLED) $(STAGE)/dist/*.tar.gz
+
+# ---- For everybody
+
+.PHONY: demo test bench
+demo: QUIET = yes
+demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
+	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
+
+STEPS = format lint types yaml ansiblelint changelog docs units simulator conformance sanity $(TARGETS:%=integration/%) package
+test: dev stage ## Everything below; the last line counts
+	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" $(STEPS)
+
+bench: dev install ## Count and compare: requests, connections, writes, time. Never a pass or a fail
+	@for script in tests/benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+
+# ---- The steps of `make test`; each can be run alone
+
+.PHONY: lint format types yaml ansiblelint changelog docs
+lint: format types yaml ansiblelint changelog docs ## The quick ones: format, types, YAML, ansible-lint, changelog, docs
+
+format: dev stage ## Formatting and ruff's rules
+	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
+
+# Three runs: the collection under its real name, the simulator as the package that it is, and scripts by themselves.
+MYPY = mypy --cache-dir "$(CURDIR)/$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
+types: dev stage
+	@cd $(STAGE) && $(MYPY) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit
+	@cd $(COPY)/tests/simulator && $(MYPY) qlik_sense_simulator
+	@cd $(COPY)/tests && $(MYPY) *.py demo/*.py package/*.py
+
+yaml: dev stage
+	@cd $(COPY) && yamllint --strict .
+
+ansiblelint: dev stage
+	@cd $(COPY) && ansible-lint --offline --profile production --strict --quiet
+
+changelog: dev stage
+	@cd $(COPY) && antsibull-changelog lint
+
+docs: dev stage
+	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
+
+RESULTS = $(CURDIR)/$(STAGE)/results
+# Only the Python that runs; `make matrix` has the others.
+ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*.xml "$(RESULTS)" 2>/dev/null; exit $$status
+PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
+
+.PHONY: units simulator conformance sanity integration package
+units: dev stage ## The collection's unit tests
+	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
+
+simulator: dev stage ## The simulator's own tests
+	@cd $(COPY) && $(PYTEST) tests/simulator/tests
+
+conformance: dev stage ## Qlik clients that are not ours, against the simulator
+	@cd $(COPY) && $(PYTEST) tests/conformance
+
+sanity: dev stage ## ansible-test sanity
+	@$(VENV)/bin/python tests/seed_ansible_test.py
+	@cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit; $(KEEP_RESULTS)
+
+TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
+integration: $(TARGETS:%=integration/%) ## The modules, roles and playbooks against the simulator; one target: make integration/<target>
+
+integration/%: dev stage
+	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
+
+package: dev install ## The tarball: what is in it, and does it work once installed
+	@cd tests/package && PACKAGE="$(CURDIR)/$(STAGE)" $(PYTEST) .
+
+# ---- Now and then
+
+.PHONY: fix matrix release clean
+fix: dev ## Format, and mend what ruff can mend
+	@ruff format . && ruff check --fix .
+
+# Releases of the package "ansible", each with a Python for it: 9 brings ansible-core 2.16, 12 has 2.19, 14 has 2.21.
+MATRIX ?= 9:python3.11 12:python3.11 14:python3.13
+
+matrix: ## Unit and integration tests with the oldest and the newest Ansible; MATRIX='9:python3.11' for one
+	@failed=; for pair in $(MATRIX); do \
+	  ansible=$${pair%%:*} python=$${pair#*:}; echo; echo "==== ansible $$ansible, $$python"; \
+	  if ! "$$python" -c '' 2>/dev/null; then echo "Skipped: there is no $$python."; continue; fi; \
+	  $(MAKE) --no-print-directory ANSIBLE="$$ansible" PYTHON="$$python" VENV=".venv-$$ansible" STAGE=".stage-$$ansible" \
+	    units integration || failed="$$failed $$pair"; \
+	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
+
+# Again for the same version: make release AGAIN=--update-existing
+release: dev stage ## Turn the changelog fragments into CHANGELOG.md, for the version in galaxy.yml
+	@cd $(COPY) && antsibull-changelog release --reload-plugins $(AGAIN) && rm -f changelogs/.plugin-cache.yaml
+	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
+
+clean: ## Remove everything that make wrote
+	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
