@@ -45,8 +45,8 @@ class Switches:
     # --- How a proxy takes over a saved change
 
     reload_seconds: float = 0.0
-    """How long (seconds) a proxy is away after a save of a virtual proxy or proxy service, and how long the change takes
-    to work. Reported: 10 to 30 on real sites; 0 takes it over at once."""
+    """How long (seconds) a proxy is away after a save of a virtual proxy or proxy service; then the change works.
+    Reported: 10 to 30 on real sites; 0 takes it over at once."""
 
     reload_answer: t.Literal["503", "disconnect"] = "503"
     """What a request gets during that time: a 503 page, or a connection closed without an answer."""
@@ -60,7 +60,7 @@ class Switches:
     """Clock tolerance (seconds) for exp, nbf and iat. No figure is published."""
 
     refuse_future_iat: bool = False
-    """Refuse a token only because iat is in the future. The NPrinting twin of the help page counts exp and nbf alone."""
+    """Refuse a token only because iat is in the future. NPrinting's help page counts exp and nbf alone."""
 
     bracket_constant: bool = True
     """A value in brackets as user directory attribute, "[DOMAIN]", is a constant and not a claim name."""
@@ -120,7 +120,10 @@ class Switches:
     """DELETE /qps/user wants the header qlik-csrf-token, on releases that have the token."""
 
     ticket_redirect: bool = False
-    """A request signed in by ?qlikTicket= gets a redirect to the same address without the ticket, instead of its answer."""
+    """A request signed in by ?qlikTicket= is redirected to the same address without the ticket."""
+
+    qps_created_status: t.Literal["201", "200"] = "201"
+    """The status of POST ticket and POST session on the proxy's own API."""
 
     # --- The hub and what is around it
 
