@@ -1,0 +1,374 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""What a proxy's answer to a login means: the most likely cause and what to do about it. Pure, no I/O.
+
+Qlik publishes next to nothing about refusals (one sentence, for a request without an Authorization header), so nothing
+here depends on the text of an answer alone: status, redirect, the token's own claims, the settings of the virtual proxy
+and the server's clock speak first.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import urllib.parse
+
+from ._token import constant_directory, diagnose, inspect_token
+
+Mapping = t.Mapping[str, t.Any]
+
+CLOCK_TOLERANCE = 60  # seconds; Qlik publishes no figure, this is what we call "the clocks differ"
+
+# Qlik support article "Qlik Sense: How to set up JWT authentication".
+_HEADER_MISSING = "expected an authentication header"
+# qlik-sense-mcp, docs/AUTH_JWT.md: one page for every prefix that the proxy cannot place; also what users of Qlik
+# Community report for a host name outside the host allow list.
+_HEADER_INCORRECT = "http request header is incorrect"
+_LOGIN_PATHS = ("login", "authentication", "saml", "oidc")
+
+
+class Cookie(t.NamedTuple):
+    """The attributes of one Set-Cookie header. The value is left out on purpose.
+
+    same_site is "" when the attribute is missing, and so are domain and path.
+    """
+
+    name: str
+    secure: bool
+    http_only: bool
+    same_site: str
+    domain: str
+    path: str
+
+
+class Answer(t.NamedTuple):
+    """What came back for one request, redirects within the prefix followed. No text in it holds a secret.
+
+    Attributes:
+        status: the HTTP status of the last answer.
+        ms: milliseconds until it was there, all hops together.
+        kind: "HTML", "JSON" or another word for the content.
+        text: the beginning of the body as plain text, on one line.
+        data: of a JSON object, who is signed in (userDirectory, userId) or where to do so (loginUri).
+        location: where a redirect leads that was not followed, without its query; otherwise "".
+        cookies: what the answers of all hops wanted to set.
+        date: the server's clock in seconds since 1970, if it sent a Date.
+    """
+
+    status: int
+    ms: int
+    kind: str = "nothing"
+    text: str = ""
+    data: t.Mapping[str, t.Any] = {}
+    location: str = ""
+    cookies: tuple[Cookie, ...] = ()
+    date: float | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Qlik's own client treats 401, 403 and redirects alike as "not signed in" (qlik-oss/qlik-api-ts)."""
+        return self.status in (401, 403) or bool(self.location)
+
+    @property
+    def user(self) -> tuple[str, str]:
+        """Directory and id of the user that /qps/user names, ("", "") when nobody is signed in."""
+        return str(self.data.get("userDirectory") or ""), str(self.data.get("userId") or "")
+
+    def __str__(self) -> str:
+        if self.location:
+            return f"{self.status}, a redirect to {self.location}"
+        content = self.kind if self.kind != "nothing" else "an empty body"
+        return f"{self.status} with {content}" + (f": {self.text}" if self.text and self.status >= 400 else "")
+
+
+def shown(user: tuple[str, str]) -> str:
+    """A user as Qlik people write it."""
+    return "\\".join(user) if any(user) else "nobody"
+
+
+def same_user(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two names mean one user. The repository compares them without regard to case."""
+    return any(one) and [part.casefold() for part in one] == [part.casefold() for part in other]
+
+
+def expected_user(claims: Mapping, virtual_proxy: Mapping) -> tuple[str, str]:
+    """Whom a token signs in, as far as its claims tell under the virtual proxy's claim names ("" where they do not)."""
+    directory = str(virtual_proxy.get("jwt_attribute_user_directory") or "userDirectory")
+    user_id = str(virtual_proxy.get("jwt_attribute_user_id") or "userId")
+    constant = constant_directory(directory)
+    return str((claims.get(directory) if constant is None else constant) or ""), str(claims.get(user_id) or "")
+
+
+def allows_anonymous(virtual_proxy: Mapping) -> bool:
+    """Whether somebody without a token is let in by design."""
+    return virtual_proxy.get("anonymous_access_mode") in ("allow_anonymous", "always_anonymous")
+
+
+def is_login_page(location: str) -> bool:
+    """Whether a redirect leads to a page that asks who you are."""
+    return any(word in urllib.parse.urlsplit(location).path.lower() for word in _LOGIN_PATHS)
+
+
+def is_blocked_user(answer: Answer) -> bool:
+    """Whether the proxy says that the account is inactive (Qlik article "Your account is inactive")."""
+    text = answer.text.lower()
+    return answer.status in (401, 403) and ("account is inactive" in text or "blocked" in text)
+
+
+def failed_login(
+    answer: Answer, *, prefix: str, host: str, virtual_proxy: Mapping, reasons: t.Sequence[str], local_time: float
+) -> str:
+    """Why a request with a token did not get the hub page.
+
+    Args:
+        answer: what came instead.
+        prefix: prefix of the virtual proxy.
+        host: host name that the request was sent to.
+        virtual_proxy: its settings as far as they are known.
+        reasons: why a virtual proxy with these settings would refuse the token.
+        local_time: this machine's clock in seconds since 1970.
+    """
+    if answer.status == 400 and (answer.kind == "HTML" or _HEADER_INCORRECT in answer.text.lower()):
+        return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
+    if _HEADER_MISSING in answer.text.lower():
+        return (
+            "The token was sent, but did not arrive: something between here and Qlik Sense (a reverse proxy, a load "
+            "balancer) removes the Authorization header. Let it through, or test the node directly."
+        )
+    if is_blocked_user(answer):
+        return "The user is blocked or inactive. Activate it under Users in the QMC."
+    if answer.location and not reasons:
+        return (
+            f"A redirect to a login means that '{prefix}' is not a JWT virtual proxy, or that this proxy does not know "
+            "the prefix and its default virtual proxy answers. Check its authentication method and its links."
+        )
+    if answer.refused:
+        exact = bool(virtual_proxy.get("jwt_public_key_certificate"))
+        return _refused_token(answer, reasons=reasons, exact=exact, local_time=local_time)
+    if answer.status == 404:
+        return (
+            f"This proxy has no page /{prefix}/hub/: the virtual proxy is not linked to it, or another web server "
+            "answers here. Check the links, host and port."
+        )
+    if answer.status in (429, 500, 502, 503, 504):
+        return (
+            "The proxy is restarting or overloaded, or it has no engine to send people to. Check that the virtual "
+            "proxy has a load balancing node and that the Qlik Sense services run, then try again."
+        )
+    return (
+        f"The hub is an HTML page, and this was {answer.kind}: probably another web server, or a page in front of "
+        "Qlik Sense. Check host, port and prefix."
+    )
+
+
+def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
+    allowed = [str(name).casefold() for name in virtual_proxy.get("websocket_cross_origin_white_list") or ()]
+    unknown = (
+        f"this proxy does not know the prefix '{prefix}': the virtual proxy does not exist, or is not linked to this "
+        "proxy or to the one of the central node"
+    )
+    if host.casefold() in allowed:
+        return f"Most likely {unknown}. Link it to both."
+    return (
+        f"Either {unknown}; or the name '{host}' is missing in its host allow list. Link the virtual proxy to both "
+        "proxies, and add the name to the list."
+    )
+
+
+def _refused_token(answer: Answer, *, reasons: t.Sequence[str], exact: bool, local_time: float) -> str:
+    clock = clock_difference(answer.date, local_time)
+    if reasons:
+        advice = "Mint the token by the settings of the virtual proxy, or correct these."
+        return " ".join([*(f"{reason.rstrip('.')}." for reason in reasons), clock or advice])
+    if clock:
+        return f"{clock} Set both clocks by the same source: a token that is not valid yet or any more is refused."
+    if answer.status == 403:
+        return (
+            "The user is blocked, inactive or has no access, or the host allow list lacks this host name. Look at the "
+            "user and at the virtual proxy in the QMC."
+        )
+    if exact:
+        return (
+            "The token fits the settings given here, so the proxy works with others, or the user is blocked: it has "
+            "not taken over a change yet, or the repository holds another certificate or other claim names. "
+            "jwt_virtual_proxy in check mode shows the difference; the proxy's audit log at level DEBUG names the "
+            "reason."
+        )
+    return (
+        "Most likely the token is not signed with the key of the virtual proxy's certificate, its two claims are named "
+        "differently there (case matters), or the user is blocked. Give the settings in virtual_proxy for an exact "
+        "answer."
+    )
+
+
+def clock_difference(server_time: float | None, local_time: float) -> str:
+    """A sentence if the two clocks differ by more than CLOCK_TOLERANCE, otherwise ""."""
+    seconds = 0 if server_time is None else round(server_time - local_time)
+    if abs(seconds) <= CLOCK_TOLERANCE:
+        return ""
+    return f"The server's clock is {abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'} this machine's."
+
+
+def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: Mapping) -> str:
+    """Why /qps/user does not name the expected user although the hub opened."""
+    if answer.kind != "JSON":
+        return (
+            f"/qps/user answers with {answer.kind} where JSON was due: another web server is in between, or the "
+            "session was lost. Test the node directly."
+        )
+    if not any(expected):
+        return (
+            "The token does not tell whom to expect under the claim names known here. Give user_directory and user_id, "
+            "or the claim names in virtual_proxy."
+        )
+    if virtual_proxy.get("anonymous_access_mode") == "always_anonymous":
+        return "The virtual proxy lets everybody in anonymously and ignores tokens. Change its anonymous access mode."
+    if not any(answer.user):
+        return (
+            "The hub opened, but nobody is signed in: anonymous access, a page in front of Qlik Sense, or a balancer "
+            "that spreads one session over several nodes. Test the node directly and check the anonymous access mode."
+        )
+    return (
+        "Qlik Sense took the user from other claims than expected, or maps the token to a fixed user. Compare the "
+        "claim names of the virtual proxy with the token."
+    )
+
+
+COOKIE_REFUSED = (
+    "The session cookie alone does not lead back into the session. A balancer that spreads one session over several "
+    "nodes does that (sessions live in one proxy's memory), and so does a cookie name that two virtual proxies share."
+)
+STILL_SIGNED_IN = (
+    "The session goes on after the logout. It ends by itself after its inactivity timeout; until then it counts as one "
+    "of the user's five."
+)
+
+
+def no_usable_cookie(cookies: t.Sequence[Cookie]) -> str:
+    """Why there is no cookie to come back with."""
+    if any(cookie.domain for cookie in cookies):
+        return (
+            "The session cookie is meant for another domain than this host name, so browsers do not keep it. Use a "
+            "host name within that domain, or clear the cookie domain of the virtual proxy."
+        )
+    if cookies:
+        return "The cookie is not kept: Secure over plain http, or already expired. Look at the check cookie_flags."
+    return (
+        "The proxy set no session cookie, so each request with a token may open a session of its own. Check that Qlik "
+        "Sense itself answers here."
+    )
+
+
+def cookie_advice(faults: t.Sequence[str]) -> str:
+    """What to do about a cookie that is not as configured; "" for no faults."""
+    if not faults:
+        return ""
+    return (
+        f"The session cookie differs: {', '.join(faults)}. Either the proxy has not taken over the settings yet, or "
+        "something in between rewrites cookies."
+    )
+
+
+def anonymous_refused() -> str:
+    """Why somebody without a token is turned away although anonymous access is on."""
+    return "Anonymous access is configured, but not granted: the proxy may not have taken over the setting yet."
+
+
+def accepted_although(name: str) -> str:
+    """Why a request was let in that has to be refused."""
+    if name == "no_token":
+        return (
+            "People come in without a token. Check the anonymous access mode and the authentication method of the "
+            "virtual proxy, and whether something in front of Qlik Sense signs people in."
+        )
+    if name == "expired_token":
+        return (
+            "An expired token was accepted. Check the server's clock, and whether something in front of Qlik Sense "
+            "answers by itself."
+        )
+    return (
+        "The signature of the token is not verified: whoever can write a token can be anybody. Something other than "
+        "Qlik Sense's JWT authentication answers here; take the virtual proxy out of service until it is found."
+    )
+
+
+def not_a_refusal(answer: Answer) -> str:
+    """What to think of an answer that neither lets in nor refuses."""
+    if answer.status >= 500 or answer.status == 429:
+        return "The proxy did not decide: it is restarting or overloaded. Run the check again."
+    return "This is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
+
+
+def cookie_faults(cookies: t.Sequence[Cookie], *, https: bool, virtual_proxy: Mapping) -> tuple[str, str, list[str]]:
+    """Compare the session cookie with the settings of the virtual proxy.
+
+    Settings that are not given are not compared. HttpOnly always has to be there (Qlik's article on sessions), and
+    SameSite=None without Secure never is right, because every browser drops such a cookie.
+
+    Returns:
+        What was expected, what came, and what is wrong with it.
+    """
+    scheme = "https" if https else "http"
+    name = str(virtual_proxy.get("session_cookie_header_name") or "")
+    # Qlik help, "Virtual proxies": over plain http the name of the cookie gets this suffix.
+    names = {name} if https else {name, f"{name}-HTTP"}
+    wanted = {
+        "Secure": virtual_proxy.get(f"has_secure_attribute_{scheme}"),
+        "SameSite": virtual_proxy.get(f"same_site_attribute_{scheme}"),
+        "Domain": (virtual_proxy.get("session_cookie_domain") or "").lstrip(".").lower(),
+        "Path": virtual_proxy.get("session_cookie_custom_path"),
+    }
+    expected = [name or "a cookie", "HttpOnly"]
+    if wanted["Secure"] is not None:
+        expected.append("Secure" if wanted["Secure"] else "no Secure")
+    if wanted["SameSite"]:
+        expected.append("no SameSite" if wanted["SameSite"] == "no_attribute" else f"SameSite={wanted['SameSite']}")
+    expected += [f"{key}={wanted[key]}" for key in ("Domain", "Path") if wanted[key]]
+
+    found = [cookie for cookie in cookies if not name or cookie.name in names]
+    if not found:
+        others = ", ".join(sorted({cookie.name for cookie in cookies})) or "no cookie at all"
+        return "; ".join(expected), others, [f"there is no cookie {name}" if name else "there is no cookie"]
+    cookie = found[-1]
+    faults = [] if cookie.http_only else ["HttpOnly is missing"]
+    if wanted["Secure"] is not None and cookie.secure != wanted["Secure"]:
+        faults.append("Secure is missing" if wanted["Secure"] else "Secure is set")
+    same_site = cookie.same_site.lower()
+    if wanted["SameSite"] and (same_site or "no_attribute") != wanted["SameSite"]:
+        faults.append(f"SameSite is {cookie.same_site}" if same_site else "SameSite is missing")
+    if same_site == "none" and not cookie.secure:
+        faults.append("SameSite=None needs Secure, or browsers drop the cookie")
+    if wanted["Domain"] and cookie.domain.lstrip(".").lower() != wanted["Domain"]:
+        faults.append(f"Domain is {cookie.domain or 'missing'}")
+    if wanted["Path"] and cookie.path != wanted["Path"]:
+        faults.append(f"Path is {cookie.path or 'missing'}")
+    return "; ".join(expected), _described(cookie), faults
+
+
+def _described(cookie: Cookie) -> str:
+    parts = [cookie.name]
+    parts += ["HttpOnly"] if cookie.http_only else []
+    parts += ["Secure"] if cookie.secure else []
+    parts += [f"SameSite={cookie.same_site}"] if cookie.same_site else []
+    parts += [f"Domain={cookie.domain}"] if cookie.domain else []
+    parts += [f"Path={cookie.path}"] if cookie.path else []
+    return "; ".join(parts)
+
+
+def token_reasons(token: str, virtual_proxy: Mapping, *, now: float, leeway: float = CLOCK_TOLERANCE) -> list[str]:
+    """Why a virtual proxy with these settings would refuse the token, as far as they are known.
+
+    Args:
+        token: a signed token.
+        virtual_proxy: its settings. Claim names that are not among them are not judged.
+        now: the server's clock in seconds since 1970.
+        leeway: seconds by which clocks may differ.
+    """
+    claims = inspect_token(token)["claims"]
+    some_text = next((name for name, value in claims.items() if value and isinstance(value, str)), "userId")
+    unknown = {"jwt_attribute_user_id": some_text, "jwt_attribute_user_directory": "[any]"}
+    known = {name: value for name, value in virtual_proxy.items() if value is not None}
+    return diagnose(token, {**unknown, **known}, now=now, leeway=leeway)

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Tokens that a virtual proxy has to refuse, made from one that it has to accept. Pure, no I/O."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+from ._token import inspect_token
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+
+def forged(token: str, user_claim: str) -> str:
+    """The token with another user id and its old signature.
+
+    Args:
+        token: a signed token.
+        user_claim: name of the claim with the user id.
+
+    Raises:
+        InputError: it is not a signed token.
+    """
+    claims = inspect_token(token)["claims"]
+    claims[user_claim] = f"{claims.get(user_claim, '')}-forged"
+    header, _payload, signature = token.split(".")
+    return f"{header}.{_encoded(json.dumps(claims).encode())}.{signature}"
+
+
+def stranger_key() -> RSAPrivateKey:
+    """A throw-away key that no virtual proxy knows. It never leaves the memory of this process."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def signed_with(key: RSAPrivateKey, token: str) -> str:
+    """The token with the same header and claims, signed with another key.
+
+    Raises:
+        InputError: it is not a signed token.
+    """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    algorithm = inspect_token(token)["header"].get("alg")
+    digest = {"RS384": hashes.SHA384(), "RS512": hashes.SHA512()}.get(str(algorithm), hashes.SHA256())
+    content, _dot, _signature = token.rpartition(".")
+    return f"{content}.{_encoded(key.sign(content.encode(), PKCS1v15(), digest))}"
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,406 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Prove logins: which requests are sent to a proxy, in which order, and what has to come back."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import functools
+import time
+import typing as t
+import urllib.parse
+
+from . import _diagnosis, _forgery
+from ._diagnosis import Answer, same_user, shown
+from ._token import inspect_token
+from ._visitor import NoAnswerError, Redaction, Visitor
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+# Qlik allows a user five parallel sessions (Qlik Community, "5 parallel sessions"); one is left for a human being.
+SESSIONS_AT_ONCE = 4
+
+FIRST_PAUSE = 1.0  # seconds between two attempts; grows by half each time
+LONGEST_PAUSE = 10.0
+
+
+class Check(t.TypedDict):
+    """Outcome of one check, as the module returns it."""
+
+    name: str
+    status: t.Literal["passed", "failed", "skipped"]
+    expected: str
+    actual: str
+    status_code: int | None
+    ms: int | None
+    diagnosis: str | None
+
+
+class UntestableError(Exception):
+    """A check cannot tell anything here. The message says why."""
+
+
+class Verdict(t.NamedTuple):
+    """What a check found.
+
+    Attributes:
+        expected: what should have come back.
+        answer: what did, if something was asked.
+        fault: why that is wrong and what to do; "" if it is right.
+        actual: what did come back in words, if the answer's own words do not say it.
+    """
+
+    expected: str
+    answer: Answer | None
+    fault: str = ""
+    actual: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Login:
+    """One login at one proxy.
+
+    Attributes:
+        proxy: base URL of the proxy, without a trailing slash.
+        prefix: of the virtual proxy.
+        token: to sign in with.
+        expired_token: the same in expired, if there is one.
+        user: directory and id of the user it has to sign in; "" where that is not known.
+        virtual_proxy: settings of the virtual proxy as far as they are known.
+    """
+
+    proxy: str
+    prefix: str
+    token: str
+    expired_token: str | None
+    user: tuple[str, str]
+    virtual_proxy: t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How to go about it.
+
+    Attributes:
+        verify: as for _connection.http_session.
+        timeout: seconds for a connection and for an answer.
+        wait: seconds to keep trying, for all logins together; 0 tries once.
+        threads: how many logins are proved at the same time.
+        stranger_key: a throw-away RSA key for tokens that have to be refused.
+        clock: monotonic seconds.
+        wall_clock: seconds since 1970.
+        sleep: waits some seconds.
+    """
+
+    verify: bool | str
+    timeout: tuple[float, float]
+    wait: float
+    threads: int
+    stranger_key: RSAPrivateKey
+    clock: t.Callable[[], float] = time.monotonic
+    wall_clock: t.Callable[[], float] = time.time
+    sleep: t.Callable[[float], None] = time.sleep
+
+
+def prove(logins: t.Sequence[Login], manner: Manner) -> list[Endpoint]:
+    """Prove all logins, in parallel, and log out of every session whatever happens.
+
+    A logout ends all sessions of that user on that virtual proxy, also those of the other logins here. So the logins
+    are proved in waves of at most SESSIONS_AT_ONCE per user, and a wave logs out when all its other checks are through.
+
+    Raises:
+        InputError: a token cannot be read; nothing was sent.
+    """
+    give_up_at = manner.clock() + manner.wait
+    endpoints = [Endpoint(login, manner, give_up_at=give_up_at) for login in logins]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, manner.threads)) as pool:
+        for wave in _waves(endpoints):
+            try:
+                list(pool.map(Endpoint.examine, wave))
+            finally:
+                list(pool.map(Endpoint.leave, wave))
+    return endpoints
+
+
+def _waves(endpoints: t.Sequence[Endpoint]) -> list[list[Endpoint]]:
+    waves: list[list[Endpoint]] = []
+    seen: dict[tuple[str, str], int] = {}
+    for endpoint in endpoints:
+        directory, user_id = endpoint.login.user
+        user = (directory.casefold(), user_id.casefold())
+        number = seen.get(user, 0) // SESSIONS_AT_ONCE
+        seen[user] = seen.get(user, 0) + 1
+        if number == len(waves):
+            waves.append([])
+        waves[number].append(endpoint)
+    return waves
+
+
+class Endpoint:
+    """One login at one proxy while it is being proved.
+
+    Attributes:
+        login: which.
+        checks: outcomes of the last round; the logout follows at the end.
+        seconds_waited: how long it took until the last round began.
+        response_ms: milliseconds until the hub page was there; None if it never was.
+    """
+
+    def __init__(self, login: Login, manner: Manner, *, give_up_at: float) -> None:
+        self.login = login
+        self.checks: list[Check] = []
+        self.seconds_waited = 0.0
+        self.response_ms: int | None = None
+        self._manner = manner
+        self._give_up_at = give_up_at
+        claims = inspect_token(login.token)["claims"]
+        self._cookies: dict[str, _diagnosis.Cookie] = {}  # of our session, as set; by name
+        self._strays: list[dict[str, str]] = []  # sessions that a proxy opened although it should have refused
+        self._hopeless = False
+        redact = Redaction(_secrets(login, claims))
+        new_visitor = functools.partial(
+            Visitor,
+            f"{login.proxy}/{login.prefix}",
+            verify=manner.verify,
+            timeout=manner.timeout,
+            redact=redact,
+            clock=manner.clock,
+        )
+        self._user = new_visitor()  # has the token, and gets the session
+        self._stranger = new_visitor()  # must not get one
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check["status"] != "failed" for check in self.checks)
+
+    def examine(self) -> None:
+        """Run all checks but the logout until they pass, waiting cannot help, or the time is over."""
+        started, pause = self._manner.clock(), FIRST_PAUSE
+        while True:
+            self.seconds_waited = self._manner.clock() - started
+            self._hopeless = False
+            self._examine_once()
+            left = self._give_up_at - self._manner.clock()
+            if self.passed or self._hopeless or left <= 0:
+                return
+            self._start_afresh()
+            self._manner.sleep(min(pause, left))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def leave(self) -> None:
+        """Log out, which is a check as well, and close all connections."""
+        try:
+            self.checks.append(self._perform("logout", self._log_out))
+            for cookies in self._strays:
+                with contextlib.suppress(NoAnswerError):
+                    self._stranger.log_out(cookies)
+        finally:
+            self._user.close()
+            self._stranger.close()
+
+    def _examine_once(self) -> None:
+        login = self._perform("login", self._log_in)
+        others: dict[str, t.Callable[[], Verdict]] = {
+            "no_token": lambda: self._must_be_refused("no_token", None),
+            "identity": self._identify,
+            "cookie": self._come_back_with_cookie,
+            "cookie_flags": self._compare_cookie,
+            "forged_token": lambda: self._must_be_refused(
+                "forged_token", _forgery.forged(self.login.token, self._user_claim)
+            ),
+            "wrong_key_token": lambda: self._must_be_refused(
+                "wrong_key_token", _forgery.signed_with(self._manner.stranger_key, self.login.token)
+            ),
+            "expired_token": self._try_expired_token,
+        }
+        if login["status"] == "failed":
+            # A refusal of everything would prove nothing about the rest. Only an open door would still be news.
+            refused = login["status_code"] in (200, 301, 302, 303, 307, 308, 401, 403)
+            others = {name: check if name == "no_token" and refused else _not_tried for name, check in others.items()}
+        self.checks = [login, *(self._perform(name, check) for name, check in others.items())]
+
+    def _start_afresh(self) -> None:
+        """Leave a session whose cookie was made by settings that are out of date; otherwise the session is kept."""
+        failed = {check["name"] for check in self.checks if check["status"] == "failed"}
+        if failed & {"cookie", "cookie_flags"}:
+            self._cookies.clear()
+            with contextlib.suppress(NoAnswerError):
+                self._user.log_out()
+
+    def _perform(self, name: str, check: t.Callable[[], Verdict]) -> Check:
+        try:
+            verdict = check()
+        except UntestableError as reason:
+            return _check(name, "skipped", actual=str(reason))
+        except NoAnswerError as error:
+            self._hopeless = self._hopeless or error.lasting
+            return _check(name, "failed", expected="an answer", actual=error.outcome, diagnosis=error.advice)
+        return _check(
+            name,
+            "failed" if verdict.fault else "passed",
+            expected=verdict.expected,
+            actual=verdict.actual or str(verdict.answer),
+            status_code=verdict.answer and verdict.answer.status,
+            ms=verdict.answer and verdict.answer.ms,
+            diagnosis=verdict.fault or None,
+        )
+
+    # --- The checks
+
+    def _log_in(self) -> Verdict:
+        answer = self._user.get("hub/", token=self.login.token)
+        self._cookies.update({cookie.name: cookie for cookie in answer.cookies})
+        if answer.status == 200 and answer.kind == "HTML":
+            self.response_ms = answer.ms
+            return Verdict("200 with HTML", answer)
+        local_time = self._manner.wall_clock()
+        reasons: list[str] = []
+        if answer.refused:
+            find = functools.partial(
+                _diagnosis.token_reasons, self.login.token, self.login.virtual_proxy, now=answer.date or local_time
+            )
+            self._hopeless = bool(find()) or _diagnosis.is_blocked_user(answer)
+            reasons = find(leeway=0)
+        fault = _diagnosis.failed_login(
+            answer,
+            prefix=self.login.prefix,
+            host=urllib.parse.urlsplit(self.login.proxy).hostname or "",
+            virtual_proxy=self.login.virtual_proxy,
+            reasons=reasons,
+            local_time=local_time,
+        )
+        return Verdict("200 with HTML", answer, fault)
+
+    def _identify(self) -> Verdict:
+        return self._expect_user(self._user.who_am_i(token=self.login.token))
+
+    def _expect_user(self, answer: Answer) -> Verdict:
+        expected = self.login.user
+        fault = ""
+        if not same_user(answer.user, expected):
+            fault = _diagnosis.wrong_identity(answer, expected=expected, virtual_proxy=self.login.virtual_proxy)
+        actual = shown(answer.user) if answer.kind == "JSON" else ""
+        return Verdict(shown(expected), answer, fault, actual)
+
+    def _come_back_with_cookie(self) -> Verdict:
+        if not self._user.has_cookies:
+            answer = Answer(status=200, ms=0)
+            return Verdict(
+                "a session cookie", answer, _diagnosis.no_usable_cookie(list(self._cookies.values())), "none"
+            )
+        page = self._user.get("hub/")
+        expected = f"200 with HTML, as {shown(self.login.user)}"
+        if page.status != 200 or page.kind != "HTML":
+            return Verdict(expected, page, _diagnosis.COOKIE_REFUSED)
+        who = self._user.who_am_i()
+        if not same_user(who.user, self.login.user):
+            return Verdict(expected, who, _diagnosis.COOKIE_REFUSED, f"200 with HTML, as {shown(who.user)}")
+        return Verdict(expected, page._replace(ms=page.ms + who.ms), actual=f"200 with HTML, as {shown(who.user)}")
+
+    def _compare_cookie(self) -> Verdict:
+        expected, actual, faults = _diagnosis.cookie_faults(
+            list(self._cookies.values()),
+            https=self.login.proxy.startswith("https:"),
+            virtual_proxy=self.login.virtual_proxy,
+        )
+        return Verdict(expected, None, _diagnosis.cookie_advice(faults), actual)
+
+    def _must_be_refused(self, name: str, token: str | None) -> Verdict:
+        answer = self._stranger.get("hub/", token=token)
+        try:
+            return self._refusal(name, token, answer)
+        finally:
+            if self._stranger.has_cookies:
+                self._strays.append(self._stranger.take_cookies())
+
+    def _refusal(self, name: str, token: str | None, answer: Answer) -> Verdict:
+        anonymous = _diagnosis.allows_anonymous(self.login.virtual_proxy)
+        expected = "200 as an anonymous user" if anonymous and not token else "401"
+        if answer.refused and (token or not anonymous):
+            return Verdict(expected, answer)
+        if answer.status != 200:
+            fault = _diagnosis.anonymous_refused() if answer.refused else _diagnosis.not_a_refusal(answer)
+            return Verdict(expected, answer, fault)
+        if not anonymous:
+            return Verdict(expected, answer, _diagnosis.accepted_although(name))
+        # Where everybody may come in, a bad token may do so too, but not as somebody.
+        user = self._stranger.who_am_i(token=token).user
+        claims = inspect_token(token)["claims"] if token else {}
+        claimed = _diagnosis.expected_user(claims, self.login.virtual_proxy)
+        let_in = same_user(user, self.login.user) or same_user(user, claimed)
+        actual = "200 as the user of the token" if let_in else "200 as an anonymous user"
+        return Verdict(expected, answer, _diagnosis.accepted_although(name) if let_in else "", actual)
+
+    def _try_expired_token(self) -> Verdict:
+        if not self.login.expired_token:
+            raise UntestableError("no expired token was given")
+        return self._must_be_refused("expired_token", self.login.expired_token)
+
+    def _log_out(self) -> Verdict:
+        if not self._user.has_cookies:
+            raise UntestableError("there was no session")
+        cookies = self._user.take_cookies()
+        answer = self._user.log_out(cookies)
+        after = self._user.who_am_i(cookies=cookies)
+        expected = "200 or 204, and the cookie is worth nothing any more"
+        if same_user(after.user, self.login.user):
+            return Verdict(expected, answer, _diagnosis.STILL_SIGNED_IN, f"{answer}; the cookie is still accepted")
+        # 401 or 403: the logout of another login of the same user was faster and ended this session as well.
+        if answer.status not in (200, 204) and not answer.refused:
+            return Verdict(expected, answer, _diagnosis.not_a_refusal(answer))
+        return Verdict(expected, answer, actual=f"{answer.status}, and the cookie is refused")
+
+    @property
+    def _user_claim(self) -> str:
+        return str(self.login.virtual_proxy.get("jwt_attribute_user_id") or "userId")
+
+
+def _not_tried() -> t.NoReturn:
+    raise UntestableError("not tried, because the login itself failed")
+
+
+def _check(
+    name: str,
+    status: t.Literal["passed", "failed", "skipped"],
+    *,
+    expected: str = "",
+    actual: str = "",
+    status_code: int | None = None,
+    ms: int | None = None,
+    diagnosis: str | None = None,
+) -> Check:
+    return {
+        "name": name,
+        "status": status,
+        "expected": expected,
+        "actual": actual,
+        "status_code": status_code,
+        "ms": ms,
+        "diagnosis": diagnosis,
+    }
+
+
+def _secrets(login: Login, claims: t.Mapping[str, t.Any]) -> list[str]:
+    """What an answer might quote and nobody is to see: the tokens, their parts, and what they say about the user."""
+    tokens = [token for token in (login.token, login.expired_token) if token]
+    parts = [part for token in tokens for part in token.split(".") if len(part) > 16]
+    known = "\\".join(login.user)
+    said: list[str] = []
+    todo: list[t.Any] = list(claims.values())
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, list):
+            todo += value
+        elif isinstance(value, str) and value not in known:
+            said.append(value)
+    return tokens + parts + said

@@ -1,0 +1,291 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Somebody with or without a token at one virtual proxy of one proxy: requests out, answers without secrets back."""
+
+from __future__ import annotations
+
+import contextlib
+import email.utils
+import html
+import json
+import re
+import time
+import typing as t
+import urllib.parse
+
+from ._connection import http_session, transport_error
+from ._diagnosis import Answer, Cookie, is_login_page
+from ._errors import TransportError
+
+with contextlib.suppress(ImportError):  # reported by _connection.require_requests
+    import requests
+
+_HOPS = 5
+_LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
+_EXCERPT = 200  # characters
+
+# Every JWT begins with the base64 of '{"'.
+_TOKEN_LIKE = re.compile(r"eyJ[\w-]{6,}(\.[\w-]*)*")
+_NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+class NoAnswerError(TransportError):
+    """No usable answer.
+
+    Attributes:
+        lasting: whether waiting cannot help (an untrusted certificate, an unknown host name).
+    """
+
+    lasting = False
+
+
+class Redaction:
+    """Makes text of a server fit to be shown: one printable line, without the secrets known so far.
+
+    Args:
+        secrets: texts to replace wherever they appear. Very short ones are left alone, they would mangle everything.
+    """
+
+    def __init__(self, secrets: t.Iterable[str]) -> None:
+        self._secrets: set[str] = set()
+        self.add(secrets)
+
+    def add(self, secrets: t.Iterable[str]) -> None:
+        """Learn further secrets."""
+        self._secrets.update(secret for secret in secrets if len(secret) >= 4)
+
+    def __call__(self, text: str, limit: int = _EXCERPT) -> str:
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        text = _TOKEN_LIKE.sub("***", text)
+        text = "".join(character if character.isprintable() else " " for character in text)
+        text = " ".join(text.split())
+        return text if len(text) <= limit else f"{text[: limit - 3].rstrip()}..."
+
+
+class Visitor:
+    """A browser without a screen. It keeps cookies like one, and sends a token only when told to.
+
+    Args:
+        base: URL of the virtual proxy, without a trailing slash.
+        verify: as for _connection.http_session.
+        timeout: seconds for the connection and for an answer.
+        redact: cleans what is taken over from answers.
+        clock: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        verify: bool | str,
+        timeout: tuple[float, float],
+        redact: Redaction,
+        clock: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.base = base
+        self._session = http_session(verify=verify)
+        self._session.headers["User-Agent"] = "sensible.qlik login_check"
+        self._timeout = timeout
+        self._redact = redact
+        self._clock = clock
+
+    def get(self, path: str, *, token: str | None = None) -> Answer:
+        """Fetch a page below the prefix, following redirects that stay below it.
+
+        Raises:
+            NoAnswerError: there was none.
+        """
+        return self._request("GET", path, token=token)
+
+    def who_am_i(self, *, token: str | None = None, cookies: dict[str, str] | None = None) -> Answer:
+        """Ask the proxy for whom it takes us. It answers 200 in either case (Qlik help, "Proxy Service API").
+
+        Args:
+            token: sent as bearer token.
+            cookies: sent in addition to those kept.
+
+        Raises:
+            NoAnswerError: there was none.
+        """
+        target = urllib.parse.quote(f"{self.base}/hub/", safe="")
+        return self._request("GET", f"qps/user?targetUri={target}", token=token, cookies=cookies)
+
+    def log_out(self, cookies: dict[str, str] | None = None) -> Answer:
+        """End all sessions of our user on this virtual proxy, and forget the cookies.
+
+        Args:
+            cookies: whose session; those kept by default.
+
+        Raises:
+            NoAnswerError: there was none.
+        """
+        cookies = self.take_cookies() if cookies is None else cookies
+        answer = self._request("DELETE", "qps/user", cookies=cookies)
+        if answer.refused:  # releases since November 2024 know a CSRF token; whether they want it here is not published
+            csrf_token = self._csrf_token(cookies)
+            if csrf_token:
+                answer = self._request("DELETE", "qps/user", cookies=cookies, csrf_token=csrf_token)
+        self._session.cookies.clear()
+        return answer
+
+    def take_cookies(self) -> dict[str, str]:
+        """Hand over the cookies and forget them."""
+        cookies = {cookie.name: cookie.value or "" for cookie in self._session.cookies}
+        self._session.cookies.clear()
+        return cookies
+
+    @property
+    def has_cookies(self) -> bool:
+        """Whether there is a cookie that would be sent."""
+        return bool(self._session.cookies)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        cookies: dict[str, str] | None = None,
+        csrf_token: str | None = None,
+    ) -> Answer:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if csrf_token:
+            headers["qlik-csrf-token"] = csrf_token
+        started = self._clock()
+        url, set_cookies = f"{self.base}/{path}", []
+        for hop in range(_HOPS + 1):
+            response, body = self._exchange(method, url, headers=headers, cookies=cookies)
+            set_cookies += self._set_cookies(response)
+            target = self._redirect_target(url, response)
+            followed = target and method == "GET" and self._is_inside(target) and hop < _HOPS
+            if not followed:
+                break
+            url = target
+        milliseconds = round((self._clock() - started) * 1000)
+        return self._answer(response, body, ms=milliseconds, location=target, cookies=tuple(set_cookies))
+
+    def _exchange(
+        self, method: str, url: str, *, headers: dict[str, str], cookies: dict[str, str] | None
+    ) -> tuple[requests.Response, bytes]:
+        give_up_at, body = self._clock() + self._timeout[1], b""
+        try:
+            with self._session.request(
+                method,
+                url,
+                headers=headers,
+                cookies=cookies,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                for chunk in response.iter_content(16 * 1024):
+                    body += chunk
+                    if len(body) > _LARGEST_BODY or self._clock() > give_up_at:
+                        break
+        except (requests.exceptions.RequestException, OSError, ValueError) as exc:  # ValueError: a broken redirect URL
+            raise _no_answer(exc, url) from None
+        return response, body
+
+    def _csrf_token(self, cookies: dict[str, str]) -> str:
+        headers: dict[str, str] = {}
+        response, _body = self._exchange("GET", f"{self.base}/qps/csrftoken", headers=headers, cookies=cookies)
+        token = response.headers.get("qlik-csrf-token", "")
+        self._redact.add([token])
+        return token
+
+    def _set_cookies(self, response: requests.Response) -> list[Cookie]:
+        cookies = []
+        for header in response.raw.headers.getlist("Set-Cookie"):
+            pair, *attributes = header.split(";")
+            name, _equals, value = pair.partition("=")
+            self._redact.add([value.strip()])
+            named = {
+                key.strip().lower(): self._redact(text, 80)
+                for key, _equals, text in (attribute.partition("=") for attribute in attributes)
+            }
+            cookies.append(
+                Cookie(
+                    name=self._redact(name, 80),
+                    secure="secure" in named,
+                    http_only="httponly" in named,
+                    same_site=named.get("samesite", ""),
+                    domain=named.get("domain", ""),
+                    path=named.get("path", ""),
+                )
+            )
+        return cookies
+
+    @staticmethod
+    def _redirect_target(url: str, response: requests.Response) -> str:
+        location = response.headers.get("Location", "")
+        return urllib.parse.urljoin(url, location) if response.is_redirect else ""
+
+    def _is_inside(self, url: str) -> bool:
+        """Whether a URL belongs to our virtual proxy and is no login page. The token goes nowhere else."""
+        ours, theirs = urllib.parse.urlsplit(self.base), urllib.parse.urlsplit(url)
+        below = f"{theirs.path.lower()}/".startswith(f"{ours.path.lower()}/")
+        return ours.scheme == theirs.scheme and ours.netloc == theirs.netloc and below and not is_login_page(url)
+
+    def _answer(
+        self, response: requests.Response, body: bytes, *, ms: int, location: str, cookies: tuple[Cookie, ...]
+    ) -> Answer:
+        text = body.decode("utf-8", errors="replace").strip()
+        data: t.Any = None
+        if text.startswith("<"):
+            kind, text = "HTML", html.unescape(_NOT_TEXT.sub(" ", text))
+        elif text.startswith(("{", "[")):
+            kind = "JSON"
+            try:
+                data = json.loads(text)
+            except ValueError:
+                kind = "broken JSON"
+        else:
+            kind = "text" if text else "nothing"
+        return Answer(
+            status=response.status_code,
+            ms=ms,
+            kind=kind,
+            text=self._redact(text).rstrip(" ."),
+            data=self._user_of(data) if isinstance(data, dict) else {},
+            location=self._redact(location.partition("?")[0].partition("#")[0]),
+            cookies=cookies,
+            date=_server_time(response.headers.get("Date")),
+        )
+
+    def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
+        """Of a JSON object only what says who is signed in; the rest is nobody's business."""
+        names = ("userDirectory", "userId", "loginUri")
+        return {name: self._redact(str(data[name]), 255) for name in names if data.get(name)}
+
+
+def _no_answer(exc: Exception, url: str) -> NoAnswerError:
+    address = urllib.parse.urlsplit(url)
+    error = transport_error(exc, f"Tried to reach {address.scheme}://{address.netloc}.")
+    advice = error.advice
+    if address.scheme == "http" and "lost" in error.outcome:
+        advice = "If this port speaks TLS, write https:// in front of the host name."
+    text = str(exc).lower()
+    answer = NoAnswerError(error.tried, error.outcome, advice)
+    answer.lasting = (
+        "certificate verify failed" in text
+        or "wrong version number" in text
+        or "name or service not known" in text
+        or "nodename nor servname" in text
+    )
+    return answer
+
+
+def _server_time(date: str | None) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,540 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: login_check
+short_description: Prove that people can log in with a token, or say why they cannot
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Logs in through JWT virtual proxies of Qlik Sense Enterprise on Windows as a browser or an embedding application
+    would, on every proxy given, and checks that the right person gets in and nobody else does.
+  - A check that fails comes with the most likely cause and what to do about it. The more the module knows of the
+    virtual proxy (O(logins[].virtual_proxy)), the more exact that is.
+  - It keeps trying for O(wait) seconds, because Qlik Sense takes up to half a minute to take over a change, and its
+    proxies do not answer for some of that time.
+  - "The checks of each login on each proxy:"
+  - "B(login): with the token the hub's page opens, over redirects that stay below the prefix."
+  - "B(no_token): without a token nobody gets in. If the virtual proxy allows anonymous access, the hub has to open, but
+    not as the user of the token."
+  - "B(identity): the proxy takes us for the user whom the token names (C(/qps/user))."
+  - "B(cookie): the session cookie alone is enough to come back as that user."
+  - "B(cookie_flags): name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
+    configured, as far as O(logins[].virtual_proxy) says how."
+  - "B(forged_token): the token with another user id in it is refused."
+  - "B(wrong_key_token): the same header and claims, signed with a throw-away key, are refused."
+  - "B(expired_token): O(logins[].expired_token) is refused. Skipped if there is none."
+  - "B(logout): the logout works, and the cookie is worth nothing afterwards. Done also when other checks failed."
+  - If the login itself fails, most others are skipped, because a refusal would prove nothing then.
+extends_documentation_fragment:
+  - sensible.qlik.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - It changes no settings. In check mode it logs in and out all the same.
+  diff_mode:
+    support: none
+    details:
+      - Nothing is changed.
+  idempotent:
+    support: full
+  action_group:
+    support: full
+options:
+  proxies:
+    description:
+      - Base URLs of the proxies, such as V(https://qlik1.example.com) or V(https://qlik1.example.com:8443). A host name
+        alone means HTTPS.
+      - Name each node itself and not a load balancer in front of them, because a proxy that is not linked, or has
+        missed a change, otherwise hides behind the others. Each name has to be on the host allow list.
+    type: list
+    elements: str
+    required: true
+  logins:
+    description:
+      - Who logs in where. Each is tried on each of O(proxies).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      virtual_proxy:
+        description:
+          - Settings of the virtual proxy, as M(sensible.qlik.jwt_virtual_proxy) takes and returns them. Settings that
+            are not given are not compared.
+          - With the certificate in it, a failed check can be traced to its cause before any log is read.
+        type: dict
+      prefix:
+        description:
+          - Prefix of the virtual proxy. The default is that of O(logins[].virtual_proxy).
+        type: str
+      token:
+        description:
+          - A token of the user, without C(Bearer). The lookup P(sensible.qlik.jwt#lookup) mints one.
+        type: str
+        required: true
+      expired_token:
+        description:
+          - A token of the same user that has expired, to see that it is refused.
+        type: str
+      user_id:
+        description:
+          - Id of the user that has to be logged in.
+          - The default is the claim of O(logins[].token) that O(logins[].virtual_proxy) names, or C(userId).
+        type: str
+      user_directory:
+        description:
+          - Directory of the user that has to be logged in.
+          - The default is the claim of O(logins[].token) that O(logins[].virtual_proxy) names, or C(userDirectory).
+        type: str
+  wait:
+    description:
+      - Seconds to keep trying, all logins together, until everything passes. V(0) tries once.
+      - It is not used up when waiting cannot help, as for a token that the virtual proxy cannot accept, a blocked user
+        or a server whose certificate is not trusted.
+    type: float
+    default: 120
+  threads:
+    description:
+      - How many logins are tried at the same time.
+      - At most four sessions of one user are open at a time, since Qlik Sense allows five.
+    type: int
+    default: 16
+  ca_path:
+    description:
+      - Path of the CA certificates to verify the proxies with, for Qlik's own certificates C(root.pem) as exported by
+        the QMC.
+      - Without it the bundle of the Python package C(certifi) is used, which does not know Qlik's own CA.
+      - If not set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.
+    type: path
+  validate_certs:
+    description:
+      - Whether to verify the proxies' certificates. Switch it off only to look for a fault, since tokens are sent.
+      - If not set, the value of the environment variable E(QLIK_SENSE_VALIDATE_CERTS) is used.
+    type: bool
+    default: true
+  connect_timeout:
+    description:
+      - Seconds to wait for a connection.
+      - If not set, the value of the environment variable E(QLIK_SENSE_CONNECT_TIMEOUT) is used.
+    type: float
+    default: 10
+  read_timeout:
+    description:
+      - Seconds to wait for an answer. A proxy that was idle can need twenty.
+      - If not set, the value of the environment variable E(QLIK_SENSE_READ_TIMEOUT) is used.
+    type: float
+    default: 60
+requirements:
+  - requests >= 2.31
+  - urllib3 >= 2.0
+  - cryptography >= 42
+notes:
+  - The logout ends B(all) sessions of the user on that virtual proxy. Use a user of its own for checks, never a person.
+  - Results hold no token and no cookie, and of the tokens' claims only the user. So the task needs no C(no_log), which
+    would hide the diagnosis. Tokens are masked in the invocation.
+  - The module runs where the proxies can be reached; with C(delegate_to) that can be a jump host. It needs Python 3.11
+    or newer there.
+seealso:
+  - module: sensible.qlik.jwt_virtual_proxy
+  - plugin: sensible.qlik.jwt
+    plugin_type: lookup
+  - name: How to set up JWT authentication
+    description: Qlik's article, which ends with this proof by hand.
+    link: https://community.qlik.com/t5/Official-Support-Articles/Qlik-Sense-How-to-set-up-JWT-authentication/ta-p/1716226
+"""
+
+EXAMPLES = r"""
+- name: Declare the virtual proxy
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: portal
+    jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+    load_balancing_server_nodes: [Central]
+    proxies: [Central, Rim1]
+  register: declared
+
+- name: Prove that it works on both proxies, and find out why if it does not
+  sensible.qlik.login_check:
+    proxies:
+      - https://qlik1.example.com
+      - https://qlik2.example.com
+    ca_path: certificates/root.pem
+    logins:
+      - virtual_proxy: "{{ declared.virtual_proxy }}"
+        token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"
+        expired_token: >-
+          {{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem', expires_in='-5m') }}
+
+- name: Watch a login that somebody else manages, without waiting
+  sensible.qlik.login_check:
+    proxies: [qlik.example.com]
+    wait: 0
+    logins:
+      - prefix: portal
+        token: "{{ monitoring_token }}"
+        user_directory: ACME
+        user_id: monitoring
+"""
+
+RETURN = r"""
+passed:
+  description: Whether no check failed.
+  returned: always
+  type: bool
+  sample: true
+summary:
+  description: The outcome in one sentence.
+  returned: always
+  type: str
+  sample: All 4 logins work (2 proxies, 30 checks passed, 2 skipped).
+endpoints:
+  description: One entry for each login on each proxy, in the order of O(logins), then of O(proxies).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    proxy:
+      description: Base URL of the proxy.
+      type: str
+      sample: https://qlik1.example.com
+    prefix:
+      description: Prefix of the virtual proxy.
+      type: str
+      sample: portal
+    user:
+      description: The user that has to be logged in.
+      type: str
+      sample: ACME\smoketest
+    passed:
+      description: Whether no check failed.
+      type: bool
+      sample: true
+    seconds_waited:
+      description: Seconds from the start until the last attempt began.
+      type: float
+      sample: 12.4
+    response_ms:
+      description: Milliseconds until the hub's page was there. Null if it did not open.
+      type: int
+      sample: 84
+    tls_certificate:
+      description:
+        - The certificate that the proxy shows. Null over HTTP, or if it could not be had.
+      type: dict
+      contains: &certificate
+        subject:
+          description: Whose it is.
+          type: str
+          sample: CN=qlik1.example.com
+        issuer:
+          description: Who issued it.
+          type: str
+          sample: CN=qlik1.example.com-CA
+        not_after:
+          description: When it expires, in UTC.
+          type: str
+          sample: '2027-11-01T00:00:00Z'
+        days_left:
+          description: Days until then, negative once it has expired.
+          type: int
+          sample: 342
+    jwt_certificate:
+      description: The certificate of O(logins[].virtual_proxy), for verifying tokens. Null if it is not given.
+      type: dict
+      contains: *certificate
+    checks:
+      description: Outcomes, in this order - V(login), V(no_token), V(identity), V(cookie), V(cookie_flags),
+        V(forged_token), V(wrong_key_token), V(expired_token), V(logout).
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Which check.
+          type: str
+          sample: login
+        status:
+          description: V(passed), V(failed) or V(skipped).
+          type: str
+          sample: passed
+        expected:
+          description: What had to come back.
+          type: str
+          sample: 200 with HTML
+        actual:
+          description: What came back, or why the check was skipped.
+          type: str
+          sample: 200 with HTML
+        status_code:
+          description: HTTP status. Null if there was no answer or nothing was asked.
+          type: int
+          sample: 200
+        ms:
+          description: Milliseconds that the answer took. Null as above.
+          type: int
+          sample: 84
+        diagnosis:
+          description: Most likely cause and what to do, if the check failed; otherwise null.
+          type: str
+          sample: The user is blocked or inactive. Activate it under Users in the QMC.
+"""
+
+import concurrent.futures
+import functools
+import re
+import ssl
+import typing as t
+import urllib.parse
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _diagnosis, _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._login import Endpoint, Login, Manner, prove
+from ansible_collections.sensible.qlik.plugins.module_utils._token import inspect_token
+
+SOON = 30  # days; certificates that expire earlier are warned about
+_SHOWN = ("subject", "issuer", "not_after", "days_left")
+
+
+def argument_spec() -> dict[str, dict[str, t.Any]]:
+    def env(name: str) -> tuple[t.Any, list[str]]:
+        return (env_fallback, [f"QLIK_SENSE_{name}"])
+
+    return {
+        "proxies": {"type": "list", "elements": "str", "required": True},
+        "logins": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "virtual_proxy": {"type": "dict"},
+                "prefix": {"type": "str"},
+                "token": {"type": "str", "required": True, "no_log": True},
+                "expired_token": {"type": "str", "no_log": True},
+                "user_id": {"type": "str"},
+                "user_directory": {"type": "str"},
+            },
+        },
+        "wait": {"type": "float", "default": 120.0},
+        "threads": {"type": "int", "default": 16},
+        "ca_path": {"type": "path", "fallback": env("CA_PATH")},
+        "validate_certs": {"type": "bool", "default": True, "fallback": env("VALIDATE_CERTS")},
+        "connect_timeout": {"type": "float", "default": 10.0, "fallback": env("CONNECT_TIMEOUT")},
+        "read_timeout": {"type": "float", "default": 60.0, "fallback": env("READ_TIMEOUT")},
+    }
+
+
+def base_url(proxy: str) -> str:
+    """A proxy as given, as a URL without a trailing slash.
+
+    Raises:
+        InputError: it is not the URL of a host.
+    """
+    text = proxy.strip().rstrip("/")
+    url = text if "://" in text else f"https://{text}"
+    try:
+        parts = urllib.parse.urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.path or parts.query or parts.fragment or "@" in parts.netloc or re.search(r"\s", text):
+        raise InputError(
+            "Tried to find the proxies.",
+            "An entry of the option 'proxies' is not the base URL of a proxy.",
+            "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
+            "prefixes belong to the logins.",
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def logins(params: dict[str, t.Any]) -> list[Login]:
+    """Each login on each proxy.
+
+    Raises:
+        InputError: something cannot be right.
+    """
+    proxies = list(dict.fromkeys(base_url(proxy) for proxy in params["proxies"]))
+    if not proxies or not params["logins"]:
+        raise InputError(
+            "Tried to find out what to check.",
+            f"The option '{'logins' if proxies else 'proxies'}' is empty.",
+            "Give at least one proxy and one login.",
+        )
+    result = []
+    for number, given in enumerate(params["logins"], start=1):
+        tried = f"Tried to understand login {number}."
+        virtual_proxy = given["virtual_proxy"] or {}
+        prefix = str(given["prefix"] or virtual_proxy.get("prefix") or "").strip("/").lower()
+        if not prefix or re.search(r"[/\\?#%\s]", prefix):
+            raise InputError(
+                tried,
+                f"Its prefix is {prefix!r}, which cannot be one." if prefix else "It has no prefix.",
+                "Give the prefix of a virtual proxy alone, such as portal, or the virtual_proxy itself.",
+            )
+        tokens = {name: (given[name] or "").strip() for name in ("token", "expired_token")}
+        for name, token in tokens.items():
+            if token or name == "token":
+                _require_token(tried, name, token)
+        directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
+        result += [
+            Login(
+                proxy=proxy,
+                prefix=prefix,
+                token=tokens["token"],
+                expired_token=tokens["expired_token"] or None,
+                user=(given["user_directory"] or directory, given["user_id"] or user_id),
+                virtual_proxy=virtual_proxy,
+            )
+            for proxy in proxies
+        ]
+    return result
+
+
+def _require_token(tried: str, name: str, token: str) -> None:
+    try:
+        inspect_token(token)
+    except InputError as error:
+        outcome = error.outcome.replace("It ", f"Its {name} ", 1).replace("Its ", f"In its {name} ", 1)
+        raise InputError(tried, outcome if token else f"Its {name} is empty.", error.advice) from None
+
+
+def shown_certificate(pem: str | None) -> dict[str, t.Any] | None:
+    """What may be shown of a certificate, None if there is none or it cannot be read."""
+    try:
+        content = t.cast("dict[str, t.Any]", _certificate.inspect(pem or ""))
+    except QlikError:
+        return None
+    return {name: content[name] for name in _SHOWN}
+
+
+def server_certificate(proxy: str, timeout: float) -> dict[str, t.Any] | None:
+    """The certificate that a proxy shows, None if it shows none. It is not verified here."""
+    parts = urllib.parse.urlsplit(proxy)
+    if parts.scheme != "https":
+        return None
+    try:
+        return shown_certificate(ssl.get_server_certificate((parts.hostname or "", parts.port or 443), timeout=timeout))
+    except (OSError, ValueError):  # the checks have said more about that already
+        return None
+
+
+def described(
+    endpoint: Endpoint, tls: dict[str, t.Any] | None, read: t.Callable[[str | None], dict[str, t.Any] | None]
+) -> dict[str, t.Any]:
+    """One endpoint as returned."""
+    login = endpoint.login
+    return {
+        "proxy": login.proxy,
+        "prefix": login.prefix,
+        "user": _diagnosis.shown(login.user),
+        "passed": endpoint.passed,
+        "seconds_waited": round(endpoint.seconds_waited, 1),
+        "response_ms": endpoint.response_ms,
+        "tls_certificate": tls,
+        "jwt_certificate": read(login.virtual_proxy.get("jwt_public_key_certificate")),
+        "checks": endpoint.checks,
+    }
+
+
+def run(module: AnsibleModule) -> dict[str, t.Any]:
+    """Prove the logins and return what the module returns, without failing.
+
+    Raises:
+        InputError: something in the options cannot be right; nothing was sent.
+    """
+    params = module.params
+    todo = logins(params)
+    timeout = (params["connect_timeout"], params["read_timeout"])
+    manner = Manner(
+        verify=(_connection._existing_file(params["ca_path"], "ca_path") or True)
+        if params["validate_certs"]
+        else False,
+        timeout=timeout,
+        wait=max(0.0, params["wait"]),
+        threads=params["threads"],
+        stranger_key=_forgery.stranger_key(),
+    )
+    endpoints = prove(todo, manner)
+    proxies = list(dict.fromkeys(login.proxy for login in todo))
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, params["threads"])) as pool:
+        certificates = pool.map(lambda proxy: server_certificate(proxy, timeout[0]), proxies)
+        tls = dict(zip(proxies, certificates, strict=True))
+    read = functools.cache(shown_certificate)
+    results = [described(endpoint, tls[endpoint.login.proxy], read) for endpoint in endpoints]
+    return {
+        "passed": all(endpoint.passed for endpoint in endpoints),
+        "summary": summary(results),
+        "endpoints": results,
+    }
+
+
+def summary(endpoints: list[dict[str, t.Any]]) -> str:
+    """The outcome in one sentence."""
+    statuses = [check["status"] for endpoint in endpoints for check in endpoint["checks"]]
+    counts = ", ".join(f"{statuses.count(word)} {word}" for word in ("failed", "passed", "skipped") if word in statuses)
+    proxies = len({endpoint["proxy"] for endpoint in endpoints})
+    place = f"{proxies} {'proxy' if proxies == 1 else 'proxies'}, {len(statuses)} checks: {counts}"
+    working, total = sum(endpoint["passed"] for endpoint in endpoints), len(endpoints)
+    if total == 1:
+        return f"The login {'works' if working else 'does not work as it should'} ({place})."
+    if working == total:
+        return f"All {total} logins work ({place})."
+    return f"{working or 'None'} of {total} logins work{'s' if working == 1 else ''} as they should ({place})."
+
+
+def failure(endpoints: list[dict[str, t.Any]]) -> str:
+    """The first check that failed, why, and how many more did."""
+    failed = [(end, check) for end in endpoints for check in end["checks"] if check["status"] == "failed"]
+    endpoint, check = failed[0]
+    place = f"{endpoint['proxy']}/{endpoint['prefix']} as {endpoint['user']}"
+    actual = check["actual"].rstrip(".")
+    more = f" {len(failed) - 1} more failed, see endpoints." if len(failed) > 1 else ""
+    return f"The check {check['name']} failed on {place}: {actual}. {check['diagnosis']}{more}"
+
+
+def warn(module: AnsibleModule, result: dict[str, t.Any]) -> None:
+    """Warn about what works today and will not soon, or should not."""
+    warnings = {}
+    for endpoint in result["endpoints"]:
+        if endpoint["proxy"].startswith("http:"):
+            warnings[endpoint["proxy"]] = f"The tokens were sent to {endpoint['proxy']} without encryption."
+        for kind, place in (("tls_certificate", endpoint["proxy"]), ("jwt_certificate", endpoint["prefix"])):
+            certificate = endpoint[kind]
+            if certificate and certificate["days_left"] < SOON:
+                name = (
+                    "The TLS certificate of"
+                    if kind == "tls_certificate"
+                    else "The JWT certificate of the virtual proxy"
+                )
+                verb = "has expired" if certificate["days_left"] < 0 else f"expires in {certificate['days_left']} days"
+                warnings[kind + place] = f"{name} {place} {verb} ({certificate['not_after']})."
+    for warning in warnings.values():
+        module.warn(warning)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    _connection.require_requests(module)
+    try:
+        result = run(module)
+    except QlikError as error:
+        module.fail_json(msg=str(error))
+    except ImportError:
+        module.fail_json(msg=missing_required_lib("cryptography >= 42"))
+    warn(module, result)
+    if not result["passed"]:
+        module.fail_json(msg=failure(result["endpoints"]), changed=False, **result)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
