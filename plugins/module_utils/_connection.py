@@ -170,13 +170,17 @@ def transport_error(exc: Exception, tried: str) -> TransportError:
     text = f"{reason} {exc}".lower()
     if isinstance(reason, NameResolutionError) or "name resolution" in text or "getaddrinfo" in text:
         outcome, advice = "The host name could not be resolved.", "Check the host name and the DNS of this machine."
+    elif isinstance(reason, NewConnectionError):  # a subclass of the next one
+        outcome = "The connection was refused." if "refused" in text else "No connection could be made."
+        advice = "Check host and port, and that the Qlik Sense services run."
     elif isinstance(reason, ConnectTimeoutError) or isinstance(exc, requests.exceptions.ConnectTimeout):
         outcome = "There was no answer to the connection attempt."
         advice = "Check host and port, and that the firewall lets this machine through."
     elif "certificate verify failed" in text:
         outcome, advice = _verification_failure(text)
-    elif "alert" in text or "sslv3" in text or "certificate required" in text:
-        outcome = "The server refused the client certificate during the TLS handshake."
+    elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:
+        # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
+        outcome = "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one."
         advice = (
             "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port."
         )
@@ -190,12 +194,9 @@ def transport_error(exc: Exception, tried: str) -> TransportError:
     elif isinstance(exc, requests.exceptions.Timeout) or "timed out" in text:
         outcome = "The connection stood, but no answer came within the read timeout."
         advice = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
-    elif isinstance(reason, NewConnectionError):
-        outcome = "The connection was refused." if "refused" in text else "No connection could be made."
-        advice = "Check host and port, and that the Qlik Sense services run."
     else:
         outcome = f"The connection was lost ({type(exc).__name__})."
-        advice = "Run the task again; if it happens again, look at the server's log."
+        advice = "Run the task again; if it happens each time, check the client certificate and the server's log."
     return TransportError(tried, outcome, advice)
 
 

@@ -1,0 +1,401 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from ansible_collections.sensible.qlik.plugins.module_utils._connection import Connection
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
+    AnswerError,
+    ConflictError,
+    InputError,
+    QlikError,
+    TransportError,
+)
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXBheWxvYWQ.c2VjcmV0LXNpZ25hdHVyZQ"
+
+
+class Authority:
+    """A CA that writes PEM files for servers and clients."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.directory = directory
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.certificate = self._sign(self.name, self.key, ca=True)
+        self.path = directory / f"{name}.pem"
+        self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _sign(self, subject: x509.Name, key: rsa.RSAPrivateKey, *, ca: bool) -> x509.Certificate:
+        now = datetime.datetime.now(datetime.UTC)
+        identifier = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        builder = builder.not_valid_after(now + datetime.timedelta(days=30))
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        if ca:
+            usage = dict.fromkeys(
+                ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"],
+                False,
+            )
+            usage |= {"key_cert_sign": True, "crl_sign": True, "encipher_only": False, "decipher_only": False}
+            builder = builder.add_extension(x509.KeyUsage(**usage), critical=True).add_extension(
+                identifier, critical=False
+            )
+        else:
+            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.2"))]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+            authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            builder = builder.add_extension(authority, critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def issue(self, name: str) -> tuple[str, str]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate_path, key_path = self.directory / f"{name}.crt", self.directory / f"{name}.key"
+        certificate = self._sign(subject, key, ca=False)
+        certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return str(certificate_path), str(key_path)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers each request with the next of its scripted answers, and keeps what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.connections: set[tuple[str, int]] = set()
+
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """Handshakes that are meant to fail would otherwise fill the screen."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        server = t.cast("Server", self.server)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        server.asked.append((self.command, self.path, dict(self.headers), body))
+        server.connections.add(self.client_address)
+        status, headers, content = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
+        if status == 0:  # hang up
+            self.connection.close()
+            self.close_connection = True
+            return
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, *args: t.Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("pki"), "root")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("other"), "stranger")
+
+
+@pytest.fixture(scope="module")
+def client(authority: Authority) -> tuple[str, str]:
+    return authority.issue("client")
+
+
+@pytest.fixture(scope="module")
+def context(authority: Authority) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("localhost"))
+    context.load_verify_locations(authority.path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+@pytest.fixture
+def server(context: ssl.SSLContext) -> t.Iterator[Server]:
+    server = Server(context)
+    server.answers = [(200, {}, b"{}")]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def options(server: Server, authority: Authority, client: tuple[str, str]) -> dict[str, t.Any]:
+    return {
+        "host": "localhost",
+        "port": server.server_port,
+        "auth_method": "certificate",
+        "client_cert": client[0],
+        "client_key": client[1],
+        "user": r"INTERNAL\sa_api",
+        "virtual_proxy_prefix": None,
+        "token": None,
+        "ca_path": str(authority.path),
+        "validate_certs": True,
+        "connect_timeout": 5.0,
+        "read_timeout": 5.0,
+        "retries": 0,
+        "retry_deadline": 20.0,
+    }
+
+
+def ask(options: dict[str, t.Any], method: str = "GET", **kwargs: t.Any) -> t.Any:
+    connection = Connection(options)
+    try:
+        return connection.request(method, "about", purpose="read the release", **kwargs).body
+    finally:
+        connection.close()
+
+
+def failure(options: dict[str, t.Any], method: str = "GET") -> QlikError:
+    with pytest.raises(QlikError) as caught:
+        ask(options, method)
+    message = str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert TOKEN not in message
+    assert "PRIVATE KEY" not in message
+    return caught.value
+
+
+def test_asks_as_the_repository_wants_to_be_asked(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(200, {}, b'{"buildVersion": "31.60.0.0"}')]
+    connection = Connection(options)
+    assert connection.request("GET", "about", purpose="x", query={"filter": "name eq 'a b'"}).body == {
+        "buildVersion": "31.60.0.0"
+    }
+    connection.request("PUT", "tag/1", purpose="x", body={"name": "ü"})
+    connection.close()
+    (_get, path, headers, _body), (method, _path, put_headers, body) = server.asked
+    key = headers["X-Qlik-Xrfkey"]
+    assert len(key) == 16
+    assert key.isalnum()
+    assert f"xrfkey={key}" in path
+    assert headers["X-Qlik-User"] == "UserDirectory=INTERNAL; UserId=sa_api"
+    assert "Authorization" not in headers
+    assert method == "PUT"
+    assert put_headers["Content-Type"] == "application/json"
+    assert json.loads(body) == {"name": "ü"}
+    assert len(server.connections) == 1
+
+
+def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, options: dict[str, t.Any]) -> None:
+    options |= {"auth_method": "jwt", "virtual_proxy_prefix": "/Admin/", "token": TOKEN}
+    server.answers = [(200, {"Set-Cookie": "X-Qlik-Session-admin=1; Path=/; HttpOnly; Secure"}, b"{}")]
+    # This server insists on a client certificate, so only the requests themselves are of interest.
+    connection = Connection(options)
+    connection._session.cert = (options["client_cert"], options["client_key"])
+    connection.request("GET", "about", purpose="x")
+    connection.close()
+    (_method, path, headers, _body), (last_method, last_path, _headers, _none) = server.asked
+    assert path.startswith("/admin/qrs/about?")
+    assert headers["Authorization"] == f"Bearer {TOKEN}"
+    assert "X-Qlik-User" not in headers
+    assert (last_method, last_path) == ("DELETE", "/admin/qps/user")
+
+
+def test_the_environment_changes_nothing(
+    server: Server, options: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stranger: Authority
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine localhost login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger.path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    ask(options)
+    [(_method, _path, headers, _body)] = server.asked
+    assert "Authorization" not in headers
+
+
+def test_another_ca_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
+    error = failure(options | {"ca_path": str(stranger.path)})
+    assert "not trusted" in error.outcome
+    assert "root.pem" in error.advice
+
+
+def test_another_host_name_is_named(options: dict[str, t.Any]) -> None:
+    error = failure(options | {"host": "127.0.0.1"})
+    assert "not for this host name" in error.outcome
+
+
+def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
+    certificate, key = stranger.issue("client")
+    error = failure(options | {"client_cert": certificate, "client_key": key})
+    assert "client certificate" in f"{error.outcome} {error.advice}"
+    assert "client.pem" in error.advice
+
+
+def test_a_missing_client_certificate_is_named(options: dict[str, t.Any]) -> None:
+    error = failure(options | {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN})
+    assert "client certificate" in f"{error.outcome} {error.advice}"
+
+
+def test_a_key_of_another_pair_is_named(options: dict[str, t.Any], authority: Authority) -> None:
+    _certificate, key = authority.issue("second")
+    assert "does not belong" in failure(options | {"client_key": key}).outcome
+
+
+def test_nobody_listens(options: dict[str, t.Any]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        error = failure(options | {"port": free.getsockname()[1]})
+    assert isinstance(error, TransportError)
+    assert "refused" in error.outcome
+
+
+def test_an_unknown_host(options: dict[str, t.Any]) -> None:
+    assert "could not be resolved" in failure(options | {"host": "qlik.invalid"}).outcome
+
+
+def test_a_server_that_never_answers(options: dict[str, t.Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = failure(options | {"port": silent.getsockname()[1], "read_timeout": 0.2, "connect_timeout": 0.2})
+    assert isinstance(error, TransportError)
+
+
+def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
+    def speak_http(listener: socket.socket) -> None:
+        peer, _address = listener.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        thread = threading.Thread(target=speak_http, args=(plain,), daemon=True)
+        thread.start()
+        error = failure(options | {"port": plain.getsockname()[1]})
+        thread.join()
+    assert "does not speak TLS" in error.outcome
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "advice"),
+    [
+        ((403, {}, b'"Forbidden"'), "answered 403 Forbidden: Forbidden.", "RootAdmin"),
+        ((401, {}, b"nope"), "401", "client certificate"),
+        ((302, {"Location": "/form"}, b""), "302", "nobody is signed in"),
+        ((404, {}, b""), "404 Not Found.", "4242"),
+        ((400, {}, b"Cannot parse the expression: x"), "Cannot parse the expression: x", "log"),
+        (
+            (400, {"Content-Type": "text/html"}, b"<html>The http request header is incorrect</html>"),
+            "an HTML page",
+            "host allow list",
+        ),
+        ((200, {"Content-Type": "text/html"}, b"<html>login</html>"), "an HTML page where JSON was due", "login page"),
+        ((200, {}, b'[{"id": '), "not JSON", "host, port"),
+        ((503, {}, b"busy"), "503", "later"),
+    ],
+)
+def test_answers_that_are_not_what_was_asked_for(
+    server: Server, options: dict[str, t.Any], answer: t.Any, outcome: str, advice: str
+) -> None:
+    server.answers = [answer]
+    error = failure(options)
+    assert isinstance(error, AnswerError)
+    assert outcome in error.outcome
+    assert advice in error.advice
+    assert error.status == answer[0]
+    assert f"GET https://localhost:{options['port']}/qrs/about" in error.tried
+    assert "xrfkey" not in str(error)
+
+
+def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.Any]) -> None:
+    options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
+    connection = Connection(options)
+    connection._session.cert = (options["client_cert"], options["client_key"])
+    server.answers = [(400, {}, f"bad: {TOKEN}".encode())]
+    with pytest.raises(AnswerError) as caught:
+        connection.request("GET", "about", purpose="x")
+    assert TOKEN not in str(caught.value)
+    assert "***" in str(caught.value)
+
+
+def test_a_busy_server_is_asked_again(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(503, {"Retry-After": "0"}, b""), (429, {"Retry-After": "0"}, b""), (200, {}, b"[]")]
+    assert ask(options | {"retries": 3}) == []
+    assert len(server.asked) == 3
+
+
+def test_the_deadline_ends_the_retries(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(503, {"Retry-After": "3600"}, b"")]
+    error = failure(options | {"retries": 5, "retry_deadline": 0.2})
+    assert "503" in error.outcome
+    assert len(server.asked) == 2
+
+
+def test_a_create_is_never_repeated_blindly(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(503, {"Retry-After": "0"}, b"")]
+    error = failure(options | {"retries": 3}, "POST")
+    assert error.uncertain
+    assert len(server.asked) == 1
+    server.answers = [(0, {}, b"")]
+    error = failure(options | {"retries": 3}, "POST")
+    assert isinstance(error, TransportError)
+    assert error.uncertain
+    assert len(server.asked) == 2
+
+
+def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(0, {}, b""), (409, {}, b"")]
+    error = failure(options | {"retries": 2}, "PUT")
+    assert isinstance(error, ConflictError)
+    assert error.uncertain
+    server.answers = [(409, {}, b"")]
+    assert not failure(options | {"retries": 2}, "PUT").uncertain
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"host": "https://qlik.example.com"}, "not a host name"),
+        ({"host": "qlik.example.com:4242"}, "holds a port"),
+        ({"host": ""}, "not a host name"),
+        ({"user": "sa_api"}, "DIRECTORY\\user"),
+        ({"user": "A\\b; X: y"}, "DIRECTORY\\user"),
+        ({"client_cert": "/nonexistent/client.pem"}, "does not exist"),
+        ({"ca_path": "/nonexistent/root.pem"}, "does not exist"),
+    ],
+)
+def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Connection(options | changed)
+    assert words in caught.value.outcome
