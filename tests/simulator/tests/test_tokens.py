@@ -1,0 +1,230 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Verdicts on tokens: every reason to let somebody in, and every reason not to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import typing as t
+
+import pytest
+from signing import certificate, ec_key, public_key, rsa_key, token
+
+from qlik_sense_simulator.identity import Identity, Refusal
+from qlik_sense_simulator.switches import Switches
+from qlik_sense_simulator.tokens import judge_authorization, judge_token
+
+
+def virtual_proxy(**fields: t.Any) -> dict[str, t.Any]:
+    return {
+        "jwtAttributeUserId": "userId",
+        "jwtAttributeUserDirectory": "userDirectory",
+        "jwtPublicKeyCertificate": certificate(),
+        "jwtAudience": "",
+        "jwtAttributeMap": [],
+        **fields,
+    }
+
+
+def mapped(name: str, sense: str, *, mandatory: bool = False) -> dict[str, t.Any]:
+    return {"jwtAttribute": name, "senseAttribute": sense, "isMandatory": mandatory}
+
+
+def judge(text: str, *, switches: Switches | None = None, **fields: t.Any) -> Identity | Refusal:
+    return judge_token(text, virtual_proxy(**fields), switches=switches or Switches())
+
+
+ADA = Identity(user_directory="LAB", user_id="ada")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
+def test_rsa_signatures_are_accepted(algorithm: str) -> None:
+    assert judge(token(algorithm=algorithm)) == ADA
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(token(algorithm="PS256"), id="PS256"),
+        pytest.param(token(algorithm="ES256", key=ec_key()), id="ES256"),
+        pytest.param(token(algorithm="HS256", key="a secret that is long enough for it"), id="HS256"),
+        pytest.param(token(algorithm="none"), id="none"),
+    ],
+)
+def test_other_signatures_are_refused(text: str) -> None:
+    assert judge(text) == Refusal("The signature algorithm is not supported.")
+
+
+def test_the_certificate_cannot_be_abused_as_a_shared_secret() -> None:
+    pem = certificate()
+
+    def part(value: dict[str, t.Any]) -> bytes:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+
+    signed = part({"alg": "HS256", "typ": "JWT"}) + b"." + part({"userId": "ada", "userDirectory": "LAB"})
+    signature = base64.urlsafe_b64encode(hmac.new(pem.encode(), signed, hashlib.sha256).digest()).rstrip(b"=")
+    assert isinstance(judge((signed + b"." + signature).decode(), jwtPublicKeyCertificate=pem), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        pytest.param({"exp": int(time.time()) - 120}, "The token has expired.", id="expired"),
+        pytest.param({"nbf": int(time.time()) + 120}, "The token is not valid yet.", id="not yet valid"),
+        pytest.param({"exp": "soon"}, "The token is malformed.", id="exp is no date"),
+        pytest.param({"userId": None}, "The user id attribute is missing in the token.", id="no user id"),
+        pytest.param({"userId": ""}, "The user id attribute is missing in the token.", id="empty user id"),
+        pytest.param({"userId": " "}, "The user id attribute is missing in the token.", id="blank user id"),
+        pytest.param({"userId": 7}, "The user id attribute is missing in the token.", id="numeric user id"),
+        pytest.param({"userId": None, "userid": "ada"}, "The user id attribute is missing in the token.", id="case"),
+        pytest.param(
+            {"userDirectory": None}, "The user directory attribute is missing in the token.", id="no user directory"
+        ),
+        pytest.param(
+            {"userDirectory": ["LAB"]}, "The user directory attribute is missing in the token.", id="list as directory"
+        ),
+    ],
+)
+def test_claims_that_refuse(claims: dict[str, t.Any], reason: str) -> None:
+    assert judge(token(**claims)) == Refusal(reason)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param({"exp": None, "nbf": None}, id="no dates at all"),
+        pytest.param({"iat": int(time.time()) + 600}, id="iat in the future"),
+        pytest.param({"aud": "somebody else"}, id="an audience nobody asked for"),
+        pytest.param({"iss": "anybody"}, id="an issuer"),
+        pytest.param({"sub": 5, "jti": 6}, id="numeric sub and jti"),
+    ],
+)
+def test_claims_that_do_not_matter(claims: dict[str, t.Any]) -> None:
+    assert judge(token(**claims)) == ADA
+
+
+def test_a_wrong_key_is_refused() -> None:
+    assert judge(token(key=rsa_key("theirs"))) == Refusal("The signature of the token is not valid.")
+
+
+def test_changed_claims_are_refused() -> None:
+    head, _payload, signature = token().split(".")
+    other = token(userId="eve").split(".")[1]
+    assert judge(f"{head}.{other}.{signature}") == Refusal("The signature of the token is not valid.")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "a.b", "a.b.c", "....", "\x00", "ä.ö.ü", "e30.e30.", "." * 100_000, "é" * 70_000]
+)
+def test_garbage_is_refused(text: str) -> None:
+    assert isinstance(judge(text), Refusal)
+
+
+def test_deeply_nested_claims_are_refused() -> None:
+    nested = base64.urlsafe_b64encode(b"[" * 200_000).decode().rstrip("=")
+    assert isinstance(judge(f"{nested}.{nested}.{nested}"), Refusal)
+
+
+def test_dates_beyond_the_calendar_do_no_harm() -> None:
+    assert judge(token(exp=10**30)) == ADA
+    assert isinstance(judge(token(exp=-(10**30))), Refusal)
+
+
+def test_an_encrypted_token_is_refused_as_such() -> None:
+    assert judge("a.b.c.d.e") == Refusal("Encrypted tokens are not supported.")
+
+
+@pytest.mark.parametrize("aud", ["us", ["them", "us"]])
+def test_an_audience_that_was_asked_for(aud: str | list[str]) -> None:
+    assert judge(token(aud=aud), jwtAudience="us") == ADA
+
+
+@pytest.mark.parametrize("aud", [None, "them"])
+def test_an_audience_that_is_missing(aud: str | None) -> None:
+    assert judge(token(aud=aud), jwtAudience="us") == Refusal("The token is for another audience.")
+    assert judge(token(aud=aud), jwtAudience="us", switches=Switches(enforce_audience=False)) == ADA
+
+
+def test_mapped_attributes_keep_order_and_repeat() -> None:
+    verdict = judge(
+        token(group=["Sales", "Ops", ""], level=3, vip=True, secret="not mapped", nothing=None),
+        jwtAttributeMap=[mapped("vip", "vip"), mapped("group", "group"), mapped("level", "lvl"), mapped("gone", "x")],
+    )
+    assert isinstance(verdict, Identity)
+    assert verdict.attributes == (("vip", "true"), ("group", "Sales"), ("group", "Ops"), ("lvl", "3"))
+
+
+@pytest.mark.parametrize("value", [None, "", [], {"a": 1}])
+def test_a_mandatory_attribute_has_to_have_a_value(value: object) -> None:
+    fields = {"jwtAttributeMap": [mapped("group", "group", mandatory=True)]}
+    assert judge(token(group=value), **fields) == Refusal("A mandatory attribute is missing in the token.")
+
+
+def test_a_directory_in_brackets_is_a_constant() -> None:
+    verdict = judge(token(userDirectory=None), jwtAttributeUserDirectory="[LAB]")
+    assert verdict == ADA
+    assert isinstance(
+        judge(token(), jwtAttributeUserDirectory="[LAB]", switches=Switches(bracket_constant=False)), Refusal
+    )
+
+
+def test_leeway_and_future_iat_are_switches() -> None:
+    late = token(exp=int(time.time()) - 20)
+    assert isinstance(judge(late), Refusal)
+    assert judge(late, switches=Switches(leeway_seconds=60)) == ADA
+    early = token(iat=int(time.time()) + 100)
+    assert judge(early, switches=Switches(refuse_future_iat=True)) == Refusal("The token is not valid yet.")
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        pytest.param("", id="none"),
+        pytest.param(None, id="null"),
+        pytest.param("not a certificate", id="text"),
+        pytest.param("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", id="broken"),
+        pytest.param(public_key(), id="bare public key"),
+        pytest.param(certificate(ec_key()), id="elliptic curve"),
+    ],
+)
+def test_without_a_usable_certificate_nobody_gets_in(pem: str | None) -> None:
+    assert judge(token(), jwtPublicKeyCertificate=pem) == Refusal("The virtual proxy has no usable certificate.")
+
+
+@pytest.mark.parametrize("change", [lambda pem: pem.replace("\n", "\r\n"), lambda pem: pem.replace("\n", " "), str.strip])
+def test_certificates_in_other_line_endings_work(change: t.Callable[[str], str]) -> None:
+    assert judge(token(), jwtPublicKeyCertificate=change(certificate())) == ADA
+
+
+def test_what_nobody_knows_about_certificates_is_a_switch() -> None:
+    assert judge(token(), jwtPublicKeyCertificate=public_key(), switches=Switches(accept_bare_public_key=True)) == ADA
+    old = certificate(days=-1)
+    assert judge(token(), jwtPublicKeyCertificate=old) == ADA
+    strict = Switches(refuse_expired_certificate=True)
+    assert judge(token(), jwtPublicKeyCertificate=old, switches=strict) == Refusal(
+        "The certificate of the virtual proxy has expired."
+    )
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "BEARER", "bearer"])
+def test_the_scheme_in_any_case(scheme: str) -> None:
+    assert judge_authorization(f"{scheme}  {token()}", virtual_proxy(), switches=Switches()) == ADA
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", token()])
+def test_other_authorization_headers_are_refused(header: str) -> None:
+    verdict = judge_authorization(header, virtual_proxy(), switches=Switches())
+    assert verdict == Refusal("Expected a bearer token in the authentication header.")
+
+
+def test_no_reason_repeats_the_token() -> None:
+    text = token(key=rsa_key("theirs"), userId="mallory")
+    verdict = judge(text)
+    assert isinstance(verdict, Refusal)
+    assert not any(part in verdict.reason for part in (*text.split("."), "mallory"))
