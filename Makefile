@@ -21,6 +21,7 @@ export ANSIBLE_COLLECTIONS_PATH = $(CURDIR)/$(STAGE)
 export ANSIBLE_LOCALHOST_WARNING := false
 export ANSIBLE_INVENTORY_UNPARSED_WARNING := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 ifeq ($(shell uname),Linux)
 export LC_ALL := C.UTF-8
 endif
@@ -56,14 +57,14 @@ $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/
 	fi; \
 	echo "Making a virtual environment with $$("$$found" --version): this takes a minute, once."; \
 	"$$found" -m venv --clear $(VENV); \
-	$(VENV)/bin/python -m pip install --quiet --no-compile -r requirements-demo.txt -e tests/simulator; \
+	$(VENV)/bin/python -m pip install --no-compile -r requirements-demo.txt -e tests/simulator; \
 	printf '%s\n' "$(CURDIR)" > $@
 
 $(VENV)/made-for-tests: $(VENV)/made-in requirements-dev.txt
 	@echo 'Adding the tools for tests.'
-	@$(VENV)/bin/python -m pip install --quiet --no-compile -r requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --no-compile -r requirements-dev.txt
 ifdef ANSIBLE
-	@$(VENV)/bin/python -m pip install --quiet --no-compile 'ansible==$(ANSIBLE).*'
+	@$(VENV)/bin/python -m pip install --no-compile 'ansible==$(ANSIBLE).*'
 endif
 	@touch $@
 
@@ -85,10 +86,11 @@ build: stage ## Build the collection's tarball, into .stage/dist
 	@[ -n "$(QUIET)" ] || ls $(STAGE)/dist/*.tar.gz
 
 # Offline: community.crypto came with the package "ansible".
+install: export ANSIBLE_COLLECTIONS_PATH = $(CURDIR)/$(INSTALLED)
 install: build
 	@rm -rf $(INSTALLED)
-	@ansible-galaxy collection install --offline --no-deps --collections-path $(INSTALLED) $(STAGE)/dist/*.tar.gz > /dev/null 2>&1 \
-	  || ansible-galaxy collection install --offline --no-deps --collections-path $(INSTALLED) $(STAGE)/dist/*.tar.gz
+	@ansible-galaxy collection install --offline --no-deps -p $(INSTALLED) $(STAGE)/dist/*.tar.gz > $(STAGE)/install.log 2>&1 \
+	  || { cat $(STAGE)/install.log; exit 1; }
 
 # ---- For everybody
 
@@ -115,15 +117,17 @@ format: dev stage ## Formatting and ruff's rules
 # Three runs: the collection under its real name, the simulator as the package that it is, and scripts by themselves.
 MYPY = mypy --cache-dir "$(CURDIR)/$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 types: dev stage
-	@cd $(STAGE) && $(MYPY) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit
-	@cd $(COPY)/tests/simulator && $(MYPY) qlik_sense_simulator
-	@cd $(COPY)/tests && $(MYPY) *.py demo/*.py package/*.py
+	@status=0; here="$(COPY:$(STAGE)/%=%)"; \
+	(cd $(STAGE) && $(MYPY) "$$here/plugins" "$$here/tests/unit") || status=1; \
+	(cd $(COPY)/tests/simulator && $(MYPY) .) || status=1; \
+	(cd $(COPY)/tests && $(MYPY) *.py demo package) || status=1; \
+	exit $$status
 
 yaml: dev stage
 	@cd $(COPY) && yamllint --strict .
 
 ansiblelint: dev stage
-	@cd $(COPY) && ansible-lint --offline --profile production --strict --quiet
+	@cd $(COPY) && ansible-lint --offline --profile production --strict
 
 changelog: dev stage
 	@cd $(COPY) && antsibull-changelog lint
