@@ -108,26 +108,22 @@ class Configuration:
         self._node = node
         self._sessions = sessions
         self._clock = clock
-        self._loaded = self._read()
-        self._back_at: float | None = None
+        self._newest = self._read()
+        self._back_at = clock()
         store.on_save(self._saved)
 
     def current(self) -> Loaded | None:
         """What the proxy serves now, or None while it is away after a save."""
         # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): a change works 10 to 30 seconds after the save
         # INVENTED(switch=reload_seconds): the time, and that every save of these two entities reloads every proxy
-        if self._back_at is not None:
-            if self._clock() < self._back_at:
-                return None
-            self._reload()
-        return self._loaded
+        if self._clock() < self._back_at:
+            return None
+        return self._newest
 
     def _saved(self, *_details: object) -> None:
+        before, after = self._newest, self._read()
+        self._newest = after
         self._back_at = self._clock() + self._site.switches.reload_seconds
-
-    def _reload(self) -> None:
-        before, after = self._loaded, self._read()
-        self._loaded, self._back_at = after, None
         # INVENTED(switch=reload_drops_sessions): the memory of the proxy goes with it
         match self._site.switches.reload_drops_sessions:
             case "all":

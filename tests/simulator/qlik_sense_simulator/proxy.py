@@ -194,7 +194,7 @@ class Proxy:
 
     def _rest_uri(self, virtual_proxy: VirtualProxy) -> str:
         """Where an authentication module fetches its ticket."""
-        return f"https://{self._node.host_name}:{self._node.qps_port}{below(virtual_proxy, '')}"
+        return f"https://{self._node.host_name}:{self._node.qps_port}/qps{below(virtual_proxy, '')}"
 
     def _login_form(self, request: Request) -> Response:
         if request.method == "POST":
