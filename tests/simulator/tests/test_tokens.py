@@ -197,7 +197,9 @@ def test_without_a_usable_certificate_nobody_gets_in(pem: str | None) -> None:
     assert judge(token(), jwtPublicKeyCertificate=pem) == Refusal("The virtual proxy has no usable certificate.")
 
 
-@pytest.mark.parametrize("change", [lambda pem: pem.replace("\n", "\r\n"), lambda pem: pem.replace("\n", " "), str.strip])
+@pytest.mark.parametrize(
+    "change", [lambda pem: pem.replace("\n", "\r\n"), lambda pem: pem.replace("\n", " "), str.strip]
+)
 def test_certificates_in_other_line_endings_work(change: t.Callable[[str], str]) -> None:
     assert judge(token(), jwtPublicKeyCertificate=change(certificate())) == ADA
 
