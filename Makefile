@@ -103,8 +103,8 @@ STEPS = format lint types yaml ansiblelint changelog docs units simulator confor
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" $(STEPS)
 
-bench: dev install ## Count and compare: requests, connections, writes, time. Never a pass or a fail
-	@for script in tests/benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
+bench: dev stage ## Count and compare: requests, connections, writes, time. Never a pass or a fail
+	@for script in $$(grep -l __main__ tests/benchmarks/*.py); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
 
 # ---- The steps of `make test`; each can be run alone
 
@@ -114,13 +114,14 @@ lint: format types yaml ansiblelint changelog docs ## The quick ones: format, ty
 format: dev stage ## Formatting and ruff's rules
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
 
-# Three runs: the collection under its real name, the simulator as the package that it is, and scripts by themselves.
+# Several runs: the collection under its real name, the simulator as the package that it is, scripts as they are run.
 MYPY = mypy --cache-dir "$(CURDIR)/$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 types: dev stage
 	@status=0; here="$(COPY:$(STAGE)/%=%)"; \
 	(cd $(STAGE) && $(MYPY) "$$here/plugins" "$$here/tests/unit") || status=1; \
 	(cd $(COPY)/tests/simulator && $(MYPY) .) || status=1; \
-	(cd $(COPY)/tests && $(MYPY) *.py demo package) || status=1; \
+	(cd $(COPY)/tests/benchmarks && $(MYPY) .) || status=1; \
+	(cd $(COPY)/tests && $(MYPY) *.py conformance demo package) || status=1; \
 	exit $$status
 
 yaml: dev stage

@@ -23,8 +23,9 @@ INSTALLED = PACKAGE / "installed" / "ansible_collections" / "sensible" / "qlik"
 
 NEEDED = ["MANIFEST.json", "FILES.json", "README.md", "CHANGELOG.md", "LICENSE", "meta/runtime.yml"]
 TOP_LEVEL = {
-    *("MANIFEST.json", "FILES.json", "README.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "LICENSE"),
-    *("LICENSES", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"),
+    *("MANIFEST.json", "FILES.json", "README.md", "CHANGELOG.md", "LICENSE", "LICENSES"),
+    *("CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("changelogs", "docs", "meta", "playbooks", "plugins", "roles"),
 }
 KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory": "inventory"}
 
