@@ -19,9 +19,6 @@ if t.TYPE_CHECKING:
 # A VirtualProxyConfig entity as the repository returns it in full.
 VirtualProxy = t.Mapping[str, t.Any]
 
-# EVIDENCE(B; captured ProxyService): maxHeaderSizeBytes 16384, maxHeaderLines 100
-_DEFAULT_SETTINGS = {"maxHeaderSizeBytes": 16384, "maxHeaderLines": 100}
-
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
@@ -135,13 +132,17 @@ class Configuration:
 
     def _read(self) -> Loaded:
         linked = self._store.linked_virtual_proxies(self._node.name)
-        central = next((node for node in self._site.nodes if node.is_central), None)
+        central = self._site.central
         # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): what the central proxy does not have is the 400 page everywhere
         # INVENTED(switch=central_link_required): on a real site this was measured once, in November 2025
-        if self._site.switches.central_link_required and central is not None and central.name != self._node.name:
+        if self._site.switches.central_link_required and central.name != self._node.name:
             known = {entity["id"] for entity in self._store.linked_virtual_proxies(central.name)}
             linked = [entity for entity in linked if entity["id"] in known]
         return Loaded(
             virtual_proxies={(entity.get("prefix") or "").strip("/").lower(): entity for entity in linked},
-            settings=_DEFAULT_SETTINGS,
+            settings=next(
+                proxy["settings"]
+                for proxy in self._store.rows("ProxyService")
+                if proxy["serverNodeConfiguration"] == self._store.node_id(self._node.name)
+            ),
         )

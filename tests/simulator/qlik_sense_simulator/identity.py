@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
 import uuid
 
 # INVENTED(switch=none): the directory and the shape of the id that an anonymous visitor gets.
@@ -41,7 +42,7 @@ class Identity:
     def key(self) -> tuple[str, str]:
         """What two names of the same user have in common."""
         # INVENTED(switch=none): user directory and user id are compared without regard to case.
-        return self.user_directory.lower(), self.user_id.lower()
+        return self.user_directory.casefold(), self.user_id.casefold()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,3 +54,14 @@ class Refusal:
     """
 
     reason: str
+
+
+def is_text(value: object) -> t.TypeGuard[str]:
+    """Whether this is a string that can be shown: JSON allows halves of characters, UTF-8 does not."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

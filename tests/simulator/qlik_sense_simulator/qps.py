@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import addresses, pages
 from .configuration import VirtualProxy
-from .identity import Identity
+from .identity import Identity, is_text
 from .sessions import Session, SessionTable, TicketTable
 from .switches import Switches
 
@@ -59,6 +59,7 @@ class _ProxyApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
+            await receive()
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http":
             response = await self._answer(Request(scope, receive))
@@ -180,13 +181,13 @@ def _identity(body: t.Mapping[str, t.Any]) -> Identity:
     names = []
     for name in ("UserDirectory", "UserId"):
         value = body.get(name.lower())
-        if not isinstance(value, str) or not value.strip() or "\\" in value:
+        if not is_text(value) or not value.strip() or "\\" in value:
             raise _BodyError(f"{name} must be text without a backslash.")
         names.append(value.strip())
     # EVIDENCE(A; Qlik help "Add ticket"): a list of objects with one name each, names may repeat, values may be empty
     attributes: list[tuple[str, str]] = []
     for item in _list(body.get("attributes")):
-        if not isinstance(item, dict) or not all(isinstance(value, str) for value in item.values()):
+        if not isinstance(item, dict) or not all(is_text(part) for pair in item.items() for part in pair):
             raise _BodyError("Attributes must be a list of objects with text values.")
         attributes.extend(item.items())
     return Identity(user_directory=names[0], user_id=names[1], attributes=tuple(attributes))

@@ -63,6 +63,9 @@ class SessionTable:
         self._switches = switches
         self._clock = clock
         self._sessions: dict[str, Session] = {}
+        self._of_user: dict[tuple[str, str], dict[str, Session]] = {}
+        # Before this time nothing can have timed out.
+        self._first_expiry = float("inf")
         self._begun: collections.deque[tuple[float, tuple[str, str]]] = collections.deque()
 
     def open(
@@ -95,8 +98,11 @@ class SessionTable:
             created=now,
             last_used=now,
         )
-        self._sessions.pop(session.session_id, None)
+        # INVENTED(switch=none): a session id that is chosen a second time begins a new session
+        self.close(filter(None, [self._sessions.get(session.session_id)]))
         self._sessions[session.session_id] = session
+        self._of_user.setdefault(identity.key, {})[session.session_id] = session
+        self._first_expiry = min(self._first_expiry, now + session.timeout)
         self._recently_begun().append((now, identity.key))
         return session
 
@@ -129,7 +135,11 @@ class SessionTable:
     def close(self, sessions: t.Iterable[Session]) -> None:
         """End sessions."""
         for session in sessions:
-            self._sessions.pop(session.session_id, None)
+            if self._sessions.pop(session.session_id, None):
+                of_user = self._of_user[session.identity.key]
+                del of_user[session.session_id]
+                if not of_user:
+                    del self._of_user[session.identity.key]
 
     def drop(self, virtual_proxy_ids: t.Collection[str] | None = None) -> None:
         """Forget the sessions of some virtual proxies, or all of them."""
@@ -148,7 +158,7 @@ class SessionTable:
     def _live(self, identity: Identity) -> list[Session]:
         self._expire()
         # INVENTED(switch=none): the sessions of a user are counted per proxy, over all its virtual proxies
-        return [session for session in self._sessions.values() if session.identity.key == identity.key]
+        return list(self._of_user.get(identity.key, {}).values())
 
     def _count(self, identity: Identity) -> int:
         """How many sessions of the user the limit sees."""
@@ -164,7 +174,11 @@ class SessionTable:
 
     def _expire(self) -> None:
         now = self._clock()
+        if now < self._first_expiry:
+            return
         self.close([session for session in self._sessions.values() if now - session.last_used >= session.timeout])
+        ends = (session.last_used + session.timeout for session in self._sessions.values())
+        self._first_expiry = min(ends, default=float("inf"))
 
 
 class TicketTable:

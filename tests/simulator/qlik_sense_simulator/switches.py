@@ -150,7 +150,7 @@ class Switches:
         return cls(**{name: _checked(name=name, value=value, kind=kinds[name]) for name, value in values.items()})
 
 
-def _checked(*, name: str, value: object, kind: t.Any) -> object:
+def _checked(*, name: str, value: object, kind: t.Any) -> t.Any:
     """The value in its declared type, or a SwitchError that says what is allowed."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if t.get_origin(kind) is t.Literal:

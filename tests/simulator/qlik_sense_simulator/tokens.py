@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from .identity import Identity, Refusal
+from .identity import Identity, Refusal, is_text
 from .switches import Switches
 
 # EVIDENCE(A; Qlik help "JWT authentication", Nov 2022 to May 2025): RS256, RS384 and RS512, nothing else
@@ -160,7 +160,7 @@ def _claim(claims: t.Mapping[str, t.Any], name: str) -> str | None:
     # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): claim names are case-sensitive
     value = claims.get(name)
     # INVENTED(switch=none): a number, a list or an empty string is as good as no claim
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    return value.strip() if is_text(value) and value.strip() else None
 
 
 def _values(claim: object) -> list[str]:
@@ -170,5 +170,5 @@ def _values(claim: object) -> list[str]:
     return [
         words[value] if isinstance(value, bool) else str(value)
         for value in values
-        if isinstance(value, (str, int, float)) and value != ""
+        if isinstance(value, (int, float)) or (is_text(value) and value)
     ]

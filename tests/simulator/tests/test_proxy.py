@@ -327,7 +327,9 @@ def test_who_am_i() -> None:
         "userName": "ada",
         "logoutUri": "https://localhost/jwt/qps/user?targetUri=https%3A%2F%2Flocalhost%2Fjwt%2Fhub%2F",
     }
-    assert jwt_site(user_endpoint_refuses=True).browser().get("/jwt/qps/user").status == 401
+    refusing = jwt_site(user_endpoint_refuses=True).browser()
+    assert refusing.get("/jwt/qps/user").status == 401
+    assert who(refusing, **bearer())["userId"] == "ada"
 
 
 def test_the_csrf_token() -> None:

@@ -123,6 +123,8 @@ def test_a_users_sessions_can_be_listed_and_ended() -> None:
         {"UserDirectory": "  ", "UserId": "ada"},
         {"UserDirectory": "LAB", "UserId": "LAB\\ada"},
         {"UserDirectory": "LAB", "UserId": 7},
+        {"UserDirectory": "LAB", "UserId": "\ud800"},
+        {**ADA, "Attributes": [{"group": "\udfff"}]},
         {**ADA, "Attributes": {"group": "a"}},
         {**ADA, "Attributes": ["group"]},
         {**ADA, "Attributes": [{"group": 1}]},

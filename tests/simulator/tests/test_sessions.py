@@ -127,6 +127,9 @@ def test_a_session_id_may_be_chosen(clock: Clock) -> None:
     sessions = table(clock)
     session = sessions.open(virtual_proxy=ONE, identity=ADA, session_id="chosen")
     assert sessions.find("chosen", virtual_proxy_id="one") is session
+    again = sessions.open(virtual_proxy=TWO, identity=BOB, session_id="chosen")
+    assert sessions.find("chosen", virtual_proxy_id="one") is None
+    assert sessions.find("chosen", virtual_proxy_id="two") is again
 
 
 def test_secrets_stay_out_of_the_representation(clock: Clock) -> None:

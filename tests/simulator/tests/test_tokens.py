@@ -82,6 +82,7 @@ def test_the_certificate_cannot_be_abused_as_a_shared_secret() -> None:
         pytest.param({"userId": ""}, "The user id attribute is missing in the token.", id="empty user id"),
         pytest.param({"userId": " "}, "The user id attribute is missing in the token.", id="blank user id"),
         pytest.param({"userId": 7}, "The user id attribute is missing in the token.", id="numeric user id"),
+        pytest.param({"userId": "\ud800"}, "The user id attribute is missing in the token.", id="half a character"),
         pytest.param({"userId": None, "userid": "ada"}, "The user id attribute is missing in the token.", id="case"),
         pytest.param(
             {"userDirectory": None}, "The user directory attribute is missing in the token.", id="no user directory"

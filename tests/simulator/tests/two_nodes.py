@@ -67,8 +67,17 @@ class MemoryStore:
     def linked_virtual_proxies(self, node_name: str) -> list[dict[str, t.Any]]:
         return [dict(self.virtual_proxies[vp_id]) for vp_id in self.links.get(node_name, [])]
 
-    def all(self, kind: str) -> list[dict[str, t.Any]]:
-        return self.users if kind == "User" else []
+    def node_id(self, node_name: str) -> str:
+        return f"id of {node_name}"
+
+    def rows(self, kind: str) -> list[dict[str, t.Any]]:
+        settings = {"maxHeaderSizeBytes": 16384, "maxHeaderLines": 100}
+        return [{"serverNodeConfiguration": f"id of {name}", "settings": settings} for name in self.links]
+
+    def find_user(self, user_directory: str, user_id: str) -> dict[str, t.Any] | None:
+        wanted = (user_directory.casefold(), user_id.casefold())
+        found = (u for u in self.users if (u["userDirectory"].casefold(), u["userId"].casefold()) == wanted)
+        return next(found, None)
 
     def touch_user(self, user_directory: str, user_id: str) -> None:
         self.users.append({"userDirectory": user_directory, "userId": user_id, "name": user_id, "inactive": False})
@@ -193,6 +202,7 @@ class TwoNodes:
         self.switches = Switches(**switches)
         self.release = Release(csrf=csrf)
         self.nodes = [Node("Central", "central.lab", True), Node("Rim1", "rim1.lab", False)]
+        self.central = self.nodes[0]
         self.store = MemoryStore()
         self.add(prefix="", cookie="X-Qlik-Session", authenticationMethod=0, defaultVirtualProxy=True)
         self.apps: dict[str, ASGIApp] = {}
