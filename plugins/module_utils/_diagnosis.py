@@ -52,7 +52,7 @@ class Answer(t.NamedTuple):
         ms: milliseconds until it was there, all hops together.
         kind: "HTML", "JSON" or another word for the content.
         text: the beginning of the body as plain text, on one line.
-        data: of a JSON object, who is signed in (userDirectory, userId) or where to do so (loginUri).
+        data: userDirectory and userId of a JSON object.
         location: where a redirect leads that was not followed, without its query; otherwise "".
         cookies: what the answers of all hops wanted to set.
         date: the server's clock in seconds since 1970, if it sent a Date.
@@ -165,7 +165,8 @@ def failed_login(
 
 
 def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
-    allowed = [str(name).casefold() for name in virtual_proxy.get("websocket_cross_origin_white_list") or ()]
+    names = virtual_proxy.get("websocket_cross_origin_white_list") or virtual_proxy.get("host_allow_list") or ()
+    allowed = [str(name).casefold() for name in names]
     unknown = (
         f"this proxy does not know the prefix '{prefix}': the virtual proxy does not exist, or is not linked to this "
         "proxy or to the one of the central node"

@@ -160,11 +160,10 @@ class Endpoint:
         self.response_ms: int | None = None
         self._manner = manner
         self._give_up_at = give_up_at
-        claims = inspect_token(login.token)["claims"]
         self._cookies: dict[str, _diagnosis.Cookie] = {}  # of our session, as set; by name
         self._strays: list[dict[str, str]] = []  # sessions that a proxy opened although it should have refused
         self._hopeless = False
-        redact = Redaction(_secrets(login, claims))
+        redact = Redaction(_tokens(login), private=_said_about_user(login))
         new_visitor = functools.partial(
             Visitor,
             f"{login.proxy}/{login.prefix}",
@@ -388,19 +387,23 @@ def _check(
     }
 
 
-def _secrets(login: Login, claims: t.Mapping[str, t.Any]) -> list[str]:
-    """What an answer might quote and nobody is to see: the tokens, their parts, and what they say about the user."""
+def _tokens(login: Login) -> list[str]:
+    """The tokens and their longer parts."""
     tokens = [token for token in (login.token, login.expired_token) if token]
-    parts = [part for token in tokens for part in token.split(".") if len(part) > 16]
-    known = "\\".join(login.user)
+    return tokens + [part for token in tokens for part in token.split(".") if len(part) > 16]
+
+
+def _said_about_user(login: Login) -> list[str]:
+    """What the claims of the token tell beyond the user's name."""
+    known = "\\".join(login.user).casefold()
     said: list[str] = []
-    todo: list[t.Any] = list(claims.values())
+    todo: list[t.Any] = [inspect_token(login.token)["claims"]]
     while todo:
         value = todo.pop()
         if isinstance(value, dict):
             todo += value.values()
         elif isinstance(value, list):
             todo += value
-        elif isinstance(value, str) and value not in known:
+        elif isinstance(value, str) and value.casefold() not in known:
             said.append(value)
-    return tokens + parts + said
+    return said

@@ -27,6 +27,7 @@ with contextlib.suppress(ImportError):  # reported by _connection.require_reques
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
 _EXCERPT = 200  # characters
+_SHORTEST_SECRET = 4  # characters
 
 # Every JWT begins with the base64 of '{"'.
 _TOKEN_LIKE = re.compile(r"eyJ[\w-]{6,}(\.[\w-]*)*")
@@ -46,20 +47,24 @@ class NoAnswerError(TransportError):
 class Redaction:
     """Makes text of a server fit to be shown: one printable line, without the secrets known so far.
 
+    Very short texts are left alone, because hiding them would mangle everything.
+
     Args:
-        secrets: texts to replace wherever they appear. Very short ones are left alone, they would mangle everything.
+        secrets: texts to hide wherever they appear.
+        private: texts to hide in all but the name of a user.
     """
 
-    def __init__(self, secrets: t.Iterable[str]) -> None:
+    def __init__(self, secrets: t.Iterable[str], *, private: t.Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
+        self._private = {text for text in private if len(text) >= _SHORTEST_SECRET}
         self.add(secrets)
 
     def add(self, secrets: t.Iterable[str]) -> None:
         """Learn further secrets."""
-        self._secrets.update(secret for secret in secrets if len(secret) >= 4)
+        self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
 
-    def __call__(self, text: str, limit: int = _EXCERPT) -> str:
-        for secret in sorted(self._secrets, key=len, reverse=True):
+    def __call__(self, text: str, limit: int = _EXCERPT, *, is_user: bool = False) -> str:
+        for secret in sorted(self._secrets | (set() if is_user else self._private), key=len, reverse=True):
             text = text.replace(secret, "***")
         text = _TOKEN_LIKE.sub("***", text)
         text = "".join(character if character.isprintable() else " " for character in text)
@@ -263,8 +268,8 @@ class Visitor:
 
     def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
         """Of a JSON object only what says who is signed in; the rest is nobody's business."""
-        names = ("userDirectory", "userId", "loginUri")
-        return {name: self._redact(str(data[name]), 255) for name in names if data.get(name)}
+        names = ("userDirectory", "userId")
+        return {name: self._redact(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
 
 
 def _no_answer(exc: Exception, url: str) -> NoAnswerError:

@@ -45,7 +45,9 @@ attributes:
   idempotent:
     support: full
   action_group:
-    support: full
+    support: none
+    details:
+      - It needs no sign-in to the repository, and so does not take the options that the group is for.
 options:
   proxies:
     description:
@@ -170,9 +172,11 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
-        token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"
-        expired_token: >-
-          {{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem', expires_in='-5m') }}
+        token: "{{ lookup('sensible.qlik.jwt', user, private_key_path=key) }}"
+        expired_token: "{{ lookup('sensible.qlik.jwt', user, private_key_path=key, expires_in='-5m') }}"
+  vars:
+    user: ACME\smoketest
+    key: keys/portal_key.pem
 
 - name: Watch a login that somebody else manages, without waiting
   sensible.qlik.login_check:
@@ -333,23 +337,28 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def base_url(proxy: str) -> str:
+def base_url(proxy: str, number: int = 1) -> str:
     """A proxy as given, as a URL without a trailing slash.
+
+    Args:
+        proxy: a URL or a host name. It is not quoted in messages, since people put passwords into URLs.
+        number: its place in the list, from 1, for messages.
 
     Raises:
         InputError: it is not the URL of a host.
     """
-    text = proxy.strip().rstrip("/")
-    url = text if "://" in text else f"https://{text}"
+    text = proxy.strip()
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and parts.path in ("", "/") and not (parts.query or parts.fragment)
+        usable = usable and not re.search(r"[@\s]", parts.netloc)
     except ValueError:
         usable = False
-    if not usable or parts.path or parts.query or parts.fragment or "@" in parts.netloc or re.search(r"\s", text):
+    if not usable:
         raise InputError(
             "Tried to find the proxies.",
-            "An entry of the option 'proxies' is not the base URL of a proxy.",
+            f"Entry {number} of the option 'proxies' is not the base URL of a proxy.",
             "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
             "prefixes belong to the logins.",
         )
@@ -362,7 +371,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     Raises:
         InputError: something cannot be right.
     """
-    proxies = list(dict.fromkeys(base_url(proxy) for proxy in params["proxies"]))
+    proxies = list(dict.fromkeys(base_url(proxy, number) for number, proxy in enumerate(params["proxies"], start=1)))
     if not proxies or not params["logins"]:
         raise InputError(
             "Tried to find out what to check.",
@@ -413,7 +422,14 @@ def shown_certificate(pem: str | None) -> dict[str, t.Any] | None:
         content = t.cast("dict[str, t.Any]", _certificate.inspect(pem or ""))
     except QlikError:
         return None
-    return {name: content[name] for name in _SHOWN}
+    return {name: _printable(content[name]) for name in _SHOWN}
+
+
+def _printable(value: t.Any) -> t.Any:
+    """Names in a certificate are whatever somebody wrote into it."""
+    if not isinstance(value, str):
+        return value
+    return "".join(character if character.isprintable() else "?" for character in value)
 
 
 def server_certificate(proxy: str, timeout: float) -> dict[str, t.Any] | None:

@@ -1,0 +1,264 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import pathlib
+import ssl
+import time
+import typing as t
+
+import jwt
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.modules import login_check
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import FakeProxy, Reply
+
+KEY = rsa.generate_private_key(65537, 2048)
+
+
+def token(**more: t.Any) -> str:
+    now = int(time.time())
+    claims = {"userDirectory": "ACME", "userId": "smoke", "iat": now - 60, "exp": now + 300, **more}
+    return jwt.encode(claims, KEY, algorithm="RS256")
+
+
+def certificate(*, days: int, name: str = "127.0.0.1") -> str:
+    subject = x509.Name.from_rfc4514_string(f"CN={name}")
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(KEY.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=100))
+        .not_valid_after(now + datetime.timedelta(days=days, hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    )
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+class Site(t.NamedTuple):
+    proxy: FakeProxy
+    ca_path: str
+    options: dict[str, t.Any]
+
+
+@pytest.fixture
+def site(tmp_path: pathlib.Path) -> t.Iterator[Site]:
+    """A proxy with TLS whose certificate expires in ten days, and options with which the check passes."""
+    pem, key = tmp_path / "server.pem", tmp_path / "server_key.pem"
+    pem.write_text(certificate(days=10))
+    key.write_bytes(
+        KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    with FakeProxy(KEY.public_key(), tls=context) as proxy:
+        proxy.cookie = "X-Qlik-Session-portal"
+        proxy.attributes = "Path=/; HttpOnly; Secure; SameSite=None"
+        settings = {
+            "prefix": "portal",
+            "session_cookie_header_name": "X-Qlik-Session-portal",
+            "has_secure_attribute_https": True,
+            "same_site_attribute_https": "none",
+            "jwt_public_key_certificate": certificate(days=400, name="signer"),
+        }
+        login = {"virtual_proxy": settings, "token": token(), "expired_token": token(exp=int(time.time()) - 300)}
+        yield Site(proxy, str(pem), {"proxies": [proxy.url], "logins": [login], "wait": 0, "ca_path": str(pem)})
+
+
+class Ended(Exception):  # noqa: N818 -- an outcome, not an error
+    pass
+
+
+class FakeModule:
+    """AnsibleModule as far as login_check uses it, with its real validation of options."""
+
+    def __init__(self, options: dict[str, t.Any]) -> None:
+        validated = ArgumentSpecValidator(login_check.argument_spec()).validate(options)
+        assert validated.error_messages == []
+        self.params = validated.validated_parameters
+        self.warnings: list[str] = []
+        self.result: dict[str, t.Any] = {}
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        self.result = {"failed": False, **result}
+        raise Ended
+
+    def fail_json(self, **result: t.Any) -> t.NoReturn:
+        self.result = {"failed": True, **result}
+        raise Ended
+
+
+def main(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> FakeModule:
+    module = FakeModule(options)
+    monkeypatch.setattr(login_check, "AnsibleModule", lambda **spec: module)
+    with pytest.raises(Ended):
+        login_check.main()
+    json.dumps(module.result)
+    return module
+
+
+def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = main(site.options, monkeypatch)
+    result = module.result
+    assert not result["failed"]
+    assert result["changed"] is False
+    assert result["passed"] is True
+    assert result["summary"] == "The login works (1 proxy, 9 checks: 9 passed)."
+    [endpoint] = result["endpoints"]
+    assert endpoint["user"] == "ACME\\smoke"
+    assert endpoint["prefix"] == "portal"
+    assert endpoint["tls_certificate"]["subject"] == "CN=127.0.0.1"
+    assert endpoint["tls_certificate"]["days_left"] == 10
+    assert endpoint["jwt_certificate"]["subject"] == "CN=signer"
+    assert set(endpoint["jwt_certificate"]) == {"subject", "issuer", "not_after", "days_left"}
+    assert [warning for warning in module.warnings if "expires in 10 days" in warning] == module.warnings
+    assert len(module.warnings) == 1
+
+
+def test_a_failure_has_the_whole_result_and_names_the_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.proxy.attributes = "Path=/; HttpOnly"
+    site.proxy.answer = lambda request: Reply(200) if request.method == "DELETE" else None
+    result = main(site.options, monkeypatch).result
+    assert result["failed"]
+    assert result["passed"] is False
+    assert result["changed"] is False
+    assert result["endpoints"][0]["passed"] is False
+    assert result["msg"].startswith(f"The check cookie_flags failed on {site.proxy.url}/portal as ACME\\smoke: ")
+    assert "Secure is missing" in result["msg"]
+    assert result["msg"].endswith("1 more failed, see endpoints.")
+    assert "does not work" in result["summary"]
+
+
+def test_nothing_secret_is_returned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = site.options["logins"][0]
+    shown = json.dumps(main(site.options, monkeypatch).result)
+    values = [value for request in site.proxy.requests for value in request.cookies.values()]
+    assert values
+    for secret in (login["token"], login["expired_token"], *login["token"].split("."), *values):
+        assert secret not in shown
+
+
+def test_a_ca_that_did_not_issue_the_certificate(
+    site: Site, tmp_path: pathlib.Path, other_pem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_text(other_pem)
+    result = main({**site.options, "ca_path": str(other), "wait": 60}, monkeypatch).result
+    assert "not trusted" in result["msg"]
+    assert "ca_path" in result["msg"]
+    assert site.proxy.requests == []
+    # What the proxy shows is told nevertheless: that is how one finds out which CA it would take.
+    assert result["endpoints"][0]["tls_certificate"]["subject"] == "CN=127.0.0.1"
+
+
+def test_without_validation_it_works_with_any_certificate(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = main({**site.options, "ca_path": None, "validate_certs": False}, monkeypatch)
+    assert module.result["passed"] is True
+
+
+def test_plain_http_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeProxy(KEY.public_key()) as proxy:
+        options = {"proxies": [proxy.url], "logins": [{"prefix": "/Portal/", "token": token()}], "wait": 0}
+        module = main(options, monkeypatch)
+    assert module.result["passed"] is True
+    assert module.result["endpoints"][0]["tls_certificate"] is None
+    assert module.result["endpoints"][0]["jwt_certificate"] is None
+    assert module.warnings == [f"The tokens were sent to {proxy.url} without encryption."]
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("qlik.example.com", "https://qlik.example.com"),
+        (" https://Qlik.example.com:8443/ ", "https://qlik.example.com:8443"),
+        ("http://qlik.example.com", "http://qlik.example.com"),
+        ("[::1]:8443", "https://[::1]:8443"),
+    ],
+)
+def test_a_proxy_may_be_a_name_or_a_url(given: str, url: str) -> None:
+    assert login_check.base_url(given) == url
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "", "https://", "ftp://qlik.example.com", "https://qlik.example.com/portal", "https://u:geheim@qlik.example.com",
+        "qlik.example.com?a=geheim", "https://qlik.example.com:port", "qlik example.com", "https://[::1",
+    ],
+)  # fmt: skip
+def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
+    with pytest.raises(InputError) as error:
+        login_check.base_url(given)
+    assert "geheim" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"token": ""}, "token is empty"),
+        ({"token": "Bearer abc"}, "Bearer"),
+        ({"token": "a.b.c.d.e"}, "encrypted"),
+        ({"token": "abc"}, "parts"),
+        ({"expired_token": "abc"}, "expired_token"),
+        ({"virtual_proxy": {}}, "no prefix"),
+        ({"prefix": "a/b"}, "cannot be one"),
+    ],
+)
+def test_bad_logins_are_refused_before_anything_is_sent(
+    site: Site, monkeypatch: pytest.MonkeyPatch, change: dict[str, t.Any], words: str
+) -> None:
+    [login] = site.options["logins"]
+    result = main({**site.options, "logins": [{**login, **change}]}, monkeypatch).result
+    assert words in result["msg"]
+    assert "login 1" in result["msg"]
+    assert site.proxy.requests == []
+
+
+@pytest.mark.parametrize("empty", ["proxies", "logins"])
+def test_nothing_to_check_is_no_success(site: Site, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+    assert f"'{empty}' is empty" in main({**site.options, empty: []}, monkeypatch).result["msg"]
+
+
+def test_a_ca_file_that_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "ca_path" in main({**site.options, "ca_path": "/nowhere.pem"}, monkeypatch).result["msg"]
+
+
+def test_the_expected_user_follows_the_claim_names(site: Site) -> None:
+    odd = token(uid="u1", dir="D1")
+    options = {**site.options, "logins": [{"token": odd, "virtual_proxy": {
+        "prefix": "portal", "jwt_attribute_user_id": "uid", "jwt_attribute_user_directory": "dir"}}]}  # fmt: skip
+    assert [login.user for login in login_check.logins(FakeModule(options).params)] == [("D1", "u1")]
+    options["logins"][0]["virtual_proxy"]["jwt_attribute_user_directory"] = "[CORP]"
+    assert [login.user for login in login_check.logins(FakeModule(options).params)] == [("CORP", "u1")]
+    options["logins"][0]["user_id"] = "other"
+    assert [login.user for login in login_check.logins(FakeModule(options).params)] == [("CORP", "other")]
+
+
+def test_each_login_on_each_proxy_once(site: Site) -> None:
+    options = {**site.options, "proxies": ["a.example.com", "https://a.example.com/", "b.example.com"]}
+    assert [login.proxy for login in login_check.logins(FakeModule(options).params)] == [
+        "https://a.example.com",
+        "https://b.example.com",
+    ]
+
+
+def test_the_specification_masks_the_tokens() -> None:
+    options = login_check.argument_spec()["logins"]["options"]
+    assert [name for name, option in options.items() if option.get("no_log")] == ["token", "expired_token"]
