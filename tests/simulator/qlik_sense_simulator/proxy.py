@@ -152,9 +152,10 @@ class Proxy:
             return self._services.log_out(request, visit.session)
         else:
             answer = self._services.answer(request, virtual_proxy, rest, visit.session)
-        if visit.created and self._switches.ticket_redirect and "qlikticket" in request.url.query.lower():
+        clean = _without_ticket(request.url)
+        if visit.created and self._switches.ticket_redirect and clean != request.url:
             # INVENTED(switch=ticket_redirect): the ticket stays in the address of the answer
-            answer = RedirectResponse(str(_without_ticket(request.url)), 302)
+            answer = RedirectResponse(str(clean), 302)
         # EVIDENCE(B; captured exchange): a cookie comes with the session; INVENTED(switch=repeat_set_cookie): only then
         cookie = None
         if visit.session is not None and (visit.created or (self._switches.repeat_set_cookie and visit.presented)):

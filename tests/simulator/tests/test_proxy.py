@@ -13,7 +13,7 @@ import urllib.parse
 
 import pytest
 from signing import certificate, rsa_key, token
-from two_nodes import Answer, Browser, TwoNodes
+from two_nodes import AbortedError, Answer, Browser, TwoNodes
 
 MISSING = "Could not authenticate the request: Expected an authentication header."
 PREFIX = "Could not authenticate the request: "
@@ -563,6 +563,14 @@ def test_during_the_window_the_proxy_is_away_and_then_the_change_works() -> None
         assert site.browser().get("/jwt/hub/", **bearer()).status == 503
     site.clock.now += 2
     assert site.browser().get("/late/hub/", **bearer()).status == 200
+
+
+def test_during_the_window_connections_may_end_without_an_answer() -> None:
+    site = jwt_site(reload_seconds=10, reload_answer="disconnect")
+    with pytest.raises(AbortedError):
+        site.browser().get("/jwt/hub/", **bearer())
+    site.clock.now += 10
+    assert site.browser().get("/jwt/hub/", **bearer()).status == 200
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,17 @@ async def repository(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse(content)(scope, receive, send)
 
 
+class AbortedError(Exception):
+    """The connection was closed."""
+
+
+class Transport:
+    """The connection, as far as an application may touch it."""
+
+    def abort(self) -> None:
+        raise AbortedError
+
+
 class WithState:
     """What the server puts into every request."""
 
@@ -113,7 +124,12 @@ class WithState:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"] = {"connection": 1, "port": "proxy", "client_certificate": {"subject": "from the client"}}
+        scope["state"] = {
+            "connection": 1,
+            "port": "proxy",
+            "client_certificate": {"subject": "from the client"},
+            "transport": Transport(),
+        }
         await self.app(scope, receive, send)
 
 
