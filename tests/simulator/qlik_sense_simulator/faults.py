@@ -1,0 +1,204 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes wrong on the way, by plan: lost connections, lost answers, errors, delays."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import re
+import typing as t
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .journal import is_control
+
+Action = t.Literal["drop_before", "drop_after", "status", "truncate", "delay"]
+
+
+class FaultError(ValueError):
+    """A fault plan that makes no sense. The message says why and what is known."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Args:
+        action: drop_before closes the connection instead of doing anything; drop_after does everything and closes it
+            instead of answering; truncate closes it in the middle of the answer; status answers with an error instead
+            of doing anything; delay does everything, later.
+        port: "qrs", "proxy:<node>" or "qps:<node>"; any when not given.
+        method: any when not given.
+        path: a regular expression that has to be found in the path as received (case ignored).
+        nth: the first matching request that is hit, counted from 1.
+        times: how many matching requests in a row are hit; 0 for all from there on.
+        status: the status of the error.
+        body: its body.
+        content_type: its Content-Type.
+        headers: its other headers.
+        seconds: the length of the delay.
+    """
+
+    action: Action
+    port: str | None = None
+    method: str | None = None
+    path: str = ""
+    nth: int = 1
+    times: int = 1
+    status: int = 503
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+    @classmethod
+    def from_mapping(cls, values: object) -> Fault:
+        """Check and take over what a site file or PUT /simulator/faults says.
+
+        Raises:
+            FaultError: for unknown names and values that are no use.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        if not isinstance(values, dict):
+            raise FaultError(f"A fault takes a mapping of names to values, not {values!r}.")
+        unknown = [str(name) for name in values if name not in known]
+        if unknown:
+            raise FaultError(f"Unknown in a fault: {', '.join(unknown)}. Known are: {', '.join(known)}.")
+        if values.get("action") not in t.get_args(Action):
+            raise FaultError(
+                f"A fault's action cannot be {values.get('action')!r}. Known are: {', '.join(t.get_args(Action))}."
+            )
+        for name, check in _CHECKS.items():
+            if name in values and not check(values[name]):
+                raise FaultError(f"A fault's {name} cannot be {values[name]!r}.")
+        return cls(**values)
+
+    def matches(self, scope: Scope) -> bool:
+        """Whether a request is of the kind that this fault counts."""
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        return (
+            self.port in (None, scope["state"]["port"])
+            and (self.method is None or self.method.upper() == scope["method"])
+            and re.search(self.path, raw.decode("latin-1"), re.IGNORECASE) is not None
+        )
+
+
+def _is_pattern(value: object) -> bool:
+    try:
+        re.compile(t.cast("str", value))
+    except (re.error, TypeError):
+        return False
+    return isinstance(value, str)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_header_mapping(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(part, str) and re.fullmatch(r"[\x20-\x7e]*", part) for pair in value.items() for part in pair
+    )
+
+
+_CHECKS: dict[str, t.Callable[[t.Any], bool]] = {
+    "port": lambda value: value is None or _is_text(value),
+    "method": lambda value: value is None or _is_text(value),
+    "path": _is_pattern,
+    "nth": lambda value: type(value) is int and value >= 1,
+    "times": lambda value: type(value) is int and value >= 0,
+    "status": lambda value: type(value) is int and 200 <= value <= 599,
+    "body": _is_text,
+    "content_type": lambda value: _is_text(value) and re.fullmatch(r"[\x20-\x7e]+", value) is not None,
+    "headers": _is_header_mapping,
+    "seconds": lambda value: type(value) in (int, float) and 0 <= value <= 3600,
+}
+
+
+class FaultPlan:
+    """The faults of a site, with what they have counted so far.
+
+    Args:
+        faults: in the order in which they get their chance; the first that is due hits.
+    """
+
+    def __init__(self, faults: t.Sequence[Fault] = ()) -> None:
+        self._counts: list[list[t.Any]] = []
+        self.replace(faults)
+
+    def replace(self, faults: t.Sequence[Fault]) -> None:
+        """Another plan; every count starts again."""
+        self._counts = [[fault, 0] for fault in faults]
+
+    def due(self, scope: Scope) -> Fault | None:
+        """Count a request, and say what happens to it."""
+        hit: Fault | None = None
+        for entry in self._counts:
+            fault: Fault = entry[0]
+            if fault.matches(scope):
+                entry[1] += 1
+                if hit is None and entry[1] >= fault.nth and (not fault.times or entry[1] < fault.nth + fault.times):
+                    hit = fault
+        return hit
+
+    def applied(self, app: ASGIApp) -> ASGIApp:
+        """The same application, with things going wrong. Requests for the simulator itself are spared."""
+
+        async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+            fault = None if scope["type"] != "http" or is_control(scope) else self.due(scope)
+            if fault is None:
+                await app(scope, receive, send)
+            else:
+                await _happen(fault, app, scope, receive, send)
+
+        return faulty
+
+
+async def _happen(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Carry out one fault on one request."""
+    abort: t.Callable[[], None] = scope["state"]["transport"].abort
+    match fault.action:
+        case "drop_before":
+            abort()
+        case "drop_after":
+
+            async def unsent(_message: Message) -> None:
+                return None
+
+            await app(scope, receive, unsent)
+            abort()
+        case "truncate":
+            await app(scope, receive, _cut(send))
+            # What was written has to get out before the connection ends: closed, not aborted.
+            scope["state"]["transport"].close()
+        case "status":
+            headers = [(b"content-type", fault.content_type.encode()), (b"content-length", _length(fault.body))]
+            headers += [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]
+            await send({"type": "http.response.start", "status": fault.status, "headers": headers})
+            await send({"type": "http.response.body", "body": fault.body.encode()})
+        case "delay":
+            await asyncio.sleep(fault.seconds)
+            await app(scope, receive, send)
+
+
+def _length(body: str) -> bytes:
+    return str(len(body.encode())).encode()
+
+
+def _cut(send: Send) -> Send:
+    """Sends the head and half of the first piece of the body, and nothing else."""
+    done = False
+
+    async def cut(message: Message) -> None:
+        nonlocal done
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not done:
+            done = True
+            body: bytes = message.get("body", b"")
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+
+    return cut

@@ -1,0 +1,251 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ports of a site, all in one event loop: TLS, numbered connections, a start and an end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import itertools
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import typing as t
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .faults import FaultPlan
+from .journal import Journal
+from .pki import Pki, write_atomically
+from .proxy import proxy_app
+from .qps import qps_app
+from .repository import repository_app
+from .sessions import SessionTable, TicketTable
+from .site import Site
+from .store import Store
+
+_LOOPBACK = "127.0.0.1"
+# INVENTED(switch=none): http.sys in front of a real site has a limit of this order; proxies have one of their own
+_LARGEST_HEAD = 64 * 1024
+
+
+class ServeError(Exception):
+    """The site cannot be opened. The message is one line."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Port:
+    """One listening port.
+
+    Args:
+        name: "qrs", "proxy:<node>" or "qps:<node>"; requests carry it in their state.
+        app: what answers.
+        number: the TCP port, 0 for a free one.
+        client_certificates: whether callers need, may have, or are not asked for a certificate.
+    """
+
+    name: str
+    app: ASGIApp
+    number: int
+    client_certificates: ssl.VerifyMode
+
+
+class _HeadTooLargeError(Exception):
+    """Stops the parser."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP that puts connection number, port name, client certificate and transport into the state of each request."""
+
+    port_name: t.ClassVar[str]
+    connection_numbers: t.ClassVar[t.Iterator[int]]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {
+            **self.app_state,
+            "connection": next(self.connection_numbers),
+            "port": self.port_name,
+            "client_certificate": transport.get_extra_info("peercert") or None,
+            "transport": transport,
+        }
+        self._head: int | None = 0
+
+    def data_received(self, data: bytes) -> None:
+        # A head without an end would otherwise grow as long as the caller likes.
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > 4 * _LARGEST_HEAD:
+                self.send_400_response("Request header is too large.")
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self._head = 0
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._grow(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._grow(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._head = 0
+        super().on_message_complete()
+
+    def _grow(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > _LARGEST_HEAD:
+            # The parser passes it on as its own error, which uvicorn answers with 400.
+            raise _HeadTooLargeError
+
+
+class _Server(uvicorn.Server):
+    """One port. Signals are for all of them together, so none handles its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> t.Iterator[None]:
+        yield
+
+
+def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
+    """All ports of a site: the repository's, and for each node those of its proxy."""
+    faults = FaultPlan(site.faults)
+    repository = repository_app(site, store, journal, faults=faults)
+    with_certificate = ssl.CERT_OPTIONAL if site.switches.missing_client_certificate == "403" else ssl.CERT_REQUIRED
+    ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
+    for node in site.nodes:
+        sessions, tickets = SessionTable(site.switches), TicketTable()
+        proxy = proxy_app(
+            site=site, store=store, node=node, repository=repository, sessions=sessions, tickets=tickets
+        )
+        qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
+        ports += [
+            Port(name=f"proxy:{node.name}", app=proxy, number=node.proxy_port, client_certificates=ssl.CERT_NONE),
+            # EVIDENCE(A; Qlik help, QPS API): client certificates here too
+            Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
+        ]
+    return [dataclasses.replace(port, app=journal.recording(faults.applied(port.app))) for port in ports]
+
+
+async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> None:
+    """Open the ports of a site, write the ready file, and run until SIGTERM or SIGINT.
+
+    Args:
+        site: its ports are filled in as soon as they are known.
+        store: its entities.
+        pki: its certificates.
+        ready: written when every port listens, removed at the end.
+
+    Raises:
+        ServeError: a port is taken.
+    """
+    ports = build_ports(site, store, Journal())
+    sockets = _bind(ports)
+    _note_ports(site, sockets)
+    numbers = itertools.count(1)
+    servers = [_server(port, pki=pki, numbers=numbers) for port in ports]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, functools.partial(_stop, servers))
+    tasks = [asyncio.create_task(server.serve([sockets[port.name]])) for server, port in zip(servers, ports, strict=True)]
+    try:
+        while not all(server.started for server in servers):
+            done, _pending = await asyncio.wait(tasks, timeout=0.005, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if done:
+                return
+        content = json.dumps(ready_content(site), indent=2) + "\n"
+        write_atomically(ready, content.encode(), mode=0o644)
+        print(ready, flush=True)
+        await asyncio.gather(*tasks)
+    finally:
+        ready.unlink(missing_ok=True)
+        _stop(servers)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _stop(servers: t.Iterable[uvicorn.Server]) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+def ready_content(site: Site) -> dict[str, t.Any]:
+    """What the ready file says. URLs have names that lead to this machine and are in the server certificate."""
+    nodes = []
+    for node in site.nodes:
+        host = node.host_name if node.host_name in ("localhost", _LOOPBACK) else "localhost"
+        nodes.append(
+            {
+                "name": node.name,
+                "host_name": node.host_name,
+                "is_central": node.is_central,
+                "proxy_url": f"https://{host}:{node.proxy_port}",
+                "qps_url": f"https://{host}:{node.qps_port}",
+            }
+        )
+    return {"pid": os.getpid(), "qrs_url": f"https://localhost:{site.qrs_port}", "nodes": nodes}
+
+
+def _bind(ports: t.Sequence[Port]) -> dict[str, socket.socket]:
+    """A bound socket for each port, on loopback only. Those with a number of their own come first."""
+    sockets: dict[str, socket.socket] = {}
+    for port in sorted(ports, key=lambda one: not one.number):
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((_LOOPBACK, port.number))
+        except OSError as error:
+            for other in (bound, *sockets.values()):
+                other.close()
+            raise ServeError(f"Port {port.number} for {port.name} cannot be opened: {error.strerror}.") from error
+        sockets[port.name] = bound
+    return sockets
+
+
+def _note_ports(site: Site, sockets: t.Mapping[str, socket.socket]) -> None:
+    site.qrs_port = sockets["qrs"].getsockname()[1]
+    for node in site.nodes:
+        node.proxy_port = sockets[f"proxy:{node.name}"].getsockname()[1]
+        node.qps_port = sockets[f"qps:{node.name}"].getsockname()[1]
+
+
+def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server:
+    protocol = type("Protocol", (_Protocol,), {"port_name": port.name, "connection_numbers": numbers})
+    config = uvicorn.Config(
+        port.app,
+        http=protocol,
+        loop="asyncio",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=2,
+        ssl_certfile=pki.server,
+        ssl_keyfile=pki.server_key,
+        ssl_ca_certs=str(pki.root),
+        ssl_cert_reqs=port.client_certificates,
+    )
+    config.load()
+    return _Server(config)
