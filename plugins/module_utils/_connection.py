@@ -248,12 +248,17 @@ class Connection:
         self.base = f"https://{host}:{port}" + (f"/{prefix}" if self.by_jwt else "")
         self._timeout = (options["connect_timeout"], options["read_timeout"])
         self._token: str | None = options.get("token") if self.by_jwt else None
-        ca_path = _existing_file(options.get("ca_path"), "ca_path")
+        for _option, method, needed in REQUIRED_IF:  # AnsibleModule lets an explicit null pass
+            for name in needed:
+                if method == options["auth_method"] and not options.get(name):
+                    raise InputError("Tried to sign in.", f"The option '{name}' is empty.", f"{method} needs it.")
+        ca_path = _existing_file("ca_path", options.get("ca_path") or "")
         client_cert = None
         if not self.by_jwt:
-            cert = _existing_file(options["client_cert"], "client_cert")
-            key = _existing_file(options["client_key"], "client_key")
-            client_cert = (cert or "", key or "")
+            client_cert = (
+                _existing_file("client_cert", options["client_cert"]),
+                _existing_file("client_key", options["client_key"]),
+            )
         self._session = http_session(
             verify=(ca_path or True) if options["validate_certs"] else False,
             retries=options["retries"],
@@ -394,8 +399,9 @@ def _host_name(host: str) -> str:
     return host
 
 
-def _existing_file(path: str | None, option: str) -> str | None:
-    if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113 - pathlib is dear to import
+def _existing_file(option: str, path: str) -> str:
+    # os.path, because pathlib is dear to import
+    if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113
         raise InputError(
             f"Tried to read the file of the option '{option}'.",
             f"{path} does not exist, is not a file or is not readable.",

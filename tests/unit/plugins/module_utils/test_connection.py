@@ -393,6 +393,8 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"user": "A\\b; X: y"}, "DIRECTORY\\user"),
         ({"client_cert": "/nonexistent/client.pem"}, "does not exist"),
         ({"ca_path": "/nonexistent/root.pem"}, "does not exist"),
+        ({"client_key": None}, "'client_key' is empty"),
+        ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": ""}, "'token' is empty"),
     ],
 )
 def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:
