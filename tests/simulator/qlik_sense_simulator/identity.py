@@ -57,8 +57,8 @@ class Refusal:
 
 
 def is_text(value: object) -> t.TypeGuard[str]:
-    """Whether this is a string that can be shown: JSON allows halves of characters, UTF-8 does not."""
-    if not isinstance(value, str):
+    """Whether this is a string that can be shown and stored: JSON allows NUL and halves of characters."""
+    if not isinstance(value, str) or "\0" in value:
         return False
     try:
         value.encode()

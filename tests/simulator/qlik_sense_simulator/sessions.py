@@ -59,7 +59,7 @@ class SessionTable:
 
     # EVIDENCE(A; Qlik support article ta-p/1783975): sessions live in the proxy's memory
 
-    def __init__(self, *, switches: Switches, clock: Clock = time.monotonic) -> None:
+    def __init__(self, switches: Switches, *, clock: Clock = time.monotonic) -> None:
         self._switches = switches
         self._clock = clock
         self._sessions: dict[str, Session] = {}

@@ -24,9 +24,9 @@ def bearer(**claims: t.Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(**claims)}"}
 
 
-def jwt_site(*, csrf: bool = True, fields: dict[str, t.Any] | None = None, **switches: t.Any) -> TwoNodes:
+def jwt_site(*, release: str = "november-2025", fields: dict[str, t.Any] | None = None, **switches: t.Any) -> TwoNodes:
     """A site with one JWT virtual proxy, /jwt with the cookie X-Qlik-Session-jwt."""
-    site = TwoNodes(csrf=csrf, **switches)
+    site = TwoNodes(release=release, **switches)
     site.add(prefix="jwt", cookie="X-Qlik-Session-jwt", **(fields or {}))
     return site
 
@@ -162,19 +162,18 @@ def test_an_invalid_token_next_to_a_valid_cookie() -> None:
 def test_users() -> None:
     site = jwt_site()
     site.browser().get("/jwt/hub/", **bearer())
-    assert [(user["userDirectory"], user["userId"]) for user in site.store.users] == [("LAB", "ada")]
+    assert site.users == [("LAB", "ada")]
     site.browser().get("/jwt/hub/", **bearer(userDirectory="lab"))
-    assert len(site.store.users) == 1
+    assert site.users == [("LAB", "ada")]
     for field in ("inactive", "blacklisted", "removedExternally"):
-        site.store.users[0].update(inactive=False, blacklisted=False, removedExternally=False)
-        site.store.users[0][field] = True
-        blocked = site.browser().get("/jwt/hub/", **bearer())
+        site.add_user(field, **{field: True})
+        blocked = site.browser().get("/jwt/hub/", **bearer(userId=field))
         assert blocked.status == 403
         assert blocked.text == "Your account is inactive. Contact your administrator to activate it."
     strict = jwt_site(unknown_user="refuse", blocked_user_status="401")
     assert strict.browser().get("/jwt/hub/", **bearer()).status == 401
-    assert strict.store.users == []
-    strict.store.users.append({"userDirectory": "LAB", "userId": "ada", "name": "Ada", "inactive": True})
+    assert strict.users == []
+    strict.add_user("ada", inactive=True)
     assert strict.browser().get("/jwt/hub/", **bearer()).status == 401
 
 
@@ -339,7 +338,7 @@ def test_the_csrf_token() -> None:
     assert first.status == 204
     assert first.header("qlik-csrf-token")
     assert browser.get("/jwt/qps/csrftoken").header("qlik-csrf-token") == first.header("qlik-csrf-token")
-    old = jwt_site(csrf=False).browser()
+    old = jwt_site(release="may-2024").browser()
     assert old.get("/jwt/qps/csrftoken", **bearer()).status == 404
     assert old.get("/jwt/hub/").status == 200
 
@@ -537,7 +536,7 @@ def test_anonymous_visitors() -> None:
     assert who(visitor, "/allow")["userDirectory"] == "NONE"
     assert who(visitor, "/allow", **bearer())["userId"] == "ada"
     assert who(site.browser(), "/always", **bearer())["userDirectory"] == "NONE"
-    assert [user["userId"] for user in site.store.users] == ["ada"]
+    assert site.users == [("LAB", "ada")]
 
 
 # --- Saves

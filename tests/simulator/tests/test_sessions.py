@@ -36,7 +36,7 @@ def clock() -> Clock:
 
 
 def table(clock: Clock, **switches: t.Any) -> SessionTable:
-    return SessionTable(switches=Switches(**switches), clock=clock)
+    return SessionTable(Switches(**switches), clock=clock)
 
 
 def opened(sessions: SessionTable, virtual_proxy: dict[str, t.Any] = ONE, identity: Identity = ADA) -> Session:

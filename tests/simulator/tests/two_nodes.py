@@ -11,17 +11,22 @@ import dataclasses
 import json
 import typing as t
 import urllib.parse
-import uuid
 
 from signing import certificate
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qlik_sense_simulator.bodies import Merger
 from qlik_sense_simulator.proxy import proxy_app
 from qlik_sense_simulator.qps import qps_app
+from qlik_sense_simulator.releases import RELEASES
+from qlik_sense_simulator.repository_switches import Switches
+from qlik_sense_simulator.schema import VIRTUAL_PROXY
+from qlik_sense_simulator.seed import seed
 from qlik_sense_simulator.sessions import SessionTable, TicketTable
-from qlik_sense_simulator.switches import Switches
+from qlik_sense_simulator.site import Node, Site
+from qlik_sense_simulator.store import Change, Store
 
 
 class Clock:
@@ -31,63 +36,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@dataclasses.dataclass(frozen=True)
-class Release:
-    """A release with all features, or without the csrf token."""
-
-    name: str = "November 2025"
-    build_version: str = "31.62.0.0"
-    csrf: bool = True
-
-    def has(self, feature: str) -> bool:
-        return feature != "csrf" or self.csrf
-
-
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """A node of the site."""
-
-    name: str
-    host_name: str
-    is_central: bool
-    qps_port: int = 4243
-
-
-@dataclasses.dataclass
-class MemoryStore:
-    """As much of the store as the proxies need."""
-
-    virtual_proxies: dict[str, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
-    links: dict[str, list[str]] = dataclasses.field(default_factory=dict)
-    users: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    callbacks: list[t.Callable[[], None]] = dataclasses.field(default_factory=list)
-
-    def linked_virtual_proxies(self, node_name: str) -> list[dict[str, t.Any]]:
-        return [dict(self.virtual_proxies[vp_id]) for vp_id in self.links.get(node_name, [])]
-
-    def node_id(self, node_name: str) -> str:
-        return f"id of {node_name}"
-
-    def rows(self, kind: str) -> list[dict[str, t.Any]]:
-        settings = {"maxHeaderSizeBytes": 16384, "maxHeaderLines": 100}
-        return [{"serverNodeConfiguration": f"id of {name}", "settings": settings} for name in self.links]
-
-    def find_user(self, user_directory: str, user_id: str) -> dict[str, t.Any] | None:
-        wanted = (user_directory.casefold(), user_id.casefold())
-        found = (u for u in self.users if (u["userDirectory"].casefold(), u["userId"].casefold()) == wanted)
-        return next(found, None)
-
-    def touch_user(self, user_directory: str, user_id: str) -> None:
-        self.users.append({"userDirectory": user_directory, "userId": user_id, "name": user_id, "inactive": False})
-
-    def on_save(self, callback: t.Callable[[], None]) -> None:
-        self.callbacks.append(callback)
-
-    def saved(self) -> None:
-        for callback in self.callbacks:
-            callback()
 
 
 async def repository(scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,56 +161,76 @@ class Browser:
 class TwoNodes:
     """Central and Rim1, a default virtual proxy on both, and whatever the test adds."""
 
-    def __init__(self, *, csrf: bool = True, **switches: t.Any) -> None:
+    def __init__(self, *, release: str = "november-2025", **switches: t.Any) -> None:
         self.clock = Clock()
-        self.switches = Switches(**switches)
-        self.release = Release(csrf=csrf)
-        self.nodes = [Node("Central", "central.lab", True), Node("Rim1", "rim1.lab", False)]
-        self.central = self.nodes[0]
-        self.store = MemoryStore()
-        self.add(prefix="", cookie="X-Qlik-Session", authenticationMethod=0, defaultVirtualProxy=True)
+        self.site = Site(
+            release=RELEASES[release],
+            nodes=[
+                Node(name="Central", host_name="central.lab", is_central=True, qps_port=4243),
+                Node(name="Rim1", host_name="rim1.lab", qps_port=4243),
+            ],
+            users=[],
+            switches=Switches(**switches),
+        )
+        self.store = Store(":memory:", release=self.site.release, switches=self.site.switches)
+        seed(self.site, self.store)
         self.apps: dict[str, ASGIApp] = {}
-        for node in self.nodes:
-            sessions = SessionTable(switches=self.switches, clock=self.clock)
+        for node in self.site.nodes:
+            sessions = SessionTable(self.site.switches, clock=self.clock)
             tickets = TicketTable(clock=self.clock)
-            common: dict[str, t.Any] = {
-                "site": self, "store": self.store, "node": node, "sessions": sessions, "tickets": tickets
-            }  # fmt: skip
-            self.apps[node.name] = WithState(proxy_app(**common, repository=repository, clock=self.clock))
-            self.apps[f"qps:{node.name}"] = WithState(qps_app(**common))
+            shared: dict[str, t.Any] = {"sessions": sessions, "tickets": tickets}
+            proxy = proxy_app(
+                site=self.site, store=self.store, node=node, repository=repository, clock=self.clock, **shared
+            )
+            self.apps[node.name] = WithState(proxy)
+            self.apps[f"qps:{node.name}"] = WithState(qps_app(site=self.site, store=self.store, node=node, **shared))
 
     def add(self, *, prefix: str, cookie: str, nodes: t.Iterable[str] = ("Central", "Rim1"), **fields: t.Any) -> str:
-        """Save a virtual proxy (JWT, unless the fields say otherwise) and its links."""
-        vp_id = str(uuid.uuid4())
-        self.store.virtual_proxies[vp_id] = {
-            "id": vp_id,
+        """Save a virtual proxy (JWT, unless the fields say otherwise) and its links, past the rules for bodies."""
+        body = {
             "prefix": prefix,
             "description": f"Virtual proxy {prefix}",
             "sessionCookieHeaderName": cookie,
-            "sessionInactivityTimeout": 30,
             "authenticationMethod": 4,
             "jwtAttributeUserId": "userId",
             "jwtAttributeUserDirectory": "userDirectory",
             "jwtPublicKeyCertificate": certificate(),
-            "jwtAttributeMap": [],
-            "websocketCrossOriginWhiteList": [],
-            "hasSecureAttributeHttps": True,
-            "hasSecureAttributeHttp": False,
-            "sameSiteAttributeHttps": 0,
-            "sameSiteAttributeHttp": 0,
-            "additionalResponseHeaders": "",
-            "anonymousAccessMode": 0,
-            **fields,
         }
-        for name in nodes:
-            self.store.links.setdefault(name, []).append(vp_id)
-        self.store.saved()
-        return vp_id
+        row = {**Merger(self.store, user="LAB\\admin").merge(VIRTUAL_PROXY, body), **fields}
+        changes = [Change("VirtualProxyConfig", row["id"], row)]
+        node_ids = [self.store.node_id(name) for name in nodes]
+        for proxy in self.store.rows("ProxyService"):
+            if proxy["serverNodeConfiguration"] in node_ids:
+                linked = [*proxy["settings"]["virtualProxies"], row["id"]]
+                settings = {**proxy["settings"], "virtualProxies": linked}
+                changes.append(Change("ProxyService", proxy["id"], {**proxy, "settings": settings}))
+        self.store.save(changes)
+        return t.cast("str", row["id"])
 
     def change(self, vp_id: str, **fields: t.Any) -> None:
-        """Save other settings."""
-        self.store.virtual_proxies[vp_id].update(fields)
-        self.store.saved()
+        """Save other settings of a virtual proxy."""
+        self._save("VirtualProxyConfig", vp_id, fields)
+
+    def add_user(self, user_id: str, **fields: t.Any) -> str:
+        """Save a user of the directory LAB."""
+        user = self.store.touch_user("LAB", user_id)
+        self.change_user(user["id"], **fields)
+        return t.cast("str", user["id"])
+
+    def change_user(self, entity_id: str, **fields: t.Any) -> None:
+        """Save other properties of a user."""
+        self._save("User", entity_id, fields)
+
+    def _save(self, kind: str, entity_id: str, fields: dict[str, t.Any]) -> None:
+        row = self.store.row(kind, entity_id)
+        assert row is not None
+        self.store.save([Change(kind, entity_id, {**row, **fields})])
+
+    @property
+    def users(self) -> list[tuple[str, str]]:
+        """Directory and id of the users that came in, without the service accounts."""
+        rows = self.store.rows("User")
+        return [(row["userDirectory"], row["userId"]) for row in rows if row["userDirectory"] != "INTERNAL"]
 
     def browser(self, app: str = "Central", *, scheme: str = "https", host: str = "localhost") -> Browser:
         """A client with a cookie jar of its own, on a proxy ("Central") or its API ("qps:Central")."""
