@@ -23,7 +23,7 @@ options:
   _terms:
     description:
       - Users, one or more, or lists of them. A user is one of the following.
-      - V(DIRECTORY\\user). In YAML write it in single quotes or none; in double quotes V(\\t) or V(\\b) is one character.
+      - V(DIRECTORY\\user). In YAML write it in single quotes or none: in double quotes V(\\t) is one character.
       - The user id alone. The directory then comes from O(user_directory).
       - A dictionary with C(user), or with C(user_id) and C(user_directory), and any of the options O(name), O(email),
         O(groups), O(groups_claim), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and
@@ -120,7 +120,7 @@ options:
     default: thumbprint
   expires_in:
     description:
-      - How long from now the token is valid, in seconds or with a unit, such as V(90s), V(15m), V(48h), V(365d), V(52w).
+      - How long from now the token is valid, in seconds or with a unit, such as V(90s), V(15m), V(48h) or V(365d).
       - A single token cannot be revoked in Qlik Sense. Its session may outlive the token.
       - A negative time makes a token that has expired already, to see it refused.
     type: str
@@ -147,7 +147,7 @@ seealso:
   - module: sensible.qlik.login_check
   - name: JWT authentication
     description: Qlik's own page on what it accepts.
-    link: https://help.qlik.com/en-US/sense-admin/May2025/Subsystems/DeployAdministerQSE/Content/Sense_DeployAdminister/QSEoW/Administer_QSEoW/Managing_QSEoW/JWT-authentication.htm
+    link: https://help.qlik.com/en-US/sense-admin/latest/Subsystems/DeployAdministerQSE/Content/Sense_DeployAdminister/QSEoW/Administer_QSEoW/Managing_QSEoW/JWT-authentication.htm
 """
 
 EXAMPLES = r"""
@@ -178,7 +178,7 @@ EXAMPLES = r"""
       - CORP\bob
   no_log: true
 
-- name: Users that differ in more than their name
+- name: Users that differ in more than their name, with the key in the file that QLIK_SENSE_JWT_PRIVATE_KEY_PATH names
   ansible.builtin.set_fact:
     qlik_tokens: "{{ query('sensible.qlik.jwt', users, user_directory='CORP', expires_in='5m') }}"
   vars:
@@ -234,7 +234,7 @@ _RECIPE = (
     "audience", "backdate", "claims", "email", "expires_in", "groups", "groups_claim", "jwt_attribute_user_directory",
     "jwt_attribute_user_id", "name", "user_directory",
 )  # fmt: skip
-# Kestrel, nginx and Tomcat refuse headers of more than 8 KB by default, and Windows all headers of more than 16 KB.
+# nginx by default refuses a header of more than 8 KB, Tomcat and Windows' HTTP.sys all headers together of 8 and 16 KB.
 _LONGEST_HEADER = 8192
 _TEXT_LIMIT = 1_000_000
 
@@ -268,8 +268,11 @@ class LookupModule(LookupBase):
         now = int(time.time())
         tokens = []
         for number, user in enumerate(users, 1):
-            place = f"user {number} of {len(users)}" if len(users) > 1 else "this user"
-            tokens.append(minter.mint(recipe.claims_of(user, now=now, place=place)))
+            try:
+                tokens.append(minter.mint(recipe.claims_of(user, now=now)))
+            except InputError as exc:
+                tried = f"Make the token for user {number} of {len(users)}." if len(users) > 1 else exc.tried
+                raise InputError(tried, exc.outcome, exc.advice) from None
         self._warn_of_length(tokens)
         return tokens
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import math
 import re
 import sys
 import typing as t
@@ -67,29 +68,27 @@ def require_algorithm(name: t.Any) -> str:
     raise InputError(_TRIED, outcome, f"Use {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}, with an RSA key.")
 
 
-def plain(value: t.Any, *, claim: str) -> t.Any:
-    """Copy a value into exact JSON types: Ansible's own strings, lists and dictionaries are subclasses of these.
+def plain(value: t.Any) -> t.Any:
+    """Copy a claim into exact JSON types: Ansible's own strings, lists and dictionaries are subclasses of these.
 
     Raises:
         InputError: the value, or one inside it, has no form in JSON.
     """
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
-        return str(value)
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, float) and value - value == 0:  # neither NaN nor infinite
+    if isinstance(value, float) and math.isfinite(value):
         return float(value)
     if isinstance(value, Mapping):
-        if all(isinstance(key, str) for key in value):
-            return {str(key): plain(item, claim=claim) for key, item in value.items()}
-        raise InputError(_TRIED, f"In the claim {claim} there is a key that is not text.", "Put it in quotes.")
+        return {_text(key, "name of a claim"): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item, claim=claim) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):
+        return str(value)
     raise InputError(
         _TRIED,
-        f"In the claim {claim} there is a value of the kind {type(value).__name__}, which JSON does not know.",
+        f"Among the claims there is a value of the kind {type(value).__name__}, which JSON does not know.",
         "Use text, numbers, true, false, lists and dictionaries; put a date in quotes.",
     )
 
@@ -110,7 +109,7 @@ class Recipe:
         backdate: seconds by which C(iat) and C(nbf) lie in the past; negative for a token that is not valid yet.
 
     Raises:
-        InputError: a claim name is reserved, or an option has the wrong type.
+        InputError: a claim name is reserved, a claim has two values, or an option has the wrong type.
     """
 
     jwt_attribute_user_id: str = "userId"
@@ -118,106 +117,87 @@ class Recipe:
     user_directory: str | None = None
     name: str | None = None
     email: str | None = None
-    groups: list[str] | None = None
+    groups: list[str] | str | None = None
     groups_claim: str = "groups"
-    claims: dict[str, t.Any] | None = None
-    audience: str | list[str] | None = None
+    claims: Mapping[str, t.Any] | None = None
+    audience: list[str] | str | None = None
     expires_in: int | str = 900
     backdate: int | str = 60
 
     def __post_init__(self) -> None:
-        for option in (
-            "jwt_attribute_user_id", "jwt_attribute_user_directory", "user_directory", "name", "email", "groups_claim"
-        ):  # fmt: skip
-            if getattr(self, option) is not None:
-                self._set(option, _text(getattr(self, option), option))
         for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
-            _require_free_name(getattr(self, option), option)
+            self._set(option, _claim_name(getattr(self, option), option))
         if self.jwt_attribute_user_id == self.jwt_attribute_user_directory:
             raise InputError(_TRIED, "The user id and the user directory have the same claim.", "Name two claims.")
-        self._set("groups", _texts(self.groups, "groups"))
-        audience = _texts(self.audience, "audience")
-        self._set("audience", audience[0] if len(audience) == 1 else audience)
+        if self.user_directory is not None:
+            self._set("user_directory", _identifier(self.user_directory, "user_directory"))
         for option in ("expires_in", "backdate"):
             self._set(option, seconds(getattr(self, option), option=option))
-        if not isinstance(self.claims or {}, Mapping):
-            raise InputError(_TRIED, "The value of claims is not a dictionary.", "Give claim names and their values.")
-        self._set("claims", _free_claims(self.claims or {}))
+        audience = _texts(self.audience, "audience")
+        common = _free_claims(self.claims)
+        for name, values in (
+            ("name", _texts(self.name, "name")[:1]),
+            ("email", _texts(self.email, "email")[:1]),
+            ("aud", audience[:1] if len(audience) == 1 else [audience] if audience else []),
+            (self.groups_claim, [groups] if (groups := _texts(self.groups, "groups")) else []),
+        ):
+            for value in values:
+                _add(common, name, value)
+        self._set("_common", common)
 
-    def _set(self, option: str, value: t.Any) -> None:
-        object.__setattr__(self, option, value)
+    def _set(self, field: str, value: t.Any) -> None:
+        object.__setattr__(self, field, value)
 
-    def claims_of(self, user: t.Any, *, now: int, place: str = "this user") -> dict[str, t.Any]:
+    def claims_of(self, user: t.Any, *, now: int) -> dict[str, t.Any]:
         """Return the claims of one token.
 
         Args:
             user: C(DIRECTORY\\user), the user id alone, or a dictionary: C(user), or C(user_id) and
                 C(user_directory), and any field of this class.
             now: seconds since 1970 UTC.
-            place: what to call this user in a message.
 
         Raises:
             InputError: the user is not text or has no directory, or a field is unknown or contradicts another.
         """
-        if isinstance(user, Mapping):
-            return self._claims_of_fields(user, now=now, place=place)
-        directory, user_id = _directory_and_id(user, place)
-        return self._claims(directory or self.user_directory, user_id, now=now, place=place)
-
-    def _claims_of_fields(self, fields: Mapping[str, t.Any], *, now: int, place: str) -> dict[str, t.Any]:
-        own = {str(key): value for key, value in fields.items() if value is not None}
-        if unknown := sorted(own.keys() - _FIELDS):
-            named = ", ".join(key[:40] for key in unknown)
+        if not isinstance(user, Mapping):
+            directory, user_id = _directory_and_id(user)
+            return self._claims(directory or self.user_directory, user_id, now)
+        fields = {str(key): value for key, value in user.items() if value is not None}
+        if unknown := fields.keys() - _FIELDS:
             raise InputError(
                 _TRIED,
-                f"For {place} there are unknown fields: {named}.",
+                f"There are unknown fields: {', '.join(sorted(name[:40] for name in unknown))}.",
                 f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
             )
-        user, user_id = own.pop("user", None), own.pop("user_id", None)
-        if user is not None and user_id is not None:
-            raise InputError(_TRIED, f"For {place} there are both user and user_id.", "Give one of them.")
-        if "claims" in own and isinstance(own["claims"], Mapping):
-            own["claims"] = {**(self.claims or {}), **own["claims"]}
-        recipe = dataclasses.replace(self, **own) if own else self
-        directory = None
-        if user is not None:
-            directory, user_id = _directory_and_id(user, place)
-            if directory and "user_directory" in own and directory.lower() != str(own["user_directory"]).lower():
-                raise InputError(_TRIED, f"For {place} there are two user directories.", "Give one of them.")
-        elif user_id is not None:
-            user_id = _identifier(user_id, place, "user id")
-        return recipe._claims(directory or recipe.user_directory, user_id, now=now, place=place)
+        directory, user_id = None, fields.pop("user_id", None)
+        if "user" in fields:
+            if user_id is not None:
+                raise InputError(_TRIED, "There are both user and user_id.", "Give one of them.")
+            directory, user_id = _directory_and_id(fields.pop("user"))
+            if directory and str(fields.get("user_directory", directory)).lower() != directory.lower():
+                raise InputError(_TRIED, "There are two different user directories.", "Give one of them.")
+        if isinstance(fields.get("claims"), Mapping):
+            fields["claims"] = {**(self.claims or {}), **fields["claims"]}
+        recipe = dataclasses.replace(self, **fields) if fields else self
+        return recipe._claims(directory or recipe.user_directory, user_id, now)
 
-    def _claims(self, directory: str | None, user_id: str | None, *, now: int, place: str) -> dict[str, t.Any]:
-        free: dict[str, t.Any] = t.cast("dict[str, t.Any]", self.claims)
+    def _claims(self, directory: str | None, user_id: t.Any, now: int) -> dict[str, t.Any]:
+        common: dict[str, t.Any] = self._common  # type: ignore[attr-defined]
         id_claim, directory_claim = self.jwt_attribute_user_id, self.jwt_attribute_user_directory
-        claims: dict[str, t.Any] = {}
-        if user_id is None:
-            user_id = _identifier(free.get(id_claim), place, "user id")
-        claims[id_claim] = user_id
+        claims: dict[str, t.Any] = {
+            id_claim: _identifier(common.get(id_claim) if user_id is None else user_id, "user id")
+        }
         constant = constant_directory(directory_claim)
         if constant is None:
-            if directory is None:
-                directory = free.get(directory_claim)
-            if directory is None:
-                raise InputError(
-                    _TRIED,
-                    f"There is no user directory for {place}.",
-                    "Write DIRECTORY\\user, or give user_directory.",
-                )
-            claims[directory_claim] = _identifier(directory, place, "user directory")
-        elif directory is not None and directory.lower() != constant.lower():
+            claims[directory_claim] = _identifier(directory or common.get(directory_claim), "user directory")
+        elif directory and directory.lower() != constant.lower():
             raise InputError(
                 _TRIED,
-                f"The user directory of {place} differs from the one that the virtual proxy gives everybody.",
+                "The user directory differs from the one that the virtual proxy gives everybody.",
                 "Leave the directory out, or put the same one in brackets into jwt_attribute_user_directory.",
             )
-        further = {"name": self.name, "email": self.email, self.groups_claim: self.groups or None, "aud": self.audience}
-        for name, value in (*free.items(), *further.items()):
-            if value is None or value == []:
-                continue
-            if claims.setdefault(name, value) != value:
-                raise InputError(_TRIED, f"For {place} there are two values for the claim {name}.", "Give one of them.")
+        for name, value in common.items():
+            _add(claims, name, value)
         claims["iat"], claims["nbf"], claims["exp"] = self._times(now)
         return claims
 
@@ -225,27 +205,33 @@ class Recipe:
         """Issued at, not before, expires: in this order in time, however odd the wish."""
         expires_in, backdate = int(self.expires_in), int(self.backdate)
         expires = max(now, now - backdate) + expires_in
-        start = min(now - backdate, expires - 1)
-        return min(now, start), start, expires
+        not_before = min(now - backdate, expires - 1)
+        return min(now, not_before), not_before, expires
 
 
 _FIELDS = {field.name for field in dataclasses.fields(Recipe)} | {"user", "user_id"}
 
 
-def _text(value: t.Any, option: str) -> str:
-    if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):
+def _add(claims: dict[str, t.Any], name: str, value: t.Any) -> None:
+    if claims.setdefault(name, value) != value:
+        raise InputError(_TRIED, f"There are two different values for the claim {name}.", "Give one of them.")
+
+
+def _text(value: t.Any, what: str) -> str:
+    if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
         return str(value)
-    raise InputError(_TRIED, f"The value of {option} is of the kind {type(value).__name__}.", "Put it in quotes.")
+    raise InputError(_TRIED, f"The {what} is of the kind {type(value).__name__}, not text.", "Put it in quotes.")
 
 
-def _texts(value: t.Any, option: str) -> list[str]:
-    """One text is a list of one: a group such as C(CN=a,OU=b) is not cut at its commas."""
+def _texts(value: t.Any, what: str) -> list[str]:
+    """A text is a list of one, so that a group such as C(CN=a,OU=b) is not cut at its commas."""
     if value is None or value == "":
         return []
-    return [_text(item, option) for item in (value if isinstance(value, (list, tuple)) else [value])]
+    return [_text(item, what) for item in (value if isinstance(value, (list, tuple)) else [value])]
 
 
-def _require_free_name(name: str, option: str) -> None:
+def _claim_name(value: t.Any, option: str) -> str:
+    name = _text(value, option)
     if not name.strip():
         raise InputError(_TRIED, f"The value of {option} is empty.", "Give the name of a claim.")
     if name in RESERVED_CLAIMS and name != "sub":
@@ -254,47 +240,40 @@ def _require_free_name(name: str, option: str) -> None:
             f"The claim {name} has a meaning of its own in every token, so {option} cannot be that.",
             "Choose another name, here and on the virtual proxy.",
         )
+    return name
 
 
-def _free_claims(claims: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _free_claims(claims: t.Any) -> dict[str, t.Any]:
+    if not isinstance(claims or {}, Mapping):
+        raise InputError(_TRIED, "The value of claims is not a dictionary.", "Give claim names and their values.")
     elsewhere = {"exp": "expires_in", "nbf": "backdate", "iat": "backdate", "aud": "audience"}
-    result = plain(claims, claim="claims")
+    result = plain(claims or {})
     for name, value in result.items():
         if name in elsewhere:
             raise InputError(_TRIED, f"The claim {name} is not given under claims.", f"Use {elsewhere[name]} for it.")
-        if name in RESERVED_CLAIMS and not isinstance(value, str):
-            raise InputError(_TRIED, f"The claim {name} must be text.", "Put its value in quotes.")
+        if name in RESERVED_CLAIMS:
+            _text(value, f"claim {name}")
     return result
 
 
-def _directory_and_id(user: t.Any, place: str) -> tuple[str | None, str]:
-    if not isinstance(user, str):
-        raise InputError(
-            _TRIED,
-            f"{place[0].upper()}{place[1:]} is of the kind {type(user).__name__}, not text.",
-            "Put it in quotes.",
-        )
-    directory, backslash, user_id = str(user).partition("\\")
+def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
+    directory, backslash, user_id = _text(user, "user").partition("\\")
     if not backslash:
-        return None, _identifier(directory, place, "user id")
-    return _identifier(directory, place, "user directory"), _identifier(user_id, place, "user id")
+        return None, _identifier(directory, "user id")
+    return _identifier(directory, "user directory"), _identifier(user_id, "user id")
 
 
-def _identifier(value: t.Any, place: str, what: str) -> str:
+def _identifier(value: t.Any, what: str) -> str:
     if value is None:
-        raise InputError(_TRIED, f"There is no {what} for {place}.", "Write DIRECTORY\\user, or give user_id.")
-    if not (isinstance(value, str) or getattr(value, "__ENCRYPTED__", False)):
-        raise InputError(
-            _TRIED, f"The {what} of {place} is of the kind {type(value).__name__}, not text.", "Put it in quotes."
-        )
-    text = str(value)
+        raise InputError(_TRIED, f"There is no {what}.", f"Write DIRECTORY\\user, or give {what.replace(' ', '_')}.")
+    text = _text(value, what)
     if text and text.isprintable() and text == text.strip() and "\\" not in text:
         return text
     if not text:
-        raise InputError(_TRIED, f"The {what} of {place} is empty.", "Write DIRECTORY\\user.")
+        raise InputError(_TRIED, f"The {what} is empty.", "Write DIRECTORY\\user.")
     raise InputError(
         _TRIED,
-        f"The {what} of {place} has a control character, a blank at one end, or a backslash too many.",
+        f"The {what} has a control character, a blank at one end, or a backslash too many.",
         "Write DIRECTORY\\user, in YAML in single quotes or none: in double quotes \\t or \\b is another character.",
     )
 

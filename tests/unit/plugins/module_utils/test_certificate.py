@@ -10,12 +10,13 @@ import sys
 import typing as t
 
 import pytest
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
