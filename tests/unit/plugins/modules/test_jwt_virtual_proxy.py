@@ -20,8 +20,8 @@ try:
 except ImportError:  # ansible-core before 2.18
 
     @contextlib.contextmanager
-    def patch_module_args(module_args: dict[str, t.Any] | None = None) -> t.Iterator[None]:
-        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": module_args}).encode()
+    def patch_module_args(args: dict[str, t.Any] | None = None) -> t.Iterator[None]:
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()
         try:
             yield
         finally:
@@ -102,3 +102,19 @@ def test_each_way_to_sign_in_needs_its_own(run: t.Callable[..., dict[str, t.Any]
     result = run(prefix="portal", auth_method=method, client_cert=None)
     assert result["failed"] is True
     assert missing in result["msg"]
+
+
+def test_a_private_key_pasted_by_mistake_is_neither_shown_nor_logged(
+    run: t.Callable[..., dict[str, t.Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "log", lambda self, msg, log_args=None: logged.append(f"{msg} {log_args}"))
+    body = "bm90IGEgcmVhbCBrZXksIGJ1dCB3aG8ga25vd3M="
+    result = run(
+        prefix="portal", jwt_public_key_certificate=f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----"
+    )
+    assert result["failed"] is True
+    assert "private key" in result["msg"]
+    assert body not in json.dumps(result)
+    assert logged
+    assert body not in "".join(logged)
