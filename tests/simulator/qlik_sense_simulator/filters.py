@@ -63,6 +63,8 @@ _COMPARE: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "so": lambda value, part: part in value,
 }
 _SAME = ("eq", "ne")
+_DEEPEST = 50
+_NO_PARENTHESIS = re.compile(r"'(?:\\.|[^'\\])*'|[^()]", re.DOTALL)
 _ORDERED = (*_SAME, "gt", "ge", "lt", "le")
 # EVIDENCE(A; Qlik help "Filtering"): which operators go with which types
 _ALLOWED = {
@@ -95,6 +97,9 @@ def compile_filter(expression: str, kind: EntityType, store: Store) -> Predicate
     Raises:
         RefusedError: 400, the expression is none.
     """
+    # Nobody writes that many groups inside each other; beyond reason they would only exhaust the stack.
+    if _depth(expression) > _DEEPEST:
+        raise RefusedError(400, CANNOT_PARSE.format(expression=expression))
     try:
         tree = _parser().parse(expression)
         return t.cast("Predicate", _Compiler(kind, store).transform(tree))
@@ -108,6 +113,15 @@ def compile_filter(expression: str, kind: EntityType, store: Store) -> Predicate
         # INVENTED(switch=none): unknown properties and wrong types get the text of a syntax error
         raise RefusedError(400, CANNOT_PARSE.format(expression=expression))
     raise cause
+
+
+def _depth(expression: str) -> int:
+    """How many groups are open at most; parentheses inside strings do not count."""
+    deepest = depth = 0
+    for character in _NO_PARENTHESIS.sub("", expression):
+        depth += 1 if character == "(" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 @functools.cache

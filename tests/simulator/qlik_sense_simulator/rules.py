@@ -29,7 +29,7 @@ _PROPERTY_NAME = re.compile(r"\w+", re.ASCII)
 _DERIVED_MODE = {1: 1, 2: 2}
 
 
-def check(kind: str, row: Row, *, old: Row | None, store: Store) -> Row:
+def check(kind: str, row: Row, *, old: Row | None, store: Store, also: t.Sequence[Row] = ()) -> Row:
     """The row as it is saved.
 
     Args:
@@ -37,11 +37,12 @@ def check(kind: str, row: Row, *, old: Row | None, store: Store) -> Row:
         row: as merged from a body.
         old: as it was, None for a new one.
         store: what else there is.
+        also: what there will be, too.
 
     Raises:
         RefusedError: it cannot be.
     """
-    others = [other for other in store.rows(kind) if old is None or other["id"] != old["id"]]
+    others = [other for other in (*store.rows(kind), *also) if old is None or other["id"] != old["id"]]
     if any(other["id"] == row["id"] for other in others):
         raise _taken(store, kind, "id")
     match kind:

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repository's port: from a request to an endpoint, and from what that says to an answer."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import addresses, documents
+from .access import Caller, check_xrfkey, identify
+from .bodies import LARGEST_BODY, parse
+from .control import Control
+from .entities import Endpoints
+from .faults import FaultPlan
+from .journal import Journal, is_control
+from .queries import Query
+from .refusals import RefusedError
+from .site import Site
+from .store import Store
+
+
+def repository_app(site: Site, store: Store, journal: Journal, *, faults: FaultPlan | None = None) -> ASGIApp:
+    """The ASGI application behind the repository's port.
+
+    A proxy passes requests on to it with scope["state"]["via_proxy"] and the user in scope["state"]["identity"], as
+    (user directory, user id).
+
+    Args:
+        site: release, switches and nodes.
+        store: the entities.
+        journal: what GET /simulator/requests answers.
+        faults: what PUT /simulator/faults changes.
+    """
+    return _Repository(site=site, store=store, control=Control(store, journal, faults or FaultPlan(site.faults)))
+
+
+class _Repository:
+    def __init__(self, *, site: Site, store: Store, control: Control) -> None:
+        self._site = site
+        self._store = store
+        self._control = control
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except RefusedError as refusal:
+            answer = self._refusal(refusal)
+        except ClientDisconnect:
+            return
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        # EVIDENCE(A; Qlik help, connecting with certificates; B; many clients): paths in any case, trailing slashes
+        # INVENTED(switch=none): doubled slashes count once
+        try:
+            segments = [segment.lower() for segment in addresses.segments(request.scope)]
+        except addresses.BadRequestError:
+            raise RefusedError(400, "Bad Request") from None
+        if is_control(request.scope) and not request.scope["state"].get("via_proxy"):
+            identify(request.scope, request.headers, self._store)
+            return await self._control.answer(request)
+        # EVIDENCE(B; qlik_rest_sdk issue 15): prefixes of virtual proxies lead nowhere on this port
+        if not segments or segments[0] != "qrs":
+            raise RefusedError(404, "Not Found")
+        query = Query(request.scope["query_string"])
+        check_xrfkey(query, request.headers)
+        caller = identify(request.scope, request.headers, self._store)
+        query.check()
+        if len(segments) > 1 and segments[1] == "about":
+            return self._about(request.method, segments[2:], query)
+        if segments[1:] == ["datacollection", "settings"]:
+            # EVIDENCE(A; gopherciser): a call that any user may make; INVENTED(switch=none): its answer
+            return _json({"enabled": False})
+        return await self._entity(request, segments[1:], caller, query)
+
+    async def _entity(self, request: Request, segments: list[str], caller: Caller, query: Query) -> Response:
+        """Everything below the path of an entity."""
+        kind = documents.find_type(segments[0] if segments else "")
+        endpoints = Endpoints(
+            kind=kind,
+            store=self._store,
+            caller=caller,
+            query=query,
+            local_node=self._store.node_id(self._site.central.name),
+        )
+        methods = t.cast("frozenset[str]", kind.methods)
+        switches = self._site.switches
+        method = "GET" if request.method == "HEAD" else request.method
+        match method, segments[1:]:
+            case "GET", []:
+                return _json(endpoints.list(full=False))
+            case "GET", ["full"]:
+                return _json(endpoints.list(full=True))
+            case "GET", ["count"]:
+                return _json(endpoints.count())
+            case "GET", ["local"] if kind.local:
+                return _json(endpoints.local())
+            case "GET", [entity_id]:
+                return _json(endpoints.one(entity_id))
+            case "POST", ["table"]:
+                return _json(endpoints.table(await _body(request)), 201)
+            case "POST", ["previewcreateprivilege"] if "POST" in methods:
+                return _json(endpoints.may_create(await _body(request)))
+            case "POST", [] if "POST" in methods:
+                # EVIDENCE(B; qrs-interact takes 200, 201 and 204); INVENTED(switch=create_status): 201
+                return _json(endpoints.create(await _body(request)), int(switches.create_status))
+            case "POST", ["many"] if "POST" in methods:
+                return _json(endpoints.create_many(await _body(request)), int(switches.create_status))
+            case "PUT", [entity_id] if "PUT" in methods:
+                entity = endpoints.update(entity_id, await _body(request))
+                # EVIDENCE(A; Qlik help "Update"): the updated entity; INVENTED(switch=update_status): with 200
+                return Response(status_code=204) if switches.update_status == "204" else _json(entity)
+            case "DELETE", [entity_id] if "DELETE" in methods:
+                endpoints.delete(entity_id)
+                # EVIDENCE(B; qrs-interact): 204 and nothing else
+                return Response(status_code=204)
+            case _, [] | [_]:
+                # INVENTED(switch=missing_route): a path that exists, with a method that it does not have
+                raise RefusedError(int(switches.missing_route), "Method Not Allowed")
+        raise RefusedError(404, "Not Found")
+
+    def _about(self, method: str, rest: list[str], query: Query) -> Response:
+        """What anybody may read about the repository itself."""
+        if method not in ("GET", "HEAD"):
+            raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
+        release = self._site.release
+        match rest:
+            case []:
+                return _json(documents.about(release))
+            case ["api", "enums"]:
+                return _json(documents.enums(release))
+            case ["api", "relations"]:
+                return _json(documents.relations(release))
+            case ["api", "description"]:
+                return _json(documents.description(extended=query.is_true("extended"), method=query.get("method")))
+            case ["api", "default"]:
+                return _json({kind.name: documents.default(kind, self._store) for kind in documents.PUBLIC.values()})
+            case ["api", "default", name]:
+                return _json(documents.default(documents.find_type(name), self._store))
+            case ["openapi"] | ["openapi", "main"]:
+                return _json(documents.openapi(release))
+        raise RefusedError(404, "Not Found")
+
+    def _refusal(self, refusal: RefusedError) -> Response:
+        # INVENTED(switch=error_body): plain text; what clients print looks like it
+        match self._site.switches.error_body:
+            case "json_string":
+                return _json(refusal.text, refusal.status)
+            case "json_object":
+                return _json({"message": refusal.text}, refusal.status)
+        return PlainTextResponse(refusal.text, refusal.status)
+
+
+async def _body(request: Request) -> t.Any:
+    """The JSON value in the body of a request.
+
+    Raises:
+        RefusedError: it is none, or too large.
+    """
+    content = bytearray()
+    async for piece in request.stream():
+        content += piece
+        if len(content) > LARGEST_BODY:
+            # INVENTED(switch=none): the limit and the status
+            raise RefusedError(413, "The request body is too large.")
+    return parse(bytes(content))
+
+
+def _json(content: t.Any, status: int = 200) -> Response:
+    # INVENTED(switch=none): charset in the Content-Type, nothing but what is needed in the text
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, media_type="application/json; charset=utf-8")
