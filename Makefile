@@ -5,8 +5,17 @@
 # The front door: `make` alone says what there is. Everything is written below .venv, .stage and .demo,
 # and nothing is needed but Python 3.11 or newer, make, git and a Python package index.
 
+# Make looks at relative paths only, and the shell gets quoted ones. But ansible-test cannot be run from a path with
+# blanks; then .venv and .stage are in the user's cache.
+ifneq ($(words $(CURDIR)),1)
+CACHE := $(HOME)/.cache/sensible.qlik/$(shell pwd | cksum | cut -d ' ' -f 1)
+VENV := $(CACHE)/.venv
+STAGE := $(CACHE)/.stage
+else
+ROOT := $(CURDIR)/
 VENV := .venv
 STAGE := .stage
+endif
 # The first of these that is new enough makes the virtual environment; PYTHON=/some/python3 has its way.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 
@@ -15,9 +24,8 @@ PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 COPY := $(STAGE)/ansible_collections/sensible/qlik
 INSTALLED := $(STAGE)/installed
 
-# Paths are relative to this file wherever make looks at them, and quoted where the shell does: blanks are welcome.
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-export ANSIBLE_COLLECTIONS_PATH = $(CURDIR)/$(STAGE)
+export PATH := $(ROOT)$(VENV)/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(STAGE)
 export ANSIBLE_LOCALHOST_WARNING := false
 export ANSIBLE_INVENTORY_UNPARSED_WARNING := false
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -36,8 +44,7 @@ $(foreach name,$(filter QLIK_SENSE_%,$(.VARIABLES)),$(eval unexport $(name)))
 .PHONY: help
 help:
 	@echo 'make <target>, with one of these:'
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; \
-	do printf '  %-12s %s\n' "$$name" "$$text"; done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # ---- The virtual environment
 
@@ -46,9 +53,12 @@ ifneq ($(shell cat $(VENV)/made-in 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/made-in
 endif
 
+# Prints the interpreter itself: the name on the path may be that in the virtual environment which is about to go.
+NEW_ENOUGH := import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print(sys._base_executable)
+
 $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/pyproject.toml
-	@set -e; for python in $(PYTHON); do \
-	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	@set -e; found=; for python in $(PYTHON); do \
+	  found=$$("$$python" -c '$(NEW_ENOUGH)' 2>/dev/null) && break; \
 	done; \
 	if [ -z "$$found" ]; then \
 	  echo 'None of these is Python 3.11 or newer with its modules venv and ensurepip: $(PYTHON).' >&2; \
@@ -56,9 +66,9 @@ $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/
 	  exit 1; \
 	fi; \
 	echo "Making a virtual environment with $$("$$found" --version): this takes a minute, once."; \
-	"$$found" -m venv --clear $(VENV); \
-	$(VENV)/bin/python -m pip install --no-compile -r requirements-demo.txt -e tests/simulator; \
-	printf '%s\n' "$(CURDIR)" > $@
+	"$$found" -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --no-compile -r requirements-demo.txt -e tests/simulator
+	@printf '%s\n' "$(CURDIR)" > $@
 
 $(VENV)/made-for-tests: $(VENV)/made-in requirements-dev.txt
 	@echo 'Adding the tools for tests.'
@@ -86,7 +96,7 @@ build: stage ## Build the collection's tarball, into .stage/dist
 	@[ -n "$(QUIET)" ] || ls $(STAGE)/dist/*.tar.gz
 
 # Offline: community.crypto came with the package "ansible".
-install: export ANSIBLE_COLLECTIONS_PATH = $(CURDIR)/$(INSTALLED)
+install: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 install: build
 	@rm -rf $(INSTALLED)
 	@ansible-galaxy collection install --offline --no-deps -p $(INSTALLED) $(STAGE)/dist/*.tar.gz > $(STAGE)/install.log 2>&1 \
@@ -115,7 +125,7 @@ format: dev stage ## Formatting and ruff's rules
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
 
 # Several runs: the collection under its real name, the simulator as the package that it is, scripts as they are run.
-MYPY = mypy --cache-dir "$(CURDIR)/$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
+MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 types: dev stage
 	@status=0; here="$(COPY:$(STAGE)/%=%)"; \
 	(cd $(STAGE) && $(MYPY) "$$here/plugins" "$$here/tests/unit") || status=1; \
@@ -136,7 +146,7 @@ changelog: dev stage
 docs: dev stage
 	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
-RESULTS = $(CURDIR)/$(STAGE)/results
+RESULTS = $(ROOT)$(STAGE)/results
 # Only the Python that runs; `make matrix` has the others.
 ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*.xml "$(RESULTS)" 2>/dev/null; exit $$status
@@ -163,7 +173,7 @@ integration/%: dev stage
 	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
 
 package: dev install ## The tarball: what is in it, and does it work once installed
-	@cd tests/package && PACKAGE="$(CURDIR)/$(STAGE)" $(PYTEST) .
+	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) .
 
 # ---- Now and then
 
@@ -178,7 +188,7 @@ matrix: ## Unit and integration tests with the oldest and the newest Ansible; MA
 	@failed=; for pair in $(MATRIX); do \
 	  ansible=$${pair%%:*} python=$${pair#*:}; echo; echo "==== ansible $$ansible, $$python"; \
 	  if ! "$$python" -c '' 2>/dev/null; then echo "Skipped: there is no $$python."; continue; fi; \
-	  $(MAKE) --no-print-directory ANSIBLE="$$ansible" PYTHON="$$python" VENV=".venv-$$ansible" STAGE=".stage-$$ansible" \
+	  $(MAKE) --no-print-directory ANSIBLE="$$ansible" PYTHON="$$python" VENV="$(VENV)-$$ansible" STAGE="$(STAGE)-$$ansible" \
 	    units integration || failed="$$failed $$pair"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
@@ -188,5 +198,5 @@ release: dev stage ## Turn the changelog fragments into CHANGELOG.md, for the ve
 	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
 
 clean: ## Remove everything that make wrote
-	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
