@@ -12,8 +12,9 @@ import re
 import typing as t
 import uuid
 
+from .catalogue import TYPES, enum_values
 from .refusals import RefusedError, bad
-from .schema import PLAIN, TYPES, EntityType, Field, enum_values
+from .schema import PLAIN, EntityType, Field
 from .store import Store, from_text, now, to_text
 from .views import Row
 
@@ -56,13 +57,11 @@ def parse_date(value: object) -> datetime.datetime | None:
     if match is None:
         return None
     *numbers, fraction, zone = match.groups()
+    year, month, day, hour, minute, second = (int(number or 0) for number in numbers)
+    milliseconds = int((fraction or "0").ljust(3, "0")[:3])
     sign = "" if zone in (None, "Z", "z") else zone.replace(":", "")
     try:
-        moment = datetime.datetime(
-            *(int(number or 0) for number in numbers),  # type: ignore[arg-type]
-            microsecond=int((fraction or "0").ljust(3, "0")[:3]) * 1000,
-            tzinfo=datetime.timezone.utc,
-        )
+        moment = datetime.datetime(year, month, day, hour, minute, second, milliseconds * 1000, datetime.UTC)
         if sign:
             offset = datetime.timedelta(hours=int(sign[1:3]), minutes=int(sign[3:5]))
             moment = moment - offset if sign[0] == "+" else moment + offset

@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
             "DIR/pki has its certificates; DIR/ready.json appears when every port listens and has their addresses."
         ),
     )
-    command.add_argument("--directory", type=pathlib.Path, required=True, metavar="DIR", help="its state; made if missing")
+    command.add_argument(
+        "--directory", type=pathlib.Path, required=True, metavar="DIR", help="its state; made if missing"
+    )
     command.add_argument(
         "--site",
         type=pathlib.Path,

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from .bodies import parse
+from .catalogue import TYPES
 from .faults import Fault, FaultError, FaultPlan
 from .journal import Journal
 from .refusals import RefusedError
-from .schema import TYPES
 from .store import Store
 
 

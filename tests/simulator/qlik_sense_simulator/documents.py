@@ -10,9 +10,10 @@ import json
 import typing as t
 
 from .bodies import EMPTY_ID
+from .catalogue import ENUMS, PUBLIC, TYPES, enum_values
 from .refusals import RefusedError
 from .releases import Release
-from .schema import ENUMS, PUBLIC, TYPES, EntityType, Field, enum_values
+from .schema import EntityType, Field
 from .store import Store
 
 # INVENTED(switch=none): the date of an entity that there is not

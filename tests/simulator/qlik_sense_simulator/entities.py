@@ -41,7 +41,7 @@ class Endpoints:
 
     # --- Reading
 
-    def list(self, *, full: bool) -> list[t.Any]:
+    def search(self, *, full: bool) -> list[t.Any]:
         """GET /, GET /full."""
         show = self.store.view.full if full else self.store.view.condensed
         rows = self._selected()
@@ -71,7 +71,9 @@ class Endpoints:
         """GET /local: the entity of the node that is asked."""
         self.caller.check(READ, self.kind)
         if self.kind.name == "ProxyService":
-            [row] = [one for one in self.store.rows("ProxyService") if one["serverNodeConfiguration"] == self.local_node]
+            [row] = [
+                one for one in self.store.rows("ProxyService") if one["serverNodeConfiguration"] == self.local_node
+            ]
             return self._full(row)
         entity = self._full(t.cast("Row", self.store.row(self.kind.name, self.local_node)))
         # EVIDENCE(B; qlik-utils, QRSMeteor): the entity; A; Qlik help "Get local node": a container, which looks stale

@@ -15,9 +15,10 @@ import typing as t
 import lark
 
 from .bodies import GUID, parse_date
+from .catalogue import enum_values
 from .paths import Path, PathError, custom_property, resolve
 from .refusals import CANNOT_PARSE, INVALID_EXPRESSION, RefusedError
-from .schema import EntityType, enum_values
+from .schema import EntityType
 from .store import Store, from_text
 from .views import Row
 
@@ -102,7 +103,7 @@ def compile_filter(expression: str, kind: EntityType, store: Store) -> Predicate
         raise RefusedError(400, CANNOT_PARSE.format(expression=expression))
     try:
         tree = _parser().parse(expression)
-        return t.cast("Predicate", _Compiler(kind, store).transform(tree))
+        return _Compiler(kind, store).transform(tree)
     except lark.exceptions.VisitError as error:
         cause = error.orig_exc
     except lark.exceptions.LarkError as error:
@@ -193,14 +194,14 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
     def _literal(self, path: Path, form: str, text: str) -> t.Any:
         """The value of a literal, in the type of the field that it is compared with."""
         match path.field.kind, form:
-            case ("text" | "texts"), "string":
+            case (("text" | "texts"), "string"):
                 # EVIDENCE(A; Qlik help "Filtering"): strings are compared without regard to case
                 return text.casefold()
             case "guid", ("string" | "guid") if GUID.fullmatch(text):
                 return text.lower()
             case "flag", "word" if text.lower() in ("true", "false"):
                 return text.lower() == "true"
-            case ("number" | "enum"), "number":
+            case (("number" | "enum"), "number"):
                 return int(text)
             case "enum", ("word" | "string") if path.field.enum is not None:
                 # EVIDENCE(A; Qlik help "Filtering"): names of enum values (ServiceType eq Engine), as well as numbers

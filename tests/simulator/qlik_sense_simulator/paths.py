@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .schema import TYPES, EntityType, Field
+from .catalogue import TYPES
+from .schema import EntityType, Field
 from .store import Store
 from .views import Row
 

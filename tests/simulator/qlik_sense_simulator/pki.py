@@ -79,7 +79,7 @@ def _load(certificate: pathlib.Path, key: pathlib.Path) -> _Pair | None:
         private = serialization.load_pem_private_key(key.read_bytes(), password=None)
     except (OSError, ValueError, TypeError):
         return None
-    now = datetime.datetime.now(tz=datetime.timezone.utc)
+    now = datetime.datetime.now(tz=datetime.UTC)
     fits = isinstance(private, rsa.RSAPrivateKey) and private.public_key() == loaded.public_key()
     if not fits or loaded.not_valid_after_utc - _RENEW_BEFORE < now:
         return None
@@ -122,7 +122,7 @@ def _issue(
 
 
 def _builder(subject: x509.Name, public_key: rsa.RSAPublicKey) -> x509.CertificateBuilder:
-    start = datetime.datetime.now(tz=datetime.timezone.utc) - _BACKDATED
+    start = datetime.datetime.now(tz=datetime.UTC) - _BACKDATED
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -135,7 +135,11 @@ def _builder(subject: x509.Name, public_key: rsa.RSAPublicKey) -> x509.Certifica
 
 
 def _key_usage(
-    *, digital_signature: bool = False, key_encipherment: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
+    *,
+    digital_signature: bool = False,
+    key_encipherment: bool = False,
+    key_cert_sign: bool = False,
+    crl_sign: bool = False,
 ) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=digital_signature,

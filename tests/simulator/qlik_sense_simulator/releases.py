@@ -46,8 +46,8 @@ class Release:
         return since <= self.date and (until is None or self.date < until)
 
 
-# EVIDENCE(B; Qlik-Cli-Windows issue 163, qs-jwt documentation): 26.31.3.0 was a build of October 2020, 30.4.0.0 of October
-# 2021; INVENTED(switch=none): every build number and day below, chosen between and around those two
+# EVIDENCE(B; Qlik-Cli-Windows issue 163, qs-jwt documentation): 26.31.3.0 was built in October 2020, 30.4.0.0 in 2021
+# INVENTED(switch=none): every build number and day below, chosen between and around those two
 RELEASES = {
     release.name: release
     for release in (

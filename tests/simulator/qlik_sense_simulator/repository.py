@@ -101,9 +101,9 @@ class _Repository:
         method = "GET" if request.method == "HEAD" else request.method
         match method, segments[1:]:
             case "GET", []:
-                return _json(endpoints.list(full=False))
+                return _json(endpoints.search(full=False))
             case "GET", ["full"]:
-                return _json(endpoints.list(full=True))
+                return _json(endpoints.search(full=True))
             case "GET", ["count"]:
                 return _json(endpoints.count())
             case "GET", ["local"] if kind.local:

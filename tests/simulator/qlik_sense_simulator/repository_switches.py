@@ -19,7 +19,7 @@ class Switches(ProxySwitches):
     # --- Who gets in
 
     missing_client_certificate: t.Literal["tls", "403"] = "tls"
-    """A caller without a client certificate: the TLS handshake fails, or 403 with the body Forbidden (both reported)."""
+    """A caller without a client certificate: the TLS handshake fails, or 403 Forbidden (both are reported)."""
 
     missing_user_header: t.Literal["administrator", "403"] = "administrator"
     """A client certificate without X-Qlik-User: full rights (Qlik help, "requests are made with full administrator

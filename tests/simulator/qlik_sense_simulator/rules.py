@@ -11,8 +11,8 @@ import typing as t
 
 from cryptography import x509
 
+from .catalogue import VIRTUAL_PROXY
 from .refusals import RefusedError, bad
-from .schema import VIRTUAL_PROXY
 from .store import Change, Store
 from .views import Row
 

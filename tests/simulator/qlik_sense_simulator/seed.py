@@ -11,8 +11,8 @@ import uuid
 
 from . import rules
 from .bodies import Merger
+from .catalogue import NODE_ROLE, TYPES, VIRTUAL_PROXY
 from .refusals import RefusedError
-from .schema import NODE_ROLE, TYPES, VIRTUAL_PROXY
 from .site import Site, User
 from .store import SERVICE_ACCOUNT, Change, Store
 from .views import Row
@@ -149,7 +149,9 @@ class _Seeder:
                 content[name] = [{"id": self._named(ids, one, name)} for one in _names(content[name], name)]
         if "customProperties" in content:
             if not isinstance(content["customProperties"], dict):
-                raise SeedError("customProperties of a virtual proxy takes a mapping of names to values or lists of them.")
+                raise SeedError(
+                    "customProperties of a virtual proxy takes a mapping of names to values or lists of them."
+                )
             content["customProperties"] = [
                 {"value": value, "definition": {"id": self._named(properties, name, "customProperties")}}
                 for name, values in content["customProperties"].items()

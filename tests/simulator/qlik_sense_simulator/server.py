@@ -32,6 +32,7 @@ from .repository import repository_app
 from .sessions import SessionTable, TicketTable
 from .site import Site
 from .store import Store
+from .tls import send_alerts
 
 _LOOPBACK = "127.0.0.1"
 # INVENTED(switch=none): http.sys in front of a real site has a limit of this order; proxies have one of their own
@@ -133,9 +134,7 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
     ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
     for node in site.nodes:
         sessions, tickets = SessionTable(site.switches), TicketTable()
-        proxy = proxy_app(
-            site=site, store=store, node=node, repository=repository, sessions=sessions, tickets=tickets
-        )
+        proxy = proxy_app(site=site, store=store, node=node, repository=repository, sessions=sessions, tickets=tickets)
         qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
         ports += [
             Port(name=f"proxy:{node.name}", app=proxy, number=node.proxy_port, client_certificates=ssl.CERT_NONE),
@@ -157,6 +156,7 @@ async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> N
     Raises:
         ServeError: a port is taken.
     """
+    send_alerts()
     ports = build_ports(site, store, Journal())
     sockets = _bind(ports)
     _note_ports(site, sockets)
@@ -165,7 +165,9 @@ async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, functools.partial(_stop, servers))
-    tasks = [asyncio.create_task(server.serve([sockets[port.name]])) for server, port in zip(servers, ports, strict=True)]
+    tasks = [
+        asyncio.create_task(server.serve([sockets[port.name]])) for server, port in zip(servers, ports, strict=True)
+    ]
     try:
         while not all(server.started for server in servers):
             done, _pending = await asyncio.wait(tasks, timeout=0.005, return_when=asyncio.FIRST_COMPLETED)

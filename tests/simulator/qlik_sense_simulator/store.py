@@ -14,9 +14,9 @@ import sqlite3
 import typing as t
 import uuid
 
+from .catalogue import USER
 from .releases import Release
 from .repository_switches import Switches
-from .schema import USER
 from .views import Row, View
 
 SERVICE_ACCOUNT = "INTERNAL\\sa_repository"
@@ -144,7 +144,9 @@ class Store:
         if row is None:
             # EVIDENCE(B; public gateway projects): the first login creates the repository user
             row = self.stamped({field.name: field.default for field in USER.fields if field.kind in ("text", "flag")})
-            row.update(userDirectory=user_directory, userId=user_id, name=user_id, roles=[], tags=[], customProperties=[])
+            row.update(
+                userDirectory=user_directory, userId=user_id, name=user_id, roles=[], tags=[], customProperties=[]
+            )
             self.save([Change("User", row["id"], row)])
         return self.view.full("User", row)
 
@@ -209,14 +211,14 @@ class Store:
 
 def now() -> datetime.datetime:
     """The time, in whole milliseconds."""
-    moment = datetime.datetime.now(tz=datetime.timezone.utc)
+    moment = datetime.datetime.now(tz=datetime.UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def to_text(moment: datetime.datetime) -> str:
     """A date as it is stored: UTC, milliseconds, Z."""
     # EVIDENCE(A; Qlik help "Virtual proxy: Create"): 2017-02-22T18:09:51.896Z
-    return moment.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime.datetime:

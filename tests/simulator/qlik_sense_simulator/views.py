@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .catalogue import TYPES
 from .releases import Release
 from .repository_switches import Switches
-from .schema import TYPES, EntityType, Field
+from .schema import EntityType, Field
 
 Row = dict[str, t.Any]
 Find = t.Callable[[str, str], "Row | None"]
