@@ -1,0 +1,204 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+import html.parser
+import pathlib
+import typing as t
+import xml.etree.ElementTree as ET
+
+import jinja2
+import pytest
+
+TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "smoke_test" / "templates"
+CHECKS = ("login", "no_token", "identity", "cookie", "cookie_flags", "forged_token", "expired_token", "logout")
+EVIL = """<script>alert(1)</script>"><img src=x onerror='alert(2)'>&amp;{{ 1 + 1 }}"""
+
+
+def check(name: str, status: str = "passed", **more: t.Any) -> dict[str, t.Any]:
+    usual = {"expected": "401", "actual": "401 with text", "status_code": 401, "ms": 12, "diagnosis": None}
+    if status == "failed":
+        usual["diagnosis"] = f"Because of {name}."
+    if status == "skipped":
+        usual.update(expected="", actual="no expired token was given", status_code=None, ms=None)
+    return {"name": name, "status": status, **usual, **more}
+
+
+def certificate(days_left: int, name: str = "CN=qlik1") -> dict[str, t.Any]:
+    return {"subject": name, "issuer": "CN=ca", "not_after": "2027-01-01T00:00:00Z", "days_left": days_left}
+
+
+def endpoint(proxy: str, prefix: str, failed: tuple[str, ...] = (), **more: t.Any) -> dict[str, t.Any]:
+    statuses = {"expired_token": "skipped"} | dict.fromkeys(failed, "failed")
+    return {
+        "proxy": proxy,
+        "prefix": prefix,
+        "user": "ACME\\smoke",
+        "passed": not failed,
+        "seconds_waited": 0.0,
+        "response_ms": None if "login" in failed else 80,
+        "tls_certificate": certificate(400, f"CN={proxy}"),
+        "jwt_certificate": certificate(300, f"CN={prefix}"),
+        "checks": [check(name, statuses.get(name, "passed")) for name in CHECKS],
+        **more,
+    }
+
+
+def report(*endpoints: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
+    passed = all(endpoint["passed"] for endpoint in endpoints)
+    return {
+        "site": "prod",
+        "time": "2026-11-05T10:00:00Z",
+        "passed": passed,
+        "summary": "A summary.",
+        "endpoints": list(endpoints),
+        "files": {},
+        **more,
+    }
+
+
+def rendered(template: str, data: dict[str, t.Any]) -> str:
+    """As the module template does it: Ansible's environment neither escapes nor keeps the blanks before a block."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(smoke_test_report=data)
+
+
+class Page(html.parser.HTMLParser):
+    """The elements, the ids and the links of a page, and whether each element that has to be closed is."""
+
+    VOID = frozenset({"meta", "br", "img", "link", "input"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] or "" for _tag, attributes in self.elements if attribute in attributes]
+
+
+GREEN = report(endpoint("https://a", "portal"), endpoint("https://b", "portal"))
+RED = report(
+    endpoint("https://a", "portal"),
+    endpoint("https://b", "portal", ("login",), tls_certificate=None),
+    endpoint("https://a", "embedded", ("cookie_flags", "logout"), jwt_certificate=certificate(12)),
+)
+
+
+def test_a_green_page_says_so_without_colours() -> None:
+    page = Page(rendered("index.html.j2", GREEN))
+    assert "people can log in" in page.text
+    assert "✕" not in page.text
+    assert "What to do" not in page.text
+    assert page.text.count("works") >= 2
+
+
+def test_a_red_page_puts_the_diagnosis_first() -> None:
+    page = Page(rendered("index.html.j2", RED))
+    assert "2 of 3 logins failed" in page.text
+    assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
+    assert "cookie flags, logout failed" in page.text
+    assert "no page" in page.text
+    # Only failed logins are unfolded.
+    assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [False, True, True]
+
+
+def test_links_lead_somewhere() -> None:
+    page = Page(rendered("index.html.j2", RED))
+    targets = {f"#{value}" for value in page.values("id")}
+    assert len(targets) == len(page.values("id"))
+    assert page.values("href")
+    assert set(page.values("href")) <= targets
+    matrix = [attributes for tag, attributes in page.elements if "cell" in (attributes.get("class") or "")]
+    assert [cell["class"] for cell in matrix] == ["cell passed", "cell failed", "cell failed"]
+    assert [cell["href"] for cell in matrix] == ["#login-1", "#login-2", "#login-3"]
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    text = rendered("index.html.j2", RED)
+    page = Page(text)
+    assert {tag for tag, _attributes in page.elements} & {"script", "link", "img", "iframe", "object", "base"} == set()
+    assert page.values("src") == []
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "default-src 'none'" in text
+
+
+@pytest.mark.parametrize(
+    ("days_left", "words"), [(-1, "expired"), (0, "! 0 days"), (1, "! 1 day"), (29, "! 29 days"), (30, "✓ 30 days")]
+)
+def test_certificates_warn_in_words_below_thirty_days(days_left: int, words: str) -> None:
+    page = Page(rendered("index.html.j2", report(endpoint("https://a", "p", tls_certificate=certificate(days_left)))))
+    assert words in page.text
+
+
+def evil_report() -> dict[str, t.Any]:
+    """A report in which every text is an attack."""
+
+    def poisoned(value: t.Any, key: str = "") -> t.Any:
+        if isinstance(value, dict):
+            return {name: poisoned(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [poisoned(item) for item in value]
+        return EVIL if isinstance(value, str) and key != "status" else value
+
+    data: dict[str, t.Any] = poisoned(copy.deepcopy(RED))
+    for number, one in enumerate(data["endpoints"]):
+        one["prefix"] = f"{EVIL}{number}"
+    return data
+
+
+def test_no_text_becomes_markup() -> None:
+    page = Page(rendered("index.html.j2", evil_report()))
+    clean = Page(rendered("index.html.j2", RED))
+    assert {tag for tag, _attributes in page.elements} <= {tag for tag, _attributes in clean.elements}
+    attributes = {name for _tag, attributes in page.elements for name in attributes}
+    assert attributes <= {name for _tag, attributes in clean.elements for name in attributes}
+    assert EVIL in page.text
+
+
+def test_the_report_for_ci_is_sound_xml() -> None:
+    for data in (GREEN, RED, evil_report(), report(site="a & b")):
+        root = ET.fromstring(rendered("junit.xml.j2", data))
+        cases = root.findall("testsuite/testcase")
+        assert int(root.get("tests", "")) == len(cases) == sum(len(e["checks"]) for e in data["endpoints"])
+        assert int(root.get("failures", "")) == len(root.findall(".//failure"))
+        assert int(root.get("skipped", "")) == len(root.findall(".//skipped"))
+
+
+def test_the_report_for_ci_tells_what_failed_and_why() -> None:
+    root = ET.fromstring(rendered("junit.xml.j2", RED))
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(set(names)) == len(names)
+    failures = {
+        case.get("name"): case.find("failure") for case in root.iter("testcase") if case.find("failure") is not None
+    }
+    assert set(failures) == {"login", "cookie_flags", "logout"}
+    failure = t.cast("ET.Element", failures["login"])
+    assert failure.get("message") == "Because of login."
+    assert "actual: 401 with text" in (failure.text or "")
+    assert [suite.get("failures") for suite in root.iter("testsuite")] == ["0", "1", "2"]
+    assert root.get("time") == f"{sum((c['ms'] or 0) for e in RED['endpoints'] for c in e['checks']) / 1000:.3f}"
