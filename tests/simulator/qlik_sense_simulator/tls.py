@@ -19,8 +19,8 @@ class _AlertingProtocol(asyncio.sslproto.SSLProtocol):
 
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
         if handshake_exc is not None:
-            self._process_outgoing()
-        super()._on_handshake_complete(handshake_exc)  # type: ignore[misc]
+            self._process_outgoing()  # type: ignore[attr-defined]
+        super()._on_handshake_complete(handshake_exc)
 
 
 def send_alerts() -> None:

@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qlik_sense_simulator.bodies import Merger
+from qlik_sense_simulator.catalogue import VIRTUAL_PROXY
 from qlik_sense_simulator.proxy import proxy_app
 from qlik_sense_simulator.qps import qps_app
 from qlik_sense_simulator.releases import RELEASES
 from qlik_sense_simulator.repository_switches import Switches
-from qlik_sense_simulator.schema import VIRTUAL_PROXY
 from qlik_sense_simulator.seed import seed
 from qlik_sense_simulator.sessions import SessionTable, TicketTable
 from qlik_sense_simulator.site import Node, Site
