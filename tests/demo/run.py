@@ -5,6 +5,8 @@
 """Run the demo playbook of the installed collection against a simulated site, and stop the site whatever happens.
 
 Usage: run.py --directory DIRECTORY --collections PATH
+
+The last line is the path of the report. The exit status is the playbook's.
 """
 
 from __future__ import annotations
@@ -88,6 +90,17 @@ def is_ready(ready: Path) -> bool:
     return True
 
 
+def run(command: list[str], variables: dict[str, str]) -> int:
+    """Run a command to its end, or interrupt it when we are interrupted; its exit status."""
+    with subprocess.Popen(command, env=variables) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="replaced")
@@ -102,15 +115,10 @@ def main() -> int:
     with simulated_site(directory) as ready:
         variables = {"demo_ready_file": str(ready), "demo_directory": str(directory)}
         playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "sensible.qlik.demo", "--extra-vars"]
-        with subprocess.Popen(
-            [*playbook, json.dumps(variables)], env=environment(options.collections.absolute(), directory)
-        ) as process:
-            try:
-                return process.wait()
-            except BaseException:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-                raise
+        code = run([*playbook, json.dumps(variables)], environment(options.collections.absolute(), directory))
+    for report in sorted(directory.glob("report/**/*.html")):
+        print(f"The report: {report}")
+    return code
 
 
 if __name__ == "__main__":
