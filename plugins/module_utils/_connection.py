@@ -158,6 +158,15 @@ def http_session(
     return session
 
 
+def verification(options: t.Mapping[str, t.Any]) -> bool | str:
+    """What to verify servers with, as http_session wants it, from the options ca_path and validate_certs.
+
+    Raises:
+        InputError: the CA file cannot be read.
+    """
+    return (_existing_file("ca_path", options["ca_path"] or "") or True) if options["validate_certs"] else False
+
+
 def transport_error(exc: Exception, tried: str) -> TransportError:
     """What a failed exchange means, in our words. The text of exc is used only where it cannot hold a secret.
 
@@ -252,7 +261,6 @@ class Connection:
             for name in needed:
                 if method == options["auth_method"] and not options.get(name):
                     raise InputError("Tried to sign in.", f"The option '{name}' is empty.", f"{method} needs it.")
-        ca_path = _existing_file("ca_path", options.get("ca_path") or "")
         client_cert = None
         if not self.by_jwt:
             client_cert = (
@@ -260,7 +268,7 @@ class Connection:
                 _existing_file("client_key", options["client_key"]),
             )
         self._session = http_session(
-            verify=(ca_path or True) if options["validate_certs"] else False,
+            verify=verification(options),
             retries=options["retries"],
             deadline=options["retry_deadline"],
             client_cert=client_cert,

@@ -471,9 +471,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     todo = logins(params)
     timeout = (params["connect_timeout"], params["read_timeout"])
     manner = Manner(
-        verify=(_connection._existing_file(params["ca_path"], "ca_path") or True)
-        if params["validate_certs"]
-        else False,
+        verify=_connection.verification(params),
         timeout=timeout,
         wait=max(0.0, params["wait"]),
         threads=params["threads"],
