@@ -109,7 +109,7 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
-STEPS = format lint types yaml ansiblelint changelog docs units simulator conformance sanity $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units simulator conformance sanity $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" $(STEPS)
 
@@ -118,10 +118,10 @@ bench: dev stage ## Count and compare: requests, connections, writes, time. Neve
 
 # ---- The steps of `make test`; each can be run alone
 
-.PHONY: lint format types yaml ansiblelint changelog docs
-lint: format types yaml ansiblelint changelog docs ## The quick ones: format, types, YAML, ansible-lint, changelog, docs
+.PHONY: lint style types yaml ansiblelint changelog docs
+lint: style types yaml ansiblelint changelog docs ## The quick ones: ruff, mypy, yamllint, ansible-lint, changelog, documentation
 
-format: dev stage ## Formatting and ruff's rules
+style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
 
 # Several runs: the collection under its real name, the simulator as the package that it is, scripts as they are run.
@@ -138,7 +138,7 @@ yaml: dev stage
 	@cd $(COPY) && yamllint --strict .
 
 ansiblelint: dev stage
-	@cd $(COPY) && ansible-lint --offline --profile production --strict
+	@cd $(COPY) && ansible-lint --nocolor --offline --profile production --strict
 
 changelog: dev stage
 	@cd $(COPY) && antsibull-changelog lint
@@ -177,8 +177,8 @@ package: dev install ## The tarball: what is in it, and does it work once instal
 
 # ---- Now and then
 
-.PHONY: fix matrix release clean
-fix: dev ## Format, and mend what ruff can mend
+.PHONY: format matrix release clean
+format: dev ## Format, and mend what ruff can mend
 	@ruff format . && ruff check --fix .
 
 # Releases of the package "ansible", each with a Python for it: 9 brings ansible-core 2.16, 12 has 2.19, 14 has 2.21.
