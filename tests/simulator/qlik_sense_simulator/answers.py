@@ -49,6 +49,9 @@ def with_headers(app: ASGIApp, headers: t.Sequence[tuple[str, str]]) -> ASGIApp:
     return wrapped
 
 
-async def disconnect(scope: Scope, _receive: Receive, _send: Send) -> None:
+async def disconnect(scope: Scope, receive: Receive, _send: Send) -> None:
     """Close the connection without an answer."""
     scope["state"]["transport"].abort()
+    # Returning any earlier would look to the server like an application that forgot to answer.
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -187,7 +187,7 @@ class Proxy:
         target_id = self._sign_in.tickets.remember_target(str(_without_ticket(request.url)))
         module = virtual_proxy.get("authenticationModuleRedirectUri")
         if module:
-            # EVIDENCE(A; Qlik help "Add ticket"): the module gets targetId and proxyRestUri in the query
+            # EVIDENCE(B; butler-auth and other ticket modules): the module gets targetId and proxyRestUri in the query
             query = urllib.parse.urlencode({"targetId": target_id, "proxyRestUri": self._rest_uri(virtual_proxy)})
             return RedirectResponse(f"{module}{'&' if '?' in module else '?'}{query}", 302)
         # EVIDENCE(B; public addresses of login pages): /<prefix>/internal_forms_authentication/?targetId=<GUID>

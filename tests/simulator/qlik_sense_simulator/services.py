@@ -66,9 +66,9 @@ class Services:
             )
         if path == "qps/csrftoken" and self.site.release.has("csrf"):
             # EVIDENCE(A; gopherciser): status 200 or 204, the token in the header, 404 where it does not exist yet
-            return Response(
-                status_code=204, headers={"qlik-csrf-token": session.csrf_token, "Cache-Control": "no-store"}
-            )
+            # INVENTED(switch=csrf_status): which of the two
+            headers = {"qlik-csrf-token": session.csrf_token, "Cache-Control": "no-store"}
+            return Response(status_code=int(self.site.switches.csrf_status), headers=headers)
         return hub_api.answer(
             path,
             identity=session.identity,

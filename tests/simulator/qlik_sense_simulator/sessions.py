@@ -89,8 +89,10 @@ class SessionTable:
                 self.close(self._live(identity)[:1])
         now = self._clock()
         # EVIDENCE(A; Qlik support article ta-p/1783975): the value of the session cookie is a GUID
+        # INVENTED(switch=session_id): the help on X-Qlik-ProxySession says that it need not be one
+        value = str(uuid.uuid4()) if self._switches.session_id == "guid" else secrets.token_urlsafe(30)
         session = Session(
-            session_id=session_id or str(uuid.uuid4()),
+            session_id=session_id or value,
             virtual_proxy_id=virtual_proxy["id"],
             identity=identity,
             # EVIDENCE(A; Qlik help "Editing a virtual proxy"): minutes of inactivity, 30 by default

@@ -74,6 +74,16 @@ class Switches:
     refuse_expired_certificate: bool = False
     """Refuse every token when the certificate itself is outside its validity dates. Nobody documents that."""
 
+    refuse_several_certificates: bool = False
+    """Refuse every token when jwtPublicKeyCertificate has more than one certificate, instead of using the first."""
+
+    refuse_short_keys: bool = False
+    """Refuse every token when the certificate's RSA key has fewer than 2048 bits. Published examples have 1024."""
+
+    reserved_claims_work: bool = True
+    """A claim of the standard (sub, ...) works as user id or user directory. Qlik's article calls some reserved without
+    a list; a public guide uses them."""
+
     # --- What a refused caller sees
 
     refused_token_status: t.Literal["401", "403", "302"] = "401"
@@ -105,6 +115,12 @@ class Switches:
 
     repeat_set_cookie: bool = False
     """Send Set-Cookie on every answer to a request that carries credentials, not only when a session is created."""
+
+    session_id: t.Literal["guid", "opaque"] = "guid"
+    """The value of the session cookie: a GUID (support article), or other text (the help warns that it may be)."""
+
+    csrf_status: t.Literal["204", "200"] = "204"
+    """The status of GET /qps/csrftoken, where the release has it."""
 
     session_limit: t.Literal["websocket", "refuse", "drop_oldest"] = "websocket"
     """What happens to the sixth parallel session of a user. websocket: it exists, and only a websocket is refused (the

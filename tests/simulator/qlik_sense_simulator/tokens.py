@@ -16,6 +16,7 @@ import typing as t
 
 import jwt
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -24,6 +25,7 @@ from .switches import Switches
 
 # EVIDENCE(A; Qlik help "JWT authentication", Nov 2022 to May 2025): RS256, RS384 and RS512, nothing else
 ALGORITHMS = ("RS256", "RS384", "RS512")
+_RESERVED = frozenset(("iss", "sub", "aud", "exp", "nbf", "iat", "jti"))
 
 # The order counts: the first class that an exception belongs to gives the reason.
 _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
@@ -60,11 +62,7 @@ def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: S
     if token.count(".") == 4:
         # EVIDENCE(A; Qlik help, server security authentication solutions, JWT): encrypted tokens are not supported
         return Refusal("Encrypted tokens are not supported.")
-    key = _public_key(
-        virtual_proxy.get("jwtPublicKeyCertificate") or "",
-        accept_bare_public_key=switches.accept_bare_public_key,
-        refuse_expired_certificate=switches.refuse_expired_certificate,
-    )
+    key = _public_key(virtual_proxy.get("jwtPublicKeyCertificate") or "", switches)
     if isinstance(key, Refusal):
         return key
     # EVIDENCE(B; qs-jwt documentation, qlik-repo-api typings): an audience on the virtual proxy must be met by aud
@@ -95,46 +93,54 @@ def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: S
     except (ValueError, OverflowError, RecursionError):
         # Dates beyond any calendar and JSON nested beyond reason are not PyJWTErrors.
         return Refusal("The token is malformed.")
-    return _identity(claims, virtual_proxy, bracket_constant=switches.bracket_constant)
+    return _identity(claims, virtual_proxy, switches=switches)
 
 
 @functools.lru_cache(maxsize=64)
-def _public_key(
-    pem: str, *, accept_bare_public_key: bool, refuse_expired_certificate: bool
-) -> rsa.RSAPublicKey | Refusal:
+def _public_key(pem: str, switches: Switches) -> rsa.RSAPublicKey | Refusal:
     """The key that a virtual proxy verifies with."""
+    # INVENTED(switch=none): a certificate that cannot be read refuses every token
+    unusable = Refusal("The virtual proxy has no usable certificate.")
     try:
         if "BEGIN PUBLIC KEY" in pem:
             # INVENTED(switch=accept_bare_public_key): only a certificate will do
-            if not accept_bare_public_key:
-                return Refusal("The virtual proxy has no usable certificate.")
+            if not switches.accept_bare_public_key:
+                return unusable
             key: object = serialization.load_pem_public_key(pem.encode())
         else:
-            # INVENTED(switch=none): of several certificates the first one counts
+            # INVENTED(switch=refuse_several_certificates): of several certificates the first one counts
+            if switches.refuse_several_certificates and pem.count("-----BEGIN CERTIFICATE-----") > 1:
+                return unusable
             certificate = x509.load_pem_x509_certificate(pem.encode())
             key = certificate.public_key()
             now = datetime.datetime.now(tz=datetime.UTC)
             # INVENTED(switch=refuse_expired_certificate): the certificate's own dates do not count
-            if refuse_expired_certificate and not (
+            if switches.refuse_expired_certificate and not (
                 certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
             ):
                 return Refusal("The certificate of the virtual proxy has expired.")
-    except (ValueError, TypeError, x509.InvalidVersion):
-        # INVENTED(switch=none): a certificate that cannot be read refuses every token
-        return Refusal("The virtual proxy has no usable certificate.")
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
+        return unusable
+    # EVIDENCE(A; gopherciser documentation): elliptic curves are not supported on client-managed Qlik Sense
     if not isinstance(key, rsa.RSAPublicKey):
-        # EVIDENCE(A; gopherciser documentation): elliptic curves are not supported on client-managed Qlik Sense
-        return Refusal("The virtual proxy has no usable certificate.")
-    return key
+        return unusable
+    # INVENTED(switch=refuse_short_keys): keys of any length work; enigma.js examples have 1024 bits
+    return unusable if switches.refuse_short_keys and key.key_size < 2048 else key
 
 
 def _identity(
-    claims: t.Mapping[str, t.Any], virtual_proxy: t.Mapping[str, t.Any], *, bracket_constant: bool
+    claims: t.Mapping[str, t.Any], virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches
 ) -> Identity | Refusal:
     """What the claims say, by the attribute names of the virtual proxy."""
-    user_id = _claim(claims, virtual_proxy.get("jwtAttributeUserId") or "")
+    id_attribute = virtual_proxy.get("jwtAttributeUserId") or ""
     directory_attribute = (virtual_proxy.get("jwtAttributeUserDirectory") or "").strip()
-    if bracket_constant and len(directory_attribute) > 2 and directory_attribute[0] + directory_attribute[-1] == "[]":
+    # EVIDENCE(A; Qlik support article ta-p/1716226): the names must not be reserved words of tokens
+    # INVENTED(switch=reserved_claims_work): which they are, and that nothing happens
+    if not switches.reserved_claims_work and _RESERVED & {id_attribute, directory_attribute}:
+        return Refusal("A reserved claim cannot name the user.")
+    user_id = _claim(claims, id_attribute)
+    is_constant = len(directory_attribute) > 2 and directory_attribute[0] + directory_attribute[-1] == "[]"
+    if switches.bracket_constant and is_constant:
         # INVENTED(switch=bracket_constant): documented for SAML and header attributes, not for tokens
         user_directory: str | None = directory_attribute[1:-1]
     else:

@@ -20,9 +20,9 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 @functools.cache
-def rsa_key(name: str = "ours") -> rsa.RSAPrivateKey:
+def rsa_key(name: str = "ours", *, bits: int = 2048) -> rsa.RSAPrivateKey:
     """An RSA key, one per name."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 @functools.cache

@@ -338,6 +338,7 @@ def test_the_csrf_token() -> None:
     assert first.status == 204
     assert first.header("qlik-csrf-token")
     assert browser.get("/jwt/qps/csrftoken").header("qlik-csrf-token") == first.header("qlik-csrf-token")
+    assert jwt_site(csrf_status="200").browser().get("/jwt/qps/csrftoken", **bearer()).status == 200
     old = jwt_site(release="may-2024").browser()
     assert old.get("/jwt/qps/csrftoken", **bearer()).status == 404
     assert old.get("/jwt/hub/").status == 200

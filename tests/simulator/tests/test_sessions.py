@@ -55,6 +55,13 @@ def test_a_session_is_a_guid_on_one_virtual_proxy(clock: Clock) -> None:
     assert table(clock).find(session.session_id, virtual_proxy_id="one") is None, "another proxy knows it"
 
 
+def test_the_value_of_the_cookie_may_be_anything(clock: Clock) -> None:
+    value = opened(table(clock, session_id="opaque")).session_id
+    assert len(value) >= 32
+    with pytest.raises(ValueError, match="UUID"):
+        uuid.UUID(value)
+
+
 def test_inactivity_is_counted_in_minutes_since_the_last_use(clock: Clock) -> None:
     sessions = table(clock)
     long, short = opened(sessions), opened(sessions, TWO)

@@ -12,7 +12,9 @@ import hmac
 import json
 import time
 import typing as t
+import warnings
 
+import jwt
 import pytest
 from signing import certificate, ec_key, public_key, rsa_key, token
 
@@ -224,6 +226,26 @@ def test_the_scheme_in_any_case(scheme: str) -> None:
 def test_other_authorization_headers_are_refused(header: str) -> None:
     verdict = judge_authorization(header, virtual_proxy(), switches=Switches())
     assert verdict == Refusal("Expected a bearer token in the authentication header.")
+
+
+def test_several_certificates_and_short_keys_are_switches() -> None:
+    both = certificate() + certificate(rsa_key("other"))
+    assert judge(token(), jwtPublicKeyCertificate=both) == ADA
+    unusable = Refusal("The virtual proxy has no usable certificate.")
+    assert judge(token(), jwtPublicKeyCertificate=both, switches=Switches(refuse_several_certificates=True)) == unusable
+    short = rsa_key("short", bits=1024)
+    with warnings.catch_warnings():
+        # PyJWT warns of such a key on either side.
+        warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+        text, pem = token(key=short), certificate(short)
+        assert judge(text, jwtPublicKeyCertificate=pem) == ADA
+    assert judge(text, jwtPublicKeyCertificate=pem, switches=Switches(refuse_short_keys=True)) == unusable
+
+
+def test_reserved_claims_as_user_are_a_switch() -> None:
+    assert judge(token(sub="ada", userId=None), jwtAttributeUserId="sub") == ADA
+    verdict = judge(token(sub="ada"), jwtAttributeUserId="sub", switches=Switches(reserved_claims_work=False))
+    assert verdict == Refusal("A reserved claim cannot name the user.")
 
 
 def test_no_reason_repeats_the_token() -> None:
