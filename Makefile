@@ -124,14 +124,16 @@ lint: style types yaml ansiblelint changelog docs ## The quick ones: ruff, mypy,
 style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
 
-# Several runs: the collection under its real name, the simulator as the package that it is, scripts as they are run.
+# The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
+SCRIPTS = simulator/tests benchmarks conformance demo package integration/targets/setup_simulator/files
+types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
-	@status=0; here="$(COPY:$(STAGE)/%=%)"; \
-	(cd $(STAGE) && $(MYPY) "$$here/plugins" "$$here/tests/unit") || status=1; \
-	(cd $(COPY)/tests/simulator && $(MYPY) .) || status=1; \
-	(cd $(COPY)/tests/benchmarks && $(MYPY) .) || status=1; \
-	(cd $(COPY)/tests && $(MYPY) *.py conformance demo package) || status=1; \
+	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
+	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
+	check $(COPY)/tests/simulator qlik_sense_simulator; \
+	check $(COPY)/tests seed_ansible_test.py stage.py steps.py; \
+	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
 yaml: dev stage
