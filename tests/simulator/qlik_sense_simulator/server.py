@@ -130,6 +130,8 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
     """All ports of a site: the repository's, and for each node those of its proxy."""
     faults = FaultPlan(site.faults)
     repository = repository_app(site, store, journal, faults=faults)
+    # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): a TLS failure, or 403
+    # INVENTED(switch=missing_client_certificate): which of the two
     with_certificate = ssl.CERT_OPTIONAL if site.switches.missing_client_certificate == "403" else ssl.CERT_REQUIRED
     ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
     for node in site.nodes:
