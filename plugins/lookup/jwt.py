@@ -18,7 +18,7 @@ description:
   - Everything happens on the control node. Neither keys nor tokens are written anywhere.
 requirements:
   - cryptography >= 42.0.0
-  - PyJWT >= 2.0.0
+  - PyJWT >= 2.6.0
 options:
   _terms:
     description:
@@ -218,12 +218,19 @@ import warnings
 from pathlib import Path
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._minting import Minter, Recipe, require_algorithm
+from ansible_collections.sensible.qlik.plugins.module_utils._minting import (
+    Minter,
+    Recipe,
+    require_algorithm,
+    shown,
+    text_of,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._private_key import is_encrypted, load_private_key
 
 if t.TYPE_CHECKING:
@@ -256,7 +263,7 @@ class LookupModule(LookupBase):
 
     def _tokens(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[str]:
         self._require_known(kwargs)
-        self.set_options(var_options=variables, direct=kwargs)
+        self.set_options(var_options=variables, direct=_checked(kwargs))
         algorithm = require_algorithm(self.get_option("algorithm"))
         recipe = self._recipe(kwargs)
         key = self._key(variables, kwargs)
@@ -280,17 +287,17 @@ class LookupModule(LookupBase):
         """set_options ignores a keyword that it does not know, and a misspelt option would silently do nothing."""
         known = {name for name in self.option_definitions if not name.startswith("_")}
         aliases = {alias for option in self.option_definitions.values() for alias in option.get("aliases") or ()}
-        if unknown := sorted(kwargs.keys() - known - aliases):
+        if unknown := kwargs.keys() - known - aliases:
             raise InputError(
                 "Make a token.",
-                f"The lookup sensible.qlik.jwt has no option {', '.join(name[:40] for name in unknown)}.",
+                f"The lookup sensible.qlik.jwt has no option {shown(unknown)}.",
                 f"Known are {', '.join(sorted(known))}.",
             )
 
     def _recipe(self, kwargs: dict[str, t.Any]) -> Recipe:
         # Taken as given: Ansible would make text of numbers, and cut a group such as CN=a,OU=b at the comma.
-        options = {name: kwargs[name] if kwargs.get(name) is not None else self.get_option(name) for name in _RECIPE}
-        recipe = Recipe(**options)
+        given = {name: kwargs[name] for name in _RECIPE if kwargs.get(name) is not None}
+        recipe = Recipe(**{name: self.get_option(name) for name in _RECIPE} | given)
         if "sub" in (recipe.jwt_attribute_user_id, recipe.jwt_attribute_user_directory):
             display.warning("The claim sub has a meaning of its own in every token; Qlik Sense may not accept it here.")
         return recipe
@@ -319,9 +326,9 @@ class LookupModule(LookupBase):
         if pem is None:
             return
         _certificate.require_matching_key(pem, key)
-        days_left = _certificate.inspect(pem)["days_left"]
-        if days_left < 0:
-            display.warning(f"The certificate of the private key expired {-days_left} days ago.")
+        certificate = _certificate.inspect(pem)
+        if certificate["days_left"] < 0:
+            display.warning(f"The certificate of the private key expired at {certificate['not_after']}.")
 
     def _one_text(self, what: str, path: t.Any, content: t.Any, variables: dict[str, t.Any]) -> str | None:
         tried = f"Load the {what.replace('_', ' ')}."
@@ -356,6 +363,24 @@ class LookupModule(LookupBase):
                 f"With one of the tokens the Authorization header is {longest} bytes long. Many servers refuse more"
                 f" than {_LONGEST_HEADER}; put fewer groups and claims into it."
             )
+
+
+def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The options that Ansible may convert. Its errors quote what they refuse, so only what it accepts gets there."""
+    checked: dict[str, t.Any] = {}
+    for name, value in kwargs.items():
+        if name in _RECIPE or value is None:
+            continue
+        if name != "validate_key":
+            checked[name] = text_of(value, name)
+            continue
+        try:
+            checked[name] = boolean(value)
+        except TypeError:
+            raise InputError(
+                "Load the private key.", f"{name} is neither true nor false.", "Give one of them."
+            ) from None
+    return checked
 
 
 def _flat(terms: t.Iterable[t.Any]) -> t.Iterator[t.Any]:

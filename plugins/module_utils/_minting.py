@@ -48,6 +48,11 @@ def seconds(value: t.Any, *, option: str) -> int:
     return result
 
 
+def shown(names: t.Iterable[str]) -> str:
+    """Names that a user gave, for a message; what does not look like a name may be a secret in the wrong place."""
+    return ", ".join(sorted(name if name.isidentifier() and len(name) <= 40 else "(no name)" for name in names))
+
+
 def require_algorithm(name: t.Any) -> str:
     """Return an algorithm that Qlik Sense accepts, or explain why it must be one.
 
@@ -81,7 +86,7 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
     if isinstance(value, Mapping):
-        return {_text(key, "name of a claim"): plain(item) for key, item in value.items()}
+        return {text_of(key, "name of a claim"): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):
@@ -166,7 +171,7 @@ class Recipe:
         if unknown := fields.keys() - _FIELDS:
             raise InputError(
                 _TRIED,
-                f"There are unknown fields: {', '.join(sorted(name[:40] for name in unknown))}.",
+                f"There are unknown fields: {shown(unknown)}.",
                 f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
             )
         directory, user_id = None, fields.pop("user_id", None)
@@ -217,7 +222,12 @@ def _add(claims: dict[str, t.Any], name: str, value: t.Any) -> None:
         raise InputError(_TRIED, f"There are two different values for the claim {name}.", "Give one of them.")
 
 
-def _text(value: t.Any, what: str) -> str:
+def text_of(value: t.Any, what: str) -> str:
+    """Insist on text: numbers that YAML read may have lost a leading zero, and converting lists would show them.
+
+    Raises:
+        InputError: it is something else.
+    """
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
         return str(value)
     raise InputError(_TRIED, f"The {what} is of the kind {type(value).__name__}, not text.", "Put it in quotes.")
@@ -227,11 +237,11 @@ def _texts(value: t.Any, what: str) -> list[str]:
     """A text is a list of one, so that a group such as C(CN=a,OU=b) is not cut at its commas."""
     if value is None or value == "":
         return []
-    return [_text(item, what) for item in (value if isinstance(value, (list, tuple)) else [value])]
+    return [text_of(item, what) for item in (value if isinstance(value, (list, tuple)) else [value])]
 
 
 def _claim_name(value: t.Any, option: str) -> str:
-    name = _text(value, option)
+    name = text_of(value, option)
     if not name.strip():
         raise InputError(_TRIED, f"The value of {option} is empty.", "Give the name of a claim.")
     if name in RESERVED_CLAIMS and name != "sub":
@@ -244,20 +254,21 @@ def _claim_name(value: t.Any, option: str) -> str:
 
 
 def _free_claims(claims: t.Any) -> dict[str, t.Any]:
-    if not isinstance(claims or {}, Mapping):
+    claims = {} if claims is None else claims
+    if not isinstance(claims, Mapping):
         raise InputError(_TRIED, "The value of claims is not a dictionary.", "Give claim names and their values.")
     elsewhere = {"exp": "expires_in", "nbf": "backdate", "iat": "backdate", "aud": "audience"}
-    result = plain(claims or {})
+    result = plain(claims)
     for name, value in result.items():
         if name in elsewhere:
             raise InputError(_TRIED, f"The claim {name} is not given under claims.", f"Use {elsewhere[name]} for it.")
         if name in RESERVED_CLAIMS:
-            _text(value, f"claim {name}")
+            text_of(value, f"claim {name}")
     return result
 
 
 def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
-    directory, backslash, user_id = _text(user, "user").partition("\\")
+    directory, backslash, user_id = text_of(user, "user").partition("\\")
     if not backslash:
         return None, _identifier(directory, "user id")
     return _identifier(directory, "user directory"), _identifier(user_id, "user id")
@@ -266,7 +277,7 @@ def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
 def _identifier(value: t.Any, what: str) -> str:
     if value is None:
         raise InputError(_TRIED, f"There is no {what}.", f"Write DIRECTORY\\user, or give {what.replace(' ', '_')}.")
-    text = _text(value, what)
+    text = text_of(value, what)
     if text and text.isprintable() and text == text.strip() and "\\" not in text:
         return text
     if not text:
@@ -304,9 +315,10 @@ class Minter:
                 "Install it there, for example with: python -m pip install PyJWT",
             ) from exc
 
-        header = {"alg": algorithm, "typ": "JWT"}
+        header = {"alg": algorithm}
         if key_id:
             header["kid"] = thumbprint(key) if key_id == "thumbprint" else key_id
+        header["typ"] = "JWT"
         self._key = key
         self._algorithm = RSAAlgorithm(getattr(RSAAlgorithm, f"SHA{algorithm[2:]}"))
         self._json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -62,7 +62,7 @@ def _json_object(part: str, what: str) -> dict[str, t.Any]:
     except (ValueError, RecursionError):  # their texts quote the token
         result = None
     if not isinstance(result, dict):
-        raise InputError(_TRIED, f"Its {what} are not a JSON object in base64url.", _ADVICE)
+        raise InputError(_TRIED, f"Its {what} cannot be read as a JSON object in base64url.", _ADVICE)
     return result
 
 

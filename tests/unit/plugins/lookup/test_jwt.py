@@ -1,0 +1,418 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import datetime
+import os
+import sys
+import time
+import traceback
+import typing as t
+import warnings
+from pathlib import Path
+
+import jwt
+import pytest
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from ansible_collections.sensible.qlik.plugins.lookup import jwt as plugin
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _private_key
+
+KEY = rsa.generate_private_key(65537, 2048)
+OTHER_KEY = rsa.generate_private_key(65537, 2048)
+PASSPHRASE = "correct horse battery staple"
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+ENCRYPTED = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE.encode())).decode()
+
+
+def certificate_of(key: rsa.RSAPrivateKey, *, days: int = 30) -> str:
+    name = x509.Name([])
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=100)
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, end)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+CERTIFICATE = certificate_of(KEY)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variables of whoever runs the tests, and an empty directory."""
+    for name in [name for name in os.environ if name.startswith("QLIK_SENSE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    messages: list[str] = []
+    monkeypatch.setattr(plugin.display, "warning", messages.append)
+    return messages
+
+
+def look_up(
+    *terms: t.Any, base: Path | None = None, variables: dict[str, t.Any] | None = None, **kwargs: t.Any
+) -> t.Any:
+    loader = DataLoader()
+    if base:
+        loader.set_basedir(str(base))
+    instance = lookup_loader.get("sensible.qlik.jwt", loader=loader, templar=None)
+    return instance.run(list(terms), variables=variables or {}, **kwargs)
+
+
+def mint(*terms: t.Any, **kwargs: t.Any) -> t.Any:
+    return look_up(*terms, private_key_content=PEM, **kwargs)
+
+
+def claims_of(token: str, key: rsa.RSAPrivateKey = KEY) -> dict[str, t.Any]:
+    options: t.Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+    return jwt.decode(token, key.public_key(), algorithms=["RS256", "RS384", "RS512"], options=options)
+
+
+def error_of(*terms: t.Any, **kwargs: t.Any) -> str:
+    with pytest.raises(AnsibleError) as caught:
+        look_up(*terms, **kwargs)
+    return str(caught.value)
+
+
+def spy_on_parse(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Record each parsing of a key from now on: whether it was to be validated."""
+    parsed = []
+    original = _private_key._parse
+
+    def parse(block: str, passphrase: str | None, validate: bool) -> t.Any:
+        parsed.append(validate)
+        return original(block, passphrase, validate)
+
+    monkeypatch.setattr(_private_key, "_parse", parse)
+    return parsed
+
+
+# ---- Tokens
+
+
+def test_a_token_for_one_user() -> None:
+    before = int(time.time())
+    (token,) = mint("CORP\\alice")
+    after = int(time.time())
+
+    assert type(token) is str
+    claims = jwt.decode(token, KEY.public_key(), algorithms=["RS256"])
+    issued = claims["iat"] + 60
+    assert before <= issued <= after
+    assert claims == {
+        "userId": "alice", "userDirectory": "CORP", "iat": issued - 60, "nbf": issued - 60, "exp": issued + 900,
+    }  # fmt: skip
+    assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT", "kid": _private_key.thumbprint(KEY)}
+
+
+def test_all_options_reach_the_token() -> None:
+    (token,) = mint(
+        "alice",
+        algorithm="RS512",
+        user_directory="CORP",
+        jwt_attribute_user_id="uid",
+        jwt_attribute_user_directory="dir",
+        name="Alice",
+        email="a@example.com",
+        groups="CN=Board,OU=Groups",
+        groups_claim="group",
+        claims={"level": 3},
+        audience=["qlik", "other"],
+        key_id="blue",
+        expires_in=60,
+        backdate="1h",
+    )
+
+    claims = claims_of(token)
+    assert claims.pop("exp") - claims.pop("nbf") == 3660
+    claims.pop("iat")
+    assert claims == {
+        "uid": "alice",
+        "dir": "CORP",
+        "name": "Alice",
+        "email": "a@example.com",
+        "group": ["CN=Board,OU=Groups"],
+        "level": 3,
+        "aud": ["qlik", "other"],
+    }
+    assert jwt.get_unverified_header(token) == {"alg": "RS512", "typ": "JWT", "kid": "blue"}
+
+
+def test_lists_are_flattened_in_order() -> None:
+    tokens = mint(["a", ["b", {"user": "D\\c"}]], "d", [], user_directory="C")
+
+    assert [(claims_of(token)["userDirectory"], claims_of(token)["userId"]) for token in tokens] == [
+        ("C", "a"), ("C", "b"), ("D", "c"), ("C", "d"),
+    ]  # fmt: skip
+    assert mint([]) == []
+
+
+def test_a_thousand_tokens_load_the_key_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _private_key.load_private_key.cache_clear()
+    loaded = spy_on_parse(monkeypatch)
+
+    tokens = mint([f"user{number}" for number in range(500)], user_directory="C")
+    tokens += [mint(f"C\\user{number}")[0] for number in range(500, 1000)]
+
+    assert [claims_of(token)["userId"] for token in tokens] == [f"user{number}" for number in range(1000)]
+    assert loaded == [False]
+
+
+@pytest.mark.parametrize("key_id", ["none", ""])
+def test_the_key_id_can_be_left_out(key_id: str) -> None:
+    assert jwt.get_unverified_header(mint("C\\a", key_id=key_id)[0]) == {"alg": "RS256", "typ": "JWT"}
+
+
+def test_tokens_to_be_refused() -> None:
+    expired, early = mint({"user": "C\\a", "expires_in": "-5m"}, {"user": "C\\a", "backdate": "-5m"})
+
+    with pytest.raises(jwt.ExpiredSignatureError):
+        jwt.decode(expired, KEY.public_key(), algorithms=["RS256"], leeway=290)
+    with pytest.raises(jwt.ImmatureSignatureError):
+        jwt.decode(early, KEY.public_key(), algorithms=["RS256"], leeway=290)
+
+
+# ---- Where the key comes from
+
+
+def test_a_key_file_is_found_where_files_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "play" / "files").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "play" / "beside.pem").write_text(PEM)
+    (tmp_path / "play" / "files" / "in_files.pem").write_text(PEM)
+    (tmp_path / "elsewhere" / "current.pem").write_text(PEM)
+    (tmp_path / "home" / "home.pem").write_text(PEM)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KEYS", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    for path in (
+        "beside.pem",
+        "in_files.pem",
+        "current.pem",
+        "~/home.pem",
+        "$KEYS/home.pem",
+        str(tmp_path / "play" / "beside.pem"),
+    ):
+        (token,) = look_up("C\\a", private_key_path=path, base=tmp_path / "play")
+        assert claims_of(token)["userId"] == "a", path
+
+
+def test_a_key_file_that_is_replaced_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text(PEM)
+    first = look_up("C\\a", private_key_path=str(path))[0]
+    path.write_bytes(OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    second = look_up("C\\a", private_key_path=str(path))[0]
+
+    assert claims_of(first)["userId"] == claims_of(second, OTHER_KEY)["userId"] == "a"
+
+
+def test_community_crypto_names_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key.pem").write_text(ENCRYPTED)
+    expected = "a"
+
+    cases: tuple[dict[str, t.Any], ...] = (
+        {"privatekey_path": str(tmp_path / "key.pem"), "privatekey_passphrase": PASSPHRASE},
+        {"privatekey_content": ENCRYPTED, "privatekey_passphrase": PASSPHRASE},
+    )
+    for options in cases:
+        assert claims_of(look_up("C\\a", **options)[0])["userId"] == expected
+
+    monkeypatch.setenv("QLIK_SENSE_JWT_PRIVATE_KEY_PATH", str(tmp_path / "key.pem"))
+    monkeypatch.setenv("QLIK_SENSE_JWT_PRIVATE_KEY_PASSPHRASE", PASSPHRASE)
+    assert claims_of(look_up("C\\a")[0])["userId"] == expected
+
+
+def test_what_the_task_says_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QLIK_SENSE_JWT_PRIVATE_KEY_PATH", str(tmp_path / "missing.pem"))
+    (tmp_path / "key.pem").write_text(PEM)
+
+    assert claims_of(mint("C\\a")[0])["userId"] == "a"
+    assert claims_of(look_up("C\\a", private_key_path=str(tmp_path / "key.pem"))[0])["userId"] == "a"
+
+
+@pytest.mark.parametrize("validate", [True, False, "yes", "True"])
+def test_the_key_may_be_validated(validate: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _private_key.load_private_key.cache_clear()
+    asked = spy_on_parse(monkeypatch)
+
+    mint("C\\a", validate_key=validate)
+
+    assert asked == [bool(validate)]
+
+
+def test_a_certificate_that_belongs_to_the_key(tmp_path: Path, warned: list[str]) -> None:
+    (tmp_path / "certificate.pem").write_text(CERTIFICATE)
+
+    assert len(mint("C\\a", certificate_content=CERTIFICATE)) == 1
+    assert len(mint("C\\a", certificate_path="certificate.pem")) == 1
+    assert warned == []
+
+
+# ---- Warnings
+
+
+def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
+    expired = certificate_of(KEY, days=-5)
+    mint("C\\a", certificate_content=expired)
+    assert (
+        warned.pop() == f"The certificate of the private key expired at {_certificate.inspect(expired)['not_after']}."
+    )
+    mint("C\\a", private_key_passphrase=PASSPHRASE)
+    assert warned.pop() == "The private key is not encrypted; its passphrase was not needed."
+    mint("C\\a", jwt_attribute_user_id="sub")
+    assert warned.pop().startswith("The claim sub has a meaning of its own")
+    mint(["C\\a", {"user": "C\\b", "groups": [f"group-{number}" for number in range(600)]}])
+    assert "the Authorization header is 1" in warned.pop()
+    assert warned == []
+
+
+def test_what_libraries_warn_about_does_not_reach_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = plugin.Minter.mint
+
+    def noisy(self: t.Any, claims: dict[str, t.Any]) -> str:
+        warnings.warn("Something about keys", UserWarning, stacklevel=1)
+        return original(self, claims)
+
+    monkeypatch.setattr(plugin.Minter, "mint", noisy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(mint("C\\a")) == 1
+
+
+# ---- Refusals
+
+SHORT = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+UNFIT = certificate_of(OTHER_KEY)
+REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
+    "no key": ({}, "There is none. Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY"),
+    "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "both private_key_path and private_key_con"),
+    "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
+    "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem on the control node."),
+    "directory": ({"private_key_path": "/"}, "/ is a directory."),
+    "no home": ({"private_key_path": "~nobody-has-this-name/x"}, "cannot be read"),
+    "null byte": ({"private_key_path": "a\0b"}, "cannot be read"),
+    "key as path": ({"private_key_path": PEM}, "is no path. Give the text itself as private_key_content."),
+    "path as key": ({"private_key_content": "/etc/key.pem"}, "no PEM private key"),
+    "certificate as key": ({"private_key_content": CERTIFICATE}, "is a certificate, not a private key"),
+    "number as key": ({"private_key_content": 123}, "private_key_content is of the kind int, not text"),
+    "list as key": ({"private_key_content": [PEM]}, "private_key_content is of the kind list, not text"),
+    "dictionary as path": ({"private_key_path": {"x": PEM}}, "private_key_path is of the kind dict, not text"),
+    "number as passphrase": (
+        {"private_key_content": ENCRYPTED, "private_key_passphrase": 1234},
+        "private_key_passphrase is of the kind int, not text",
+    ),
+    "list as algorithm": ({"private_key_content": PEM, "algorithm": [PEM]}, "algorithm is of the kind list, not text"),
+    "key as boolean": ({"private_key_content": PEM, "validate_key": PEM}, "validate_key is neither true nor false"),
+    "list as boolean": ({"private_key_content": PEM, "validate_key": [PEM]}, "validate_key is neither true nor"),
+    "encrypted": ({"private_key_content": ENCRYPTED}, "encrypted and there is no passphrase"),
+    "wrong passphrase": (
+        {"private_key_content": ENCRYPTED, "private_key_passphrase": PASSPHRASE[1:]},
+        "the passphrase is wrong",
+    ),
+    "short": ({"private_key_content": SHORT}, "1024 bits, fewer than 2048"),
+    "another certificate": ({"private_key_content": PEM, "certificate_content": UNFIT}, "does not belong to the cert"),
+    "key as certificate": ({"private_key_content": PEM, "certificate_content": PEM}, "holds a private key"),
+    "missing certificate": ({"private_key_content": PEM, "certificate_path": "no.pem"}, "There is no file no.pem"),
+    "two certificates": (
+        {"private_key_content": PEM, "certificate_path": "a", "certificate_content": "b"},
+        "both certificate_path and certificate_content",
+    ),
+    "other algorithm": ({"private_key_content": PEM, "algorithm": "HS256"}, "does not accept the algorithm HS256"),
+    "encrypted token": ({"private_key_content": PEM, "algorithm": "RSA-OAEP"}, "encrypted tokens (JWE)"),
+    "key as algorithm": ({"private_key_content": PEM, "algorithm": PEM}, "not the name of a signature algorithm"),
+    "unknown option": ({"private_key_content": PEM, "lifetime": 5}, "no option lifetime. Known are algorithm, a"),
+    "key as duration": ({"private_key_content": PEM, "expires_in": PEM}, "not a duration"),
+    "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "a control character"),
+    "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "of the kind int"),
+    "number as name": ({"private_key_content": PEM, "name": 5}, "of the kind int"),
+    "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "cannot be that"),
+    "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Use expires_in"),
+    "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims is not a dictionary"),
+    "list as claims": ({"private_key_content": PEM, "claims": ["x"]}, "claims is not a dictionary"),
+}  # fmt: skip
+
+
+def pieces_of(secret: str) -> list[str]:
+    """What must not be seen of a secret: parts of its lines, and of its base64."""
+    lines = [line for line in secret.splitlines() if "-----" not in line]
+    encoded = base64.b64encode(secret.encode()).decode()
+    return [
+        *(line[:12] for line in lines if len(line) >= 12),
+        *(line[-12:] for line in lines if len(line) >= 12),
+        encoded[60:76],
+    ]
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusals_say_why_and_give_nothing_away(case: str) -> None:
+    options, sentence = REFUSALS[case]
+
+    with pytest.raises(AnsibleError) as caught:
+        look_up("C\\alice", **options)
+
+    assert sentence in str(caught.value)
+    everything = "".join(traceback.format_exception(caught.value))
+    for secret in (PEM, ENCRYPTED, SHORT):
+        for piece in pieces_of(secret):
+            assert piece not in everything
+    assert PASSPHRASE[1:] not in everything
+
+
+@pytest.mark.parametrize("term", [PEM, {PEM: 1}, {"user": PEM}, {"user_id": PEM}, {"user": "C\\a", "expires_in": PEM}])
+def test_a_key_where_a_user_was_due_is_not_repeated(term: t.Any) -> None:
+    message = error_of("C\\a", term, private_key_content=PEM)
+
+    assert message.startswith("Make the token for user 2 of 2. ")
+    for piece in pieces_of(PEM):
+        assert piece not in message
+
+
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key.pem").write_text(PEM)
+
+    def refuse(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # mode 0000 would not stop root
+    message = error_of("C\\a", private_key_path=str(tmp_path / "key.pem"))
+
+    assert f"The file {tmp_path / 'key.pem'} cannot be read: Permission denied." in message
+    assert message.endswith("Check private_key_path, and who may read the file.")
+
+
+def test_a_der_file(tmp_path: Path) -> None:
+    (tmp_path / "key.der").write_bytes(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+
+    assert "binary data, such as a DER or PFX file" in error_of("C\\a", private_key_path="key.der")
+
+
+def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("$ANSIBLE_VAULT;1.1;AES256\n3339\n")
+
+    assert "lookup('ansible.builtin.file', path)" in error_of("C\\a", private_key_path="key.pem")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("cryptography.hazmat.primitives.serialization", "cryptography"), ("jwt.algorithms", "PyJWT")]
+)
+def test_a_missing_library_is_named(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _private_key.load_private_key.cache_clear()
+    monkeypatch.setitem(sys.modules, module, None)
+
+    message = error_of("C\\a", private_key_content=PEM)
+
+    assert f"The Python library {name} is missing for {sys.executable}." in message

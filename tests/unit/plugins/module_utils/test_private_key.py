@@ -1,0 +1,199 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import traceback
+import typing as t
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _private_key
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+
+PASSPHRASE = "correct horse battery staple"
+PKCS1, PKCS8, OPENSSH = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8, PrivateFormat.OpenSSH
+KEY = rsa.generate_private_key(65537, 2048)
+
+
+def pem_of(key: t.Any, form: PrivateFormat = PKCS8, *, passphrase: str = "") -> str:
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase:
+        encryption = BestAvailableEncryption(passphrase.encode())
+    return key.private_bytes(Encoding.PEM, form, encryption).decode()
+
+
+def message_of(exc: BaseException) -> str:
+    """Everything of an error that Ansible could show: the message, the traceback, and those of its causes."""
+    return "".join(traceback.format_exception(exc))
+
+
+def assert_silent_about(secret_pem: str, message: str) -> None:
+    for line in secret_pem.splitlines():
+        if "-----" not in line and len(line) >= 8:
+            for start in range(0, len(line) - 8, 8):
+                assert line[start : start + 8] not in message
+    assert (base64.b64encode(secret_pem.encode()).decode()[40:56] or PASSPHRASE) not in message
+    assert PASSPHRASE not in message
+
+
+GOOD: dict[str, tuple[str, str | None]] = {
+    "PKCS#8": (pem_of(KEY), None),
+    "PKCS#1": (pem_of(KEY, PKCS1), None),
+    "PKCS#8, encrypted": (pem_of(KEY, passphrase=PASSPHRASE), PASSPHRASE),
+    "PKCS#1, encrypted": (pem_of(KEY, PKCS1, passphrase=PASSPHRASE), PASSPHRASE),
+    "CRLF": (pem_of(KEY).replace("\n", "\r\n"), None),
+    "byte order mark, no final newline": ("\ufeff" + pem_of(KEY).rstrip(), None),
+    "not encrypted, with a passphrase": (pem_of(KEY), PASSPHRASE),
+    "not encrypted, with an empty passphrase": (pem_of(KEY), ""),
+    "with its public half": (
+        KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode() + pem_of(KEY),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("validate", [False, True])
+@pytest.mark.parametrize("case", GOOD)
+def test_every_usual_form_is_the_same_key(case: str, validate: bool) -> None:
+    pem, passphrase = GOOD[case]
+
+    key = _private_key.load_private_key(pem, passphrase=passphrase, validate=validate)
+
+    assert key.private_numbers() == KEY.private_numbers()
+
+
+def test_a_key_is_loaded_once_per_process() -> None:
+    assert _private_key.load_private_key(pem_of(KEY)) is _private_key.load_private_key(pem_of(KEY))
+
+
+def test_a_wrong_passphrase_is_not_helped_by_an_earlier_right_one() -> None:
+    pem = pem_of(KEY, passphrase=PASSPHRASE)
+    _private_key.load_private_key(pem, passphrase=PASSPHRASE)
+
+    with pytest.raises(InputError, match="passphrase is wrong"):
+        _private_key.load_private_key(pem, passphrase="another")
+
+
+def without_a_line(pem: str) -> str:
+    lines = pem.splitlines()
+    return "\n".join(lines[:9] + lines[10:])
+
+
+BAD: dict[str, tuple[str, str | None, str]] = {
+    "encrypted PKCS#8 without passphrase": (pem_of(KEY, passphrase=PASSPHRASE), None, "there is no passphrase"),
+    "encrypted PKCS#1 without passphrase": (pem_of(KEY, PKCS1, passphrase=PASSPHRASE), None, "there is no passphrase"),
+    "encrypted PKCS#8, empty passphrase": (pem_of(KEY, passphrase=PASSPHRASE), "", "there is no passphrase"),
+    "encrypted PKCS#8, wrong passphrase": (pem_of(KEY, passphrase="it"), PASSPHRASE, "the passphrase is wrong"),
+    "encrypted PKCS#1, wrong passphrase": (pem_of(KEY, PKCS1, passphrase="it"), PASSPHRASE, "the passphrase is wrong"),
+    "OpenSSH": (pem_of(KEY, OPENSSH), None, "OpenSSH's own format"),
+    "EC": (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "of the kind EC"),
+    "EC, traditional": (pem_of(ec.generate_private_key(ec.SECP256R1()), PKCS1), None, "of the kind EC"),
+    "Ed25519": (pem_of(ed25519.Ed25519PrivateKey.generate()), None, "of the kind Ed25519"),
+    "1024 bits": (pem_of(rsa.generate_private_key(65537, 1024)), None, "1024 bits, fewer than 2048"),
+    "two keys": (pem_of(KEY) + pem_of(KEY, PKCS1), None, "2 private keys"),
+    "cut off": (pem_of(KEY)[:600], None, "stops before its END line"),
+    "a line missing": (without_a_line(pem_of(KEY)), None, "damaged"),
+    "escaped newlines": (pem_of(KEY).replace("\n", "\\n"), None, r"two characters \\n"),
+    "public key": (
+        KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+        None,
+        "is a public key, not a private key",
+    ),
+    "certificate": (
+        "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----",
+        None,
+        "is a certificate, not a priv",
+    ),
+    "DER": (
+        KEY.private_bytes(Encoding.DER, PKCS8, NoEncryption()).decode("utf-8", "replace"),
+        None,
+        "binary data",
+    ),
+    "vault file": ("$ANSIBLE_VAULT;1.1;AES256\n6132\n", None, "Ansible Vault"),
+    "base64 alone": ("".join(pem_of(KEY).splitlines()[1:-1]), None, "no PEM private key"),
+    "nothing": ("\n", None, "nothing in it"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_keys_are_refused_in_words_that_give_nothing_away(case: str) -> None:
+    pem, passphrase, sentence = BAD[case]
+
+    with pytest.raises(InputError, match=sentence) as caught:
+        _private_key.load_private_key(pem, passphrase=passphrase)
+
+    assert_silent_about(pem, message_of(caught.value))
+
+
+def test_shorter_keys_pass_when_asked_for() -> None:
+    short = rsa.generate_private_key(65537, 1024)
+
+    assert _private_key.load_private_key(pem_of(short), minimum_bits=1024).key_size == 1024
+
+
+def altered(key: rsa.RSAPrivateKey) -> str:
+    """The key with one of its public numbers changed, as PEM. Made by hand: no library writes such a key."""
+    der = key.private_bytes(Encoding.DER, PKCS1, NoEncryption())
+    modulus = key.public_key().public_numbers().n
+    changed = der.replace(modulus.to_bytes(256, "big"), (modulus ^ (1 << 500)).to_bytes(256, "big"))
+    assert changed != der
+    text = base64.encodebytes(changed).decode()
+    return f"-----BEGIN RSA PRIVATE KEY-----\n{text}-----END RSA PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_a_key_whose_halves_differ_is_refused(validate: bool) -> None:
+    pem = altered(KEY)
+
+    with pytest.raises(InputError, match=r"damaged|parts do not fit together") as caught:
+        _private_key.load_private_key(pem, validate=validate)
+
+    assert_silent_about(pem, message_of(caught.value))
+
+
+@settings(max_examples=150, deadline=None)
+@given(position=st.integers(28, 1670), character=st.sampled_from("AQgw09/+=- \n\\é"), cut=st.integers(0, 60))
+def test_whatever_is_damaged_the_answer_is_a_key_that_signs_or_a_clean_error(
+    position: int, character: str, cut: int
+) -> None:
+    original = pem_of(KEY)
+    damaged = original[:position] + character + original[position + cut :]
+
+    try:
+        key = _private_key.load_private_key(damaged)
+    except InputError as exc:
+        assert_silent_about(original, message_of(exc))
+    else:
+        assert key.public_key() == KEY.public_key()
+
+
+def test_thumbprint_of_the_example_in_rfc_7638() -> None:
+    modulus = (
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3okn"
+        "jhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6q"
+        "MQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJ"
+        "zKnqDKgw"
+    )
+    number = int.from_bytes(base64.urlsafe_b64decode(modulus + "=="), "big")
+
+    public = rsa.RSAPublicNumbers(65537, number).public_key()
+
+    assert _private_key.thumbprint(public) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+
+
+def test_thumbprint_is_that_of_the_public_half() -> None:
+    assert _private_key.thumbprint(KEY) == _private_key.thumbprint(KEY.public_key())

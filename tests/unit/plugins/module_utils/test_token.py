@@ -1,0 +1,223 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import subprocess
+import sys
+import typing as t
+
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._token import diagnose, inspect_token
+
+KEY = rsa.generate_private_key(65537, 2048)
+NOW = 1_790_000_000
+CLAIMS = {"userId": "alice", "userDirectory": "CORP", "iat": NOW - 60, "nbf": NOW - 60, "exp": NOW + 900}
+
+
+def certificate_of(key: t.Any) -> str:
+    name = x509.Name([])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, start)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+CERTIFICATE = certificate_of(KEY)
+
+
+def token_of(claims: dict[str, t.Any], algorithm: str = "RS256") -> str:
+    return jwt.encode(claims, KEY, algorithm)
+
+
+def unsigned(header: t.Any, claims: t.Any) -> str:
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims)]
+    return ".".join([*parts, "AAAA"])
+
+
+def without(name: str, **more: t.Any) -> dict[str, t.Any]:
+    return {**{key: value for key, value in CLAIMS.items() if key != name}, **more}
+
+
+def test_header_and_claims_are_shown_unverified() -> None:
+    token = token_of(CLAIMS, "RS512")[:-4] + "AAAA"
+
+    assert inspect_token(token) == {"header": {"alg": "RS512", "typ": "JWT"}, "claims": CLAIMS}
+
+
+NO_TOKENS = {
+    "": "It has 1 parts",
+    "a.b": "It has 2 parts",
+    "a.b.c.d.e": "five parts, so it is encrypted",
+    "Bearer " + token_of(CLAIMS): "begins with the word Bearer",
+    "bearer": "begins with the word Bearer",
+    unsigned([1], {}): "Its header cannot be read",
+    unsigned({}, "text"): "Its claims cannot be read",
+    "!!.e30.AAAA": "Its header",
+    "e30.e3.AAAA": "Its claims",
+    "e30.é.AAAA": "Its claims",
+    "e30.e30.AAAA\n.": "4 parts",
+}
+
+
+@pytest.mark.parametrize("token", NO_TOKENS)
+def test_what_is_not_a_token(token: str) -> None:
+    with pytest.raises(InputError, match=NO_TOKENS[token]):
+        inspect_token(token)
+    assert len(diagnose(token, {})) == 1
+
+
+@given(st.text(alphabet=".eyJAB0_-=é\n", max_size=40))
+def test_any_text_is_a_token_or_a_reason(text: str) -> None:
+    reasons = diagnose(text, {"jwt_public_key_certificate": CERTIFICATE}, now=NOW)
+
+    assert reasons
+    assert all(reason.endswith((".", "?")) for reason in reasons)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
+@pytest.mark.parametrize(
+    "virtual_proxy",
+    [
+        {},
+        {"jwt_public_key_certificate": CERTIFICATE},
+        {
+            "jwt_public_key_certificate": CERTIFICATE.replace("\n", "\r\n"),
+            "jwt_audience": "",
+            "jwt_attribute_map": None,
+        },
+        {"jwt_attribute_user_id": "userId", "jwt_attribute_user_directory": "[CORP]", "jwt_attribute_map": []},
+        {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": False}]},
+    ],
+)
+def test_a_good_token_has_nothing_against_it(algorithm: str, virtual_proxy: dict[str, t.Any]) -> None:
+    assert diagnose(token_of(CLAIMS, algorithm), virtual_proxy, now=NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("claims", "virtual_proxy", "reason"),
+    [
+        ({**CLAIMS, "exp": NOW - 61}, {}, "The token expired 61 seconds ago."),
+        ({**CLAIMS, "exp": NOW - 600}, {}, "The token expired 10 minutes ago."),
+        ({**CLAIMS, "exp": NOW - 86400 * 9}, {}, "The token expired 9 days ago."),
+        ({**CLAIMS, "exp": "tomorrow"}, {}, "The claim exp is not a number of seconds since 1970."),
+        (
+            {**CLAIMS, "nbf": NOW + 300},
+            {},
+            "The token is not valid before 5 minutes from now; do the clocks agree?",
+        ),
+        ({**CLAIMS, "iat": NOW + 90}, {}, "The token was issued 90 seconds in the future; do the clocks agree?"),
+        (without("userId"), {}, "The token lacks the claim userId, which is to hold the user id."),
+        (
+            without("userId", userid="a"),
+            {},
+            "The token lacks the claim userId, which is to hold the user id; it has userid, and capitals matter.",
+        ),
+        (
+            {**CLAIMS, "dir": "CORP"},
+            {"jwt_attribute_user_directory": "Dir"},
+            "The token lacks the claim Dir, which is to hold the user directory; it has dir, and capitals matter.",
+        ),
+        ({**CLAIMS, "userId": 7}, {}, "The claim userId, which is the user id, is not text."),
+        ({**CLAIMS, "userDirectory": " "}, {}, "The claim userDirectory, which is the user directory, is empty."),
+        (CLAIMS, {"jwt_audience": "qlik"}, "The token has no audience (aud), and the virtual proxy asks for one."),
+        (
+            {**CLAIMS, "aud": ["a", "b"]},
+            {"jwt_audience": "qlik"},
+            "The audience of the token (aud) is not the one of the virtual proxy.",
+        ),
+        (
+            CLAIMS,
+            {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
+            "The token lacks the claim groups, which the virtual proxy asks for.",
+        ),
+        (
+            {**CLAIMS, "Groups": []},
+            {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
+            "The token lacks the claim groups, which the virtual proxy asks for; it has Groups, and capitals matter.",
+        ),
+    ],
+)
+def test_each_reason_alone(claims: dict[str, t.Any], virtual_proxy: dict[str, t.Any], reason: str) -> None:
+    settings = {"jwt_public_key_certificate": CERTIFICATE, **virtual_proxy}
+
+    assert diagnose(token_of(claims), settings, now=NOW) == [reason]
+
+
+@pytest.mark.parametrize("claims", [{**CLAIMS, "aud": "qlik"}, {**CLAIMS, "aud": ["other", "qlik"]}])
+def test_an_audience_may_be_one_of_several(claims: dict[str, t.Any]) -> None:
+    assert diagnose(token_of(claims), {"jwt_audience": "qlik"}, now=NOW) == []
+
+
+@pytest.mark.parametrize(("leeway", "count"), [(0, 2), (29, 2), (31, 0), (60, 0)])
+def test_clocks_may_differ_by_the_leeway(leeway: float, count: int) -> None:
+    token = token_of({**CLAIMS, "exp": NOW - 30, "nbf": NOW + 30})
+
+    assert len(diagnose(token, {}, now=NOW, leeway=leeway)) == count
+
+
+def test_the_clock_is_this_machines_unless_told() -> None:
+    assert diagnose(token_of({**CLAIMS, "exp": 1_000_000_000}), {})[0].startswith("The token expired")
+
+
+def test_another_key_or_an_altered_token() -> None:
+    other = certificate_of(rsa.generate_private_key(65537, 2048))
+    header, _claims, signature = token_of(CLAIMS).split(".")
+    altered = ".".join([header, token_of({**CLAIMS, "userId": "admin"}).split(".")[1], signature])
+
+    for token, certificate in (
+        (token_of(CLAIMS), other),
+        (altered, CERTIFICATE),
+        (token_of(CLAIMS) + "A", CERTIFICATE),
+    ):
+        reasons = diagnose(token, {"jwt_public_key_certificate": certificate}, now=NOW)
+        assert len(reasons) == 1
+        assert "does not fit the certificate" in reasons[0]
+        assert str(_certificate.fingerprint(certificate)) in reasons[0]
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "none", "ES256", "PS256", None, 5])
+def test_other_algorithms(algorithm: t.Any) -> None:
+    reasons = diagnose(unsigned({"alg": algorithm}, CLAIMS), {"jwt_public_key_certificate": CERTIFICATE}, now=NOW)
+
+    assert reasons == [f"The token is signed with {algorithm}; Qlik Sense accepts RS256, RS384, RS512 only."]
+
+
+@pytest.mark.parametrize(
+    ("certificate", "sentence"),
+    [("nonsense", "holds no certificate"), (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the kind EC")],
+)
+def test_an_unusable_certificate_is_a_reason(certificate: str, sentence: str) -> None:
+    (reason,) = diagnose(token_of(CLAIMS), {"jwt_public_key_certificate": certificate}, now=NOW)
+
+    assert reason.startswith("The certificate of the virtual proxy cannot be used: ")
+    assert sentence in reason
+
+
+def test_all_reasons_are_told_at_once() -> None:
+    token = token_of({"userid": "alice", "exp": NOW - 3600})
+
+    assert len(diagnose(token, {"jwt_audience": "qlik"}, now=NOW)) == 4
+
+
+def test_reading_a_token_needs_no_library() -> None:
+    script = (
+        "import sys; from ansible_collections.sensible.qlik.plugins.module_utils import _token\n"
+        "assert not _token.diagnose(sys.stdin.read(), {}, now=1790000000)\n"
+        "sys.exit(bool({'jwt', 'cryptography'} & set(sys.modules)))"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], input=token_of(CLAIMS), text=True, check=True, env=environment)
