@@ -392,7 +392,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
         tokens = {name: (given[name] or "").strip() for name in ("token", "expired_token")}
         for name, token in tokens.items():
             if token or name == "token":
-                _require_token(tried, name, token)
+                _require_token(token, name=name, number=number)
         directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
         result += [
             Login(
@@ -408,12 +408,12 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     return result
 
 
-def _require_token(tried: str, name: str, token: str) -> None:
+def _require_token(token: str, *, name: str, number: int) -> None:
     try:
         inspect_token(token)
     except InputError as error:
-        outcome = error.outcome.replace("It ", f"Its {name} ", 1).replace("Its ", f"In its {name} ", 1)
-        raise InputError(tried, outcome if token else f"Its {name} is empty.", error.advice) from None
+        outcome = error.outcome if token else "It is empty."
+        raise InputError(f"Tried to read the {name} of login {number}.", outcome, error.advice) from None
 
 
 def shown_certificate(pem: str | None) -> dict[str, t.Any] | None:
@@ -511,7 +511,7 @@ def failure(endpoints: list[dict[str, t.Any]]) -> str:
     endpoint, check = failed[0]
     place = f"{endpoint['proxy']}/{endpoint['prefix']} as {endpoint['user']}"
     actual = check["actual"].rstrip(".")
-    more = f" {len(failed) - 1} more failed, see endpoints." if len(failed) > 1 else ""
+    more = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
     return f"The check {check['name']} failed on {place}: {actual}. {check['diagnosis']}{more}"
 
 

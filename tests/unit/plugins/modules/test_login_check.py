@@ -142,7 +142,7 @@ def test_a_failure_has_the_whole_result_and_names_the_first(site: Site, monkeypa
     assert result["endpoints"][0]["passed"] is False
     assert result["msg"].startswith(f"The check cookie_flags failed on {site.proxy.url}/portal as ACME\\smoke: ")
     assert "Secure is missing" in result["msg"]
-    assert result["msg"].endswith("1 more failed, see endpoints.")
+    assert result["msg"].endswith("1 more failed.")
     assert "does not work" in result["summary"]
 
 
@@ -212,11 +212,11 @@ def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"token": ""}, "token is empty"),
+        ({"token": ""}, "the token of login 1. It is empty"),
         ({"token": "Bearer abc"}, "Bearer"),
         ({"token": "a.b.c.d.e"}, "encrypted"),
         ({"token": "abc"}, "parts"),
-        ({"expired_token": "abc"}, "expired_token"),
+        ({"expired_token": "abc"}, "the expired_token of"),
         ({"virtual_proxy": {}}, "no prefix"),
         ({"prefix": "a/b"}, "cannot be one"),
     ],
