@@ -13,6 +13,7 @@ import typing as t
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .answers import disconnect
 from .journal import is_control
 
 Action = t.Literal["drop_before", "drop_after", "status", "truncate", "delay"]
@@ -159,17 +160,16 @@ class FaultPlan:
 
 async def _happen(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Carry out one fault on one request."""
-    abort: t.Callable[[], None] = scope["state"]["transport"].abort
     match fault.action:
         case "drop_before":
-            abort()
+            await disconnect(scope, receive, send)
         case "drop_after":
 
             async def unsent(_message: Message) -> None:
                 return None
 
             await app(scope, receive, unsent)
-            abort()
+            await disconnect(scope, receive, send)
         case "truncate":
             await app(scope, receive, _cut(send))
             # What was written has to get out before the connection ends: closed, not aborted.

@@ -16,6 +16,7 @@ CONTROL_PATH = "/simulator"
 _REMEMBERED = 100_000
 # Whoever has one of these is the user: they have no place in a log.
 _SECRETS = re.compile(r"(?i)\b(qlikticket|qlik-csrf-token)=[^&]*")
+_SESSION_PATH = re.compile(r"(?i)(/qps/(?:[^/]+/)?session/)[^/]+")  # a session's id is its cookie
 
 
 class Journal:
@@ -43,7 +44,7 @@ class Journal:
             entry: dict[str, t.Any] = {
                 "port": scope["state"]["port"],
                 "method": scope.get("method", "WEBSOCKET"),
-                "path": raw.decode("latin-1"),
+                "path": _SESSION_PATH.sub(r"\1***", raw.decode("latin-1")),
                 "query": _SECRETS.sub(r"\1=***", scope["query_string"].decode("latin-1")),
                 "status": None,
                 "connection": scope["state"]["connection"],

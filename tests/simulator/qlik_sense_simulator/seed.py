@@ -80,17 +80,21 @@ class _Seeder:
         return row
 
     def _add_users(self) -> None:
-        accounts = [User(user_directory="INTERNAL", user_id=name, name=name) for name in _SERVICE_ACCOUNTS]
-        for user in [*accounts, *self._site.users]:
-            is_account = user.user_directory == "INTERNAL"
+        accounts = [
+            User(user_directory="INTERNAL", user_id=name, name=name, roles=("RootAdmin",)) for name in _SERVICE_ACCOUNTS
+        ]
+        # A service account that the site file describes is as it describes it.
+        users = {(user.user_directory.lower(), user.user_id.lower()): user for user in accounts}
+        described = {(user.user_directory.lower(), user.user_id.lower()): user for user in self._site.users}
+        for key, user in {**users, **described}.items():
             body = {
                 "userDirectory": user.user_directory,
                 "userId": user.user_id,
                 "name": user.name or user.user_id,
-                "roles": list(user.roles) or (["RootAdmin"] if is_account else []),
+                "roles": list(user.roles),
                 "inactive": user.inactive,
             }
-            self._add("User", body, deleteProhibited=is_account)
+            self._add("User", body, deleteProhibited=key in users)
 
     def _add_nodes(self) -> dict[str, str]:
         # EVIDENCE(B; captured VirtualProxyConfig): the name of the cluster

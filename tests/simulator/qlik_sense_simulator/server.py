@@ -213,7 +213,8 @@ def _bind(ports: t.Sequence[Port]) -> dict[str, socket.socket]:
     """A bound socket for each port, on loopback only. Those with a number of their own come first."""
     sockets: dict[str, socket.socket] = {}
     for port in sorted(ports, key=lambda one: not one.number):
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits for the peer's delayed ACK.
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((_LOOPBACK, port.number))
