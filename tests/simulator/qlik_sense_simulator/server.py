@@ -37,6 +37,7 @@ from .tls import send_alerts
 _LOOPBACK = "127.0.0.1"
 # INVENTED(switch=none): http.sys in front of a real site has a limit of this order; proxies have one of their own
 _LARGEST_HEAD = 64 * 1024
+_FAREWELL_SECONDS = 0.2
 
 
 class ServeError(Exception):
@@ -110,6 +111,12 @@ class _Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._head = 0
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        # A client that is not reading would keep us waiting for its half of the farewell.
+        if self.transport.is_closing():
+            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
 
     def _grow(self, size: int) -> None:
         self._head_size += size

@@ -156,9 +156,10 @@ def parse_site(content: t.Any) -> Site:
     values = _mapping(content, where="it", known=known)
     site = Site()
     if "release" in values:
-        if values["release"] not in RELEASES:
-            raise SiteError(f"release cannot be {values['release']!r}. Known releases are: {', '.join(RELEASES)}.")
-        site.release = RELEASES[values["release"]]
+        name = _checked(values["release"], kind=str, where="release")
+        if name not in RELEASES:
+            raise SiteError(f"release cannot be {name!r}. Known releases are: {', '.join(RELEASES)}.")
+        site.release = RELEASES[name]
     if "nodes" in values:
         site.nodes = _nodes(values["nodes"])
     for name, kind in (("users", User), ("custom_properties", CustomProperty)):

@@ -477,6 +477,7 @@ class TestOtherEntities:
 
     def test_proxy_settings(self, client: Client) -> None:
         proxy = client.proxy()
+        wrong: dict[str, t.Any]
         for wrong in ({"listenPort": 0}, {"maxHeaderLines": 5}, {"listenPort": "443"}, {"logVerbosity": []}):
             assert client.put("proxyservice", proxy, settings={**proxy["settings"], **wrong}).status == 400, wrong
         assert client.put("proxyservice", proxy, settings=None).status == 200

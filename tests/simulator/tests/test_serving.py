@@ -1,0 +1,397 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The simulator as a process: ports, certificates, the ready file, the end, a restart, and what goes wrong."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import pathlib
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import typing as t
+import urllib.parse
+import urllib.request
+
+import pytest
+import requests
+import signing
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from running import XRFKEY, Simulator
+
+PKI = {"root.pem", "client.pem", "client_key.pem", "server.pem", "server_key.pem"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Simulator]:
+    with Simulator(tmp_path_factory.mktemp("running") / "site") as simulator:
+        yield simulator
+
+
+def port(url: str) -> int:
+    number = urllib.parse.urlsplit(url).port
+    assert number is not None
+    return number
+
+
+class TestReady:
+    def test_has_the_addresses_of_every_port(self, running: Simulator) -> None:
+        ready = running.ready
+        assert list(ready) == ["pid", "qrs_url", "nodes"]
+        assert [list(node) for node in ready["nodes"]] == [
+            ["name", "host_name", "is_central", "proxy_url", "qps_url"]
+        ] * 2
+        assert [(node["name"], node["host_name"], node["is_central"]) for node in ready["nodes"]] == [
+            ("Central", "localhost", True),
+            ("Rim1", "127.0.0.1", False),
+        ]
+        urls = [ready["qrs_url"], *(node[name] for node in ready["nodes"] for name in ("proxy_url", "qps_url"))]
+        assert len({port(url) for url in urls}) == 5
+        for url in urls:
+            # The name in each address is in the certificate, and the port answers.
+            assert running.session.get(url, timeout=60, allow_redirects=False).status_code in (302, 403, 404)
+
+    def test_log_has_one_line(self, running: Simulator) -> None:
+        assert running.log.read_text() == f"{running.directory / 'ready.json'}\n"
+
+    def test_loopback_only(self, running: Simulator) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            address = probe.getsockname()[0]
+        if address.startswith("127."):
+            pytest.skip("this machine has no other address")
+        with pytest.raises(OSError), socket.create_connection((address, port(running.ready["qrs_url"])), timeout=5):  # noqa: PT011
+            pass
+
+
+class TestCertificates:
+    def test_files(self, running: Simulator) -> None:
+        pki = running.directory / "pki"
+        assert {path.name for path in pki.iterdir()} == PKI
+        keys = [running.directory / "root_key.pem", *pki.glob("*_key.pem")]
+        assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
+        assert len(keys) == 3
+
+    def test_client_is_called_as_on_a_real_site(self, running: Simulator) -> None:
+        client = x509.load_pem_x509_certificate((running.directory / "pki" / "client.pem").read_bytes())
+        assert client.subject.rfc4514_string() == "CN=QlikClient"
+
+    def test_strict_verification(self, running: Simulator) -> None:
+        pki = running.directory / "pki"
+        context = ssl.create_default_context(cafile=pki / "root.pem")
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        context.load_cert_chain(pki / "client.pem", pki / "client_key.pem")
+        for host in ("localhost", "127.0.0.1"):
+            url = f"https://{host}:{port(running.ready['qrs_url'])}/qrs/about?xrfkey={XRFKEY}"
+            request = urllib.request.Request(url, headers={"X-Qlik-Xrfkey": XRFKEY})
+            with urllib.request.urlopen(request, context=context, timeout=60) as answer:
+                assert json.load(answer)["schemaPath"] == "About"
+
+    @pytest.mark.parametrize("name", ["qrs", "qps"])
+    @pytest.mark.parametrize(("foreign", "alert"), [(False, "CERTIFICATE_REQUIRED"), (True, "UNKNOWN_CA")])
+    def test_callers_without_ours_are_told_so(
+        self, running: Simulator, tmp_path: pathlib.Path, name: str, foreign: bool, alert: str
+    ) -> None:
+        url = running.ready["qrs_url"] if name == "qrs" else running.ready["nodes"][1]["qps_url"]
+        context = ssl.create_default_context(cafile=running.directory / "pki" / "root.pem")
+        if foreign:
+            (tmp_path / "own.pem").write_text(signing.certificate())
+            key = signing.rsa_key().private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+            (tmp_path / "own_key.pem").write_bytes(key)
+            context.load_cert_chain(tmp_path / "own.pem", tmp_path / "own_key.pem")
+        with (
+            socket.create_connection(("127.0.0.1", port(url)), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as connection,
+            pytest.raises(ssl.SSLError) as caught,
+        ):
+            connection.recv(1)  # in TLS 1.3 a client only hears of it when it reads
+        assert alert in str(caught.value.reason)
+
+    def test_proxies_ask_for_none(self, running: Simulator) -> None:
+        url = f"{running.ready['nodes'][0]['proxy_url']}/hub/"
+        answer = requests.get(url, verify=running.session.verify, timeout=60, allow_redirects=False)
+        assert answer.status_code == 302
+
+    def test_refused_by_http(self, tmp_path: pathlib.Path) -> None:
+        with Simulator(tmp_path / "site", {"switches": {"missing_client_certificate": "403"}}) as simulator:
+            assert simulator.qrs("GET", "about").status_code == 200
+            for path in ("qrs/about", "simulator/database"):
+                url = f"{simulator.ready['qrs_url']}/{path}"
+                answer = requests.get(
+                    url,
+                    params={"xrfkey": XRFKEY},
+                    headers={"X-Qlik-Xrfkey": XRFKEY},
+                    verify=simulator.session.verify,
+                    timeout=60,
+                )
+                assert (answer.status_code, answer.text) == (403, "Forbidden")
+
+
+class TestEnd:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_is_clean(self, tmp_path: pathlib.Path, number: signal.Signals) -> None:
+        simulator = Simulator(tmp_path / "site")
+        # An open connection, with a client that waits for more, does not keep it from ending.
+        assert simulator.qrs("GET", "about").status_code == 200
+        assert simulator.stop(number) == 0
+        assert not (tmp_path / "site" / "ready.json").exists()
+        assert simulator.log.read_text().count("\n") == 1
+
+    def test_state_survives(self, tmp_path: pathlib.Path) -> None:
+        body = {"prefix": "jwt", "sessionCookieHeaderName": "X"}
+        with Simulator(tmp_path / "site") as simulator:
+            pki = {path.name: path.read_bytes() for path in (tmp_path / "site" / "pki").iterdir()}
+            created = simulator.qrs("POST", "virtualproxyconfig", body).json()
+            database = simulator.control("GET", "database").json()
+        with Simulator(tmp_path / "site") as simulator:
+            assert {path.name: path.read_bytes() for path in (tmp_path / "site" / "pki").iterdir()} == pki
+            assert simulator.qrs("GET", f"virtualproxyconfig/{created['id']}").json() == created
+            assert simulator.control("GET", "database").json() == database
+
+    def test_killed_in_the_middle(self, tmp_path: pathlib.Path) -> None:
+        simulator = Simulator(tmp_path / "site")
+        created = simulator.qrs("POST", "tag", {"name": "survives"}).json()
+        simulator.stop(signal.SIGKILL)
+        assert (tmp_path / "site" / "ready.json").exists()
+        with Simulator(tmp_path / "site") as simulator:
+            assert simulator.qrs("GET", f"tag/{created['id']}").json() == created
+
+
+class TestStart:
+    def run(self, *arguments: object) -> str:
+        """The one line on standard error of a start that fails."""
+        command = [sys.executable, "-m", "qlik_sense_simulator", *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert result.returncode == 1, result
+        assert result.stdout == ""
+        [line] = result.stderr.splitlines()
+        return line
+
+    def test_second_on_the_same_directory(self, running: Simulator) -> None:
+        line = self.run("serve", "--directory", running.directory)
+        assert line.startswith("qlik-sense-simulator: Another simulator runs in ")
+        assert running.qrs("GET", "about").status_code == 200
+        assert (running.directory / "ready.json").exists()
+
+    def test_taken_port(self, running: Simulator, tmp_path: pathlib.Path) -> None:
+        number = port(running.ready["qrs_url"])
+        line = self.run("serve", "--directory", tmp_path / "site", "--qrs-port", number)
+        assert f"Port {number} for qrs" in line
+        assert not (tmp_path / "site" / "ready.json").exists()
+
+    def test_wrong_site_file(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "site.yml").write_text("switchs: {}\n")
+        line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "site.yml")
+        assert "unknown keys: switchs. Known are: release, nodes," in line
+
+    def test_wrong_virtual_proxy_and_then_the_right_one(self, tmp_path: pathlib.Path) -> None:
+        site = {"virtual_proxies": [{"prefix": "not possible", "sessionCookieHeaderName": "X"}]}
+        (tmp_path / "site.yml").write_text(json.dumps(site))
+        line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "site.yml")
+        assert "The site file has a VirtualProxyConfig that the repository refuses: prefix" in line
+        site["virtual_proxies"][0]["prefix"] = "possible"
+        with Simulator(tmp_path / "site", site) as simulator:
+            assert simulator.qrs("GET", "virtualproxyconfig/count").json() == {"value": 2}
+
+    def test_directory_of_another_site(self, tmp_path: pathlib.Path) -> None:
+        Simulator(tmp_path / "site").stop()
+        nodes = [{"name": "Alone", "host_name": "localhost", "is_central": True}]
+        (tmp_path / "other.yml").write_text(json.dumps({"nodes": nodes}))
+        line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "other.yml")
+        assert "nodes Central, Rim1, not Alone" in line
+
+    def test_broken_database(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "repository.sqlite").write_text("not a database, but long enough to look like a broken one" * 20)
+        assert "cannot be read" in self.run("serve", "--directory", tmp_path)
+
+    def test_given_ports_and_other_host_names(self, tmp_path: pathlib.Path) -> None:
+        def free() -> int:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                return int(probe.getsockname()[1])
+
+        Simulator(tmp_path / "site", {"nodes": [{"name": "A", "host_name": "a.test", "is_central": True}]}).stop()
+        server = tmp_path / "site" / "pki" / "server.pem"
+        before = x509.load_pem_x509_certificate(server.read_bytes())
+        qrs, proxy = free(), free()
+        node = {"name": "A", "host_name": "b.test", "is_central": True, "proxy_port": proxy}
+        with Simulator(tmp_path / "site", {"nodes": [node]}, ["--qrs-port", str(qrs)]) as simulator:
+            assert simulator.ready["qrs_url"] == f"https://localhost:{qrs}"
+            assert simulator.ready["nodes"][0]["proxy_url"] == f"https://localhost:{proxy}"
+            after = x509.load_pem_x509_certificate(server.read_bytes())
+            names = after.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            assert "b.test" in names.get_values_for_type(x509.DNSName)
+            assert after.issuer == before.issuer
+            assert simulator.qrs("GET", "about").status_code == 200
+
+
+class TestHeads:
+    def answer(self, running: Simulator, head: bytes) -> bytes:
+        """What comes back for these very bytes, until the other side closes the connection."""
+        pki = running.directory / "pki"
+        context = ssl.create_default_context(cafile=pki / "root.pem")
+        context.load_cert_chain(pki / "client.pem", pki / "client_key.pem")
+        with (
+            socket.create_connection(("127.0.0.1", port(running.ready["qrs_url"])), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as connection,
+        ):
+            received = b""
+            try:
+                connection.sendall(head)
+                while piece := connection.recv(65536):
+                    received += piece
+            except (ConnectionError, ssl.SSLError):
+                pass
+            return received
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"nonsense\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"x" * 70_000 + b"\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-Many: value\r\n" * 5_000 + b"\r\n",
+            b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Endless: " + b"x" * 500_000,
+        ],
+    )
+    def test_beyond_reason(self, running: Simulator, head: bytes) -> None:
+        assert self.answer(running, head).startswith(b"HTTP/1.1 400 ")
+
+    def test_reasonable_ones_on_one_connection(self, running: Simulator) -> None:
+        head = b"GET /qrs/about HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"x" * 30_000 + b"\r\n"
+        received = self.answer(running, (head + b"\r\n") * 5 + head + b"Connection: close\r\n\r\n")
+        assert received.count(b"HTTP/1.1 403 ") == 6
+
+    def test_large_body(self, running: Simulator) -> None:
+        answer = running.qrs("POST", "tag", {"name": "x" * 10_000_000})
+        assert answer.status_code == 413
+        assert running.qrs("GET", "tag/count").status_code == 200
+
+
+class TestJournal:
+    def requests(self, running: Simulator) -> list[dict[str, t.Any]]:
+        return t.cast("list[dict[str, t.Any]]", running.control("GET", "requests").json()["requests"])
+
+    def test_counts_requests_and_connections(self, tmp_path: pathlib.Path) -> None:
+        with Simulator(tmp_path / "site") as simulator:
+            simulator.qrs("GET", "about")
+            simulator.qrs("GET", "Tag//full", params={"filter": "name eq 'a'"})
+            with requests.Session() as other:
+                other.trust_env = False
+                other.verify = simulator.session.verify
+                other.get(f"{simulator.ready['nodes'][1]['proxy_url']}/nowhere?qlikTicket=secret", timeout=60)
+            found = self.requests(simulator)
+            assert list(found[0]) == ["port", "method", "path", "query", "status", "connection"]
+            assert [(one["port"], one["path"], one["status"]) for one in found] == [
+                ("qrs", "/qrs/about", 200),
+                ("qrs", "/qrs/Tag//full", 200),
+                ("proxy:Rim1", "/nowhere", 400),
+            ]
+            assert found[0]["connection"] == found[1]["connection"] != found[2]["connection"]
+            assert "filter=name+eq+%27a%27" in found[1]["query"]
+            assert found[2]["query"] == "qlikTicket=***"
+            # The control paths themselves are not in it, and their neighbours are.
+            simulator.session.get(f"{simulator.ready['qrs_url']}/simulatornot", timeout=60)
+            assert [one["path"] for one in self.requests(simulator)[3:]] == ["/simulatornot"]
+
+
+class TestFaults:
+    @pytest.fixture(autouse=True)
+    def _no_faults_afterwards(self, running: Simulator) -> t.Iterator[None]:
+        yield
+        assert running.control("PUT", "faults", []).status_code == 204
+
+    def plan(self, running: Simulator, **fault: t.Any) -> None:
+        assert running.control("PUT", "faults", [fault]).status_code == 204
+
+    def test_request_lost(self, running: Simulator) -> None:
+        self.plan(running, port="qrs", method="post", path="/qrs/tag$", action="drop_before")
+        with pytest.raises(requests.ConnectionError):
+            running.qrs("POST", "tag", {"name": "lost request"})
+        assert running.qrs("GET", "tag/count", params={"filter": "name eq 'lost request'"}).json() == {"value": 0}
+        assert running.qrs("POST", "tag", {"name": "lost request"}).status_code == 201
+
+    def test_answer_lost(self, running: Simulator) -> None:
+        self.plan(running, method="POST", path="TAG", action="drop_after")
+        with pytest.raises(requests.ConnectionError):
+            running.qrs("POST", "tag", {"name": "lost answer"})
+        assert running.qrs("GET", "tag/count", params={"filter": "name eq 'lost answer'"}).json() == {"value": 1}
+        last = running.control("GET", "requests").json()["requests"][-2]
+        assert (last["method"], last["status"]) == ("POST", None)
+
+    def test_answer_cut(self, running: Simulator) -> None:
+        self.plan(running, path="about/api/enums", action="truncate")
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            running.qrs("GET", "about/api/enums")
+        assert running.qrs("GET", "about/api/enums").status_code == 200
+
+    def test_status(self, running: Simulator) -> None:
+        self.plan(
+            running,
+            path="about",
+            action="status",
+            nth=2,
+            times=2,
+            status=429,
+            body="<h1>Slow down</h1>",
+            content_type="text/html",
+            headers={"Retry-After": "1"},
+        )
+        answers = [running.qrs("GET", "about") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 429, 429, 200]
+        assert answers[1].text == "<h1>Slow down</h1>"
+        assert (answers[1].headers["Content-Type"], answers[1].headers["Retry-After"]) == ("text/html", "1")
+
+    def test_for_ever(self, running: Simulator) -> None:
+        self.plan(running, port="qrs", action="status", times=0)
+        assert {running.qrs("GET", "about").status_code for _ in range(3)} == {503}
+        url = f"{running.ready['nodes'][0]['proxy_url']}/hub/"
+        assert running.session.get(url, timeout=60, allow_redirects=False).status_code == 302
+
+    def test_delay(self, running: Simulator) -> None:
+        self.plan(running, path="about", action="delay", seconds=0.3)
+        slow, quick = running.qrs("GET", "about"), running.qrs("GET", "about")
+        assert slow.elapsed >= datetime.timedelta(seconds=0.3)
+        assert (slow.status_code, quick.status_code) == (200, 200)
+
+    @pytest.mark.parametrize(
+        "plan",
+        [
+            {},
+            ["drop"],
+            [{}],
+            [{"action": "explode"}],
+            [{"action": "delay", "minutes": 1}],
+            [{"action": "delay", "seconds": -1}],
+            [{"action": "drop_before", "path": "("}],
+            [{"action": "drop_before", "nth": 0}],
+            [{"action": "status", "status": 99}],
+            [{"action": "status", "headers": {"X": "a\r\nb"}}],
+        ],
+    )
+    def test_wrong_plan(self, running: Simulator, plan: t.Any) -> None:
+        answer = running.control("PUT", "faults", plan)
+        assert answer.status_code == 400
+        assert running.qrs("GET", "about").status_code == 200
+
+    def test_of_the_site_file(self, tmp_path: pathlib.Path) -> None:
+        site = {"faults": [{"port": "qrs", "action": "status", "status": 500}]}
+        with Simulator(tmp_path / "site", site) as simulator:
+            assert [simulator.qrs("GET", "about").status_code for _ in range(2)] == [500, 200]
+
+
+def test_database_has_everything(running: Simulator) -> None:
+    database = running.control("GET", "database").json()
+    assert {"VirtualProxyConfig", "ProxyService", "ServerNodeConfiguration", "Tag", "User"} <= database.keys()
+    [default, *_others] = database["VirtualProxyConfig"]
+    assert default == running.qrs("GET", f"virtualproxyconfig/{default['id']}").json()
+    assert running.control("GET", "nothing").status_code == 404
