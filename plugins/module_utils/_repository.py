@@ -56,11 +56,23 @@ class Repository:
         return self._connection.request("GET", path, purpose=purpose, query=query).body
 
     def read(self, declared: list[Options]) -> Snapshot:
-        """The site as far as the declared virtual proxies need it: two requests, more only for names yet unknown."""
+        """The site as far as the declared virtual proxies need it: two requests, more only for names yet unknown.
+
+        Raises:
+            QlikError: it could not be read, or the user has no rights to see it.
+        """
         snapshot = Snapshot(
             virtual_proxies=self._entities("virtualproxyconfig/full", "read the virtual proxies", _filter(declared)),
             proxies=self._entities("proxyservice/full", "read the proxies"),
         )
+        if not snapshot.proxies:
+            # Who has no rights gets empty lists, and must not be told that there is nothing.
+            raise AnswerError(
+                f"Tried to read the site (GET {self._connection.base}/qrs/proxyservice/full).",
+                "The user that signed in sees no proxy, although each site has one.",
+                "Give the user the RootAdmin role, or rights to read VirtualProxyConfig and ProxyService.",
+                status=200,
+            )
         extra = {name: self._get(*_EXTRA[name]) for name in lookups(snapshot, declared)}
         return snapshot._replace(**extra) if extra else snapshot
 

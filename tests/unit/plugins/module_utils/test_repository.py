@@ -227,6 +227,12 @@ def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository
     assert reconcile(repository, change, signs_in_through="admin", allow_connection_virtual_proxy=True).changed
 
 
+def test_who_sees_nothing_is_not_told_that_there_is_nothing(repository: FakeRepository) -> None:
+    repository.proxies.clear()
+    with pytest.raises(AnswerError, match="sees no proxy"):
+        reconcile(repository, {"prefix": "portal", "state": "absent"})
+
+
 class TestTroubleInTheMiddle:
     """Each of the three writes of a creation fails in each way, once and twice."""
 
