@@ -23,7 +23,7 @@ options:
   _terms:
     description:
       - Users, one or more, or lists of them. A user is one of the following.
-      - V(DIRECTORY\\user). In YAML write it in single quotes or none: in double quotes V(\\t) is one character.
+      - V(DIRECTORY\\user). YAML needs two backslashes in double quotes and one elsewhere; the lookup takes both.
       - The user id alone. The directory then comes from O(user_directory).
       - A dictionary with C(user), or with C(user_id) and C(user_directory), and any of the options O(name), O(email),
         O(groups), O(groups_claim), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and

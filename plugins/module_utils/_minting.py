@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import json
 import math
 import re
@@ -93,7 +94,7 @@ def plain(value: t.Any) -> t.Any:
         return str(value)
     raise InputError(
         _TRIED,
-        f"Among the claims there is a value of the kind {type(value).__name__}, which JSON does not know.",
+        f"Among the claims there is {_kind_of(value)} that JSON does not know.",
         "Use text, numbers, true, false, lists and dictionaries; put a date in quotes.",
     )
 
@@ -230,7 +231,20 @@ def text_of(value: t.Any, what: str) -> str:
     """
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
         return str(value)
-    raise InputError(_TRIED, f"The {what} is of the kind {type(value).__name__}, not text.", "Put it in quotes.")
+    raise InputError(_TRIED, f"The {what} is {_kind_of(value)}, not text.", "Give text; a number goes in quotes.")
+
+
+def _kind_of(value: t.Any) -> str:
+    """What YAML calls it. Ansible's own types are subclasses, whose names would say nothing to a user."""
+    kinds: tuple[tuple[tuple[type, ...], str], ...] = (
+        ((type(None),), "null"),
+        ((bool,), "a boolean"),
+        ((int, float), "a number"),
+        ((datetime.date,), "a date"),
+        ((Mapping,), "a dictionary"),
+        ((list, tuple), "a list"),
+    )
+    return next((name for types, name in kinds if isinstance(value, types)), "a value")
 
 
 def _texts(value: t.Any, what: str) -> list[str]:
@@ -268,7 +282,8 @@ def _free_claims(claims: t.Any) -> dict[str, t.Any]:
 
 
 def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
-    directory, backslash, user_id = text_of(user, "user").partition("\\")
+    # Two backslashes count as one: the quotes around a Jinja expression decide which of them arrives.
+    directory, backslash, user_id = text_of(user, "user").replace("\\\\", "\\").partition("\\")
     if not backslash:
         return None, _identifier(directory, "user id")
     return _identifier(directory, "user directory"), _identifier(user_id, "user id")
@@ -285,7 +300,7 @@ def _identifier(value: t.Any, what: str) -> str:
     raise InputError(
         _TRIED,
         f"The {what} has a control character, a blank at one end, or a backslash too many.",
-        "Write DIRECTORY\\user, in YAML in single quotes or none: in double quotes \\t or \\b is another character.",
+        "Write DIRECTORY\\user; inside double quotes YAML needs two backslashes for one.",
     )
 
 
