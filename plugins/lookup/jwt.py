@@ -287,7 +287,8 @@ class LookupModule(LookupBase):
         """set_options ignores a keyword that it does not know, and a misspelt option would silently do nothing."""
         known = {name for name in self.option_definitions if not name.startswith("_")}
         aliases = {alias for option in self.option_definitions.values() for alias in option.get("aliases") or ()}
-        if unknown := kwargs.keys() - known - aliases:
+        # Up to ansible-core 2.18, loops of the form with_sensible.qlik.jwt hand wantlist through.
+        if unknown := kwargs.keys() - known - aliases - {"wantlist"}:
             raise InputError(
                 "Make a token.",
                 f"The lookup sensible.qlik.jwt has no option {shown(unknown)}.",
@@ -369,7 +370,7 @@ def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
     """The options that Ansible may convert. Its errors quote what they refuse, so only what it accepts gets there."""
     checked: dict[str, t.Any] = {}
     for name, value in kwargs.items():
-        if name in _RECIPE or value is None:
+        if name in _RECIPE or name == "wantlist" or value is None:
             continue
         if name != "validate_key":
             checked[name] = text_of(value, name)

@@ -158,6 +158,10 @@ def test_lists_are_flattened_in_order() -> None:
     assert mint([]) == []
 
 
+def test_loops_of_older_ansible_pass_wantlist() -> None:
+    assert [claims_of(token)["userId"] for token in mint(["C\\a", "C\\b"], wantlist=True)] == ["a", "b"]
+
+
 def test_a_thousand_tokens_load_the_key_once(monkeypatch: pytest.MonkeyPatch) -> None:
     _private_key.load_private_key.cache_clear()
     loaded = spy_on_parse(monkeypatch)
