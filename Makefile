@@ -109,7 +109,7 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
-STEPS = style types yaml ansiblelint changelog docs units simulator conformance sanity $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" $(STEPS)
 
@@ -126,7 +126,8 @@ style: dev stage
 
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
-SCRIPTS = simulator/tests benchmarks conformance demo package integration/targets/setup_simulator/files
+SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
+  demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -154,7 +155,7 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units simulator conformance sanity integration package
+.PHONY: units simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
 
@@ -190,7 +191,7 @@ matrix: ## Unit and integration tests with the oldest and the newest Ansible; MA
 	@failed=; for pair in $(MATRIX); do \
 	  ansible=$${pair%%:*} python=$${pair#*:}; echo; echo "==== ansible $$ansible, $$python"; \
 	  if ! "$$python" -c '' 2>/dev/null; then echo "Skipped: there is no $$python."; continue; fi; \
-	  $(MAKE) --no-print-directory ANSIBLE="$$ansible" PYTHON="$$python" VENV="$(VENV)-$$ansible" STAGE="$(STAGE)-$$ansible" \
+	  $(MAKE) --no-print-directory --keep-going ANSIBLE="$$ansible" PYTHON="$$python" VENV="$(VENV)-$$ansible" STAGE="$(STAGE)-$$ansible" \
 	    units integration || failed="$$failed $$pair"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
