@@ -1,0 +1,176 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Other people's clients, each in a process of its own, behind one small interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+import urllib.parse
+
+from qlik_sense_simulator.testing import RunningSite
+
+HERE = pathlib.Path(__file__).parent
+
+
+class ClientError(Exception):
+    """The client says that something went wrong. The message is its own."""
+
+
+class Answer(t.NamedTuple):
+    """What a client says that the repository said. Some clients only give away the text of a refusal."""
+
+    status: int
+    body: t.Any
+
+
+class Pipe:
+    """A program that answers each line of input by a line of output.
+
+    Args:
+        command: the program.
+        environment: more for its environment.
+    """
+
+    def __init__(self, command: t.Sequence[str], environment: t.Mapping[str, str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+        )
+
+    def call(self, name: str, *arguments: t.Any) -> t.Any:
+        """Call a method of the client.
+
+        Raises:
+            ClientError: the client did.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([name, *arguments]) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        if "error" in answer:
+            raise ClientError(answer["error"])
+        return answer["result"]
+
+    def close(self) -> None:
+        """End the program."""
+        self._process.communicate(timeout=60)
+
+
+class Client(t.Protocol):
+    """What every client can do. Paths are below /qrs/."""
+
+    name: t.ClassVar[str]
+    version: str
+    pipe: Pipe
+
+    def get(self, path: str, **query: str) -> Answer: ...
+    def post(self, path: str, body: t.Any) -> Answer: ...
+    def put(self, path: str, body: t.Any) -> Answer: ...
+    def delete(self, path: str) -> Answer: ...
+
+
+class QrsInteract:
+    """The npm package qrs-interact, by EA Power Tools.
+
+    Args:
+        site: where to connect to.
+        modules: the node_modules directory that it is installed in.
+        user: the value of X-Qlik-User; the client's own if not given.
+    """
+
+    name: t.ClassVar[str] = "qrs-interact"
+
+    def __init__(self, site: RunningSite, modules: pathlib.Path, *, user: str | None = None) -> None:
+        self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
+        url = urllib.parse.urlsplit(site.ready["qrs_url"])
+        configuration = {"hostname": url.hostname, "portNumber": url.port, "localCertPath": str(site.pki)}
+        if user:
+            configuration["repoAccount"] = user
+        self.pipe = Pipe(["node", str(HERE / "qrs_interact.cjs")], {"NODE_PATH": str(modules)})
+        self.version += f" on Node {self.pipe.call('configure', configuration)}"
+
+    def get(self, path: str, **query: str) -> Answer:
+        # It encodes a query itself if nothing in it is encoded yet, as users find out who do not do it.
+        text = "&".join(f"{name}={value}" for name, value in query.items())
+        return self._call("Get", f"{path}?{text}" if text else path)
+
+    def post(self, path: str, body: t.Any) -> Answer:
+        return self._call("Post", path, body, "json")
+
+    def put(self, path: str, body: t.Any) -> Answer:
+        return self._call("Put", path, body)
+
+    def delete(self, path: str) -> Answer:
+        return self._call("Delete", path)
+
+    def _call(self, name: str, *arguments: t.Any) -> Answer:
+        try:
+            return Answer(**self.pipe.call(name, *arguments))
+        except ClientError as error:
+            refusal = re.fullmatch(r"Received error code: (\d+)::(.*)", str(error), re.DOTALL)
+            if refusal is None:
+                raise
+            return Answer(int(refusal[1]), refusal[2])
+
+
+class QsApi:
+    """The PyPI package qsAPI, by Rafael Sanz.
+
+    Args:
+        site: where to connect to.
+        user: user directory and user id; the client's own if not given.
+    """
+
+    name: t.ClassVar[str] = "qsAPI"
+
+    def __init__(self, site: RunningSite, *, version: str, user: tuple[str, str] | None = None) -> None:
+        self.version = version
+        url = urllib.parse.urlsplit(site.ready["qrs_url"])
+        configuration: dict[str, t.Any] = {"proxy": url.hostname, "port": url.port, "verbosity": "CRITICAL"}
+        configuration["certificate"] = str(site.pki / "client.pem")
+        if user:
+            configuration["user"] = user
+        self.pipe = Pipe([sys.executable, "-W", "ignore", str(HERE / "qsapi_pipe.py")])
+        self.version += f" on {self.pipe.call('configure', configuration)}"
+
+    def get(self, path: str, **query: str) -> Answer:
+        return Answer(**self.pipe.call("driver.get", f"/qrs/{path}", query))
+
+    def post(self, path: str, body: t.Any) -> Answer:
+        return Answer(**self.pipe.call("driver.post", f"/qrs/{path}", None, body))
+
+    def put(self, path: str, body: t.Any) -> Answer:
+        return Answer(**self.pipe.call("driver.put", f"/qrs/{path}", None, body))
+
+    def delete(self, path: str) -> Answer:
+        return Answer(**self.pipe.call("driver.delete", f"/qrs/{path}"))
+
+
+def install_npm_packages(directory: pathlib.Path) -> pathlib.Path:
+    """Install the packages of package-lock.json, unless they are there already.
+
+    Args:
+        directory: where to.
+
+    Returns:
+        The node_modules directory.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    modules = directory / "node_modules"
+    lock = directory / "package-lock.json"
+    wanted = (HERE / "package-lock.json").read_bytes()
+    if not (modules / ".package-lock.json").exists() or not lock.exists() or lock.read_bytes() != wanted:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(HERE / name, directory / name)
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=directory, check=True, timeout=300)
+    return modules

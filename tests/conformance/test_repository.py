@@ -1,0 +1,214 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same work with every client: read, create, update, link, unlink, delete, and be refused."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import ssl
+import typing as t
+import urllib.error
+import urllib.request
+
+import pytest
+from clients import Answer, Client
+
+from qlik_sense_simulator.testing import RunningSite
+
+
+def good(answer: Answer) -> t.Any:
+    """The body of an answer that is no refusal."""
+    assert answer.status in (200, 201, 204), answer
+    return answer.body
+
+
+def jwt_body(prefix: str, **more: t.Any) -> dict[str, t.Any]:
+    """A JWT virtual proxy as people write it by hand."""
+    return {
+        "prefix": prefix,
+        "description": f"For {prefix}",
+        "authenticationMethod": 4,
+        "sessionCookieHeaderName": f"X-Qlik-Session-{prefix}",
+        "jwtAttributeUserId": "userId",
+        "jwtAttributeUserDirectory": "userDirectory",
+        **more,
+    }
+
+
+@pytest.fixture
+def prefix(client: Client) -> t.Iterator[str]:
+    """A prefix of this client's own; nothing of it is left afterwards."""
+    prefix = re.sub(r"\W", "", client.name).lower()
+    yield prefix
+    for entity in good(client.get("virtualproxyconfig", filter=f"prefix sw '{prefix}'")):
+        good(client.delete(f"virtualproxyconfig/{entity['id']}"))
+
+
+@pytest.fixture
+def virtual_proxy(client: Client, prefix: str) -> dict[str, t.Any]:
+    """A JWT virtual proxy that this client created."""
+    return t.cast("dict[str, t.Any]", good(client.post("virtualproxyconfig", jwt_body(prefix))))
+
+
+def status_at_proxies(site: RunningSite, prefix: str) -> list[int]:
+    """What each node's proxy answers below a prefix to somebody who is not signed in."""
+    context = ssl.create_default_context(cafile=site.pki / "root.pem")
+    found = []
+    for node in site.ready["nodes"]:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{node['proxy_url']}/{prefix}/hub/", context=context, timeout=60)
+        caught.value.close()
+        found.append(caught.value.code)
+    return found
+
+
+def proxies(client: Client) -> list[dict[str, t.Any]]:
+    """The proxy services, in full."""
+    return t.cast("list[dict[str, t.Any]]", good(client.get("proxyservice/full")))
+
+
+def set_links(client: Client, proxy: dict[str, t.Any], links: list[dict[str, t.Any]]) -> Answer:
+    """Replace the virtual proxies of a proxy service, the way Qlik's help shows it."""
+    return client.put(
+        f"proxyservice/{proxy['id']}", {**proxy, "settings": {**proxy["settings"], "virtualProxies": links}}
+    )
+
+
+class TestRead:
+    def test_about(self, client: Client) -> None:
+        assert re.fullmatch(r"\d+(\.\d+)+", good(client.get("about"))["buildVersion"])
+
+    def test_list(self, client: Client) -> None:
+        nodes = good(client.get("servernodeconfiguration"))
+        assert [node["name"] for node in nodes] == ["Central", "Rim1"]
+
+    def test_full(self, client: Client) -> None:
+        [central] = [node for node in good(client.get("servernodeconfiguration/full")) if node["isCentral"]]
+        assert central["hostName"] == "localhost"
+
+    def test_one(self, client: Client) -> None:
+        [tag, *_others] = good(client.get("tag/full"))
+        assert good(client.get(f"tag/{tag['id']}")) == tag
+
+    def test_count(self, client: Client) -> None:
+        assert good(client.get("tag/count")) == {"value": len(good(client.get("tag")))}
+
+    @pytest.mark.parametrize(
+        "expression",
+        [
+            "name eq 'ansible'",
+            "(Name sw 'ANS' and name ew 'ble')",
+            "name so 'nsib' or name eq 'it\\'s nothing'",
+            "name ne 'embedding' and name ne 'production'",
+        ],
+    )
+    def test_filter(self, client: Client, expression: str) -> None:
+        assert [tag["name"] for tag in good(client.get("tag", filter=expression))] == ["ansible"]
+
+    def test_filter_by_path(self, client: Client) -> None:
+        [node] = good(client.get("servernodeconfiguration", filter="isCentral eq true"))
+        [proxy] = good(client.get("proxyservice/full", filter=f"serverNodeConfiguration.id eq {node['id']}"))
+        assert proxy["serverNodeConfiguration"] == node
+
+    def test_order(self, client: Client) -> None:
+        names = [tag["name"] for tag in good(client.get("tag", orderby="name desc"))]
+        assert names == sorted(names, reverse=True)
+
+    def test_privileges(self, client: Client) -> None:
+        assert "update" in good(client.get("virtualproxyconfig", privileges="true"))[0]["privileges"]
+
+    def test_enums(self, client: Client) -> None:
+        enums = good(client.get("about/api/enums"))
+        assert any("4: JWT" in enum["values"] for enum in enums.values())
+
+
+class TestWrite:
+    def test_create(self, client: Client, virtual_proxy: dict[str, t.Any], prefix: str) -> None:
+        assert virtual_proxy.items() >= jwt_body(prefix).items()
+        assert good(client.get(f"virtualproxyconfig/{virtual_proxy['id']}")) == virtual_proxy
+        [condensed] = good(client.get("virtualproxyconfig", filter=f"prefix eq '{prefix}'"))
+        assert condensed["id"] == virtual_proxy["id"]
+
+    def test_create_with_nodes_and_tags(self, client: Client, prefix: str) -> None:
+        nodes = [{"id": node["id"]} for node in good(client.get("servernodeconfiguration"))]
+        tags = [{"id": good(client.get("tag"))[0]["id"]}]
+        attributes = [{"jwtAttribute": "groups", "senseAttribute": "Group", "isMandatory": False}]
+        body = jwt_body(prefix, loadBalancingServerNodes=nodes, tags=tags, jwtAttributeMap=attributes)
+        entity = good(client.post("virtualproxyconfig", body))
+        assert [node["name"] for node in entity["loadBalancingServerNodes"]] == ["Central", "Rim1"]
+        assert [tag["id"] for tag in entity["tags"]] == [tags[0]["id"]]
+        assert entity["jwtAttributeMap"][0].items() >= attributes[0].items()
+
+    def test_create_twice(self, client: Client, virtual_proxy: dict[str, t.Any], prefix: str) -> None:
+        assert client.post("virtualproxyconfig", jwt_body(prefix)).status == 400
+
+    def test_update(self, client: Client, virtual_proxy: dict[str, t.Any]) -> None:
+        virtual_proxy["description"] = "Grüße, \N{SNOWMAN}"
+        changed = good(client.put(f"virtualproxyconfig/{virtual_proxy['id']}", virtual_proxy))
+        assert changed["description"] == virtual_proxy["description"]
+        assert changed["modifiedDate"] > virtual_proxy["modifiedDate"]
+
+    def test_update_with_a_clock_that_is_ahead(self, client: Client, virtual_proxy: dict[str, t.Any]) -> None:
+        ahead = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(minutes=5)
+        virtual_proxy["modifiedDate"] = ahead.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        good(client.put(f"virtualproxyconfig/{virtual_proxy['id']}", virtual_proxy))
+
+    def test_update_too_late(self, client: Client, virtual_proxy: dict[str, t.Any]) -> None:
+        path = f"virtualproxyconfig/{virtual_proxy['id']}"
+        good(client.put(path, {**virtual_proxy, "description": "first"}))
+        assert client.put(path, {**virtual_proxy, "description": "second"}).status == 409
+        assert good(client.get(path))["description"] == "first"
+
+    def test_link_and_unlink(
+        self, client: Client, site: RunningSite, virtual_proxy: dict[str, t.Any], prefix: str
+    ) -> None:
+        assert status_at_proxies(site, prefix) == [400, 400]
+        for proxy in proxies(client):
+            good(set_links(client, proxy, [*proxy["settings"]["virtualProxies"], {"id": virtual_proxy["id"]}]))
+        linked = [[one["prefix"] for one in proxy["settings"]["virtualProxies"]] for proxy in proxies(client)]
+        assert linked == [["", prefix]] * 2
+        assert status_at_proxies(site, prefix) == [401, 401]
+        for proxy in proxies(client):
+            others = [one for one in proxy["settings"]["virtualProxies"] if one["id"] != virtual_proxy["id"]]
+            good(set_links(client, proxy, others))
+        assert status_at_proxies(site, prefix) == [400, 400]
+
+    def test_link_what_does_not_exist(self, client: Client, virtual_proxy: dict[str, t.Any]) -> None:
+        good(client.delete(f"virtualproxyconfig/{virtual_proxy['id']}"))
+        proxy = proxies(client)[0]
+        links = [*proxy["settings"]["virtualProxies"], {"id": virtual_proxy["id"]}]
+        assert set_links(client, proxy, links).status == 400
+
+    def test_delete(self, client: Client, virtual_proxy: dict[str, t.Any]) -> None:
+        path = f"virtualproxyconfig/{virtual_proxy['id']}"
+        assert client.delete(path).status == 204
+        assert client.get(path).status == 404
+        assert client.delete(path).status == 404
+
+    def test_tag_from_beginning_to_end(self, client: Client, prefix: str) -> None:
+        tag = good(client.post("tag", {"name": prefix}))
+        changed = good(client.put(f"tag/{tag['id']}", {**tag, "name": f"{prefix} #1 & more"}))
+        assert good(client.get(f"tag/{tag['id']}"))["name"] == changed["name"]
+        assert client.delete(f"tag/{tag['id']}").status == 204
+
+
+class TestRefusals:
+    def test_filter(self, client: Client) -> None:
+        answer = client.get("tag", filter="name like 'a'")
+        assert answer == (400, "Cannot parse the expression: name like 'a'")
+
+    def test_empty_group(self, client: Client) -> None:
+        assert client.get("tag", filter="()") == (400, "Invalid expression")
+
+    def test_user_without_rights(self, client: Client, connect: t.Callable[..., Client]) -> None:
+        nobody = connect(("EXAMPLE", "anna"))
+        assert nobody.get("virtualproxyconfig") == (200, [])
+        assert nobody.post("virtualproxyconfig", jwt_body("nobody")) == (403, "Forbidden")
+
+    def test_update_of_a_proxy_service_by_post(self, client: Client) -> None:
+        """qlik-repo-api does that; a site has no such endpoint."""
+        proxy = proxies(client)[0]
+        assert client.post(f"proxyservice/{proxy['id']}", proxy).status == 405
