@@ -224,7 +224,7 @@ class TestStart:
         before = x509.load_pem_x509_certificate(server.read_bytes())
         qrs, proxy = free(), free()
         node = {"name": "A", "host_name": "b.test", "is_central": True, "proxy_port": proxy}
-        with Simulator(tmp_path / "site", {"nodes": [node]}, ["--qrs-port", str(qrs)]) as simulator:
+        with Simulator(tmp_path / "site", {"nodes": [node]}, arguments=["--qrs-port", str(qrs)]) as simulator:
             assert simulator.ready["qrs_url"] == f"https://localhost:{qrs}"
             assert simulator.ready["nodes"][0]["proxy_url"] == f"https://localhost:{proxy}"
             after = x509.load_pem_x509_certificate(server.read_bytes())
