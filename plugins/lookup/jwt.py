@@ -147,7 +147,8 @@ seealso:
   - module: sensible.qlik.login_check
   - name: JWT authentication
     description: Qlik's own page on what it accepts.
-    link: https://help.qlik.com/en-US/sense-admin/latest/Subsystems/DeployAdministerQSE/Content/Sense_DeployAdminister/QSEoW/Administer_QSEoW/Managing_QSEoW/JWT-authentication.htm
+    link: "https://help.qlik.com/en-US/sense-admin/latest/Subsystems/DeployAdministerQSE/Content/\
+      Sense_DeployAdminister/QSEoW/Administer_QSEoW/Managing_QSEoW/JWT-authentication.htm"
 """
 
 EXAMPLES = r"""
@@ -348,14 +349,11 @@ class LookupModule(LookupBase):
                 found = self.find_file_in_search_path(variables, "files", str(file_path), ignore_missing=True)
                 file_path = Path(found or file_path)
             with file_path.open("rb") as file:
-                return file.read(_TEXT_LIMIT).decode("utf-8", "replace")
-        except FileNotFoundError:
-            outcome = f"There is no file {path} on the control node."
-        except IsADirectoryError:
-            outcome = f"{path} is a directory."
+                content = file.read(_TEXT_LIMIT)
         except (OSError, RuntimeError, ValueError) as exc:
-            outcome = f"The file {path} cannot be read: {getattr(exc, 'strerror', None) or 'its name is not valid'}."
-        raise InputError(tried, outcome, f"Check {what}_path, and who may read the file.")
+            advice = f"Check {what}_path, and who may read the file."
+            raise InputError(tried, _why_unread(path, exc), advice) from None
+        return content.decode("utf-8", "replace")
 
     def _warn_of_length(self, tokens: list[str]) -> None:
         longest = max(map(len, tokens), default=0) + len("Authorization: Bearer ")
@@ -382,6 +380,14 @@ def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
                 "Load the private key.", f"{name} is neither true nor false.", "Give one of them."
             ) from None
     return checked
+
+
+def _why_unread(path: str, exc: Exception) -> str:
+    if isinstance(exc, FileNotFoundError):
+        return f"There is no file {path} on the control node."
+    if isinstance(exc, IsADirectoryError):
+        return f"{path} is a directory."
+    return f"The file {path} cannot be read: {getattr(exc, 'strerror', None) or 'its name is not valid'}."
 
 
 def _flat(terms: t.Iterable[t.Any]) -> t.Iterator[t.Any]:

@@ -96,4 +96,4 @@ def cost_of(command: t.Sequence[str], *, environment: t.Mapping[str, str] | None
 def measure(subject: t.Callable[[], Cost], reference: t.Callable[[], Cost], pairs: int = PAIRS) -> Ratio:
     """Measure two things in turn. Each first runs once unmeasured, to fill the file cache and write byte code."""
     subject(), reference()
-    return Ratio(tuple((subject(), reference()) for _ in range(pairs)))
+    return Ratio(tuple((subject(), reference()) for _pair in range(pairs)))
