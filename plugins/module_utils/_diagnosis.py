@@ -16,6 +16,7 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 
+from ._cookie import Cookie
 from ._token import constant_directory, diagnose, inspect_token
 
 Mapping = t.Mapping[str, t.Any]
@@ -28,20 +29,6 @@ _HEADER_MISSING = "expected an authentication header"
 # Community report for a host name outside the host allow list.
 _HEADER_INCORRECT = "http request header is incorrect"
 _LOGIN_PATHS = ("login", "authentication", "saml", "oidc")
-
-
-class Cookie(t.NamedTuple):
-    """The attributes of one Set-Cookie header. The value is left out on purpose.
-
-    same_site is "" when the attribute is missing, and so are domain and path.
-    """
-
-    name: str
-    secure: bool
-    http_only: bool
-    same_site: str
-    domain: str
-    path: str
 
 
 class Answer(t.NamedTuple):
@@ -193,10 +180,9 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], exact: bool, loc
         )
     if exact:
         return (
-            "The token fits the settings given here, so the proxy works with others, or the user is blocked: it has "
-            "not taken over a change yet, or the repository holds another certificate or other claim names. "
-            "jwt_virtual_proxy in check mode shows the difference; the proxy's audit log at level DEBUG names the "
-            "reason."
+            "The token fits the settings given here. So the proxy has not taken over a change yet, the repository "
+            "holds other settings (certificate, claim names), or the user is unknown or blocked. jwt_virtual_proxy in "
+            "check mode shows a difference; the proxy's audit log at level DEBUG names the reason."
         )
     return (
         "Most likely the token is not signed with the key of the virtual proxy's certificate, its two claims are named "
@@ -225,7 +211,7 @@ def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: 
             "The token does not tell whom to expect under the claim names known here. Give user_directory and user_id, "
             "or the claim names in virtual_proxy."
         )
-    if virtual_proxy.get("anonymous_access_mode") == "always_anonymous":
+    if virtual_proxy.get("anonymous_access_mode") == "always_anonymous" or is_anonymous(answer.user):
         return "The virtual proxy lets everybody in anonymously and ignores tokens. Change its anonymous access mode."
     if not any(answer.user):
         return (
@@ -238,57 +224,39 @@ def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: 
     )
 
 
-COOKIE_REFUSED = (
-    "The session cookie alone does not lead back into the session. A balancer that spreads one session over several "
-    "nodes does that (sessions live in one proxy's memory), and so does a cookie name that two virtual proxies share."
-)
 STILL_SIGNED_IN = (
     "The session goes on after the logout. It ends by itself after its inactivity timeout; until then it counts as one "
     "of the user's five."
 )
+ANONYMOUS_REFUSED = (
+    "Anonymous access is configured, but not granted: the proxy may not have taken over the setting yet."
+)
+ANONYMOUS_ACCEPTED = (
+    "The virtual proxy lets people in anonymously. If that is wanted, say so in virtual_proxy "
+    "(anonymous_access_mode); otherwise set it to no_anonymous_user."
+)
+OPEN_PAGE = (
+    "The page opens without a sign-in, although not as a user: something in front of Qlik Sense may answer by itself, "
+    "or the virtual proxy does not authenticate with JWT. Test the node directly and check its authentication method."
+)
 
 
-def no_usable_cookie(cookies: t.Sequence[Cookie]) -> str:
-    """Why there is no cookie to come back with."""
-    if any(cookie.domain for cookie in cookies):
-        return (
-            "The session cookie is meant for another domain than this host name, so browsers do not keep it. Use a "
-            "host name within that domain, or clear the cookie domain of the virtual proxy."
-        )
-    if cookies:
-        return "The cookie is not kept: Secure over plain http, or already expired. Look at the check cookie_flags."
-    return (
-        "The proxy set no session cookie, so each request with a token may open a session of its own. Check that Qlik "
-        "Sense itself answers here."
-    )
-
-
-def cookie_advice(faults: t.Sequence[str]) -> str:
-    """What to do about a cookie that is not as configured; "" for no faults."""
-    if not faults:
-        return ""
-    return (
-        f"The session cookie differs: {', '.join(faults)}. Either the proxy has not taken over the settings yet, or "
-        "something in between rewrites cookies."
-    )
-
-
-def anonymous_refused() -> str:
-    """Why somebody without a token is turned away although anonymous access is on."""
-    return "Anonymous access is configured, but not granted: the proxy may not have taken over the setting yet."
+def is_anonymous(user: tuple[str, str]) -> bool:
+    """Whether a user is one of those that Qlik Sense makes up for people who did not sign in (directory NONE)."""
+    return user[0].casefold() == "none"
 
 
 def accepted_although(name: str) -> str:
-    """Why a request was let in that has to be refused."""
+    """Why somebody was let in as a user who has to be refused."""
     if name == "no_token":
         return (
-            "People come in without a token. Check the anonymous access mode and the authentication method of the "
-            "virtual proxy, and whether something in front of Qlik Sense signs people in."
+            "People become this user without a token: something in front of Qlik Sense signs them in. Test the node "
+            "directly."
         )
     if name == "expired_token":
         return (
             "An expired token was accepted. Check the server's clock, and whether something in front of Qlik Sense "
-            "answers by itself."
+            "signs people in by itself."
         )
     return (
         "The signature of the token is not verified: whoever can write a token can be anybody. Something other than "
@@ -301,62 +269,6 @@ def not_a_refusal(answer: Answer) -> str:
     if answer.status >= 500 or answer.status == 429:
         return "The proxy did not decide: it is restarting or overloaded. Run the check again."
     return "This is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
-
-
-def cookie_faults(cookies: t.Sequence[Cookie], *, https: bool, virtual_proxy: Mapping) -> tuple[str, str, list[str]]:
-    """Compare the session cookie with the settings of the virtual proxy.
-
-    Settings that are not given are not compared. HttpOnly always has to be there (Qlik's article on sessions), and
-    SameSite=None without Secure never is right, because every browser drops such a cookie.
-
-    Returns:
-        What was expected, what came, and what is wrong with it.
-    """
-    scheme = "https" if https else "http"
-    name = str(virtual_proxy.get("session_cookie_header_name") or "")
-    # Qlik help, "Virtual proxies": over plain http the name of the cookie gets this suffix.
-    names = {name} if https else {name, f"{name}-HTTP"}
-    wanted = {
-        "Secure": virtual_proxy.get(f"has_secure_attribute_{scheme}"),
-        "SameSite": virtual_proxy.get(f"same_site_attribute_{scheme}"),
-        "Domain": (virtual_proxy.get("session_cookie_domain") or "").lstrip(".").lower(),
-        "Path": virtual_proxy.get("session_cookie_custom_path"),
-    }
-    expected = [name or "a cookie", "HttpOnly"]
-    if wanted["Secure"] is not None:
-        expected.append("Secure" if wanted["Secure"] else "no Secure")
-    if wanted["SameSite"]:
-        expected.append("no SameSite" if wanted["SameSite"] == "no_attribute" else f"SameSite={wanted['SameSite']}")
-    expected += [f"{key}={wanted[key]}" for key in ("Domain", "Path") if wanted[key]]
-
-    found = [cookie for cookie in cookies if not name or cookie.name in names]
-    if not found:
-        others = ", ".join(sorted({cookie.name for cookie in cookies})) or "no cookie at all"
-        return "; ".join(expected), others, [f"there is no cookie {name}" if name else "there is no cookie"]
-    cookie = found[-1]
-    faults = [] if cookie.http_only else ["HttpOnly is missing"]
-    if wanted["Secure"] is not None and cookie.secure != wanted["Secure"]:
-        faults.append("Secure is missing" if wanted["Secure"] else "Secure is set")
-    same_site = cookie.same_site.lower()
-    if wanted["SameSite"] and (same_site or "no_attribute") != wanted["SameSite"]:
-        faults.append(f"SameSite is {cookie.same_site}" if same_site else "SameSite is missing")
-    if same_site == "none" and not cookie.secure:
-        faults.append("SameSite=None needs Secure, or browsers drop the cookie")
-    if wanted["Domain"] and cookie.domain.lstrip(".").lower() != wanted["Domain"]:
-        faults.append(f"Domain is {cookie.domain or 'missing'}")
-    if wanted["Path"] and cookie.path != wanted["Path"]:
-        faults.append(f"Path is {cookie.path or 'missing'}")
-    return "; ".join(expected), _described(cookie), faults
-
-
-def _described(cookie: Cookie) -> str:
-    parts = [cookie.name]
-    parts += ["HttpOnly"] if cookie.http_only else []
-    parts += ["Secure"] if cookie.secure else []
-    parts += [f"SameSite={cookie.same_site}"] if cookie.same_site else []
-    parts += [f"Domain={cookie.domain}"] if cookie.domain else []
-    parts += [f"Path={cookie.path}"] if cookie.path else []
-    return "; ".join(parts)
 
 
 def token_reasons(token: str, virtual_proxy: Mapping, *, now: float, leeway: float = CLOCK_TOLERANCE) -> list[str]:

@@ -16,7 +16,7 @@ import time
 import typing as t
 import urllib.parse
 
-from . import _diagnosis, _forgery
+from . import _cookie, _diagnosis, _forgery
 from ._diagnosis import Answer, same_user, shown
 from ._token import inspect_token
 from ._visitor import NoAnswerError, Redaction, Visitor
@@ -160,7 +160,7 @@ class Endpoint:
         self.response_ms: int | None = None
         self._manner = manner
         self._give_up_at = give_up_at
-        self._cookies: dict[str, _diagnosis.Cookie] = {}  # of our session, as set; by name
+        self._cookies: dict[str, _cookie.Cookie] = {}  # of our session, as set; by name
         self._strays: list[dict[str, str]] = []  # sessions that a proxy opened although it should have refused
         self._hopeless = False
         redact = Redaction(_tokens(login), private=_said_about_user(login))
@@ -292,25 +292,23 @@ class Endpoint:
     def _come_back_with_cookie(self) -> Verdict:
         if not self._user.has_cookies:
             answer = Answer(status=200, ms=0)
-            return Verdict(
-                "a session cookie", answer, _diagnosis.no_usable_cookie(list(self._cookies.values())), "none"
-            )
+            return Verdict("a session cookie", answer, _cookie.no_usable_cookie(list(self._cookies.values())), "none")
         page = self._user.get("hub/")
         expected = f"200 with HTML, as {shown(self.login.user)}"
         if page.status != 200 or page.kind != "HTML":
-            return Verdict(expected, page, _diagnosis.COOKIE_REFUSED)
+            return Verdict(expected, page, _cookie.COOKIE_REFUSED)
         who = self._user.who_am_i()
         if not same_user(who.user, self.login.user):
-            return Verdict(expected, who, _diagnosis.COOKIE_REFUSED, f"200 with HTML, as {shown(who.user)}")
+            return Verdict(expected, who, _cookie.COOKIE_REFUSED, f"200 with HTML, as {shown(who.user)}")
         return Verdict(expected, page._replace(ms=page.ms + who.ms), actual=f"200 with HTML, as {shown(who.user)}")
 
     def _compare_cookie(self) -> Verdict:
-        expected, actual, faults = _diagnosis.cookie_faults(
+        expected, actual, faults = _cookie.cookie_faults(
             list(self._cookies.values()),
             https=self.login.proxy.startswith("https:"),
             virtual_proxy=self.login.virtual_proxy,
         )
-        return Verdict(expected, None, _diagnosis.cookie_advice(faults), actual)
+        return Verdict(expected, None, _cookie.cookie_advice(faults), actual)
 
     def _must_be_refused(self, name: str, token: str | None) -> Verdict:
         answer = self._stranger.get("hub/", token=token)
@@ -326,17 +324,19 @@ class Endpoint:
         if answer.refused and (token or not anonymous):
             return Verdict(expected, answer)
         if answer.status != 200:
-            fault = _diagnosis.anonymous_refused() if answer.refused else _diagnosis.not_a_refusal(answer)
+            fault = _diagnosis.ANONYMOUS_REFUSED if answer.refused else _diagnosis.not_a_refusal(answer)
             return Verdict(expected, answer, fault)
-        if not anonymous:
-            return Verdict(expected, answer, _diagnosis.accepted_although(name))
         # Where everybody may come in, a bad token may do so too, but not as somebody.
         user = self._stranger.who_am_i(token=token).user
         claims = inspect_token(token)["claims"] if token else {}
         claimed = _diagnosis.expected_user(claims, self.login.virtual_proxy)
-        let_in = same_user(user, self.login.user) or same_user(user, claimed)
-        actual = "200 as the user of the token" if let_in else "200 as an anonymous user"
-        return Verdict(expected, answer, _diagnosis.accepted_although(name) if let_in else "", actual)
+        actual = f"200 with {answer.kind}, as {shown(user)}"
+        if same_user(user, self.login.user) or same_user(user, claimed):
+            return Verdict(expected, answer, _diagnosis.accepted_although(name), actual)
+        if anonymous:
+            return Verdict(expected, answer, actual=actual)
+        fault = _diagnosis.ANONYMOUS_ACCEPTED if _diagnosis.is_anonymous(user) else _diagnosis.OPEN_PAGE
+        return Verdict(expected, answer, fault, actual)
 
     def _try_expired_token(self) -> Verdict:
         if not self.login.expired_token:

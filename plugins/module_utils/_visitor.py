@@ -18,7 +18,8 @@ import typing as t
 import urllib.parse
 
 from ._connection import http_session, transport_error
-from ._diagnosis import Answer, Cookie, is_login_page
+from ._cookie import Cookie
+from ._diagnosis import Answer, is_login_page
 from ._errors import TransportError
 
 with contextlib.suppress(ImportError):  # reported by _connection.require_requests

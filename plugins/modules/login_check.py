@@ -518,6 +518,8 @@ def failure(endpoints: list[dict[str, t.Any]]) -> str:
 def warn(module: AnsibleModule, result: dict[str, t.Any]) -> None:
     """Warn about what works today and will not soon, or should not."""
     warnings = {}
+    if not module.params["validate_certs"]:
+        warnings["validate_certs"] = "Tokens were sent to servers whose certificates were not verified."
     for endpoint in result["endpoints"]:
         if endpoint["proxy"].startswith("http:"):
             warnings[endpoint["proxy"]] = f"The tokens were sent to {endpoint['proxy']} without encryption."

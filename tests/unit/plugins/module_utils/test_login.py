@@ -181,7 +181,32 @@ def test_an_open_door_is_news_even_if_the_login_fails(proxy: FakeProxy, manner: 
     proxy.answer = lambda request: Reply(401) if request.token else Reply(200, HUB)
     endpoint = prove_one(login_at(proxy), manner)
     assert statuses(endpoint)["no_token"] == "failed"
-    assert "without a token" in (check_of(endpoint, "no_token")["diagnosis"] or "")
+    assert "without a sign-in" in (check_of(endpoint, "no_token")["diagnosis"] or "")
+
+
+def test_anonymous_access_that_nobody_declared(proxy: FakeProxy, manner: Manner) -> None:
+    def anybody(request: Request) -> Reply | None:
+        if (request.method, request.path) == ("GET", "qps/user"):
+            return Reply(200, json.dumps({"userDirectory": "NONE", "userId": "anonymous"}))
+        return Reply(200, HUB)
+
+    proxy.answer = anybody
+    endpoint = prove_one(login_at(proxy), manner)
+    for name in ("no_token", "forged_token", "wrong_key_token", "expired_token"):
+        assert "anonymous_access_mode" in (check_of(endpoint, name)["diagnosis"] or "")
+    assert "ignores tokens" in (check_of(endpoint, "identity")["diagnosis"] or "")
+
+
+def test_somebody_in_front_who_signs_everybody_in(proxy: FakeProxy, manner: Manner) -> None:
+    def everybody_is_smoke(request: Request) -> Reply | None:
+        if (request.method, request.path) == ("GET", "qps/user"):
+            return Reply(200, json.dumps({"userDirectory": "ACME", "userId": "smoke"}))
+        return Reply(200, HUB)
+
+    proxy.answer = everybody_is_smoke
+    endpoint = prove_one(login_at(proxy), manner)
+    assert "in front of Qlik Sense" in (check_of(endpoint, "no_token")["diagnosis"] or "")
+    assert "not verified" in (check_of(endpoint, "wrong_key_token")["diagnosis"] or "")
 
 
 @pytest.mark.parametrize("status", [403, 302])
@@ -284,7 +309,7 @@ def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, m
     proxy.answer = let_anybody_in
     granted = prove_one(login, manner)
     assert granted.passed
-    assert check_of(granted, "no_token")["actual"] == "200 as an anonymous user"
+    assert check_of(granted, "no_token")["actual"] == "200 with HTML, as NONE\\anonymous"
 
 
 def test_a_logout_that_does_not_work(proxy: FakeProxy, manner: Manner) -> None:

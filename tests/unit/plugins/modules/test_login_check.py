@@ -171,6 +171,7 @@ def test_a_ca_that_did_not_issue_the_certificate(
 def test_without_validation_it_works_with_any_certificate(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     module = main({**site.options, "ca_path": None, "validate_certs": False}, monkeypatch)
     assert module.result["passed"] is True
+    assert any("not verified" in warning for warning in module.warnings)
 
 
 def test_plain_http_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
