@@ -13,6 +13,7 @@ import fcntl
 import importlib.metadata
 import logging
 import pathlib
+import signal
 import sys
 import typing as t
 
@@ -27,6 +28,9 @@ from .store import Store, StoreError
 def main(arguments: t.Sequence[str] | None = None) -> int:
     """Run a command. Returns the exit status: 0 after a clean end, 1 with one line on standard error."""
     options = _parser().parse_args(arguments)
+    # Until the ports are open and have their own way to end, ending is simple.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     logging.basicConfig(level=logging.WARNING, format="qlik-sense-simulator: %(levelname)s: %(message)s")
     try:
         _serve(options)

@@ -57,7 +57,8 @@ class Endpoints:
     def count(self) -> t.Any:
         """GET /count."""
         number = len(self._selected())
-        # EVIDENCE(B; qlik-sense-mcp, measured): {"value": N}; A; QRS API reference: an integer
+        # EVIDENCE(B; qlik-sense-mcp, measured; qsAPI reads it so): {"value": N}
+        # EVIDENCE(A; QRS API reference): an integer
         # INVENTED(switch=count_body): which of the two
         return {"value": number} if self.store.view.switches.count_body == "object" else number
 

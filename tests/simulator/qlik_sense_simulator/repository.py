@@ -81,7 +81,7 @@ class _Repository:
         query.check()
         if len(segments) > 1 and segments[1] == "about":
             return self._about(request.method, segments[2:], query)
-        if segments[1:] == ["datacollection", "settings"]:
+        if (request.method, *segments[1:]) == ("GET", "datacollection", "settings"):
             # EVIDENCE(A; gopherciser): a call that any user may make; INVENTED(switch=none): its answer
             return _json({"enabled": False})
         return await self._entity(request, segments[1:], caller, query)

@@ -80,20 +80,20 @@ class _Protocol(HttpToolsProtocol):
             "client_certificate": transport.get_extra_info("peercert") or None,
             "transport": transport,
         }
-        self._head: int | None = 0
+        self._in_head = False
 
     def data_received(self, data: bytes) -> None:
-        # A head without an end would otherwise grow as long as the caller likes.
-        if self._head is not None:
-            self._head += len(data)
-            if self._head > 4 * _LARGEST_HEAD:
+        # A header line without an end is no header yet, and would grow as long as the caller likes.
+        if self._in_head:
+            if self._head_received > _LARGEST_HEAD:
                 self.send_400_response("Request header is too large.")
                 return
+            self._head_received += len(data)
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        self._head = 0
-        self._head_size = 0
+        self._in_head = True
+        self._head_received = self._head_size = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -105,12 +105,8 @@ class _Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._head = None
+        self._in_head = False
         super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._head = 0
-        super().on_message_complete()
 
     def shutdown(self) -> None:
         super().shutdown()

@@ -245,7 +245,9 @@ class TestTable:
     def test_nonsense(self, client: Client, query: dict[str, str]) -> None:
         assert client.call("POST", "tag/table", {"columns": []}, **query).status == 400
 
-    @pytest.mark.parametrize("body", [[], {}, {"columns": [1]}, {"columns": [{"definition": "nosuch"}]}])
+    @pytest.mark.parametrize(
+        "body", [[], {}, {"columns": [1]}, {"columns": [{"definition": "nosuch"}]}, {"columns": [{"name": "\ud800"}]}]
+    )
     def test_bad_body(self, client: Client, body: t.Any) -> None:
         assert client.call("POST", "tag/table", body).status == 400
 

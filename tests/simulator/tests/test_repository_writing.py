@@ -12,6 +12,8 @@ import typing as t
 import uuid
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from repository_client import XRFKEY, Client
 from signing import certificate
 
@@ -222,6 +224,32 @@ class TestCreate:
         assert client.call("POST", "tag/previewcreateprivilege", {}).json() is True
         user = "UserDirectory=EXAMPLE;UserId=anna"
         assert client.call("POST", "tag/previewcreateprivilege", {}, user=user).json() is False
+
+
+PLAIN_VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+VALUES = st.recursive(
+    PLAIN_VALUES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "value", "definition", "virtualProxies"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_body_gets_an_answer(data: st.DataObject) -> None:
+    client = Client()
+    path = data.draw(st.sampled_from(["virtualproxyconfig", "proxyservice", "user", "custompropertydefinition"]))
+    before = client.get(f"{path}/full")
+    entity = dict(before[0])
+    names = st.sampled_from([*entity, "settings", "prefix", "nonsense"])
+    changes = data.draw(st.dictionaries(names, VALUES, max_size=4))
+    answer = client.call("PUT", f"{path}/{entity['id']}", {**entity, **changes})
+    assert answer.status in (200, 400, 409)
+    assert (client.get(f"{path}/full") == before) == (answer.status != 200)
+    assert client.get("virtualproxyconfig/count") == {"value": 1}
 
 
 class TestUpdate:
