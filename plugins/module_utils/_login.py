@@ -160,6 +160,7 @@ class Endpoint:
         self.response_ms: int | None = None
         self._manner = manner
         self._give_up_at = give_up_at
+        self._signed_in = login.user  # until the proxy names somebody else, which is a failed check of its own
         self._cookies: dict[str, _cookie.Cookie] = {}  # of our session, as set; by name
         self._strays: list[dict[str, str]] = []  # sessions that a proxy opened although it should have refused
         self._hopeless = False
@@ -279,9 +280,8 @@ class Endpoint:
         return Verdict("200 with HTML", answer, fault)
 
     def _identify(self) -> Verdict:
-        return self._expect_user(self._user.who_am_i(token=self.login.token))
-
-    def _expect_user(self, answer: Answer) -> Verdict:
+        answer = self._user.who_am_i(token=self.login.token)
+        self._signed_in = answer.user
         expected = self.login.user
         fault = ""
         if not same_user(answer.user, expected):
@@ -294,11 +294,11 @@ class Endpoint:
             answer = Answer(status=200, ms=0)
             return Verdict("a session cookie", answer, _cookie.no_usable_cookie(list(self._cookies.values())), "none")
         page = self._user.get("hub/")
-        expected = f"200 with HTML, as {shown(self.login.user)}"
+        expected = f"200 with HTML, as {shown(self._signed_in)}"
         if page.status != 200 or page.kind != "HTML":
             return Verdict(expected, page, _cookie.COOKIE_REFUSED)
         who = self._user.who_am_i()
-        if not same_user(who.user, self.login.user):
+        if not same_user(who.user, self._signed_in):
             return Verdict(expected, who, _cookie.COOKIE_REFUSED, f"200 with HTML, as {shown(who.user)}")
         return Verdict(expected, page._replace(ms=page.ms + who.ms), actual=f"200 with HTML, as {shown(who.user)}")
 
@@ -350,7 +350,7 @@ class Endpoint:
         answer = self._user.log_out(cookies)
         after = self._user.who_am_i(cookies=cookies)
         expected = "200 or 204, and the cookie is worth nothing any more"
-        if same_user(after.user, self.login.user):
+        if same_user(after.user, self._signed_in):
             return Verdict(expected, answer, _diagnosis.STILL_SIGNED_IN, f"{answer}; the cookie is still accepted")
         # 401 or 403: the logout of another login of the same user was faster and ended this session as well.
         if answer.status not in (200, 204) and not answer.refused:
