@@ -257,7 +257,7 @@ class Endpoint:
 
     def _log_in(self) -> Verdict:
         answer = self._user.get("hub/", token=self.login.token)
-        self._cookies.update({cookie.name: cookie for cookie in answer.cookies})
+        self._remember(answer)
         if answer.status == 200 and answer.kind == "HTML":
             self.response_ms = answer.ms
             return Verdict("200 with HTML", answer)
@@ -279,8 +279,12 @@ class Endpoint:
         )
         return Verdict("200 with HTML", answer, fault)
 
+    def _remember(self, answer: Answer) -> None:
+        self._cookies.update({cookie.name: cookie for cookie in answer.cookies})
+
     def _identify(self) -> Verdict:
         answer = self._user.who_am_i(token=self.login.token)
+        self._remember(answer)
         self._signed_in = answer.user
         expected = self.login.user
         fault = ""

@@ -259,10 +259,16 @@ def test_html_instead_of_the_user(proxy: FakeProxy, manner: Manner) -> None:
 
 
 def test_no_cookie_at_all(proxy: FakeProxy, manner: Manner) -> None:
-    proxy.answer = lambda request: Reply(200, HUB) if request.path == "hub/" and request.token else None
-    endpoint = prove_one(login_at(proxy, user=("", "")), manner)
-    assert check_of(endpoint, "cookie")["diagnosis"] is not None
-    assert statuses(endpoint)["cookie_flags"] == "failed"
+    known = json.dumps({"userDirectory": "ACME", "userId": "smoke"})
+    login = login_at(proxy)
+    proxy.answer = lambda request: (
+        Reply(200, HUB if request.path == "hub/" else known) if request.token == login.token else None
+    )
+    endpoint = prove_one(login, manner)
+    failed = [check for check in endpoint.checks if check["status"] == "failed"]
+    assert [check["name"] for check in failed] == ["cookie", "cookie_flags"]
+    assert "set no session cookie" in (failed[0]["diagnosis"] or "")
+    assert statuses(endpoint)["logout"] == "skipped"
 
 
 def test_a_cookie_for_another_domain_is_not_kept(proxy: FakeProxy, manner: Manner) -> None:
