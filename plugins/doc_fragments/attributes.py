@@ -19,6 +19,15 @@ attributes:
   idempotent:
     description:
       - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+"""
+
+    # Only for the members; a module that is none says nothing about it.
+    ACTION_GROUP = r"""
+options: {}
+attributes:
   action_group:
     description: Use C(group/sensible.qlik.qlik) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - sensible.qlik.qlik
 """

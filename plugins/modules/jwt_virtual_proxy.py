@@ -21,6 +21,7 @@ description:
     anybody is lost.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
   - sensible.qlik.virtual_proxy
 attributes:
@@ -31,8 +32,6 @@ attributes:
     details:
       - A certificate is shown as its subject, expiry and fingerprint.
   idempotent:
-    support: full
-  action_group:
     support: full
 options:
   state:

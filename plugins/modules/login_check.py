@@ -44,10 +44,6 @@ attributes:
       - Nothing is changed.
   idempotent:
     support: full
-  action_group:
-    support: none
-    details:
-      - It needs no sign-in to the repository, and so does not take the options that the group is for.
 options:
   proxies:
     description:
