@@ -334,6 +334,7 @@ class LookupModule(LookupBase):
 
     def _one_text(self, what: str, path: t.Any, content: t.Any, variables: dict[str, t.Any]) -> str | None:
         tried = f"Load the {what.replace('_', ' ')}."
+        path = path or None  # an empty environment variable
         if path is not None and content is not None:
             raise InputError(tried, f"There are both {what}_path and {what}_content.", "Give one of them.")
         if path is not None:

@@ -129,6 +129,7 @@ class Recipe:
     audience: list[str] | str | None = None
     expires_in: int | str = 900
     backdate: int | str = 60
+    _common: dict[str, t.Any] = dataclasses.field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
@@ -141,14 +142,14 @@ class Recipe:
             self._set(option, seconds(getattr(self, option), option=option))
         audience = _texts(self.audience, "audience")
         common = _free_claims(self.claims)
-        for name, values in (
-            ("name", _texts(self.name, "name")[:1]),
-            ("email", _texts(self.email, "email")[:1]),
-            ("aud", audience[:1] if len(audience) == 1 else [audience] if audience else []),
-            (self.groups_claim, [groups] if (groups := _texts(self.groups, "groups")) else []),
+        for claim, value in (
+            ("name", _optional(self.name, "name")),
+            ("email", _optional(self.email, "email")),
+            ("aud", audience[0] if len(audience) == 1 else audience),
+            (self.groups_claim, _texts(self.groups, "groups")),
         ):
-            for value in values:
-                _add(common, name, value)
+            if value:
+                _add(common, claim, value)
         self._set("_common", common)
 
     def _set(self, field: str, value: t.Any) -> None:
@@ -188,8 +189,7 @@ class Recipe:
         return recipe._claims(directory or recipe.user_directory, user_id, now)
 
     def _claims(self, directory: str | None, user_id: t.Any, now: int) -> dict[str, t.Any]:
-        common: dict[str, t.Any] = self._common  # type: ignore[attr-defined]
-        id_claim, directory_claim = self.jwt_attribute_user_id, self.jwt_attribute_user_directory
+        common, id_claim, directory_claim = self._common, self.jwt_attribute_user_id, self.jwt_attribute_user_directory
         claims: dict[str, t.Any] = {
             id_claim: _identifier(common.get(id_claim) if user_id is None else user_id, "user id")
         }
@@ -215,7 +215,7 @@ class Recipe:
         return min(now, not_before), not_before, expires
 
 
-_FIELDS = {field.name for field in dataclasses.fields(Recipe)} | {"user", "user_id"}
+_FIELDS = {field.name for field in dataclasses.fields(Recipe) if field.init} | {"user", "user_id"}
 
 
 def _add(claims: dict[str, t.Any], name: str, value: t.Any) -> None:
@@ -245,6 +245,10 @@ def _kind_of(value: t.Any) -> str:
         ((list, tuple), "a list"),
     )
     return next((name for types, name in kinds if isinstance(value, types)), "a value")
+
+
+def _optional(value: t.Any, what: str) -> str:
+    return "" if value is None else text_of(value, what)
 
 
 def _texts(value: t.Any, what: str) -> list[str]:
@@ -336,7 +340,7 @@ class Minter:
         header["typ"] = "JWT"
         self._key = key
         self._algorithm = RSAAlgorithm(getattr(RSAAlgorithm, f"SHA{algorithm[2:]}"))
-        self._json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+        self._json = json.JSONEncoder(separators=(",", ":")).encode
         self._start = _base64url(self._json(header).encode()) + b"."
 
     def mint(self, claims: dict[str, t.Any]) -> str:

@@ -23,6 +23,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512")
 # attribute, without listing them; "sub" is reported to work as the user id, hence it is only warned about.
 RESERVED_CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
 
+_END_OF_TIME = 1e15  # seconds; keeps numbers out that no calendar has, infinity among them
 _TRIED = "Read the token."
 _ADVICE = "Give one signed token: three parts, separated by dots."
 _CONSTANT = re.compile(r"\[(.+)\]")
@@ -147,7 +148,7 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
         value = claims.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_END_OF_TIME < value < _END_OF_TIME:
             yield f"The claim {name} is not a number of seconds since 1970."
         elif name == "exp" and value <= now - leeway:
             yield f"The token expired {_duration(now - value)} ago."

@@ -302,6 +302,7 @@ SHORT = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, Privat
 UNFIT = certificate_of(OTHER_KEY)
 REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "no key": ({}, "There is none. Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY"),
+    "empty path": ({"private_key_path": ""}, "There is none."),
     "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "both private_key_path and private_key_con"),
     "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
     "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem on the control node."),

@@ -207,6 +207,14 @@ def test_an_unusable_certificate_is_a_reason(certificate: str, sentence: str) ->
     assert sentence in reason
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, True, None, [1]])
+def test_times_that_are_none(value: t.Any) -> None:
+    reasons = diagnose(unsigned({"alg": "RS256"}, {**CLAIMS, "exp": value, "nbf": value}), {}, now=NOW)
+
+    expected = [f"The claim {name} is not a number of seconds since 1970." for name in ("exp", "nbf")]
+    assert reasons == ([] if value is None else expected)
+
+
 def test_all_reasons_are_told_at_once() -> None:
     token = token_of({"userid": "alice", "exp": NOW - 3600})
 
