@@ -181,7 +181,7 @@ class Merger:
 
     def _number(self, field: Field, value: t.Any) -> int:
         # EVIDENCE(B; Qlik-Cli-Windows, formatted objects): names of enum values cannot be put back
-        if type(value) is not int:
+        if not isinstance(value, int) or isinstance(value, bool):
             raise bad(f"Could not convert to integer: {field.name}.")
         low, high = field.low, field.high
         if field.enum is not None:

@@ -105,17 +105,21 @@ def _is_header_mapping(value: object) -> bool:
     )
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 _CHECKS: dict[str, t.Callable[[t.Any], bool]] = {
     "port": lambda value: value is None or _is_text(value),
     "method": lambda value: value is None or _is_text(value),
     "path": _is_pattern,
-    "nth": lambda value: type(value) is int and value >= 1,
-    "times": lambda value: type(value) is int and value >= 0,
-    "status": lambda value: type(value) is int and 200 <= value <= 599,
+    "nth": lambda value: _is_integer(value) and value >= 1,
+    "times": lambda value: _is_integer(value) and value >= 0,
+    "status": lambda value: _is_integer(value) and 200 <= value <= 599,
     "body": _is_text,
     "content_type": lambda value: _is_text(value) and re.fullmatch(r"[\x20-\x7e]+", value) is not None,
     "headers": _is_header_mapping,
-    "seconds": lambda value: type(value) in (int, float) and 0 <= value <= 3600,
+    "seconds": lambda value: (_is_integer(value) or isinstance(value, float)) and 0 <= value <= 3600,
 }
 
 

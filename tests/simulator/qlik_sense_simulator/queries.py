@@ -96,7 +96,7 @@ def ordered(rows: list[Row], orderby: str, kind: EntityType, store: Store) -> li
     # INVENTED(switch=none): several names, and where no value goes (first)
     terms = []
     for term in orderby.split(","):
-        name, _, direction = term.strip().partition(" ")
+        name, _blank, direction = term.strip().partition(" ")
         if direction.strip().lower() not in ("", "asc", "desc"):
             raise bad(f"Cannot order by: {orderby}")
         terms.append((name, direction.strip().lower() == "desc"))

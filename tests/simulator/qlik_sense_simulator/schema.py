@@ -52,7 +52,7 @@ class Field:
     default: t.Any = ""
     enum: Enum | None = None
     target: str = ""
-    _: dataclasses.KW_ONLY
+    _keywords: dataclasses.KW_ONLY
     condensed: bool = True
     writable: bool = True
     required: bool = False

@@ -213,13 +213,13 @@ def _checked(value: t.Any, *, kind: t.Any, where: str) -> t.Any:
     """The value, if it is of a kind: str, int, bool, or a tuple of str (a list in YAML)."""
     if kind == tuple[str, ...]:
         return tuple(_checked(item, kind=str, where=where) for item in _list(value, where=where))
-    if type(value) is not kind:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SiteError(f"{where} takes a value of type {kind.__name__}, not {value!r}.")
     return value
 
 
 def _port(value: t.Any, *, where: str) -> int:
-    if type(value) is not int or not 0 <= value <= 65535:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
         raise SiteError(f"{where} takes a port number (0 to 65535), not {value!r}.")
     return value
 

@@ -174,7 +174,7 @@ class Store:
             changes: rows in their new form.
             names: names of the site file to remember, and the ids behind them.
         """
-        with contextlib.closing(self._connection.cursor()) as cursor, self._connection:
+        with self._connection, contextlib.closing(self._connection.cursor()) as cursor:
             for change in changes:
                 if change.row is None:
                     cursor.execute("DELETE FROM entities WHERE type = ? AND id = ?", (change.type, change.id))

@@ -41,7 +41,7 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 
 def judge_authorization(header: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches) -> Identity | Refusal:
     """Judge an Authorization header, as `judge_token` does with the token in it."""
-    scheme, _, token = header.strip().partition(" ")
+    scheme, _blank, token = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         # INVENTED(switch=none): a header of another scheme is refused as a bad token is
         return Refusal("Expected a bearer token in the authentication header.")

@@ -293,7 +293,7 @@ class TestUpdate:
     def test_each_save_has_a_date_of_its_own(self, client: Client) -> None:
         entity = client.create_virtual_proxy()
         dates = [entity["modifiedDate"]]
-        for _ in range(20):
+        for _time in range(20):
             entity = client.put("virtualproxyconfig", entity).json()
             dates.append(entity["modifiedDate"])
         assert sorted(set(dates)) == dates

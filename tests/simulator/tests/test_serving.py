@@ -346,14 +346,14 @@ class TestFaults:
             content_type="text/html",
             headers={"Retry-After": "1"},
         )
-        answers = [running.qrs("GET", "about") for _ in range(4)]
+        answers = [running.qrs("GET", "about") for _time in range(4)]
         assert [answer.status_code for answer in answers] == [200, 429, 429, 200]
         assert answers[1].text == "<h1>Slow down</h1>"
         assert (answers[1].headers["Content-Type"], answers[1].headers["Retry-After"]) == ("text/html", "1")
 
     def test_for_ever(self, running: Simulator) -> None:
         self.plan(running, port="qrs", action="status", times=0)
-        assert {running.qrs("GET", "about").status_code for _ in range(3)} == {503}
+        assert {running.qrs("GET", "about").status_code for _time in range(3)} == {503}
         url = f"{running.ready['nodes'][0]['proxy_url']}/hub/"
         assert running.session.get(url, timeout=60, allow_redirects=False).status_code == 302
 
@@ -386,7 +386,7 @@ class TestFaults:
     def test_of_the_site_file(self, tmp_path: pathlib.Path) -> None:
         site = {"faults": [{"port": "qrs", "action": "status", "status": 500}]}
         with Simulator(tmp_path / "site", site) as simulator:
-            assert [simulator.qrs("GET", "about").status_code for _ in range(2)] == [500, 200]
+            assert [simulator.qrs("GET", "about").status_code for _time in range(2)] == [500, 200]
 
 
 def test_database_has_everything(running: Simulator) -> None:

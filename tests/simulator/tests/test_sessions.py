@@ -39,8 +39,8 @@ def table(clock: Clock, **switches: t.Any) -> SessionTable:
     return SessionTable(Switches(**switches), clock=clock)
 
 
-def opened(sessions: SessionTable, virtual_proxy: dict[str, t.Any] = ONE, identity: Identity = ADA) -> Session:
-    session = sessions.open(virtual_proxy=virtual_proxy, identity=identity)
+def opened(sessions: SessionTable, virtual_proxy: dict[str, t.Any] | None = None, identity: Identity = ADA) -> Session:
+    session = sessions.open(virtual_proxy=virtual_proxy or ONE, identity=identity)
     assert session is not None
     return session
 

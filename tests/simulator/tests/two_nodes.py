@@ -118,7 +118,7 @@ class Browser:
         self, method: str, target: str, *, headers: t.Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
         """Any request. The target is sent as it is; a Host header given replaces ours."""
-        path, _, query = target.partition("?")
+        path, _mark, query = target.partition("?")
         sent = {"host": self.host, **{name.lower(): value for name, value in (headers or {}).items()}}
         if self.cookies and "cookie" not in sent:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -139,7 +139,7 @@ class Browser:
         answer = asyncio.run(self._call(scope, body))
         for name, value in answer.headers:
             if name == "set-cookie":
-                key, _, rest = value.partition("=")
+                key, _equals, rest = value.partition("=")
                 self.cookies[key] = rest.partition(";")[0]
         return answer
 
