@@ -37,13 +37,13 @@ options:
     default: certificate
   client_cert:
     description:
-      - Path of the client certificate, F(client.pem) as exported by the QMC in platform independent PEM format.
+      - Path of the client certificate, C(client.pem) as exported by the QMC in platform independent PEM format.
       - Required with O(auth_method=certificate).
       - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_CERT) is used.
     type: path
   client_key:
     description:
-      - Path of the private key of O(client_cert), F(client_key.pem) as exported by the QMC.
+      - Path of the private key of O(client_cert), C(client_key.pem) as exported by the QMC.
       - Required with O(auth_method=certificate).
       - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_KEY) is used.
     type: path
@@ -66,7 +66,7 @@ options:
     type: str
   ca_path:
     description:
-      - Path of the CA certificates to verify the server with, for Qlik's own certificates F(root.pem) as exported by
+      - Path of the CA certificates to verify the server with, for Qlik's own certificates C(root.pem) as exported by
         the QMC.
       - Without it the bundle of the Python package C(certifi) is used, which does not know Qlik's own CA.
       - If not set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.

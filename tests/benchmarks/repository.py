@@ -10,56 +10,38 @@ by ansible.builtin.uri with the same client certificate. Needs ANSIBLE_COLLECTIO
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 import typing as t
 from pathlib import Path
 
 import requests
 from pairs import Cost, cost_of, measure
 
+from qlik_sense_simulator.testing import RunningSite
+
 GOAL = 1.05
 XRFKEY = "0123456789abcdef"
 ENVIRONMENT = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false"}
 
 
-@contextlib.contextmanager
-def site(directory: Path) -> t.Iterator[dict[str, t.Any]]:
-    """A simulated site with two nodes; the value is its ready.json."""
-    command = [sys.executable, "-m", "qlik_sense_simulator", "serve", "--directory", str(directory)]
-    with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while not (directory / "ready.json").exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"The simulator did not get ready:\n{(directory / 'log').read_text()}")
-                time.sleep(0.05)
-            yield json.loads((directory / "ready.json").read_text())
-        finally:
-            process.terminate()
-
-
 class Bench:
     """A site, and playbooks of one task against it."""
 
-    def __init__(self, directory: Path, ready: dict[str, t.Any]) -> None:
+    def __init__(self, directory: Path, site: RunningSite) -> None:
         self.directory = directory
-        self.qrs_url = ready["qrs_url"]
-        self.nodes = [node["name"] for node in ready["nodes"]]
-        pki = directory / "pki"
+        self.qrs_url = site.ready["qrs_url"]
+        self.nodes = [node["name"] for node in site.ready["nodes"]]
         files = {"client_cert": "client", "client_key": "client_key", "ca_path": "root"}
-        self.tls = {option: str(pki / f"{name}.pem") for option, name in files.items()}
+        self.tls = {option: str(site.pki / f"{name}.pem") for option, name in files.items()}
         self.options = {
             **self.tls,
             "host": "localhost",
             "port": int(self.qrs_url.rpartition(":")[2]),
             "prefix": "jwt",
-            "jwt_public_key_certificate": (pki / "server.pem").read_text(),
+            "jwt_public_key_certificate": (site.pki / "server.pem").read_text(),
             "load_balancing_server_nodes": self.nodes,
             "proxies": self.nodes,
         }
@@ -93,8 +75,8 @@ class Bench:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as text, site(Path(text)) as ready:
-        bench = Bench(Path(text), ready)
+    with tempfile.TemporaryDirectory() as text, RunningSite(Path(text) / "site") as site:
+        bench = Bench(Path(text), site)
         print(f"Counted by a site of {len(bench.nodes)} nodes")
         bench.count("create and link")
         bench.count("nothing to change")

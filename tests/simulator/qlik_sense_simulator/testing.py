@@ -50,7 +50,10 @@ class RunningSite:
             file.write_text(json.dumps(site))  # which is YAML, too
             command += ["--site", str(file)]
         with self.log.open("wb") as output:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+            # In a session of its own: Ctrl-C is for whoever uses the site, and that one stops it.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         self.ready = self._wait()
 
     def _wait(self) -> dict[str, t.Any]:
