@@ -146,8 +146,9 @@ ansiblelint: dev stage
 changelog: dev stage
 	@cd $(COPY) && antsibull-changelog lint
 
+# It leaves a log in the home directory.
 docs: dev stage
-	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
+	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
 RESULTS = $(ROOT)$(STAGE)/results
 # Only the Python that runs; `make matrix` has the others.
@@ -163,7 +164,7 @@ simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
 conformance: dev stage ## Qlik clients that are not ours, against the simulator
-	@cd $(COPY) && $(PYTEST) tests/conformance
+	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" $(PYTEST) tests/conformance
 
 sanity: dev stage ## ansible-test sanity
 	@$(VENV)/bin/python tests/seed_ansible_test.py

@@ -12,20 +12,17 @@ The last line is the path of the report. The exit status is the playbook's.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
-import typing as t
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-READY_WITHIN = 60.0
-"""Seconds the simulator has for its keys, certificates and ports; it needs about two."""
+from qlik_sense_simulator.testing import RunningSite
+
+SITE = Path(__file__).resolve().with_name("site.yml")
 
 
 def environment(collections: Path, directory: Path) -> dict[str, str]:
@@ -44,50 +41,6 @@ def environment(collections: Path, directory: Path) -> dict[str, str]:
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
     }
-
-
-@contextlib.contextmanager
-def simulated_site(directory: Path) -> t.Iterator[Path]:
-    """A running site; the value is its ready file.
-
-    Raises:
-        SystemExit: it did not get ready; the message has the end of its log.
-    """
-    log = directory / "simulator.log"
-    ready = directory / "site" / "ready.json"
-    command = [sys.executable, "-m", "qlik_sense_simulator", "serve"]
-    command += ["--directory", str(ready.parent), "--site", str(HERE / "site.yml")]
-    with log.open("wb") as output:
-        # A session of its own: Ctrl-C is for the playbook, and the site outlives it until it is told to stop.
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + READY_WITHIN
-        while not is_ready(ready):
-            if process.poll() is not None or time.monotonic() > deadline:
-                what = "ended" if process.poll() is not None else f"was not ready after {READY_WITHIN:.0f} s"
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
-                sys.exit(f"The simulated site {what}. The end of its log ({log}):\n{tail}")
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.1)
-        yield ready
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def is_ready(ready: Path) -> bool:
-    """Whether the site has written its ready file, to the end."""
-    try:
-        json.loads(ready.read_text())
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def run(command: list[str], variables: dict[str, str]) -> int:
@@ -112,8 +65,8 @@ def main() -> int:
     directory = options.directory.absolute()
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    with simulated_site(directory) as ready:
-        variables = {"demo_ready_file": str(ready), "demo_directory": str(directory)}
+    with RunningSite(directory / "site", arguments=["--site", str(SITE)]) as site:
+        variables = {"demo_ready_file": str(site.directory / "ready.json"), "demo_directory": str(directory)}
         playbook = [str(Path(sys.executable).with_name("ansible-playbook")), "sensible.qlik.demo", "--extra-vars"]
         code = run([*playbook, json.dumps(variables)], environment(options.collections.absolute(), directory))
     for report in sorted(directory.glob("report/**/*.html")):
@@ -124,5 +77,7 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except RuntimeError as error:  # with the simulator's log
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
