@@ -157,6 +157,14 @@ def test_lists_are_flattened_in_order() -> None:
     assert mint([]) == []
 
 
+def test_what_is_omitted_is_not_given() -> None:
+    user = {"user": "C\\a", "name": "__omit__", "email": "a@example.com"}
+
+    (token,) = mint(user, variables={"omit": "__omit__"}, audience="__omit__", algorithm="__omit__")
+
+    assert claims_of(token).keys() == {"userId", "userDirectory", "email", "iat", "nbf", "exp"}
+
+
 def test_loops_of_older_ansible_pass_wantlist() -> None:
     assert [claims_of(token)["userId"] for token in mint(["C\\a", "C\\b"], wantlist=True)] == ["a", "b"]
 
