@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import typing as t
 
 import pytest
+import yaml
 from repository_client import Client
 
 from qlik_sense_simulator.releases import RELEASES, Release
@@ -65,6 +67,14 @@ def test_everything_a_site_file_can_say() -> None:
     assert (len(main["roles"]), [role["definition"] for role in second["roles"]]) == (6, [0])
     admin = "UserDirectory=CORP;UserId=root"
     assert len(client.call("GET", "virtualproxyconfig", user=admin).json()) == 3
+
+
+def test_the_site_file_of_the_readme() -> None:
+    readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    client = Client(yaml.safe_load(example))
+    assert [virtual_proxy["prefix"] for virtual_proxy in client.get("virtualproxyconfig")] == ["", "jwt"]
+    assert client.site.faults[0].action == "drop_after"
 
 
 def test_default_site() -> None:
