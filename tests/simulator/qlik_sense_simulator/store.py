@@ -13,6 +13,7 @@ import pathlib
 import sqlite3
 import typing as t
 import uuid
+import weakref
 
 from .catalogue import USER
 from .releases import Release
@@ -57,10 +58,12 @@ class Store:
         self._rows: dict[str, dict[str, Row]] = {}
         self._names: dict[str, str] = {}
         self._connection = sqlite3.connect(database, check_same_thread=False)
+        # Also for those who only forget it.
+        self._close = weakref.finalize(self, self._connection.close)
         try:
             self._open()
         except (sqlite3.DatabaseError, ValueError) as error:
-            self._connection.close()
+            self.close()
             raise StoreError(f"The database {database} cannot be read: {error}. Remove it, or use another.") from error
         self.view = View(release=release, switches=switches, find=self.row)
 
@@ -86,7 +89,7 @@ class Store:
 
     def close(self) -> None:
         """Write everything out. The store is of no use afterwards."""
-        self._connection.close()
+        self._close()
 
     # --- Reading
 
