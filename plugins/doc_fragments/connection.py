@@ -6,8 +6,9 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How to reach and sign in to the repository service. The options are in module_utils/_connection.py."""
+    """How to reach a site. The options are in module_utils/_connection.py."""
 
+    # And how to sign in to its repository service.
     DOCUMENTATION = r"""
 options:
   host:
@@ -64,6 +65,24 @@ options:
       - The lookup P(sensible.qlik.jwt#lookup) mints one.
       - If not set, the value of the environment variable E(QLIK_SENSE_TOKEN) is used.
     type: str
+  retries:
+    description:
+      - How often a request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing pauses
+        and as the server's C(Retry-After) asks. A create is never repeated blindly, it is read back first.
+      - If not set, the value of the environment variable E(QLIK_SENSE_RETRIES) is used.
+    type: int
+    default: 3
+  retry_deadline:
+    description:
+      - Seconds after which a request is not repeated any more.
+      - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
+    type: float
+    default: 120
+"""
+
+    # For everything that talks to the site over HTTPS.
+    HTTPS = r"""
+options:
   ca_path:
     description:
       - Path of the CA certificates to verify the server with, for Qlik's own certificates C(root.pem) as exported by
@@ -89,19 +108,6 @@ options:
       - If not set, the value of the environment variable E(QLIK_SENSE_READ_TIMEOUT) is used.
     type: float
     default: 60
-  retries:
-    description:
-      - How often a request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing pauses
-        and as the server's C(Retry-After) asks. A create is never repeated blindly, it is read back first.
-      - If not set, the value of the environment variable E(QLIK_SENSE_RETRIES) is used.
-    type: int
-    default: 3
-  retry_deadline:
-    description:
-      - Seconds after which a request is not repeated any more.
-      - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
-    type: float
-    default: 120
 requirements:
   - requests >= 2.31
   - urllib3 >= 2.0

@@ -72,32 +72,39 @@ RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})
 RETRIED_STATUSES = (429, 502, 503, 504)
 
 
-def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of the doc fragment sensible.qlik.connection."""
+def _env(name: str) -> tuple[t.Any, list[str]]:
+    return (env_fallback, [f"QLIK_SENSE_{name}"])
 
-    def env(name: str) -> tuple[t.Any, list[str]]:
-        return (env_fallback, [f"QLIK_SENSE_{name}"])
 
+def https_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """The options of the doc fragment sensible.qlik.connection.https."""
     return {
-        "host": {"type": "str", "required": True, "fallback": env("HOST")},
-        "port": {"type": "int", "fallback": env("PORT")},
+        "ca_path": {"type": "path", "fallback": _env("CA_PATH")},
+        "validate_certs": {"type": "bool", "default": True, "fallback": _env("VALIDATE_CERTS")},
+        "connect_timeout": {"type": "float", "default": 10.0, "fallback": _env("CONNECT_TIMEOUT")},
+        "read_timeout": {"type": "float", "default": 60.0, "fallback": _env("READ_TIMEOUT")},
+    }
+
+
+def argument_spec() -> dict[str, dict[str, t.Any]]:
+    """The options of the doc fragments sensible.qlik.connection and sensible.qlik.connection.https."""
+    return {
+        "host": {"type": "str", "required": True, "fallback": _env("HOST")},
+        "port": {"type": "int", "fallback": _env("PORT")},
         "auth_method": {
             "type": "str",
             "choices": ["certificate", "jwt"],
             "default": "certificate",
-            "fallback": env("AUTH_METHOD"),
+            "fallback": _env("AUTH_METHOD"),
         },
-        "client_cert": {"type": "path", "fallback": env("CLIENT_CERT")},
-        "client_key": {"type": "path", "no_log": False, "fallback": env("CLIENT_KEY")},
-        "user": {"type": "str", "default": r"INTERNAL\sa_api", "fallback": env("USER")},
-        "virtual_proxy_prefix": {"type": "str", "fallback": env("VIRTUAL_PROXY_PREFIX")},
-        "token": {"type": "str", "no_log": True, "fallback": env("TOKEN")},
-        "ca_path": {"type": "path", "fallback": env("CA_PATH")},
-        "validate_certs": {"type": "bool", "default": True, "fallback": env("VALIDATE_CERTS")},
-        "connect_timeout": {"type": "float", "default": 10.0, "fallback": env("CONNECT_TIMEOUT")},
-        "read_timeout": {"type": "float", "default": 60.0, "fallback": env("READ_TIMEOUT")},
-        "retries": {"type": "int", "default": 3, "fallback": env("RETRIES")},
-        "retry_deadline": {"type": "float", "default": 120.0, "fallback": env("RETRY_DEADLINE")},
+        "client_cert": {"type": "path", "fallback": _env("CLIENT_CERT")},
+        "client_key": {"type": "path", "no_log": False, "fallback": _env("CLIENT_KEY")},
+        "user": {"type": "str", "default": r"INTERNAL\sa_api", "fallback": _env("USER")},
+        "virtual_proxy_prefix": {"type": "str", "fallback": _env("VIRTUAL_PROXY_PREFIX")},
+        "token": {"type": "str", "no_log": True, "fallback": _env("TOKEN")},
+        "retries": {"type": "int", "default": 3, "fallback": _env("RETRIES")},
+        "retry_deadline": {"type": "float", "default": 120.0, "fallback": _env("RETRY_DEADLINE")},
+        **https_argument_spec(),
     }
 
 

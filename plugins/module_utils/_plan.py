@@ -130,8 +130,8 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
         else:
             site.check_release(tried, options)
             fields = site.resolved(tried, options, entity)
-            if entity is None:
-                fields = _with_creation_defaults(tried, fields, warnings)
+            if entity is None or entity.get("authenticationMethod") != JWT:
+                fields = _with_first_values(tried, fields, before, warnings)
             after, body = _desired(before, fields, entity, site)
             if "proxies" in options:
                 proxies = site.proxies_named(tried, options["proxies"])
@@ -333,25 +333,26 @@ def _same(name: str, one: Options, other: Options) -> bool:
     return name in other and comparable(name, one[name]) == comparable(name, other[name])
 
 
-def _with_creation_defaults(tried: str, fields: Options, warnings: list[str]) -> Options:
+def _with_first_values(tried: str, fields: Options, before: Options, warnings: list[str]) -> Options:
+    """The fields of a virtual proxy that is new, or new to JWT, with what it needs and nobody has said."""
     prefix = fields["prefix"]
-    if "jwt_public_key_certificate" not in fields:
+    if not {**before, **fields}.get("jwt_public_key_certificate"):
         raise InputError(
             tried,
-            "It does not exist yet, and no jwt_public_key_certificate is given to verify tokens with.",
+            "It does not exist yet, or not for JWT, and no jwt_public_key_certificate is given to verify tokens with.",
             "Give the PEM text of the certificate whose private key signs the tokens.",
         )
-    if not fields.get("load_balancing_server_nodes"):
+    if not {**before, **fields}.get("load_balancing_server_nodes"):
         warnings.append(
             f"The virtual proxy '{prefix}' has no load_balancing_server_nodes: people can sign in, but not open apps."
         )
-    return {
+    first = {
         "description": prefix,
         "session_cookie_header_name": default_cookie_name(prefix),
         "jwt_attribute_user_id": "userId",
         "jwt_attribute_user_directory": "userDirectory",
-        **fields,
     }
+    return {**{name: value for name, value in first.items() if not before.get(name)}, **fields}
 
 
 def default_cookie_name(prefix: str) -> str:

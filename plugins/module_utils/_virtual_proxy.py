@@ -240,6 +240,8 @@ def validated(declared: Options) -> tuple[Options, list[str]]:
             )
     if "jwt_public_key_certificate" in options:
         certificate = _certificate.require_rsa(options["jwt_public_key_certificate"])
+        # Sent in the usual form, whatever a clipboard made of it: what QRS does to other forms is not known.
+        options["jwt_public_key_certificate"] = _certificate.pem_of(options["jwt_public_key_certificate"])
         options["certificate"] = certificate
         if certificate["days_left"] < 0:
             warnings.append(

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.https
   - sensible.qlik.virtual_proxy
 attributes:
   check_mode:

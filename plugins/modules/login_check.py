@@ -33,6 +33,7 @@ description:
   - If the login itself fails, most others are skipped, because a refusal would prove nothing then.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.connection.https
 attributes:
   check_mode:
     support: full
@@ -103,34 +104,7 @@ options:
       - At most four sessions of one user are open at a time, since Qlik Sense allows five.
     type: int
     default: 16
-  ca_path:
-    description:
-      - Path of the CA certificates to verify the proxies with, for Qlik's own certificates C(root.pem) as exported by
-        the QMC.
-      - Without it the bundle of the Python package C(certifi) is used, which does not know Qlik's own CA.
-      - If not set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.
-    type: path
-  validate_certs:
-    description:
-      - Whether to verify the proxies' certificates. Switch it off only to look for a fault, since tokens are sent.
-      - If not set, the value of the environment variable E(QLIK_SENSE_VALIDATE_CERTS) is used.
-    type: bool
-    default: true
-  connect_timeout:
-    description:
-      - Seconds to wait for a connection.
-      - If not set, the value of the environment variable E(QLIK_SENSE_CONNECT_TIMEOUT) is used.
-    type: float
-    default: 10
-  read_timeout:
-    description:
-      - Seconds to wait for an answer. A proxy that was idle can need twenty.
-      - If not set, the value of the environment variable E(QLIK_SENSE_READ_TIMEOUT) is used.
-    type: float
-    default: 60
 requirements:
-  - requests >= 2.31
-  - urllib3 >= 2.0
   - cryptography >= 42
 notes:
   - The logout ends B(all) sessions of the user on that virtual proxy. Use a user of its own for checks, never a person.
@@ -294,7 +268,7 @@ import ssl
 import typing as t
 import urllib.parse
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _diagnosis, _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
@@ -306,9 +280,6 @@ _SHOWN = ("subject", "issuer", "not_after", "days_left")
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
-    def env(name: str) -> tuple[t.Any, list[str]]:
-        return (env_fallback, [f"QLIK_SENSE_{name}"])
-
     return {
         "proxies": {"type": "list", "elements": "str", "required": True},
         "logins": {
@@ -326,10 +297,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         },
         "wait": {"type": "float", "default": 120.0},
         "threads": {"type": "int", "default": 16},
-        "ca_path": {"type": "path", "fallback": env("CA_PATH")},
-        "validate_certs": {"type": "bool", "default": True, "fallback": env("VALIDATE_CERTS")},
-        "connect_timeout": {"type": "float", "default": 10.0, "fallback": env("CONNECT_TIMEOUT")},
-        "read_timeout": {"type": "float", "default": 60.0, "fallback": env("READ_TIMEOUT")},
+        **_connection.https_argument_spec(),
     }
 
 

@@ -143,7 +143,8 @@ def test_base64_that_is_no_certificate() -> None:
     with pytest.raises(InputError, match="not a certificate") as caught:
         _certificate.inspect("-----BEGIN CERTIFICATE-----\nc29tZXRoaW5n\n-----END CERTIFICATE-----\n")
 
-    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_other_kinds_of_keys_are_refused_by_name() -> None:

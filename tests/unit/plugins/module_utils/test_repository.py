@@ -214,8 +214,16 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
         with pytest.raises(InputError, match="authentication method is not JWT"):
             reconcile(repository, declared)
     assert repository.writes == []
+    with pytest.raises(InputError, match="no jwt_public_key_certificate"):
+        reconcile(repository, {"prefix": "saml"}, allow_non_jwt=True)
+    assert repository.writes == []
+    entity |= {"jwtAttributeUserId": "", "jwtAttributeUserDirectory": "directory"}
     reconcile(repository, {"prefix": "saml", "jwt_public_key_certificate": pem}, allow_non_jwt=True)
-    assert repository.virtual_proxies[entity["id"]]["authenticationMethod"] == 4
+    converted = repository.virtual_proxies[entity["id"]]
+    assert converted["authenticationMethod"] == 4
+    assert converted["jwtAttributeUserId"] == "userId"
+    assert converted["jwtAttributeUserDirectory"] == "directory"
+    assert converted["description"] == "saml"
 
 
 def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository) -> None:

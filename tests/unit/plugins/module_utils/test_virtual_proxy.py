@@ -140,6 +140,12 @@ def test_the_certificate_is_described_and_its_expiry_warned_about(pem: str, expi
     assert "expired" in warning
 
 
+def test_the_certificate_is_sent_in_its_usual_form(pem: str) -> None:
+    for variant in (pem, pem.replace("\n", "\r\n"), "\ufeff" + pem, "Subject: x\n" + pem.replace("\n", " ")):
+        options, _warnings = validated({"prefix": "jwt", "jwt_public_key_certificate": variant})
+        assert options["jwt_public_key_certificate"] == pem
+
+
 def test_sub_is_warned_about() -> None:
     _options, [warning] = validated({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
     assert "'sub'" in warning
