@@ -394,6 +394,44 @@ class TestFaults:
             assert [simulator.qrs("GET", "about").status_code for _time in range(2)] == [500, 200]
 
 
+class TestWholeSite:
+    """The support article by hand: a virtual proxy, a token, the hub; and the repository through the proxy."""
+
+    def test_from_the_virtual_proxy_to_the_login(self, tmp_path: pathlib.Path) -> None:
+        body = {
+            "prefix": "jwt",
+            "description": "JWT",
+            "authenticationMethod": 4,
+            "sessionCookieHeaderName": "X-Qlik-Session-jwt",
+            "jwtAttributeUserId": "userId",
+            "jwtAttributeUserDirectory": "userDirectory",
+            "jwtPublicKeyCertificate": signing.certificate(),
+        }
+        with Simulator(tmp_path / "site") as simulator:
+            entity = simulator.qrs("POST", "virtualproxyconfig", body).json()
+            for proxy in simulator.qrs("GET", "proxyservice/full").json():
+                proxy["settings"]["virtualProxies"].append({"id": entity["id"]})
+                assert simulator.qrs("PUT", f"proxyservice/{proxy['id']}", proxy).status_code == 200
+            for node in simulator.ready["nodes"]:
+                base = f"{node['proxy_url']}/jwt"
+                assert self.get(simulator, f"{base}/hub/").status_code == 401
+                assert self.get(simulator, f"{base}/hub/", "admin").status_code == 200
+                administrator = self.get(simulator, f"{base}/qrs/virtualproxyconfig/count", "admin")
+                assert administrator.json() == {"value": 2}
+                newcomer = self.get(simulator, f"{base}/qrs/virtualproxyconfig/count", f"new at {node['name']}")
+                assert newcomer.json() == {"value": 0}
+            users = simulator.qrs("GET", "user", params={"filter": "userId sw 'new at'"}).json()
+            assert [user["userId"] for user in users] == ["new at Central", "new at Rim1"]
+
+    def get(self, simulator: Simulator, url: str, user_id: str | None = None) -> requests.Response:
+        """GET with the xrfkey, and with a token if there is a user."""
+        headers = {"X-Qlik-Xrfkey": XRFKEY}
+        if user_id:
+            headers["Authorization"] = f"Bearer {signing.token(userId=user_id, userDirectory='EXAMPLE')}"
+        verify = simulator.session.verify
+        return requests.get(url, params={"xrfkey": XRFKEY}, headers=headers, verify=verify, timeout=60)
+
+
 def test_database_has_everything(running: Simulator) -> None:
     database = running.control("GET", "database").json()
     assert {"VirtualProxyConfig", "ProxyService", "ServerNodeConfiguration", "Tag", "User"} <= database.keys()
