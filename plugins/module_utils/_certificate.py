@@ -12,10 +12,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import sys
 import typing as t
 
-from ._errors import InputError, QlikError
+from ._errors import InputError, MissingLibraryError
 
 if t.TYPE_CHECKING:
     from cryptography import x509
@@ -121,7 +120,7 @@ def inspect(pem: str) -> Certificate:
 
     Raises:
         InputError: as der_of, or the content is not a certificate.
-        QlikError: the library cryptography is missing.
+        MissingLibraryError: the library cryptography is missing.
     """
     der = der_of(pem)
     return _summary(_load(der), der)
@@ -134,7 +133,7 @@ def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
 
     Raises:
         InputError: as inspect, or another kind of key, or a shorter one.
-        QlikError: the library cryptography is missing.
+        MissingLibraryError: the library cryptography is missing.
     """
     key = rsa_public_key(pem)
     if key.key_size < minimum_bits:
@@ -151,7 +150,7 @@ def rsa_public_key(pem: str) -> RSAPublicKey:
 
     Raises:
         InputError: as inspect, or another kind of key.
-        QlikError: the library cryptography is missing.
+        MissingLibraryError: the library cryptography is missing.
     """
     key = _public_key(_load(der_of(pem)))
 
@@ -172,7 +171,7 @@ def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
 
     Raises:
         InputError: as inspect, or the two do not belong together.
-        QlikError: the library cryptography is missing.
+        MissingLibraryError: the library cryptography is missing.
     """
     if _public_key(_load(der_of(pem))) != private_key.public_key():
         raise InputError(
@@ -186,11 +185,7 @@ def _load(der: bytes) -> x509.Certificate:
     try:
         from cryptography import x509
     except ImportError as exc:
-        raise QlikError(
-            _TRIED,
-            f"The Python library cryptography is missing for {sys.executable}.",
-            "Install it there, for example with: python -m pip install cryptography",
-        ) from exc
+        raise MissingLibraryError(_TRIED, "cryptography") from exc
     try:
         return x509.load_der_x509_certificate(der)
     except ValueError:

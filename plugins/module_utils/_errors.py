@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class QlikError(Exception):
     """Something a user has to be told, in three sentences.
@@ -38,6 +40,22 @@ class QlikError(Exception):
 
 class InputError(QlikError):
     """What the task asked for cannot be right. Nothing was written."""
+
+
+class MissingLibraryError(QlikError):
+    """A Python library is not installed where this runs.
+
+    Args:
+        tried: as above.
+        library: its name on the package index.
+    """
+
+    def __init__(self, tried: str, library: str) -> None:
+        super().__init__(
+            tried,
+            f"The Python library {library} is missing for {sys.executable}.",
+            f"Install it there, for example with: python -m pip install {library}",
+        )
 
 
 class TransportError(QlikError):

@@ -15,11 +15,10 @@ import datetime
 import json
 import math
 import re
-import sys
 import typing as t
 from collections.abc import Mapping
 
-from ._errors import InputError, QlikError
+from ._errors import InputError, MissingLibraryError
 from ._private_key import thumbprint
 from ._token import ALGORITHMS, RESERVED_CLAIMS, constant_directory
 
@@ -320,7 +319,7 @@ class Minter:
 
     Raises:
         InputError: the algorithm is none of ALGORITHMS.
-        QlikError: the library PyJWT is missing.
+        MissingLibraryError: the library PyJWT is missing.
     """
 
     def __init__(self, key: RSAPrivateKey, *, algorithm: str = "RS256", key_id: str | None = "thumbprint") -> None:
@@ -328,11 +327,7 @@ class Minter:
         try:
             from jwt.algorithms import RSAAlgorithm
         except ImportError as exc:
-            raise QlikError(
-                _TRIED,
-                f"The Python library PyJWT is missing for {sys.executable}.",
-                "Install it there, for example with: python -m pip install PyJWT",
-            ) from exc
+            raise MissingLibraryError(_TRIED, "PyJWT") from exc
 
         header = {"alg": algorithm}
         if key_id:

@@ -14,10 +14,9 @@ import functools
 import hashlib
 import json
 import re
-import sys
 import typing as t
 
-from ._errors import InputError, QlikError
+from ._errors import InputError, MissingLibraryError
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -52,7 +51,7 @@ def load_private_key(
 
     Raises:
         InputError: not an RSA private key, too short, damaged, or the passphrase is missing or wrong.
-        QlikError: the library cryptography is missing.
+        MissingLibraryError: the library cryptography is missing.
     """
     block = _private_key_block(pem)
     if is_encrypted(block) and not passphrase:
@@ -118,11 +117,7 @@ def _parse(block: str, passphrase: str | None, validate: bool) -> t.Any:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError as exc:
-        raise QlikError(
-            _TRIED,
-            f"The Python library cryptography is missing for {sys.executable}.",
-            "Install it there, for example with: python -m pip install cryptography",
-        ) from exc
+        raise MissingLibraryError(_TRIED, "cryptography") from exc
     try:
         return load_pem_private_key(
             block.encode(),
