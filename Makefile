@@ -109,9 +109,9 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
-STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
-	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" $(STEPS)
+	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
 bench: dev stage ## Count and compare: requests, connections, writes, time. Never a pass or a fail
 	@for script in $$(grep -l __main__ tests/benchmarks/*.py); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
@@ -150,10 +150,10 @@ changelog: dev stage
 docs: dev stage
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
-RESULTS = $(ROOT)$(STAGE)/results
+RESULTS ?= $(ROOT)$(STAGE)/results
 # Only the Python that runs; `make matrix` has the others.
 ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
-KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*.xml "$(RESULTS)" 2>/dev/null; exit $$status
+KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
 .PHONY: units simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package

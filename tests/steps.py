@@ -4,16 +4,19 @@
 
 """Run make targets one after another, all of them, and say what came of it in one last line.
 
-Usage: steps.py --make MAKE --results DIRECTORY TARGET...
+Usage: steps.py --make MAKE --results DIRECTORY [--beside TARGET] TARGET...
 
-A target may leave JUnit files in DIRECTORY: then each case counts. A target that leaves none counts as one.
+A target may leave JUnit files in the directory that RESULTS names: then each case counts. One that leaves none counts
+as one. A target that takes long and uses one processor can run beside the others; what it says comes at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -27,11 +30,8 @@ class Count:
     failed: int = 0
     skipped: int = 0
 
-    def __iadd__(self, other: Count) -> Count:
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
-        return self
+    def __add__(self, other: Count) -> Count:
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
 
 
 def count_cases(files: list[Path]) -> Count:
@@ -48,46 +48,81 @@ def count_cases(files: list[Path]) -> Count:
     return count
 
 
-def run_step(make: str, target: str, results: Path) -> Count:
-    """Run one make target with its output going where ours goes."""
-    for old in results.glob("*.xml"):
-        old.unlink()
-    print(f"\n==== {target}", flush=True)
-    started = time.monotonic()
-    code = subprocess.run([make, "--no-print-directory", "STAGED=yes", target], check=False).returncode
-    count = count_cases(sorted(results.glob("*.xml")))
-    if code and not count.failed:
-        count.failed = 1
-    elif not code and not count.passed:
-        count.passed = 1
-    print(f"---- {target}: {'FAILED' if code else 'passed'} in {time.monotonic() - started:.0f} s", flush=True)
-    return count
+class Step:
+    """A make target that runs from here on.
+
+    Args:
+        make: the program.
+        target: what to make.
+        results: a directory for all results; this one's are in a directory of its own.
+        quiet: keep the output for later.
+    """
+
+    def __init__(self, make: str, target: str, results: Path, *, quiet: bool = False) -> None:
+        self._target = target
+        self._results = results / target.replace("/", "-")
+        self._results.mkdir(parents=True)
+        self._log = self._results / "output.log" if quiet else None
+        self._started = time.monotonic()
+        if not quiet:
+            self._announce()
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(self._log.open("wb")) if self._log else None
+            self._process = subprocess.Popen(
+                [make, "--no-print-directory", "STAGED=yes", target],
+                env=os.environ | {"RESULTS": str(self._results.absolute())},
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+            )
+
+    def _announce(self) -> None:
+        print(f"\n==== {self._target}", flush=True)
+
+    def finish(self) -> Count:
+        """Wait for its end, and count."""
+        code = self._process.wait()
+        seconds = time.monotonic() - self._started
+        if self._log:
+            self._announce()
+            print(self._log.read_text(errors="replace"), end="")
+        count = count_cases(sorted(self._results.glob("*.xml")))
+        if code and not count.failed:
+            count.failed = 1
+        elif not code and not count.passed:
+            count.passed = 1
+        print(f"---- {self._target}: {'FAILED' if code else 'passed'} in {seconds:.0f} s", flush=True)
+        return count
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--make", required=True)
-    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--results", type=Path, required=True, help="replaced")
+    parser.add_argument("--beside", metavar="TARGET")
     parser.add_argument("targets", nargs="+")
     options = parser.parse_args()
-    options.results.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(options.results, ignore_errors=True)
     # Not a part of the outer make: no shared job slots, no inherited flags.
     for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         os.environ.pop(name, None)
     started = time.monotonic()
-    total = Count()
-    failed_steps = []
+    counts = {}
+    beside = Step(options.make, options.beside, options.results, quiet=True) if options.beside else None
     for target in options.targets:
-        count = run_step(options.make, target, options.results)
-        total += count
-        if count.failed:
-            failed_steps.append(target)
+        counts[target] = Step(options.make, target, options.results).finish()
+    if beside:
+        counts[options.beside] = beside.finish()
+    total = sum(counts.values(), start=Count())
+    failed = [target for target, count in counts.items() if count.failed]
     print(f"\nAll steps took {time.monotonic() - started:.0f} s; {total.skipped} tests were skipped.")
-    if failed_steps:
-        print(f"Failed: {', '.join(failed_steps)}. One step alone: make <step>")
+    if failed:
+        print(f"Failed: {', '.join(failed)}. One step alone: make <step>")
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
-    return 1 if failed_steps else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # the steps got it, too
+        sys.exit(130)
