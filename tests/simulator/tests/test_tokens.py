@@ -164,8 +164,8 @@ def test_mapped_attributes_keep_order_and_repeat() -> None:
 
 @pytest.mark.parametrize("value", [None, "", [], {"a": 1}])
 def test_a_mandatory_attribute_has_to_have_a_value(value: object) -> None:
-    fields = {"jwtAttributeMap": [mapped("group", "group", mandatory=True)]}
-    assert judge(token(group=value), **fields) == Refusal("A mandatory attribute is missing in the token.")
+    verdict = judge(token(group=value), jwtAttributeMap=[mapped("group", "group", mandatory=True)])
+    assert verdict == Refusal("A mandatory attribute is missing in the token.")
 
 
 def test_a_directory_in_brackets_is_a_constant() -> None:

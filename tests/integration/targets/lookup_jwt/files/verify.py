@@ -12,8 +12,11 @@ from pathlib import Path
 
 import jwt
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 key = x509.load_pem_x509_certificate(Path(sys.argv[1]).read_bytes()).public_key()
+if not isinstance(key, RSAPublicKey):
+    sys.exit("The certificate has no RSA key.")
 result = []
 for token in json.load(sys.stdin):
     claims = jwt.decode(token, key, algorithms=["RS256", "RS384", "RS512"], options={"require": ["exp", "nbf", "iat"]})
