@@ -218,9 +218,12 @@ def _bind(ports: t.Sequence[Port]) -> dict[str, socket.socket]:
     for port in sorted(ports, key=lambda one: not one.number):
         # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits for the peer's delayed ACK.
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port.number:
+            # After a restart connections of the last run may linger on it. A free port is one that nobody else has.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((_LOOPBACK, port.number))
+            bound.listen()
         except OSError as error:
             for other in (bound, *sockets.values()):
                 other.close()

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import pathlib
+import random
 import signal
 import socket
 import ssl
@@ -215,9 +217,12 @@ class TestStart:
 
     def test_given_ports_and_other_host_names(self, tmp_path: pathlib.Path) -> None:
         def free() -> int:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                return int(probe.getsockname()[1])
+            """A port below those that the kernel gives to others in the meantime."""
+            for port in random.sample(range(20000, 30000), 100):
+                with socket.socket() as probe, contextlib.suppress(OSError):
+                    probe.bind(("127.0.0.1", port))
+                    return port
+            raise AssertionError("a hundred ports are taken")
 
         Simulator(tmp_path / "site", {"nodes": [{"name": "A", "host_name": "a.test", "is_central": True}]}).stop()
         server = tmp_path / "site" / "pki" / "server.pem"
