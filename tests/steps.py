@@ -84,7 +84,7 @@ class Step:
         seconds = time.time() - self._started
         if self._log:
             # It may have ended long ago; its last words say when.
-            seconds = self._log.stat().st_mtime - self._started
+            seconds = max(0.0, self._log.stat().st_mtime - self._started)
             self._announce()
             print(self._log.read_text(errors="replace"), end="")
         count = count_cases(sorted(self._results.glob("*.xml")))
