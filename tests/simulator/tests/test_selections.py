@@ -29,8 +29,8 @@ def modified(name: str, value: t.Any) -> dict[str, t.Any]:
 
 
 def body(*properties: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
-    """A synthetic entity as scripts write it."""
-    return {"latestModifiedDate": moment(seconds=5), "properties": list(properties), **more}
+    """A synthetic entity as scripts write it, with a clock that is ahead."""
+    return {"latestModifiedDate": moment(hours=1), "properties": list(properties), **more}
 
 
 def links(change: dict[str, list[str]], **more: t.Any) -> dict[str, t.Any]:
