@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -41,8 +42,10 @@ class Pipe:
     """
 
     def __init__(self, command: t.Sequence[str], environment: t.Mapping[str, str] | None = None) -> None:
+        # The site is on this machine, whatever proxy the machine uses for others.
+        more = {"NO_PROXY": "*", "no_proxy": "*", **(environment or {})}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **more}
         )
 
     def call(self, name: str, *arguments: t.Any) -> t.Any:
@@ -65,13 +68,28 @@ class Pipe:
         self._process.communicate(timeout=60)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Door:
+    """Another way to the repository than its own port: through a proxy, with a token.
+
+    Args:
+        url: the proxy.
+        prefix: of the virtual proxy.
+        token: for "Authorization: Bearer".
+    """
+
+    url: str
+    prefix: str
+    token: str
+
+
 class Client(t.Protocol):
     """What every client can do. Paths are below /qrs/."""
 
     name: t.ClassVar[str]
     version: str
-    pipe: Pipe
 
+    def close(self) -> None: ...
     def get(self, path: str, **query: str) -> Answer: ...
     def post(self, path: str, body: t.Any) -> Answer: ...
     def put(self, path: str, body: t.Any) -> Answer: ...
@@ -97,6 +115,7 @@ class QrsInteract:
             configuration["repoAccount"] = user
         self.pipe = Pipe(["node", str(HERE / "qrs_interact.cjs")], {"NODE_PATH": str(modules)})
         self.version += f" on Node {self.pipe.call('configure', configuration)}"
+        self.close = self.pipe.close
 
     def get(self, path: str, **query: str) -> Answer:
         # It encodes a query itself if nothing in it is encoded yet, as users find out who do not do it.
@@ -127,6 +146,7 @@ class QsApi:
 
     Args:
         site: where to connect to.
+        version: that is installed.
         user: user directory and user id; the client's own if not given.
     """
 
@@ -141,6 +161,7 @@ class QsApi:
             configuration["user"] = user
         self.pipe = Pipe([sys.executable, "-W", "ignore", str(HERE / "qsapi_pipe.py")])
         self.version += f" on {self.pipe.call('configure', configuration)}"
+        self.close = self.pipe.close
 
     def get(self, path: str, **query: str) -> Answer:
         return Answer(**self.pipe.call("driver.get", f"/qrs/{path}", query))
@@ -153,6 +174,76 @@ class QsApi:
 
     def delete(self, path: str) -> Answer:
         return Answer(**self.pipe.call("driver.delete", f"/qrs/{path}"))
+
+
+class Informatiqal:
+    """An npm package by Informatiqal, with the configuration that both of them have.
+
+    Args:
+        site: where to connect to.
+        modules: the node_modules directory that it is installed in.
+        user: user directory and user id.
+        door: another way in.
+    """
+
+    name: t.ClassVar[str]
+    script: t.ClassVar[str]
+
+    def __init__(
+        self,
+        site: RunningSite,
+        modules: pathlib.Path,
+        *,
+        user: tuple[str, str] | None = None,
+        door: Door | None = None,
+    ) -> None:
+        self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
+        url = urllib.parse.urlsplit(door.url if door else site.ready["qrs_url"])
+        configuration: dict[str, t.Any] = {"host": url.hostname, "port": url.port, "pki": str(site.pki)}
+        configuration["user"] = user or ("INTERNAL", "sa_api")
+        if door:
+            configuration.update(prefix=door.prefix, token=door.token)
+        self.pipe = Pipe(["node", str(HERE / self.script)], {"NODE_PATH": str(modules)})
+        self.version += f" on Node {self.pipe.call('configure', configuration)}"
+        self.close = self.pipe.close
+
+
+class QlikRestApi(Informatiqal):
+    """The npm package qlik-rest-api."""
+
+    name: t.ClassVar[str] = "qlik-rest-api"
+    script: t.ClassVar[str] = "qlik_rest_api.mjs"
+
+    def get(self, path: str, **query: str) -> Answer:
+        # Not encoded, as its manual shows it.
+        text = "&".join(f"{name}={value}" for name, value in query.items())
+        return self._call("Get", f"{path}?{text}" if text else path)
+
+    def post(self, path: str, body: t.Any) -> Answer:
+        return self._call("Post", path, body)
+
+    def put(self, path: str, body: t.Any) -> Answer:
+        return self._call("Put", path, body)
+
+    def delete(self, path: str) -> Answer:
+        return self._call("Delete", path)
+
+    def _call(self, name: str, *arguments: t.Any) -> Answer:
+        try:
+            return Answer(**self.pipe.call(name, *arguments))
+        except ClientError as error:
+            # It keeps the text of a refusal to itself.
+            refusal = re.fullmatch(r"Request failed with status code (\d+)", str(error))
+            if refusal is None:
+                raise
+            return Answer(int(refusal[1]), None)
+
+
+class QlikRepoApi(Informatiqal):
+    """The npm package qlik-repo-api, which has methods instead of paths."""
+
+    name: t.ClassVar[str] = "qlik-repo-api"
+    script: t.ClassVar[str] = "qlik_repo_api.mjs"
 
 
 def install_npm_packages(directory: pathlib.Path) -> pathlib.Path:

@@ -14,12 +14,15 @@ import contextlib
 import importlib.metadata
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import typing as t
 
 import pytest
-from clients import Client, QrsInteract, QsApi, install_npm_packages
+from clients import Client, Door, QlikRepoApi, QlikRestApi, QrsInteract, QsApi, install_npm_packages
+from curl import Curl
+from virtual_proxies import good
 
 from qlik_sense_simulator.testing import RunningSite
 
@@ -49,7 +52,8 @@ def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathF
     """The npm packages, installed."""
     reason = _missing_node()
     if reason:
-        pytestconfig.stash[VERSIONS]["qrs-interact"] = reason
+        for package in (QrsInteract, QlikRestApi, QlikRepoApi):
+            pytestconfig.stash[VERSIONS][package.name] = reason
         pytest.skip(reason)
     directory = os.environ.get("CONFORMANCE_CLIENTS")
     return install_npm_packages(pathlib.Path(directory) if directory else tmp_path_factory.mktemp("npm"))
@@ -65,50 +69,122 @@ def _missing_node() -> str | None:
     return None
 
 
+class Guest(t.Protocol):
+    """What is remembered of a client."""
+
+    name: t.ClassVar[str]
+    version: str
+
+    def close(self) -> None: ...
+
+
+G = t.TypeVar("G", bound=Guest)
+
+
+class Reception:
+    """Remembers clients: their versions for the end of the run, and that they have to be closed."""
+
+    def __init__(self, versions: dict[str, str], stack: contextlib.ExitStack) -> None:
+        self._versions = versions
+        self._stack = stack
+
+    def receive(self, client: G) -> G:
+        """Remember a client that is connected."""
+        self._versions[client.name] = client.version
+        self._stack.callback(client.close)
+        return client
+
+
 @pytest.fixture(scope="session")
-def connect_qrs_interact(site: RunningSite, node_modules: pathlib.Path) -> t.Iterator[Connect]:
-    """Makes clients of this kind."""
+def reception(pytestconfig: pytest.Config) -> t.Iterator[Reception]:
+    """Where all clients go by."""
     with contextlib.ExitStack() as stack:
-
-        def connect(user: tuple[str, str] | None = None) -> Client:
-            header = f"UserDirectory={user[0]};UserId={user[1]}" if user else None
-            client = QrsInteract(site, node_modules, user=header)
-            stack.callback(client.pipe.close)
-            return client
-
-        yield connect
+        yield Reception(pytestconfig.stash[VERSIONS], stack)
 
 
 @pytest.fixture(scope="session")
-def connect_qsapi(site: RunningSite, pytestconfig: pytest.Config) -> t.Iterator[Connect]:
+def connect_qrs_interact(site: RunningSite, node_modules: pathlib.Path, reception: Reception) -> Connect:
+    """Makes clients of this kind."""
+
+    def connect(user: tuple[str, str] | None = None) -> QrsInteract:
+        header = f"UserDirectory={user[0]};UserId={user[1]}" if user else None
+        return reception.receive(QrsInteract(site, node_modules, user=header))
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def connect_qlik_rest_api(site: RunningSite, node_modules: pathlib.Path, reception: Reception) -> Connect:
+    """Makes clients of this kind."""
+
+    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> QlikRestApi:
+        return reception.receive(QlikRestApi(site, node_modules, user=user, door=door))
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def connect_qlik_repo_api(
+    site: RunningSite, node_modules: pathlib.Path, reception: Reception
+) -> t.Callable[..., QlikRepoApi]:
+    """Makes clients of this kind."""
+
+    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> QlikRepoApi:
+        return reception.receive(QlikRepoApi(site, node_modules, user=user, door=door))
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def connect_qsapi(site: RunningSite, pytestconfig: pytest.Config, reception: Reception) -> Connect:
     """Makes clients of this kind."""
     try:
         version = importlib.metadata.version("qsAPI")
     except importlib.metadata.PackageNotFoundError:
         pytestconfig.stash[VERSIONS]["qsAPI"] = "not tried: it is not installed"
         pytest.skip("qsAPI is not installed")
-    with contextlib.ExitStack() as stack:
 
-        def connect(user: tuple[str, str] | None = None) -> Client:
-            client = QsApi(site, version=version, user=user)
-            stack.callback(client.pipe.close)
-            return client
+    def connect(user: tuple[str, str] | None = None) -> QsApi:
+        return reception.receive(QsApi(site, version=version, user=user))
 
-        yield connect
+    return connect
 
 
-@pytest.fixture(scope="session", params=["qrs_interact", "qsapi"])
+@pytest.fixture(scope="session")
+def connect_curl(
+    site: RunningSite, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, reception: Reception
+) -> t.Callable[..., Curl]:
+    """Makes clients of this kind."""
+    if not shutil.which("curl"):
+        reason = "not tried: there is no curl on this machine"
+        pytestconfig.stash[VERSIONS][Curl.name] = reason
+        pytest.skip(reason)
+
+    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> Curl:
+        return reception.receive(Curl(site, tmp_path_factory.mktemp("curl") / "files", user=user, door=door))
+
+    return connect
+
+
+@pytest.fixture(scope="session", params=["qrs_interact", "qlik_rest_api", "qsapi", "curl"])
 def connect(request: pytest.FixtureRequest) -> Connect:
     """Makes clients of each kind in turn."""
     return t.cast("Connect", request.getfixturevalue(f"connect_{request.param}"))
 
 
 @pytest.fixture(scope="session")
-def client(connect: Connect, pytestconfig: pytest.Config) -> Client:
+def client(connect: Connect) -> Client:
     """A client of each kind in turn, as administrator."""
-    client = connect()
-    pytestconfig.stash[VERSIONS][client.name] = client.version
-    return client
+    return connect()
+
+
+@pytest.fixture
+def prefix(client: Client) -> t.Iterator[str]:
+    """A prefix of this client's own; nothing of it is left afterwards."""
+    prefix = re.sub(r"\W", "", client.name).lower()
+    yield prefix
+    for entity in good(client.get("virtualproxyconfig", filter=f"prefix sw '{prefix}'")):
+        good(client.delete(f"virtualproxyconfig/{entity['id']}"))
 
 
 @pytest.hookimpl(hookwrapper=True)

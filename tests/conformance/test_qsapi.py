@@ -9,43 +9,43 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from clients import Client
+from clients import QsApi
 
 
 @pytest.fixture(scope="session")
-def client(connect_qsapi: t.Callable[..., Client]) -> Client:
+def client(connect_qsapi: t.Callable[..., QsApi]) -> QsApi:
     return connect_qsapi()
 
 
-def test_get_about(client: Client) -> None:
+def test_get_about(client: QsApi) -> None:
     assert client.pipe.call("getAbout")["schemaPath"] == "About"
 
 
-def test_get_description(client: Client) -> None:
+def test_get_description(client: QsApi) -> None:
     assert "PUT /qrs/proxyservice/{id}" in client.pipe.call("getDescription")
 
 
-def test_get_enum(client: Client) -> None:
+def test_get_enum(client: QsApi) -> None:
     assert "AuthenticationMethod" in client.pipe.call("getEnum")
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("tag", 1), ("user", 0)])
-def test_count(client: Client, kind: str, expected: int) -> None:
+def test_count(client: QsApi, kind: str, expected: int) -> None:
     assert client.pipe.call("count", kind, "name eq 'ansible'") == expected
 
 
-def test_properties(client: Client) -> None:
+def test_properties(client: QsApi) -> None:
     [owner] = client.pipe.call("PropertiesGet", "name eq 'Owner'")
     assert owner["choiceValues"] == ["Platform", "Analytics"]
 
 
-def test_tags_by_name(client: Client) -> None:
+def test_tags_by_name(client: QsApi) -> None:
     tags = client.pipe.call("TagsDictAttributes")
     assert tags.keys() >= {"ansible", "embedding", "production"}
     assert all(len(tag_id) == 36 for tag_id in tags.values())
 
 
-def test_user(client: Client) -> None:
+def test_user(client: QsApi) -> None:
     [user] = client.pipe.call("UserGet", "full", "userId eq 'auditor' and userDirectory eq 'EXAMPLE'")
     assert user["roles"] == ["AuditAdmin"]
     assert client.pipe.call("UserGet", user["id"]) == user

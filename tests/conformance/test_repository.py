@@ -15,36 +15,9 @@ import urllib.request
 
 import pytest
 from clients import Answer, Client
+from virtual_proxies import good, jwt_body, proxies, set_links
 
 from qlik_sense_simulator.testing import RunningSite
-
-
-def good(answer: Answer) -> t.Any:
-    """The body of an answer that is no refusal."""
-    assert answer.status in (200, 201, 204), answer
-    return answer.body
-
-
-def jwt_body(prefix: str, **more: t.Any) -> dict[str, t.Any]:
-    """A JWT virtual proxy as people write it by hand."""
-    return {
-        "prefix": prefix,
-        "description": f"For {prefix}",
-        "authenticationMethod": 4,
-        "sessionCookieHeaderName": f"X-Qlik-Session-{prefix}",
-        "jwtAttributeUserId": "userId",
-        "jwtAttributeUserDirectory": "userDirectory",
-        **more,
-    }
-
-
-@pytest.fixture
-def prefix(client: Client) -> t.Iterator[str]:
-    """A prefix of this client's own; nothing of it is left afterwards."""
-    prefix = re.sub(r"\W", "", client.name).lower()
-    yield prefix
-    for entity in good(client.get("virtualproxyconfig", filter=f"prefix sw '{prefix}'")):
-        good(client.delete(f"virtualproxyconfig/{entity['id']}"))
 
 
 @pytest.fixture
@@ -65,16 +38,9 @@ def status_at_proxies(site: RunningSite, prefix: str) -> list[int]:
     return found
 
 
-def proxies(client: Client) -> list[dict[str, t.Any]]:
-    """The proxy services, in full."""
-    return t.cast("list[dict[str, t.Any]]", good(client.get("proxyservice/full")))
-
-
-def set_links(client: Client, proxy: dict[str, t.Any], links: list[dict[str, t.Any]]) -> Answer:
-    """Replace the virtual proxies of a proxy service, the way Qlik's help shows it."""
-    return client.put(
-        f"proxyservice/{proxy['id']}", {**proxy, "settings": {**proxy["settings"], "virtualProxies": links}}
-    )
+def assert_refused(answer: Answer, status: int, text: str) -> None:
+    """qlik-rest-api does not give away the text."""
+    assert answer in ((status, text), (status, None))
 
 
 class TestRead:
@@ -195,20 +161,52 @@ class TestWrite:
         assert client.delete(f"tag/{tag['id']}").status == 204
 
 
+class TestSelections:
+    """The QMC's way to change several entities at once, which installers use, too."""
+
+    def test_link_and_unlink(self, client: Client, virtual_proxy: dict[str, t.Any], prefix: str) -> None:
+        [central] = good(client.get("servernodeconfiguration", filter="isCentral eq true"))
+        [proxy] = good(client.get("proxyservice", filter=f"serverNodeConfiguration.id eq {central['id']}"))
+        items = [{"type": "ProxyService", "objectID": proxy["id"]}]
+        path = f"selection/{good(client.post('selection', {'items': items}))['id']}"
+        for change, expected in (("added", ["", prefix]), ("removed", [""])):
+            value = {"added": [], "removed": [], change: [virtual_proxy["id"]]}
+            links = {"name": "refList_VirtualProxyConfig", "value": value, "valueIsModified": True}
+            settings = {"name": "settings", "type": "ProxyService.Settings", "properties": [links]}
+            soon = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=5)
+            body = {
+                "type": "ProxyService",
+                "latestModifiedDate": soon.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+                "children": [settings],
+                "properties": [],
+            }
+            assert client.put(f"{path}/ProxyService/synthetic", body).status == 204
+            linked = good(client.get(f"proxyservice/{proxy['id']}"))["settings"]["virtualProxies"]
+            assert [one["prefix"] for one in linked] == expected
+        assert client.delete(path).status == 204
+        assert client.get(path).status == 404
+
+    def test_delete_in_bulk(self, client: Client, prefix: str) -> None:
+        bodies = [jwt_body(f"{prefix}{number}") for number in range(3)]
+        items = [
+            {"type": "VirtualProxyConfig", "objectID": one["id"]}
+            for one in good(client.post("virtualproxyconfig/many", bodies))
+        ]
+        path = f"selection/{good(client.post('selection', {'items': items}))['id']}"
+        assert good(client.get(f"{path}/virtualproxyconfig/count")) == {"value": 3}
+        assert client.delete(f"{path}/virtualproxyconfig").status == 204
+        assert good(client.get("virtualproxyconfig", filter=f"prefix sw '{prefix}'")) == []
+
+
 class TestRefusals:
     def test_filter(self, client: Client) -> None:
         answer = client.get("tag", filter="name like 'a'")
-        assert answer == (400, "Cannot parse the expression: name like 'a'")
+        assert_refused(answer, 400, "Cannot parse the expression: name like 'a'")
 
     def test_empty_group(self, client: Client) -> None:
-        assert client.get("tag", filter="()") == (400, "Invalid expression")
+        assert_refused(client.get("tag", filter="()"), 400, "Invalid expression")
 
     def test_user_without_rights(self, client: Client, connect: t.Callable[..., Client]) -> None:
         nobody = connect(("EXAMPLE", "anna"))
         assert nobody.get("virtualproxyconfig") == (200, [])
-        assert nobody.post("virtualproxyconfig", jwt_body("nobody")) == (403, "Forbidden")
-
-    def test_update_of_a_proxy_service_by_post(self, client: Client) -> None:
-        """qlik-repo-api does that; a site has no such endpoint."""
-        proxy = proxies(client)[0]
-        assert client.post(f"proxyservice/{proxy['id']}", proxy).status == 405
+        assert_refused(nobody.post("virtualproxyconfig", jwt_body("nobody")), 403, "Forbidden")

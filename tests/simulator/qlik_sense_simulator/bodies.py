@@ -91,11 +91,13 @@ class Merger:
     Args:
         store: for the entities that bodies refer to, for release and switches.
         user: "DIRECTORY\\user", who changes something.
+        partial: whether fields that a body leaves out stay as they are, whatever the switches say.
     """
 
-    def __init__(self, store: Store, *, user: str) -> None:
+    def __init__(self, store: Store, *, user: str, partial: bool = False) -> None:
         self._store = store
         self._user = user
+        self._partial = partial
         self._release = store.view.release
         self._switches = store.view.switches
 
@@ -151,7 +153,7 @@ class Merger:
         """Whether a PUT resets a field that it leaves out."""
         # EVIDENCE(A; Qlik help "Conflict handling"): sometimes left untouched, sometimes reset to the default
         # INVENTED(switch=omitted_fields): plain values are reset; lists and objects, which would be null, stay
-        match self._switches.omitted_fields:
+        match "keep" if self._partial else self._switches.omitted_fields:
             case "reset":
                 return True
             case "keep":

@@ -319,6 +319,25 @@ USER = EntityType(
     ),
 )
 
+# EVIDENCE(A; QRS API reference, post /selection): the fields of both
+SELECTION_ITEM = EntityType(
+    name="SelectionItem",
+    # INVENTED(switch=none): schemaPath
+    schema_path="Selection.Item",
+    fields=(
+        *_HEAD,
+        Field("type", default=None, required=True),
+        Field("objectID", default=None, required=True),
+        Field("objectName", default="", writable=False),
+        *_PART_TAIL,
+    ),
+)
+SELECTION = EntityType(
+    name="Selection",
+    schema_path="Selection",
+    fields=(*_HEAD, Field("items", "items", target="SelectionItem"), *_TAIL),
+)
+
 TYPES = {
     kind.name: kind
     for kind in (
@@ -333,6 +352,8 @@ TYPES = {
         CUSTOM_PROPERTY_VALUE,
         SERVICE_CLUSTER,
         USER,
+        SELECTION,
+        SELECTION_ITEM,
         _attribute_map("jwt", "VirtualProxyConfigJwtAttributeMapItem"),
         _attribute_map("saml", "VirtualProxyConfigSamlAttributeMapItem"),
         _attribute_map("oidc", "VirtualProxyConfigOidcAttributeMapItem"),

@@ -113,7 +113,15 @@ def endpoints() -> list[tuple[str, str]]:
             found.append(("GET", f"{base}/local"))
         if "POST" in methods:
             found += [("POST", f"{base}{path}") for path in ("", "/many", "/previewcreateprivilege")]
+        found.append(("POST", f"{base}/previewprivileges"))
         found += [(verb, f"{base}/{{id}}") for verb in ("PUT", "DELETE") if verb in methods]
+        base = f"/qrs/selection/{{id}}/{kind.path}"
+        found += [("GET", f"{base}{path}") for path in ("", "/full", "/count", "/synthetic")]
+        found += [("POST", f"/qrs/selection/{kind.path}"), ("POST", f"{base}/table"), ("PUT", f"{base}/synthetic")]
+        if "DELETE" in methods:
+            found.append(("DELETE", base))
+    found += [(verb, "/qrs/selection") for verb in ("GET", "POST")]
+    found += [(verb, "/qrs/selection/{id}") for verb in ("GET", "PUT", "DELETE")]
     return found
 
 

@@ -13,15 +13,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import addresses, documents
+from . import addresses, documents, synthetic
 from .access import Caller, check_xrfkey, identify
 from .bodies import LARGEST_BODY, parse
+from .catalogue import SELECTION
 from .control import Control
 from .entities import Endpoints
 from .faults import FaultPlan
 from .journal import Journal, is_control
 from .queries import Query
 from .refusals import RefusedError
+from .schema import EntityType
+from .selections import select, selected_ids
 from .site import Site
 from .store import Store
 
@@ -81,6 +84,8 @@ class _Repository:
         query.check()
         if len(segments) > 1 and segments[1] == "about":
             return self._about(request.method, segments[2:], query)
+        if segments[1:2] == ["selection"]:
+            return await self._selection(request, segments[2:], caller, query)
         if (request.method, *segments[1:]) == ("GET", "datacollection", "settings"):
             # EVIDENCE(A; gopherciser): a call that any user may make; INVENTED(switch=none): its answer
             return _json({"enabled": False})
@@ -89,13 +94,7 @@ class _Repository:
     async def _entity(self, request: Request, segments: list[str], caller: Caller, query: Query) -> Response:
         """Everything below the path of an entity."""
         kind = documents.find_type(segments[0] if segments else "")
-        endpoints = Endpoints(
-            kind=kind,
-            store=self._store,
-            caller=caller,
-            query=query,
-            local_node=self._store.node_id(self._site.central.name),
-        )
+        endpoints = self._endpoints(kind, caller, query)
         methods = t.cast("frozenset[str]", kind.methods)
         switches = self._site.switches
         method = "GET" if request.method == "HEAD" else request.method
@@ -114,6 +113,9 @@ class _Repository:
                 return _json(endpoints.table(await _body(request)), 201)
             case "POST", ["previewcreateprivilege"] if "POST" in methods:
                 return _json(endpoints.may_create(await _body(request)))
+            case "POST", ["previewprivileges"]:
+                # EVIDENCE(A; QRS API reference, post /userdirectory/previewprivileges): 201
+                return _json(endpoints.preview_privileges(await _body(request)), 201)
             case "POST", [] if "POST" in methods:
                 # EVIDENCE(B; qrs-interact takes 200, 201 and 204); INVENTED(switch=create_status): 201
                 return _json(endpoints.create(await _body(request)), int(switches.create_status))
@@ -130,6 +132,65 @@ class _Repository:
             case _, [] | [_]:
                 # INVENTED(switch=missing_route): a path that exists, with a method that it does not have
                 raise RefusedError(int(switches.missing_route), "Method Not Allowed")
+        raise RefusedError(404, "Not Found")
+
+    def _endpoints(
+        self, kind: EntityType, caller: Caller, query: Query, *, only: frozenset[str] | None = None
+    ) -> Endpoints:
+        local_node = self._store.node_id(self._site.central.name)
+        return Endpoints(kind=kind, store=self._store, caller=caller, query=query, local_node=local_node, only=only)
+
+    async def _selection(self, request: Request, segments: list[str], caller: Caller, query: Query) -> Response:
+        """Everything below /selection, apart from what a selection holds."""
+        selections = self._endpoints(SELECTION, caller, query)
+        method = "GET" if request.method == "HEAD" else request.method
+        # EVIDENCE(B; qlik-utils, generated from about/api/description): these endpoints
+        # EVIDENCE(A; QRS API reference, post /selection and put /selection/{id}): 201, 200, and the whole selection
+        match method, segments:
+            case "GET", []:
+                return _json(selections.search(full=True))
+            case "POST", []:
+                return _json(selections.create(await _body(request)), 201)
+            case "GET", [selection_id]:
+                return _json(selections.one(selection_id))
+            case "PUT", [selection_id]:
+                return _json(selections.update(selection_id, await _body(request)))
+            case "DELETE", [selection_id]:
+                selections.delete(selection_id)
+                return Response(status_code=204)
+            case "POST", [name]:
+                kind = documents.find_type(name)
+                # EVIDENCE(B; public scripts): whatever is in the body of this request does not count
+                return _json(selections.create(select(self._endpoints(kind, caller, query))), 201)
+            case _, [selection_id, name, *rest]:
+                kind = documents.find_type(name)
+                only = selected_ids(selections.one(selection_id), kind)
+                return await self._selected(request, rest, self._endpoints(kind, caller, query, only=only))
+        raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
+
+    async def _selected(self, request: Request, rest: list[str], endpoints: Endpoints) -> Response:
+        """What is in a selection, by type: /selection/{id}/{type}."""
+        methods = t.cast("frozenset[str]", endpoints.kind.methods)
+        method = "GET" if request.method == "HEAD" else request.method
+        match method, rest:
+            case "GET", [] | ["full"]:
+                return _json(endpoints.search(full=bool(rest)))
+            case "GET", ["count"]:
+                return _json(endpoints.count())
+            case "POST", ["table"]:
+                return _json(endpoints.table(await _body(request)), 201)
+            case "GET", ["synthetic"]:
+                return _json(synthetic.read(endpoints))
+            case "PUT", ["synthetic"]:
+                synthetic.write(endpoints, await _body(request))
+                # EVIDENCE(B; public scripts that test for it): 204; A; QRS API reference: nothing comes back
+                return Response(status_code=204)
+            case "DELETE", [] if "DELETE" in methods:
+                endpoints.delete_all()
+                # EVIDENCE(A; QRS API reference, delete /selection/{id}/app/object): 204
+                return Response(status_code=204)
+            case _, [] | ["full" | "count" | "table" | "synthetic"]:
+                raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
         raise RefusedError(404, "Not Found")
 
     def _about(self, method: str, rest: list[str], query: Query) -> Response:

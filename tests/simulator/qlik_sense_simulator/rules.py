@@ -11,7 +11,8 @@ import typing as t
 
 from cryptography import x509
 
-from .catalogue import VIRTUAL_PROXY
+from .bodies import GUID
+from .catalogue import PUBLIC, VIRTUAL_PROXY
 from .refusals import RefusedError, bad
 from .store import Change, Store
 from .views import Row
@@ -54,6 +55,8 @@ def check(kind: str, row: Row, *, old: Row | None, store: Store, also: t.Sequenc
             # EVIDENCE(A; QRS API reference, CustomPropertyDefinition): Text; INVENTED(switch=none): nothing else
             if row["valueType"].lower() != "text":
                 raise bad("valueType must be Text.")
+        case "Selection":
+            row = {**row, "items": [_check_selected(item, store) for item in row["items"]]}
     for item in row.get("customProperties") or ():
         _check_custom_property(kind, item, store)
     # EVIDENCE(A; Qlik help "Virtual proxy: Create"): prefix and sessionCookieHeaderName must be unique
@@ -132,6 +135,29 @@ def _check_custom_property(kind: str, item: Row, store: Store) -> None:
         raise bad(f"The custom property {definition['name']} is not for {kind}.")
     if item["value"] not in definition["choiceValues"]:
         raise bad(f"The custom property {definition['name']} has no such value.")
+
+
+def _check_selected(item: Row, store: Store) -> Row:
+    """An item of a selection, with the name of the entity that it leads to."""
+    # INVENTED(switch=none): the type is one that has a path, in any case; the entity need not exist (any more)
+    kind = PUBLIC.get(item["type"].lower())
+    if kind is None:
+        raise bad(f"There is no type {item['type'][:60]}.")
+    if not GUID.fullmatch(item["objectID"]):
+        raise bad("Could not convert to Guid: objectID.")
+    entity_id: str = item["objectID"].lower()
+    return {
+        **item,
+        "type": kind.name,
+        "objectID": entity_id,
+        "objectName": name_of(store.row(kind.name, entity_id) or {}),
+    }
+
+
+def name_of(row: Row) -> str:
+    """What an entity is called in a selection."""
+    # INVENTED(switch=none): its name, or else its description
+    return str(row.get("name") or row.get("description") or "")
 
 
 def consequences(kind: str, row: Row, *, old: Row | None, store: Store, user: str) -> list[Change]:

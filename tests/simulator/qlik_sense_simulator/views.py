@@ -52,6 +52,10 @@ class View:
         value = row.get(field.name, field.default)
         return [] if field.kind in ("texts", "references", "items") and not value else value
 
+    def items(self, field: Field, value: list[Row]) -> list[dict[str, t.Any]]:
+        """Elements of a list that belong to one entity alone."""
+        return [self._entity(TYPES[field.target], item, condensed=False, privileges=None) for item in value]
+
     def _entity(self, kind: EntityType, row: Row, *, condensed: bool, privileges: list[str] | None) -> dict[str, t.Any]:
         entity: dict[str, t.Any] = {}
         for field in kind.fields_of(self.release):
@@ -98,10 +102,7 @@ class View:
         if field.kind == "references":
             # EVIDENCE(B; captured VirtualProxyConfig and ProxyService): a list of ids comes back as condensed entities
             return [self._condensed_by_id(field.target, one) for one in ordered]
-        if field.kind == "items":
-            kind = TYPES[field.target]
-            return [self._entity(kind, item, condensed=False, privileges=None) for item in ordered]
-        return ordered
+        return self.items(field, ordered) if field.kind == "items" else ordered
 
     def _condensed_by_id(self, kind: str, entity_id: str | None) -> dict[str, t.Any] | None:
         row = self._find(kind, entity_id) if entity_id else None
