@@ -63,7 +63,7 @@ class Step:
         self._results = results / target.replace("/", "-")
         self._results.mkdir(parents=True)
         self._log = self._results / "output.log" if quiet else None
-        self._started = time.time()
+        self._started = time.monotonic()
         if not quiet:
             self._announce()
         with contextlib.ExitStack() as stack:
@@ -81,10 +81,8 @@ class Step:
     def finish(self) -> Count:
         """Wait for its end, and count."""
         code = self._process.wait()
-        seconds = time.time() - self._started
+        seconds = time.monotonic() - self._started
         if self._log:
-            # It may have ended long ago; its last words say when.
-            seconds = self._log.stat().st_mtime - self._started
             self._announce()
             print(self._log.read_text(errors="replace"), end="")
         count = count_cases(sorted(self._results.glob("*.xml")))
