@@ -20,43 +20,84 @@ options:
     required: true
   port:
     description:
-      - Port of the repository service, or with O(auth_method=jwt) of the proxy.
-      - The default is V(4242) for O(auth_method=certificate) and V(443) for O(auth_method=jwt).
+      - Port of the repository service with O(auth_method=certificate), else of the proxy.
+      - The default is V(4242) for O(auth_method=certificate) and V(443) for all others.
       - If not set, the value of the environment variable E(QLIK_SENSE_PORT) is used.
     type: int
   auth_method:
     description:
       - How to sign in to the repository.
-      - V(certificate) uses the client certificate that the QMC exports, directly on the repository's port. It can do
-        everything, and it cannot be revoked singly; keep it in the safe.
-      - V(jwt) uses a token through an existing JWT virtual proxy. The audit trail names a real user, who needs the
-        role RootAdmin, or rights on C(VirtualProxyConfig) and C(ProxyService). The session is logged out at the end,
-        which ends B(all) sessions of that user on that virtual proxy, so use a user of its own.
+      - V(certificate) uses the client certificate that the QMC exports, directly on the repository's port. Whoever has
+        it can act as any user and do everything, and it cannot be revoked singly. So keep it in the safe, and use it
+        only where there is no other way in.
+      - All others go through a virtual proxy on the port of the users. The audit trail names a real user, who needs the
+        role RootAdmin, or rights on C(VirtualProxyConfig) and C(ProxyService); without them nothing can be written.
+      - V(jwt) uses a token, through an existing JWT virtual proxy. It needs no certificate and no password, and a token
+        expires; this is the way for everyday work.
+      - V(ntlm) uses a Windows user name and password, through a virtual proxy with the authentication method Ticket and
+        Windows authentication, such as the default one. It is the way to the first JWT virtual proxy of a site without
+        the client certificate. It needs the Python package C(requests-ntlm).
+      - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy believes
+        everybody who can reach it, so it has to be out of the reach of users.
+      - V(ticket) gets a ticket for the user from the proxy's own API on O(qps_port), which wants the client certificate
+        as well, and uses it through a virtual proxy with the authentication method Ticket. It is for sites where the
+        repository's port is closed.
+      - V(session) uses a session that exists already, of whatever virtual proxy, as a portal or a person at a browser
+        began it. It is not logged out.
+      - Every other session is logged out at the end, which ends B(all) sessions of that user on that virtual proxy, so
+        use a user of its own.
       - If not set, the value of the environment variable E(QLIK_SENSE_AUTH_METHOD) is used.
     type: str
-    choices: [certificate, jwt]
+    choices: [certificate, jwt, ticket, header, ntlm, session]
     default: certificate
   client_cert:
     description:
       - Path of the client certificate, C(client.pem) as exported by the QMC in platform independent PEM format.
-      - Required with O(auth_method=certificate).
+      - Required with O(auth_method=certificate) and O(auth_method=ticket).
       - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_CERT) is used.
     type: path
   client_key:
     description:
       - Path of the private key of O(client_cert), C(client_key.pem) as exported by the QMC.
-      - Required with O(auth_method=certificate).
+      - Required with O(auth_method=certificate) and O(auth_method=ticket).
       - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_KEY) is used.
     type: path
   user:
     description:
-      - With O(auth_method=certificate) the user to act as, in the form C(DIRECTORY\\user).
+      - The user to act as, in the form V(DIRECTORY\\user).
+      - Required with O(auth_method=ticket), O(auth_method=header) and O(auth_method=ntlm). With
+        O(auth_method=certificate) the default is V(INTERNAL\\sa_api).
+      - With O(auth_method=header) the value of the header, in the form that the virtual proxy wants; that is the user
+        id alone where it has a static user directory.
+      - With O(auth_method=ntlm) the Windows user, in the form V(DOMAIN\\user).
       - If not set, the value of the environment variable E(QLIK_SENSE_USER) is used.
     type: str
-    default: INTERNAL\sa_api
+  password:
+    description:
+      - The Windows password of O(user). Required with O(auth_method=ntlm).
+      - If not set, the value of the environment variable E(QLIK_SENSE_PASSWORD) is used.
+    type: str
+  header_name:
+    description:
+      - Name of the header that the virtual proxy reads the user from. Required with O(auth_method=header).
+      - If not set, the value of the environment variable E(QLIK_SENSE_HEADER_NAME) is used.
+    type: str
+  session_cookie:
+    description:
+      - The cookie of the session, as C(NAME=VALUE), for instance C(X-Qlik-Session=...). Required with
+        O(auth_method=session).
+      - If not set, the value of the environment variable E(QLIK_SENSE_SESSION_COOKIE) is used.
+    type: str
+  qps_port:
+    description:
+      - Port of the proxy's own API (QPS), with O(auth_method=ticket).
+      - If not set, the value of the environment variable E(QLIK_SENSE_QPS_PORT) is used.
+    type: int
+    default: 4243
   virtual_proxy_prefix:
     description:
-      - Prefix of the JWT virtual proxy to sign in through. Required with O(auth_method=jwt).
+      - Prefix of the virtual proxy to sign in through. Required with O(auth_method=jwt).
+      - With the other ways through a virtual proxy it is the default one, which has no prefix, if this is not set.
       - If not set, the value of the environment variable E(QLIK_SENSE_VIRTUAL_PROXY_PREFIX) is used.
     type: str
   token:
@@ -78,6 +119,8 @@ options:
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
     type: float
     default: 120
+requirements:
+  - requests-ntlm >= 1.3, with O(auth_method=ntlm)
 """
 
     # For everything that talks to the site over HTTPS.

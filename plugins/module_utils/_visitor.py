@@ -18,11 +18,11 @@ import typing as t
 import urllib.parse
 
 from . import _websocket
-from ._connection import http_session, transport_error
 from ._cookie import Cookie
 from ._diagnosis import Answer, is_login_page
 from ._errors import TransportError
 from ._greeting import CSRF_PATH, Greeting
+from ._transport import http_session, transport_error
 
 with contextlib.suppress(ImportError):  # reported by _connection.require_requests
     import requests
@@ -81,7 +81,7 @@ class Visitor:
 
     Args:
         base: URL of the virtual proxy, without a trailing slash.
-        verify: as for _connection.http_session.
+        verify: as for _transport.http_session.
         timeout: seconds for the connection and for an answer.
         redact: cleans what is taken over from answers.
         clock: seconds of a monotonic clock.

@@ -104,6 +104,17 @@ EXAMPLES = r"""
     load_balancing_server_nodes: [Central, Rim1]
     proxies: [Central, Rim1]
 
+- name: Make the first JWT virtual proxy of a site as a Windows user, so that the client certificate stays in the safe
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik.example.com
+    auth_method: ntlm
+    user: ACME\automation
+    password: "{{ vault_automation_password }}"
+    prefix: admin
+    jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/admin.pem') }}"
+    load_balancing_server_nodes: [Central]
+    proxies: [Central]
+
 - name: Sign in without the client certificate, through an existing JWT virtual proxy
   sensible.qlik.jwt_virtual_proxy:
     host: qlik.example.com

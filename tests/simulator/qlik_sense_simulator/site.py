@@ -56,13 +56,28 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class User:
-    """A user of the repository."""
+    """A user of the repository.
+
+    Args:
+        user_directory: also the Windows domain.
+        user_id: also the Windows user name.
+        name: the display name, by default the id.
+        roles: as in the QMC.
+        inactive: whether the account is.
+        password: for Windows authentication; without one there is no Windows account.
+    """
 
     user_directory: str
     user_id: str
     name: str = ""
     roles: tuple[str, ...] = ()
     inactive: bool = False
+    password: str = dataclasses.field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        # It is handed on in a line with colons.
+        if any(character in ":\r\n" for character in self.password):
+            raise SiteError(f"users: the password of {self.user_id} cannot hold a colon or a line break.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

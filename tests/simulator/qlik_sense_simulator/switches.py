@@ -101,6 +101,9 @@ class Switches:
     unknown_user: t.Literal["create", "refuse"] = "create"
     """A user that the repository does not know yet: created at the first login, or refused with 401."""
 
+    windows_challenge: t.Literal["both", "ntlm", "negotiate"] = "both"
+    """What Windows authentication offers with its 401: Negotiate and NTLM, or one of them. NTLM goes through either."""
+
     user_endpoint_refuses: bool = False
     """GET /qps/user answers a caller who is not signed in like any other path, instead of 200 with a loginUri."""
 

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import socket
 import ssl
+import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -166,6 +167,10 @@ def options(server: Server, authority: Authority, client: tuple[str, str]) -> di
         "client_cert": client[0],
         "client_key": client[1],
         "user": r"INTERNAL\sa_api",
+        "password": None,
+        "header_name": None,
+        "session_cookie": None,
+        "qps_port": server.server_port,
         "virtual_proxy_prefix": None,
         "token": None,
         "ca_path": str(authority.path),
@@ -230,6 +235,128 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
     assert headers["Authorization"] == f"Bearer {TOKEN}"
     assert "X-Qlik-User" not in headers
     assert (last_method, last_path) == ("DELETE", "/admin/qps/user")
+
+
+def signed_in(options: dict[str, t.Any], **changed: t.Any) -> Connection:
+    """A connection through a virtual proxy to a server that insists on a client certificate there, too."""
+    connection = Connection(options | changed)
+    connection._session.cert = (options["client_cert"], options["client_key"])
+    return connection
+
+
+def test_without_a_user_it_is_the_service_account(server: Server, options: dict[str, t.Any]) -> None:
+    ask(options | {"user": None})
+    assert server.asked[0][2]["X-Qlik-User"] == "UserDirectory=INTERNAL; UserId=sa_api"
+
+
+TICKET: tuple[int, dict[str, str], bytes] = (
+    201,
+    {},
+    b'{"UserDirectory": "ACME", "UserId": "anna", "Ticket": "one-time-secret", "TargetUri": null}',
+)
+COOKIE = {"Set-Cookie": "X-Qlik-Session=1; Path=/; HttpOnly; Secure"}
+
+
+@pytest.mark.parametrize(("prefix", "below"), [(None, ""), ("", ""), ("/Tickets/", "/tickets")])
+def test_a_ticket_is_fetched_used_once_and_logged_out(
+    server: Server, options: dict[str, t.Any], prefix: str | None, below: str
+) -> None:
+    moved = f"https://localhost:{server.server_port}{below}/qrs/about"
+    server.answers = [TICKET, (302, {**COOKIE, "Location": moved}, b""), (200, {}, b"{}"), (200, {}, b"[]")]
+    connection = signed_in(options, auth_method="ticket", user=r"ACME\anna", virtual_proxy_prefix=prefix)
+    assert connection.signs_in_through == below.strip("/")
+    for _time in range(2):
+        assert connection.request("GET", "tag", purpose="x").body == []
+    connection.close()
+    fetched, used, followed, *asked, left = server.asked
+    assert (fetched[0], fetched[1].partition("?")[0]) == ("POST", f"/qps{below}/ticket")
+    assert json.loads(fetched[3]) == {"UserDirectory": "ACME", "UserId": "anna", "Attributes": []}
+    assert "qlikTicket=one-time-secret" in used[1]
+    for _method, path, headers, _body in (used, followed, *asked):
+        assert path.startswith(f"{below}/qrs/")
+        assert f"xrfkey={headers['X-Qlik-Xrfkey']}" in path
+        assert "X-Qlik-User" not in headers
+    assert all("qlikTicket" not in path and "X-Qlik-Session=1" in headers["Cookie"] for _m, path, headers, _b in asked)
+    assert left[:2] == ("DELETE", f"{below}/qps/user")
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "advice"),
+    [
+        ([(403, {}, b"XSRF")], "403 Forbidden: XSRF", "'qps_port'"),
+        ([(200, {}, b"[]")], "holds no ticket", "'qps_port'"),
+        ([TICKET, (302, {"Location": "/internal_forms_authentication/?targetId=1"}, b"")], "login form", "Ticket"),
+        ([TICKET, (200, {"Content-Type": "text/html"}, b"<html>")], "login form", "Ticket"),
+        ([TICKET, (302, {"Location": "https://elsewhere.example/?a=1"}, b"")], "not the host asked", "host name"),
+        ([TICKET, (302, {"Location": "http://localhost/qrs/about"}, b"")], "not the host asked", "host name"),
+        ([TICKET, (400, {}, b"bad: one-time-secret")], "bad: ***", "log"),
+        ([TICKET, (403, {}, b"Your account is inactive.")], "inactive", "is active"),
+    ],
+)
+def test_a_ticket_that_lets_nobody_in(
+    server: Server, options: dict[str, t.Any], answers: list[t.Any], outcome: str, advice: str
+) -> None:
+    server.answers = answers
+    with pytest.raises(AnswerError) as caught:
+        signed_in(options, auth_method="ticket", user=r"ACME\anna").request("GET", "about", purpose="x")
+    assert outcome in caught.value.outcome
+    assert advice in caught.value.advice
+    assert "one-time-secret" not in str(caught.value)
+
+
+def test_a_session_that_a_restart_has_ended_begins_anew(server: Server, options: dict[str, t.Any]) -> None:
+    entered = [TICKET, (200, COOKIE, b"{}")]
+    lost = (302, {"Location": "/internal_forms_authentication/"}, b"")
+    server.answers = [*entered, (201, {}, b'{"id": 1}'), lost, *entered, (200, {}, b'{"id": 2}'), lost, *entered, lost]
+    connection = signed_in(options, auth_method="ticket", user=r"ACME\anna")
+    assert connection.request("POST", "tag", purpose="x", body={}).body == {"id": 1}
+    assert connection.request("PUT", "tag/2", purpose="x", body={}).body == {"id": 2}
+    with pytest.raises(AnswerError) as caught:
+        connection.request("GET", "tag", purpose="x")
+    assert "nobody is signed in" in caught.value.advice
+
+
+def test_a_header_names_the_user_and_the_session_is_logged_out(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(200, COOKIE, b"{}")]
+    connection = signed_in(options, auth_method="header", header_name="X-User", user="anna", virtual_proxy_prefix="h")
+    connection.request("GET", "about", purpose="x")
+    connection.close()
+    assert [(method, path.partition("?")[0], headers["X-User"]) for method, path, headers, _body in server.asked] == [
+        ("GET", "/h/qrs/about", "anna"),
+        ("DELETE", "/h/qps/user", "anna"),
+    ]
+
+
+def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, options: dict[str, t.Any]) -> None:
+    connection = signed_in(options, auth_method="session", session_cookie="X-Qlik-Session=some-secret")
+    connection.request("GET", "about", purpose="x")
+    server.answers = [(401, {}, b"some-secret is over")]
+    with pytest.raises(AnswerError) as caught:
+        connection.request("GET", "about", purpose="x")
+    connection.close()
+    assert [headers["Cookie"] for _method, _path, headers, _body in server.asked] == ["X-Qlik-Session=some-secret"] * 2
+    assert "has not ended" in caught.value.advice
+    assert "some-secret" not in str(caught.value)
+
+
+def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "requests_ntlm", None)
+    with pytest.raises(InputError) as caught:
+        Connection(options | {"auth_method": "ntlm", "password": "a-secret"})
+    assert "requests-ntlm" in caught.value.outcome
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("challenge", ["NTLM", "NTLM !!!", "NTLM TlRMTVNTUAACAAAA", "Negotiate"])
+def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], challenge: str) -> None:
+    pytest.importorskip("requests_ntlm")
+    server.answers = [(401, {"WWW-Authenticate": challenge}, b"")]
+    with pytest.raises(QlikError) as caught:
+        signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret").request("GET", "x", purpose="x")
+    assert "Tried to sign in with NTLM" in caught.value.tried
+    assert "does not speak NTLM" in caught.value.outcome
+    assert "a-secret" not in str(caught.value)
+    assert all("Windows" in headers["User-Agent"] for _method, _path, headers, _body in server.asked)
 
 
 def test_the_environment_changes_nothing(
@@ -395,6 +522,15 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"ca_path": "/nonexistent/root.pem"}, "does not exist"),
         ({"client_key": None}, "'client_key' is empty"),
         ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": ""}, "'token' is empty"),
+        ({"auth_method": "ticket", "user": "anna"}, "DIRECTORY\\user"),
+        ({"auth_method": "ticket", "client_cert": None}, "'client_cert' is empty"),
+        ({"auth_method": "header", "header_name": "X-User", "user": ""}, "'user' is empty"),
+        ({"auth_method": "header", "header_name": "X-User", "user": "jürgen"}, "cannot be sent"),
+        ({"auth_method": "header", "header_name": "X-User: a", "user": "anna"}, "cannot be sent"),
+        ({"auth_method": "header", "header_name": "X-User", "user": "a\r\nX-Other: b"}, "cannot be sent"),
+        ({"auth_method": "ntlm", "password": ""}, "'password' is empty"),
+        ({"auth_method": "session", "session_cookie": "X-Qlik-Session"}, "NAME=VALUE"),
+        ({"auth_method": "session", "session_cookie": "X-Qlik-Session=a; Path=/"}, "NAME=VALUE"),
     ],
 )
 def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:

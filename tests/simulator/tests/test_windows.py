@@ -1,0 +1,159 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Windows authentication: real NTLM messages on both sides, over real TLS."""
+
+from __future__ import annotations
+
+import base64
+import pathlib
+import re
+import typing as t
+import urllib.parse
+
+import pytest
+import requests
+from requests_ntlm import HttpNtlmAuth
+from running import XRFKEY, Simulator
+
+from qlik_sense_simulator.site import SiteError, parse_site
+
+SITE: dict[str, t.Any] = {
+    "users": [
+        {"user_directory": "LAB", "user_id": "ada", "roles": ["RootAdmin"], "password": "lovelace"},
+        {"user_directory": "LAB", "user_id": "bo", "password": "b o"},
+        {"user_directory": "LAB", "user_id": "gone", "password": "away", "inactive": True},
+        {"user_directory": "LAB", "user_id": "tokens-only"},
+    ],
+    "virtual_proxies": [
+        {"prefix": "form", "sessionCookieHeaderName": "X-F", "windowsAuthenticationEnabledDevicePattern": "Form"},
+        {"prefix": "never", "sessionCookieHeaderName": "X-N", "windowsAuthenticationEnabledDevicePattern": ""},
+        {"prefix": "win", "sessionCookieHeaderName": "X-D"},
+        {"prefix": "jwt", "sessionCookieHeaderName": "X-J", "authenticationMethod": 4},
+    ],
+}
+for _virtual_proxy in SITE["virtual_proxies"]:
+    _virtual_proxy |= {"description": _virtual_proxy["prefix"], "proxies": ["Central"]}
+
+
+@pytest.fixture(scope="module", params=["both", "ntlm", "negotiate"])
+def running(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> t.Iterator[Simulator]:
+    site = {**SITE, "switches": {"windows_challenge": request.param}}
+    with Simulator(tmp_path_factory.mktemp("windows") / "site", site) as simulator:
+        yield simulator
+
+
+class Person:
+    """Somebody at the proxy of Central, with or without Windows."""
+
+    def __init__(self, running: Simulator, *, agent: str = "Mozilla/5.0 (Windows NT 10.0)") -> None:
+        self.base = running.ready["nodes"][0]["proxy_url"]
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = str(running.pki / "root.pem")
+        self.session.headers.update({"User-Agent": agent, "X-Qlik-Xrfkey": XRFKEY})
+
+    def get(self, path: str, **kwargs: t.Any) -> requests.Response:
+        return self.session.get(urllib.parse.urljoin(self.base, path), timeout=60, **kwargs)
+
+    def signs_in(self, user: str, password: str, *, prefix: str = "") -> requests.Response:
+        return self.get(f"{prefix}/qrs/about?xrfkey={XRFKEY}", auth=HttpNtlmAuth(user, password))
+
+
+@pytest.mark.parametrize("user", ["LAB\\ada", "lab\\ADA", "ada"])
+@pytest.mark.parametrize("prefix", ["", "/win"])
+def test_a_password_begins_a_session(running: Simulator, user: str, prefix: str) -> None:
+    person = Person(running)
+    answer = person.signs_in(user, "lovelace", prefix=prefix)
+    assert answer.json()["schemaPath"] == "About"
+    assert "qlikTicket=" in answer.url
+    login = answer.history[1]
+    assert urllib.parse.urlsplit(login.url).path == f"{prefix}/internal_windows_authentication/"
+    who = person.get(f"{prefix}/qps/user").json()
+    assert (who["userDirectory"], who["userId"]) == ("LAB", "ada")
+    # The ticket is used up.
+    other = Person(running)
+    assert other.get(answer.url, allow_redirects=False).status_code == 302
+    assert not other.session.cookies
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("LAB\\ada", "wrong"), ("LAB\\nobody", "lovelace"), ("OTHER\\ada", "lovelace"), ("LAB\\tokens-only", "x")],
+)
+def test_a_wrong_password_and_a_wrong_user_look_the_same(running: Simulator, user: str, password: str) -> None:
+    person = Person(running)
+    answer = person.signs_in(user, password)
+    assert (answer.status_code, answer.text) == (401, "Unauthorized")
+    assert re.fullmatch(r"NTLM|Negotiate|Negotiate, NTLM", answer.headers["WWW-Authenticate"])
+    assert not person.session.cookies
+    # And the next one on the same connection gets in.
+    assert person.signs_in("LAB\\bo", "b o").status_code == 200
+
+
+def test_an_inactive_user_is_told_so(running: Simulator) -> None:
+    answer = Person(running).signs_in("LAB\\gone", "away")
+    assert answer.status_code == 403
+    assert "inactive" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("agent", "path", "expected"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0)", "/hub/", "/internal_windows_authentication/"),
+        ("Mozilla/5.0 (X11; Linux x86_64)", "/hub/", "/internal_forms_authentication/"),
+        ("", "/hub/", "/internal_forms_authentication/"),
+        ("Mozilla/5.0 (Windows NT 10.0)", "/form/hub/", "/form/internal_forms_authentication/"),
+        ("Form", "/form/hub/", "/form/internal_windows_authentication/"),
+        ("Mozilla/5.0 (Windows NT 10.0)", "/never/hub/", "/never/internal_forms_authentication/"),
+    ],
+)
+def test_the_user_agent_decides(running: Simulator, agent: str, path: str, expected: str) -> None:
+    answer = Person(running, agent=agent).get(path, allow_redirects=False)
+    assert answer.status_code == 302
+    assert urllib.parse.urlsplit(answer.headers["Location"]).path == expected
+
+
+def test_other_virtual_proxies_have_no_windows_login(running: Simulator) -> None:
+    assert "Expected an authentication header" in Person(running).get("/jwt/hub/").text
+    answer = Person(running).get("/jwt/internal_windows_authentication/")
+    assert "NTLM" not in answer.headers.get("WWW-Authenticate", "")
+
+
+def _message(kind: int, rest: bytes = b"") -> str:
+    return base64.b64encode(b"NTLMSSP\0" + kind.to_bytes(4, "little") + rest).decode()
+
+
+@pytest.mark.parametrize("scheme", ["NTLM", "Negotiate", "Basic"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "!",
+        "AAAA",
+        "YIGC",
+        _message(1),
+        _message(3),
+        _message(3, b"\xff" * 80),
+        _message(9),
+        "A" * 9000,
+        "TlRMTVNTUAA=",
+    ],
+    ids=range(10),
+)
+def test_odd_messages_are_challenged_again(running: Simulator, scheme: str, message: str) -> None:
+    person = Person(running)
+    for _time in range(2):
+        answer = person.get("/internal_windows_authentication/", headers={"Authorization": f"{scheme} {message}"})
+        assert answer.status_code == 401
+        assert "WWW-Authenticate" in answer.headers
+    assert person.signs_in("LAB\\bo", "b o").status_code == 200
+
+
+def test_passwords_fit_the_line_that_they_are_handed_on_in(tmp_path: pathlib.Path) -> None:
+    for password in ("a:b", "a\nb"):
+        with pytest.raises(SiteError, match="colon") as caught:
+            parse_site({"users": [{"user_directory": "LAB", "user_id": "ada", "password": password}]})
+        assert password not in str(caught.value)
+    assert "lovelace" not in repr(parse_site(SITE).users)
