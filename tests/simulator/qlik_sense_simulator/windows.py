@@ -15,7 +15,7 @@ import tempfile
 import typing as t
 import urllib.parse
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from .answers import below
@@ -36,7 +36,7 @@ _OPEN_HANDSHAKES = 1000
 _STORE = "NTLM_USER_FILE"
 
 
-def is_for_windows(request: Request, virtual_proxy: VirtualProxy) -> bool:
+def is_for_windows(request: HTTPConnection, virtual_proxy: VirtualProxy) -> bool:
     """Whether a caller who is not signed in gets Windows authentication and not the login form."""
     # EVIDENCE(A; Qlik help, connecting with cURL; B; documentation of butler-sheet-icons): by the User-Agent
     # INVENTED(switch=none): the pattern is text that stands somewhere in it, in the same case
