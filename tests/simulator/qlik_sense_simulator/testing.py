@@ -54,7 +54,11 @@ class RunningSite:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self.ready = self._wait()
+        try:
+            self.ready = self._wait()
+        except BaseException:
+            self.stop()
+            raise
 
     def _wait(self) -> dict[str, t.Any]:
         file = self.directory / "ready.json"
@@ -67,7 +71,6 @@ class RunningSite:
                     return content
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=0.02)
-        self.stop()
         raise RuntimeError(f"The simulator did not get ready:\n{self.log.read_text()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
