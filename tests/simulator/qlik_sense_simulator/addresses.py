@@ -60,6 +60,11 @@ def host_name(host: str) -> str:
     return name.rstrip(".")
 
 
+def own_names(host_name: str) -> tuple[str, ...]:
+    """The names of a node that never have to be on a list."""
+    return (host_name, "localhost", "127.0.0.1", "::1")
+
+
 def host_is_allowed(name: str, *, allow_list: t.Iterable[str], own: t.Iterable[str], by_suffix: bool) -> bool:
     """Whether a host name is one of the node's own or on a virtual proxy's host allow list.
 

@@ -40,7 +40,7 @@ def with_headers(app: ASGIApp, headers: t.Sequence[tuple[str, str]]) -> ASGIApp:
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_more(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
                 message = {**message, "headers": [*message.get("headers", ()), *raw]}
             await send(message)
 
@@ -53,5 +53,5 @@ async def disconnect(scope: Scope, receive: Receive, _send: Send) -> None:
     """Close the connection without an answer."""
     scope["state"]["transport"].abort()
     # Returning any earlier would look to the server like an application that forgot to answer.
-    while (await receive())["type"] != "http.disconnect":
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
         pass

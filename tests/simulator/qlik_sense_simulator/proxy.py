@@ -11,7 +11,7 @@ import typing as t
 import urllib.parse
 
 from starlette.datastructures import URL
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,7 +21,8 @@ from .configuration import Configuration, Loaded, VirtualProxy
 from .cookies import set_cookie
 from .services import Services
 from .sessions import Clock, SessionTable, TicketTable
-from .signin import SignIn, Visit, missing_credentials
+from .signin import SignIn, Visit, is_encrypted, missing_credentials
+from .websocket import Websockets
 
 if t.TYPE_CHECKING:
     from .site import Node, Site
@@ -64,6 +65,7 @@ def proxy_app(
         configuration=Configuration(site=site, store=store, node=node, sessions=sessions, clock=clock),
         sign_in=sign_in,
         services=Services(site=site, node=node, repository=repository, sign_in=sign_in),
+        websockets=Websockets(site=site, node=node, sign_in=sign_in),
     )
 
 
@@ -71,7 +73,14 @@ class Proxy:
     """See `proxy_app`."""
 
     def __init__(
-        self, *, site: Site, node: Node, configuration: Configuration, sign_in: SignIn, services: Services
+        self,
+        *,
+        site: Site,
+        node: Node,
+        configuration: Configuration,
+        sign_in: SignIn,
+        services: Services,
+        websockets: Websockets,
     ) -> None:
         self._site = site
         self._switches = site.switches
@@ -79,17 +88,16 @@ class Proxy:
         self._configuration = configuration
         self._sign_in = sign_in
         self._services = services
+        self._websockets = websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI entry."""
         if scope["type"] == "websocket":
-            # The engine is not simulated: closing before accepting is a 403 to the client.
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+            await self._answer(HTTPConnection(scope))(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(Request(scope, receive))(scope, receive, send)
 
-    def _answer(self, request: Request) -> ASGIApp:
+    def _answer(self, request: HTTPConnection) -> ASGIApp:
         """The answer to a request, from the outside in."""
         loaded = self._configuration.current()
         if loaded is None:
@@ -111,12 +119,16 @@ class Proxy:
             # INVENTED(switch=host_allow_list): which of the two
             status = int(self._switches.host_allow_list)
             answer: ASGIApp = pages.bad_request() if status == 400 else PlainTextResponse("Forbidden", status)
-        else:
+        elif isinstance(request, Request):
             answer = self._serve(request, virtual_proxy, rest)
+        else:
+            answer = self._websockets.answer(
+                request, virtual_proxy, rest, lambda visit: self._refuse(request, virtual_proxy, visit)
+            )
         # EVIDENCE(A; Qlik help "Virtual proxies"): additional headers are added to all answers
         return with_headers(answer, additional_headers(virtual_proxy))
 
-    def _unknown_prefix(self, request: Request, loaded: Loaded) -> Response:
+    def _unknown_prefix(self, request: HTTPConnection, loaded: Loaded) -> Response:
         # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): the styled 400 page, the same for every such prefix
         # INVENTED(switch=unknown_prefix): 404 and the redirect
         match self._switches.unknown_prefix:
@@ -130,7 +142,7 @@ class Proxy:
         return self._switches.host_allow_list == "off" or addresses.host_is_allowed(
             host,
             allow_list=virtual_proxy.get("websocketCrossOriginWhiteList") or (),
-            own=(self._node.host_name, "localhost", "127.0.0.1", "::1"),
+            own=addresses.own_names(self._node.host_name),
             by_suffix=self._switches.host_allow_list_match == "suffix",
         )
 
@@ -162,12 +174,12 @@ class Proxy:
             cookie = set_cookie(
                 virtual_proxy,
                 value=visit.session.session_id,
-                https=request.scope["scheme"] == "https",
+                https=is_encrypted(request),
                 http_suffix=self._sign_in.http_suffix,
             )
         return with_headers(answer, [("set-cookie", cookie)] if cookie else [])
 
-    def _refuse(self, request: Request, virtual_proxy: VirtualProxy, visit: Visit) -> Response:
+    def _refuse(self, request: HTTPConnection, virtual_proxy: VirtualProxy, visit: Visit) -> Response:
         """The answer to somebody who has no session."""
         if visit.blocked:
             # EVIDENCE(A; Qlik support article ta-p/1713765): text and 403; INVENTED(switch=blocked_user_status): or 401
@@ -182,7 +194,7 @@ class Proxy:
             return self._to_login(request, virtual_proxy)
         return pages.refused(status, pages.REFUSED.format(reason=refusal.reason), switches=self._switches)
 
-    def _to_login(self, request: Request, virtual_proxy: VirtualProxy) -> Response:
+    def _to_login(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Response:
         """The way to the login of a virtual proxy that wants a ticket."""
         target_id = self._sign_in.tickets.remember_target(str(_without_ticket(request.url)))
         module = virtual_proxy.get("authenticationModuleRedirectUri")

@@ -244,6 +244,7 @@ def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server
     config = uvicorn.Config(
         port.app,
         http=protocol,
+        ws="wsproto",
         loop="asyncio",
         lifespan="off",
         interface="asgi3",
@@ -251,6 +252,8 @@ def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        # EVIDENCE(B; qlik-sense-mcp): the proxy does not relay pings, so none are sent
+        ws_ping_interval=None,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=2,
         ssl_certfile=pki.server,

@@ -109,7 +109,8 @@ class Services:
             return PlainTextResponse("Forbidden", 403)
         sessions = self.sign_in.sessions
         # EVIDENCE(B; qlik-sense-mcp): ends all of the user's sessions on this virtual proxy and on no other
-        sessions.close(sessions.of_virtual_proxy(session.virtual_proxy_id, identity=session.identity))
+        theirs = sessions.of_virtual_proxy(session.virtual_proxy_id, identity=session.identity)
+        sessions.close(theirs, reason="OnSessionLoggedOut")
         # INVENTED(switch=logout_status): 200 or 204
         return Response(status_code=int(self.site.switches.logout_status))
 

@@ -38,6 +38,8 @@ class Session:
         created: when it began, by the clock of the table.
         last_used: when it was last used, by the same clock.
         csrf_token: what GET /qps/csrftoken answers.
+        at_end: called once when it ends, with the name of the message about it: OnSessionClosed, OnSessionLoggedOut or
+            OnSessionTimedOut.
     """
 
     session_id: str = dataclasses.field(repr=False)
@@ -47,6 +49,7 @@ class Session:
     created: float
     last_used: float
     csrf_token: str = dataclasses.field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    at_end: list[t.Callable[[str], None]] = dataclasses.field(default_factory=list, repr=False)
 
 
 class SessionTable:
@@ -134,14 +137,21 @@ class SessionTable:
             and (identity is None or session.identity.key == identity.key)
         ]
 
-    def close(self, sessions: t.Iterable[Session]) -> None:
-        """End sessions."""
+    def close(self, sessions: t.Iterable[Session], *, reason: str = "OnSessionClosed") -> None:
+        """End sessions.
+
+        Args:
+            sessions: which; those that have ended already are passed over.
+            reason: see `Session.at_end`.
+        """
         for session in sessions:
             if self._sessions.pop(session.session_id, None):
                 of_user = self._of_user[session.identity.key]
                 del of_user[session.session_id]
                 if not of_user:
                     del self._of_user[session.identity.key]
+                for call in tuple(session.at_end):
+                    call(reason)
 
     def drop(self, virtual_proxy_ids: t.Collection[str] | None = None) -> None:
         """Forget the sessions of some virtual proxies, or all of them."""
@@ -178,7 +188,8 @@ class SessionTable:
         now = self._clock()
         if now < self._first_expiry:
             return
-        self.close([session for session in self._sessions.values() if now - session.last_used >= session.timeout])
+        over = [session for session in self._sessions.values() if now - session.last_used >= session.timeout]
+        self.close(over, reason="OnSessionTimedOut")
         ends = (session.last_used + session.timeout for session in self._sessions.values())
         self._first_expiry = min(ends, default=float("inf"))
 

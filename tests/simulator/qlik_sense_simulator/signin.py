@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from starlette.datastructures import Headers, QueryParams
-from starlette.requests import Request, cookie_parser
+from starlette.requests import HTTPConnection, cookie_parser
 
 from .configuration import VirtualProxy
 from .cookies import cookie_name
@@ -69,12 +69,12 @@ class SignIn:
     store: Store
     http_suffix: bool = True
 
-    def visit(self, request: Request, virtual_proxy: VirtualProxy) -> Visit:
+    def visit(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Visit:
         """Find or begin the caller's session. At most one is begun, and only for a user who is let in."""
-        session = self._session_of_cookie(request, virtual_proxy)
+        session = self.session_of_cookie(request, virtual_proxy)
         mode = virtual_proxy.get("anonymousAccessMode") or NO_ANONYMOUS
         # INVENTED(switch=none): where everybody is anonymous, credentials are not even looked at
-        presented = None if mode == ALWAYS_ANONYMOUS else self._credentials(request, virtual_proxy)
+        presented = None if mode == ALWAYS_ANONYMOUS else self.credentials(request, virtual_proxy)
         if isinstance(presented, Refusal):
             # EVIDENCE(A; NPrinting help "JWT authentication", same text family): a token is judged again next to a
             # valid cookie, and an invalid one refuses the call
@@ -118,8 +118,9 @@ class SignIn:
             return Visit(presented=True, refusal=Refusal("Too many parallel sessions."), over_limit=True)
         return Visit(session=session, created=True, presented=not identity.is_anonymous)
 
-    def _session_of_cookie(self, request: Request, virtual_proxy: VirtualProxy) -> Session | None:
-        name = cookie_name(virtual_proxy, https=request.scope["scheme"] == "https", http_suffix=self.http_suffix)
+    def session_of_cookie(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Session | None:
+        """The living session whose cookie the request carries."""
+        name = cookie_name(virtual_proxy, https=is_encrypted(request), http_suffix=self.http_suffix)
         for header in request.headers.getlist("cookie"):
             value = cookie_parser(header).get(name)
             session = self.sessions.find(value, virtual_proxy_id=virtual_proxy["id"]) if value else None
@@ -127,7 +128,7 @@ class SignIn:
                 return session
         return None
 
-    def _credentials(self, request: Request, virtual_proxy: VirtualProxy) -> Identity | Refusal | None:
+    def credentials(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Identity | Refusal | None:
         """What the request carries besides a cookie; None when there is nothing."""
         method = virtual_proxy.get("authenticationMethod") or TICKET
         if method == JWT:
@@ -138,11 +139,16 @@ class SignIn:
         if method in (HEADER_STATIC, HEADER_DYNAMIC):
             return _header_identity(request.headers, virtual_proxy, dynamic=method == HEADER_DYNAMIC)
         if method == TICKET:
-            ticket = _query_value(request.query_params, "qlikticket")
+            ticket = query_value(request.query_params, "qlikticket")
             # INVENTED(switch=none): a ticket that is no longer good counts as none, which leads to the login
             return self.tickets.redeem(ticket, virtual_proxy_id=virtual_proxy["id"]) if ticket else None
         # Identity providers of SAML and OIDC are not simulated: nobody comes in that way.
         return None
+
+
+def is_encrypted(request: HTTPConnection) -> bool:
+    """Whether a request, or a websocket, came over TLS."""
+    return request.scope["scheme"] in ("https", "wss")
 
 
 def missing_credentials(virtual_proxy: VirtualProxy) -> Refusal | None:
@@ -183,6 +189,6 @@ def _dynamic_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(expression)
 
 
-def _query_value(query: QueryParams, name: str) -> str | None:
+def query_value(query: QueryParams, name: str) -> str | None:
     """A query value by its name in any case."""
     return next((value for key, value in query.multi_items() if key.lower() == name), None)

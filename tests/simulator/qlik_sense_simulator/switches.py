@@ -149,6 +149,29 @@ class Switches:
     product_info_anonymous: bool = False
     """product-info.json is readable without a session."""
 
+    # --- Websockets
+
+    websocket_authorization: t.Literal["ignored", "allowed", "refused"] = "ignored"
+    """An Authorization header on a websocket's upgrade, on releases that want the csrf token. ignored: the cookie has
+    to be there. allowed: it signs in as well (Qlik's own enigma.js example sends it next to the token). refused: 403
+    (community, qlik-sense-mcp)."""
+
+    websocket_origin: t.Literal["required", "checked", "ignored"] = "required"
+    """The Origin of a websocket. required: it has to be there since November 2024 (qlik-sense-mcp), and to be allowed.
+    checked: it has to be allowed if there is one. ignored: it may be anything."""
+
+    websocket_greeting: t.Literal["at_once", "first_message"] = "at_once"
+    """Whether OnAuthenticationInformation comes at once, or only after the client's first message. The help says that
+    it may."""
+
+    websocket_asks_to_sign_in: bool = True
+    """Somebody without cookie and header, on releases without the csrf token: the websocket opens and says that they
+    must authenticate (message in the help). False: the upgrade is refused like any other request."""
+
+    websocket_refusal: t.Literal["notification", "session_state"] = "notification"
+    """How somebody without a licence or with too many sessions is refused: by OnLicenseAccessDenied and
+    OnMaxParallelSessionsExceeded of the proxy, or by OnConnected with a SESSION_ERROR state of the engine."""
+
     @classmethod
     def from_mapping(cls, values: t.Mapping[str, t.Any]) -> t.Self:
         """Check and take over what a site file says.

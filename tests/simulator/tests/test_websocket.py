@@ -1,0 +1,381 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Websockets of a running site: who may open one, what is said, and when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import ssl
+import typing as t
+
+import pytest
+import requests
+import signing
+import websocket
+from running import Simulator
+
+COOKIE = "X-Qlik-Session-jwt"
+OLD, NEW = "may-2024", "november-2024"
+_TIMEOUT = 60.0
+
+
+class Person:
+    """Somebody with a token at one proxy of a site."""
+
+    def __init__(self, site: Simulator, **claims: t.Any) -> None:
+        self.token = signing.token(**claims)
+        self.url = f"{site.ready['nodes'][0]['proxy_url']}/jwt"
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = str(site.pki / "root.pem")
+        self.origin = site.ready["nodes"][0]["proxy_url"]
+
+    def log_in(self) -> t.Self:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        assert self.session.get(f"{self.url}/hub/", headers=headers, timeout=_TIMEOUT).status_code == 200
+        return self
+
+    def log_out(self) -> None:
+        assert self.session.delete(f"{self.url}/qps/user", timeout=_TIMEOUT).status_code == 200
+
+    @property
+    def csrf_token(self) -> str:
+        return self.session.get(f"{self.url}/qps/csrftoken", timeout=_TIMEOUT).headers["qlik-csrf-token"]
+
+    def open(
+        self,
+        path: str = "app/engineData",
+        *,
+        origin: str | None = "",
+        header: bool = False,
+        csrf_token: str = "",
+        headers: t.Sequence[str] = (),
+    ) -> websocket.WebSocket:
+        """A websocket with our cookie; the Origin is ours if it is "", and none if it is None."""
+        query = f"?qlik-csrf-token={csrf_token}" if csrf_token else ""
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.session.cookies)
+        return websocket.create_connection(
+            f"wss{self.url.removeprefix('https')}/{path}{query}",
+            timeout=_TIMEOUT,
+            sslopt={"ca_certs": self.session.verify, "cert_reqs": ssl.CERT_REQUIRED},
+            cookie=cookies or None,
+            origin=self.origin if origin == "" else origin,
+            suppress_origin=origin is None,
+            header=[*headers, *([f"Authorization: Bearer {self.token}"] if header else [])],
+            http_no_proxy=["*"],
+        )
+
+    def refused(self, path: str = "app/engineData", **manner: t.Any) -> int:
+        """The status of an upgrade that has to fail."""
+        with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+            self.open(path, **manner)
+        return t.cast("int", caught.value.status_code)
+
+
+def read(socket: websocket.WebSocket) -> dict[str, t.Any]:
+    """The next message."""
+    return t.cast("dict[str, t.Any]", json.loads(socket.recv()))
+
+
+def greeting(socket: websocket.WebSocket) -> str:
+    """The state of the session, after the information about the user."""
+    information = read(socket)
+    assert information["method"] == "OnAuthenticationInformation"
+    assert information["params"]["mustAuthenticate"] is False
+    message = read(socket)
+    return f"{message['method']} {message['params'].get('qSessionState', '')}".strip()
+
+
+def call(socket: websocket.WebSocket, method: str, **more: t.Any) -> dict[str, t.Any]:
+    """The answer to one call."""
+    socket.send(json.dumps({"jsonrpc": "2.0", "id": 7, "handle": -1, "method": method, "params": [], **more}))
+    answer = read(socket)
+    assert answer["id"] == 7
+    return answer
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[..., Simulator]]:
+    """Starts sites; each combination of release and switches once."""
+    running: dict[str, Simulator] = {}
+    with contextlib.ExitStack() as stack:
+
+        def started(release: str, **switches: t.Any) -> Simulator:
+            name = json.dumps([release, switches])
+            if name not in running:
+                proxy = {
+                    "prefix": "jwt",
+                    "sessionCookieHeaderName": COOKIE,
+                    "authenticationMethod": 4,
+                    "jwtAttributeUserId": "userId",
+                    "jwtAttributeUserDirectory": "userDirectory",
+                    "jwtPublicKeyCertificate": signing.certificate(),
+                    "loadBalancingServerNodes": ["Central"],
+                    "websocketCrossOriginWhiteList": ["portal.example"],
+                    "proxies": ["Central", "Rim1"],
+                }
+                idle = {**proxy, "prefix": "idle", "sessionCookieHeaderName": "X-Idle", "loadBalancingServerNodes": []}
+                site = {"release": release, "switches": switches, "virtual_proxies": [proxy, idle]}
+                directory: pathlib.Path = tmp_path_factory.mktemp("websocket") / "site"
+                running[name] = stack.enter_context(Simulator(directory, site))
+            return running[name]
+
+        yield started
+
+
+@pytest.fixture
+def ada(start: t.Callable[..., Simulator]) -> t.Iterator[Person]:
+    """Somebody who is signed in at a site that protects its websockets."""
+    person = Person(start(NEW), userId="ada").log_in()
+    yield person
+    person.log_out()
+
+
+class TestUpgrade:
+    def test_with_cookie_token_and_origin(self, ada: Person) -> None:
+        socket = ada.open(csrf_token=ada.csrf_token)
+        information = read(socket)
+        assert information["params"] == {
+            "userId": "ada",
+            "userDirectory": "LAB",
+            "logoutUri": f"{ada.url}/qps/user",
+            "mustAuthenticate": False,
+        }
+        assert read(socket)["params"] == {"qSessionState": "SESSION_CREATED"}
+        socket.close()
+
+    @pytest.mark.parametrize("path", ["APP/an-id", "app/an-id/identity/me", "app/engineData/identity/me/ttl/5"])
+    def test_paths(self, ada: Person, path: str) -> None:
+        assert greeting(ada.open(path, csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
+
+    @pytest.mark.parametrize("path", ["app", "hub", "app/a/b", "app/a/colour/red", "app/a/ttl/long", ""])
+    def test_paths_without_an_engine(self, ada: Person, path: str) -> None:
+        assert ada.refused(path, csrf_token=ada.csrf_token) == 404
+
+    def test_path_tricks(self, ada: Person) -> None:
+        assert ada.refused("app/..%2fhub", csrf_token=ada.csrf_token) == 400
+
+    def test_unknown_prefix(self, ada: Person) -> None:
+        ada.url, url = ada.url.replace("/jwt", "/nowhere"), ada.url
+        assert ada.refused() == 400
+        ada.url = url
+
+    def test_without_the_csrf_token(self, ada: Person) -> None:
+        assert ada.refused() == 403
+        assert ada.refused(csrf_token="wrong") == 403
+        assert ada.refused(headers=[f"qlik-csrf-token: {ada.csrf_token}"]) == 403
+
+    def test_without_a_cookie(self, ada: Person) -> None:
+        token = ada.csrf_token
+        cookies = ada.session.cookies.copy()
+        ada.session.cookies.clear()
+        assert ada.refused(csrf_token=token) == 403
+        assert ada.refused(csrf_token=token, header=True) == 403
+        ada.session.cookies.update(cookies)
+
+    def test_the_token_of_another_session(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
+        other = Person(start(NEW), userId="other").log_in()
+        assert ada.refused(csrf_token=other.csrf_token) == 403
+        other.log_out()
+
+    def test_a_header_next_to_all_of_it_is_ignored(self, ada: Person) -> None:
+        assert greeting(ada.open(csrf_token=ada.csrf_token, header=True)) == "OnConnected SESSION_CREATED"
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "portal.example", "ftp://portal.example", None])
+    def test_origins_that_are_refused(self, ada: Person, origin: str | None) -> None:
+        assert ada.refused(csrf_token=ada.csrf_token, origin=origin) == 403
+
+    @pytest.mark.parametrize("origin", ["https://portal.example", "http://PORTAL.example:8080", "https://localhost"])
+    def test_origins_of_the_host_allow_list(self, ada: Person, origin: str) -> None:
+        assert greeting(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
+
+    def test_the_journal_keeps_no_token(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
+        token = ada.csrf_token
+        ada.open(csrf_token=token).close()
+        entries = start(NEW).control("GET", "requests").json()["requests"]
+        assert [entry for entry in entries if entry["method"] == "WEBSOCKET" and entry["status"] == 101]
+        assert token not in json.dumps(entries)
+
+
+class TestBefore2024:
+    def test_the_header_signs_in_and_brings_a_cookie(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(OLD))
+        socket = person.open(header=True, origin=None)
+        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert socket.getheaders()["set-cookie"].startswith(f"{COOKIE}=")
+
+    def test_the_cookie_alone_and_a_query_that_says_nothing(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(OLD)).log_in()
+        assert greeting(person.open()) == "OnConnected SESSION_CREATED"
+        assert greeting(person.open("app/b", csrf_token="whatever")) == "OnConnected SESSION_CREATED"
+        person.log_out()
+
+    def test_a_bad_token(self, start: t.Callable[..., Simulator]) -> None:
+        assert Person(start(OLD), exp=1).refused(header=True) == 401
+
+    def test_an_origin_of_somebody_else(self, start: t.Callable[..., Simulator]) -> None:
+        assert Person(start(OLD)).refused(header=True, origin="https://evil.example") == 403
+
+    def test_nobody_is_told_to_sign_in(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(OLD))
+        assert read(person.open())["params"] == {"loginUri": f"{person.url}/hub/", "mustAuthenticate": True}
+        assert Person(start(OLD, websocket_asks_to_sign_in=False)).refused() == 401
+
+
+class TestSwitches:
+    def test_a_header_may_be_allowed(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(NEW, websocket_authorization="allowed")).log_in()
+        token = person.csrf_token
+        cookies = person.session.cookies.copy()
+        person.session.cookies.clear()
+        assert greeting(person.open(header=True, csrf_token=token)) == "OnConnected SESSION_CREATED"
+        assert person.refused(header=True) == 403
+        person.token = "no.good.token"
+        assert person.refused(header=True, csrf_token=token) == 401
+        person.session.cookies.update(cookies)
+        person.log_out()
+
+    def test_a_header_may_be_refused(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(NEW, websocket_authorization="refused")).log_in()
+        assert person.refused(header=True, csrf_token=person.csrf_token) == 403
+        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
+
+    @pytest.mark.parametrize(("wanted", "stranger"), [("checked", 403), ("ignored", 101)])
+    def test_the_origin_may_be_missing(self, start: t.Callable[..., Simulator], wanted: str, stranger: int) -> None:
+        person = Person(start(NEW, websocket_origin=wanted)).log_in()
+        token = person.csrf_token
+        assert greeting(person.open(csrf_token=token, origin=None)) == "OnConnected SESSION_CREATED"
+        if stranger == 403:
+            assert person.refused(csrf_token=token, origin="https://evil.example") == 403
+        else:
+            assert person.open(csrf_token=token, origin="https://evil.example").getstatus() == 101
+
+    def test_the_greeting_may_wait_for_the_first_message(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(NEW, websocket_greeting="first_message")).log_in()
+        socket = person.open(csrf_token=person.csrf_token)
+        socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "OSName", "params": []}))
+        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert read(socket) == {"jsonrpc": "2.0", "id": 1, "result": {"qReturn": "Windows"}}
+
+
+class TestRefusals:
+    def test_the_sixth_session(self, start: t.Callable[..., Simulator]) -> None:
+        people = [Person(start(NEW), userId="many").log_in() for _number in range(6)]
+        states = [greeting(person.open(csrf_token=person.csrf_token)) for person in people]
+        assert states == ["OnConnected SESSION_CREATED"] * 5 + ["OnMaxParallelSessionsExceeded"]
+        people[0].log_out()
+
+    def test_no_licence(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(NEW, access_pass=False)).log_in()
+        socket = person.open(csrf_token=person.csrf_token)
+        assert greeting(socket) == "OnLicenseAccessDenied"
+        assert socket.recv() == ""
+        person = Person(start(NEW, access_pass=False, websocket_refusal="session_state")).log_in()
+        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_NO_LICENSE"
+
+    def test_too_many_by_state(self, start: t.Callable[..., Simulator]) -> None:
+        site = start(NEW, websocket_refusal="session_state")
+        person = [Person(site, userId="many").log_in() for _number in range(6)][-1]
+        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_LIMIT_EXCEEDED"
+
+    def test_no_load_balancing_node(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(NEW), userId="idler")
+        person.url = person.url.replace("/jwt", "/idle")
+        person.log_in()
+        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnNoEngineAvailable"
+
+
+class TestLife:
+    def test_a_logout_ends_it(self, start: t.Callable[..., Simulator]) -> None:
+        person = Person(start(NEW), userId="leaver").log_in()
+        socket = person.open(csrf_token=person.csrf_token)
+        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        person.log_out()
+        assert read(socket)["method"] == "OnSessionLoggedOut"
+        assert socket.recv() == ""
+
+    def test_a_reload_ends_it(self, start: t.Callable[..., Simulator]) -> None:
+        site = start(NEW, reload_drops_sessions="all")
+        person = Person(site, userId="dropped").log_in()
+        socket = person.open(csrf_token=person.csrf_token)
+        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        entity = site.qrs("GET", "virtualproxyconfig/full", params={"filter": "prefix eq 'idle'"}).json()[0]
+        entity["description"] = "changed"
+        assert site.qrs("PUT", f"virtualproxyconfig/{entity['id']}", entity).status_code == 200
+        assert read(socket)["method"] == "OnSessionClosed"
+
+    def test_a_second_one_is_attached(self, ada: Person) -> None:
+        first = ada.open("app/one", csrf_token=ada.csrf_token)
+        assert greeting(first) == "OnConnected SESSION_CREATED"
+        assert greeting(ada.open("app/ONE", csrf_token=ada.csrf_token)) == "OnConnected SESSION_ATTACHED"
+        assert greeting(ada.open("app/one/identity/x", csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
+
+    def test_bytes_are_no_messages(self, ada: Person) -> None:
+        socket = ada.open(csrf_token=ada.csrf_token)
+        greeting(socket)
+        socket.send_binary(b"\x00")
+        opcode, content = socket.recv_data()
+        assert (opcode, int.from_bytes(content[:2])) == (websocket.ABNF.OPCODE_CLOSE, 1003)
+
+
+class TestEngine:
+    @pytest.fixture
+    def socket(self, ada: Person) -> websocket.WebSocket:
+        socket = ada.open(csrf_token=ada.csrf_token)
+        assert greeting(socket).startswith("OnConnected")
+        return socket
+
+    @pytest.mark.parametrize(
+        ("method", "result"),
+        [
+            ("GetDocList", {"qDocList": []}),
+            ("IsDesktopMode", {"qReturn": False}),
+            ("OSName", {"qReturn": "Windows"}),
+            ("ProductVersion", {"qReturn": "31.56.1.0"}),
+            ("GetAuthenticatedUser", {"qReturn": "UserDirectory=LAB; UserId=ada"}),
+            ("EngineVersion", {"qVersion": {"qComponentVersion": "12.31.56.1.0"}}),
+        ],
+    )
+    def test_probes(self, socket: websocket.WebSocket, method: str, result: dict[str, t.Any]) -> None:
+        assert call(socket, method) == {"jsonrpc": "2.0", "id": 7, "result": result}
+
+    def test_deltas(self, socket: websocket.WebSocket) -> None:
+        first = call(socket, "OSName", delta=True)
+        assert first["delta"] is True
+        assert first["result"] == {"qReturn": [{"op": "add", "path": "/", "value": "Windows"}]}
+        assert call(socket, "OSName", delta=True)["result"] == {"qReturn": []}
+        assert call(socket, "GetDocList", delta=True)["result"]["qDocList"][0]["value"] == []
+
+    @pytest.mark.parametrize(
+        ("more", "code"),
+        [
+            ({"method": "NoSuchMethod"}, -32601),
+            ({"method": "OpenDoc", "params": ["an-id"]}, 1003),
+            ({"method": "GetDocList", "handle": 5}, -32602),
+            ({"method": "GetDocList", "params": "none"}, -32602),
+            ({"method": None}, -32600),
+        ],
+    )
+    def test_errors(self, socket: websocket.WebSocket, more: dict[str, t.Any], code: int) -> None:
+        method = more.pop("method")
+        assert call(socket, method, **more)["error"]["code"] == code
+
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [
+            ("{", -32700),
+            ("[" * 100_000, -32700),
+            ("[]", -32600),
+            ("{}", -32600),
+            ('{"id": 1e999}', -32600),
+            ("", -32700),
+        ],
+    )
+    def test_what_is_no_request(self, socket: websocket.WebSocket, text: str, code: int) -> None:
+        socket.send(text)
+        assert read(socket)["error"]["code"] == code
+        assert call(socket, "OSName")["result"] == {"qReturn": "Windows"}
