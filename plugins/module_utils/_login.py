@@ -16,8 +16,9 @@ import time
 import typing as t
 import urllib.parse
 
-from . import _cookie, _diagnosis, _forgery
+from . import _cookie, _diagnosis, _forgery, _websocket
 from ._diagnosis import Answer, same_user, shown
+from ._greeting import greeting_fault
 from ._token import inspect_token
 from ._visitor import NoAnswerError, Redaction, Visitor
 
@@ -213,6 +214,7 @@ class Endpoint:
             "identity": self._identify,
             "cookie": self._come_back_with_cookie,
             "cookie_flags": self._compare_cookie,
+            "websocket": self._open_websocket,
             "forged_token": lambda: self._must_be_refused(
                 "forged_token", _forgery.forged(self.login.token, self._user_claim)
             ),
@@ -272,7 +274,7 @@ class Endpoint:
         fault = _diagnosis.failed_login(
             answer,
             prefix=self.login.prefix,
-            host=urllib.parse.urlsplit(self.login.proxy).hostname or "",
+            host=self._host,
             virtual_proxy=self.login.virtual_proxy,
             reasons=reasons,
             local_time=local_time,
@@ -313,6 +315,18 @@ class Endpoint:
             virtual_proxy=self.login.virtual_proxy,
         )
         return Verdict(expected, None, _cookie.cookie_advice(faults), actual)
+
+    def _open_websocket(self) -> Verdict:
+        if not _websocket.AVAILABLE:
+            raise UntestableError("the Python package websocket-client is not installed")
+        if not self._user.has_cookies:
+            raise UntestableError("there is no session cookie to open it with")
+        greeting = self._user.open_websocket(token=self.login.token)
+        fault = greeting_fault(
+            greeting, expected=self._signed_in, host=self._host, virtual_proxy=self.login.virtual_proxy
+        )
+        answer = Answer(status=greeting.status, ms=greeting.ms)
+        return Verdict(f"OnConnected, as {shown(self._signed_in)}", answer, fault, str(greeting))
 
     def _must_be_refused(self, name: str, token: str | None) -> Verdict:
         answer = self._stranger.get("hub/", token=token)
@@ -360,6 +374,10 @@ class Endpoint:
         if answer.status not in (200, 204) and not answer.refused:
             return Verdict(expected, answer, _diagnosis.not_a_refusal(answer))
         return Verdict(expected, answer, actual=f"{answer.status}, and the cookie is refused")
+
+    @property
+    def _host(self) -> str:
+        return urllib.parse.urlsplit(self.login.proxy).hostname or ""
 
     @property
     def _user_claim(self) -> str:

@@ -17,13 +17,16 @@ import time
 import typing as t
 import urllib.parse
 
+from . import _websocket
 from ._connection import http_session, transport_error
 from ._cookie import Cookie
 from ._diagnosis import Answer, is_login_page
 from ._errors import TransportError
+from ._greeting import CSRF_PATH, Greeting
 
 with contextlib.suppress(ImportError):  # reported by _connection.require_requests
     import requests
+    from requests.cookies import get_cookie_header
 
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
@@ -133,11 +136,45 @@ class Visitor:
         cookies = self.take_cookies() if cookies is None else cookies
         answer = self._request("DELETE", "qps/user", cookies=cookies)
         if answer.refused:  # releases since November 2024 know a CSRF token; whether they want it here is not published
-            csrf_token = self._csrf_token(cookies)
+            _status, csrf_token = self._csrf_token(cookies)
             if csrf_token:
                 answer = self._request("DELETE", "qps/user", cookies=cookies, csrf_token=csrf_token)
         self._session.cookies.clear()
         return answer
+
+    def open_websocket(self, *, token: str) -> Greeting:
+        """Open a websocket in our session and listen to what is said on it first.
+
+        Since November 2024 it takes the session cookie, a csrf token in the query and an Origin (Qlik article ta-p/2509211);
+        a token in the Authorization header may get it refused then. Earlier releases do not know the csrf token; there the
+        header is sent along, as Qlik's own clients do (qlik-oss/gopherciser).
+
+        Args:
+            token: the bearer token for earlier releases.
+
+        Raises:
+            NoAnswerError: there was none.
+        """
+        started = self._clock()
+        status, csrf_token = self._csrf_token(None)
+        if not csrf_token and status != 404:
+            milliseconds = round((self._clock() - started) * 1000)
+            return Greeting(status, milliseconds, path=CSRF_PATH)
+        request = requests.Request("GET", f"{self.base}/").prepare()
+        headers = {} if csrf_token else {"Authorization": f"Bearer {token}"}
+        headers["Cookie"] = get_cookie_header(self._session.cookies, request) or ""
+        try:
+            return _websocket.greet(
+                self.base,
+                headers=headers,
+                csrf_token=csrf_token,
+                verify=t.cast("bool | str", self._session.verify),
+                timeout=self._timeout,
+                redact=self._redact,
+                clock=self._clock,
+            )
+        except OSError as exc:
+            raise _no_answer(exc, self.base) from None
 
     def take_cookies(self) -> dict[str, str]:
         """Hand over the cookies and forget them."""
@@ -201,12 +238,12 @@ class Visitor:
             raise _no_answer(exc, url) from None
         return response, body
 
-    def _csrf_token(self, cookies: dict[str, str]) -> str:
-        headers: dict[str, str] = {}
-        response, _body = self._exchange("GET", f"{self.base}/qps/csrftoken", headers=headers, cookies=cookies)
+    def _csrf_token(self, cookies: dict[str, str] | None) -> tuple[int, str]:
+        """The status of the answer to the question for a csrf token, and the token or ""."""
+        response, _body = self._exchange("GET", f"{self.base}/{CSRF_PATH}", headers={}, cookies=cookies)
         token = response.headers.get("qlik-csrf-token", "")
         self._redact.add([token])
-        return token
+        return response.status_code, token
 
     def _set_cookies(self, response: requests.Response) -> list[Cookie]:
         cookies = []

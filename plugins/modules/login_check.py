@@ -26,6 +26,9 @@ description:
   - "B(cookie): the session cookie alone is enough to come back as that user."
   - "B(cookie_flags): name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
     configured, as far as O(logins[].virtual_proxy) says how."
+  - "B(websocket): with the session cookie a websocket to the engine opens, over which hub and apps do all their work,
+    and it belongs to that user. It is asked for as releases since November 2024 want it, with a csrf token and the
+    proxy's URL as C(Origin), and on earlier ones with the token. Skipped if C(websocket-client) is not installed."
   - "B(forged_token): the token with another user id in it is refused."
   - "B(wrong_key_token): the same header and claims, signed with a throw-away key, are refused."
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if there is none."
@@ -106,6 +109,7 @@ options:
     default: 16
 requirements:
   - cryptography >= 42
+  - websocket-client >= 1.6 for the check B(websocket), which is skipped without it
 notes:
   - The logout ends B(all) sessions of the user on that virtual proxy. Use a user of its own for checks, never a person.
   - Results hold no token and no cookie, and of the tokens' claims only the user. So the task needs no C(no_log), which
@@ -169,7 +173,7 @@ summary:
   description: The outcome in one sentence.
   returned: always
   type: str
-  sample: All 4 logins work (2 proxies, 30 checks passed, 2 skipped).
+  sample: 'All 4 logins work (2 proxies, 40 checks: 36 passed, 4 skipped).'
 endpoints:
   description: One entry for each login on each proxy, in the order of O(logins), then of O(proxies).
   returned: always
@@ -227,7 +231,7 @@ endpoints:
       contains: *certificate
     checks:
       description: Outcomes, in this order - V(login), V(no_token), V(identity), V(cookie), V(cookie_flags),
-        V(forged_token), V(wrong_key_token), V(expired_token), V(logout).
+        V(websocket), V(forged_token), V(wrong_key_token), V(expired_token), V(logout).
       type: list
       elements: dict
       contains:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.server
 import json
 import ssl
@@ -18,6 +20,7 @@ HUB = "<!DOCTYPE html><html><head><title>Qlik Sense Hub</title></head><body>hub<
 INCORRECT = (
     "<html><head><style>b{}</style></head><body><h1>Error 400</h1>The http request header is incorrect.</body></html>"
 )
+CSRF_TOKEN = "csrf-token-of-the-session"
 HEADER_MISSING = "Could not authenticate the request: Expected an authentication header."
 
 
@@ -27,12 +30,26 @@ class Request(t.NamedTuple):
     token: str
     cookies: dict[str, str]
     headers: t.Mapping[str, str]
+    query: str = ""
 
 
 class Reply(t.NamedTuple):
     status: int
     body: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    frames: tuple[bytes, ...] = ()  # after 101, as they go over the wire
+
+
+def frame(content: t.Any, *, opcode: int = 1) -> bytes:
+    """A websocket frame: text, JSON, or bytes for other kinds (RFC 6455, section 5.2)."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + data
+
+
+def said(method: str, **params: t.Any) -> bytes:
+    """A notification of proxy or engine."""
+    return frame({"jsonrpc": "2.0", "method": method, "params": params})
 
 
 class FakeProxy:
@@ -100,9 +117,27 @@ class FakeProxy:
         if request.path == "qps/user":
             self.sessions = {value: other for value, other in self.sessions.items() if other != user}
             return Reply(200)
+        if request.path == "qps/csrftoken":
+            return Reply(204, "", (*headers, ("qlik-csrf-token", CSRF_TOKEN)))
+        if request.path == "app/engineData":
+            return self.upgraded(request, self.introduced(user), said("OnConnected", qSessionState="SESSION_CREATED"))
         if request.path == "hub":
             return Reply(302, "", (*headers, ("Location", f"/{self.prefix}/hub/")))
         return Reply(200, HUB, headers)
+
+    @staticmethod
+    def introduced(user: tuple[str, str]) -> bytes:
+        """What is said about somebody who is signed in."""
+        known = {"userDirectory": user[0], "userId": user[1], "logoutUri": "https://x/logout"}
+        return said("OnAuthenticationInformation", mustAuthenticate=False, **known)
+
+    @staticmethod
+    def upgraded(request: Request, *frames: bytes) -> Reply:
+        """The answer that opens a websocket (RFC 6455, section 4.2.2), and what is sent on it."""
+        key = request.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
+        return Reply(101, "", headers, frames)
 
     def _user_of(self, token: str) -> tuple[str, str] | None:
         try:
@@ -126,7 +161,8 @@ class FakeProxy:
             wbufsize = 1 << 16  # one packet per answer, instead of one for the headers that waits for its receipt
 
             def handle_any(self) -> None:
-                path = urllib.parse.urlsplit(self.path).path.strip("/")
+                address = urllib.parse.urlsplit(self.path)
+                path = address.path.strip("/")
                 cookies = dict(
                     pair.strip().split("=", 1) for pair in self.headers.get("Cookie", "").split(";") if "=" in pair
                 )
@@ -134,15 +170,28 @@ class FakeProxy:
                 below = path.removeprefix(f"{proxy.prefix}/")
                 if below == "hub" and self.path.endswith("/"):
                     below = "hub/"
-                request = Request(self.command, below, token, cookies, dict(self.headers))
+                request = Request(self.command, below, token, cookies, dict(self.headers), address.query)
                 reply = proxy.reply(request) if path != below else Reply(400, INCORRECT)
                 body = reply.body.encode()
                 self.send_response(reply.status)
                 for name, value in reply.headers:
                     self.send_header(name, value)
+                if reply.status == 101:
+                    self._be_websocket(reply.frames)
+                    return
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def _be_websocket(self, frames: t.Iterable[bytes]) -> None:
+                self.close_connection = True
+                self.end_headers()
+                for content in frames:
+                    self.wfile.write(content)
+                self.wfile.flush()
+                # The other side ends it: it has heard enough.
+                while self.connection.recv(4096):
+                    pass
 
             do_GET = do_DELETE = handle_any  # noqa: N815 -- names of http.server
 

@@ -14,7 +14,17 @@ import jinja2
 import pytest
 
 TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "smoke_test" / "templates"
-CHECKS = ("login", "no_token", "identity", "cookie", "cookie_flags", "forged_token", "expired_token", "logout")
+CHECKS = (
+    "login",
+    "no_token",
+    "identity",
+    "cookie",
+    "cookie_flags",
+    "websocket",
+    "forged_token",
+    "expired_token",
+    "logout",
+)
 EVIL = """<script>alert(1)</script>"><img src=x onerror='alert(2)'>&amp;{{ 1 + 1 }}"""
 
 

@@ -30,8 +30,8 @@ STRANGER = rsa.generate_private_key(65537, 2048)
 CLAIMS = {"userDirectory": "ACME", "userId": "smoke", "email": "secret.person@example.com", "groups": ["Board42"]}
 COOKIE_SETTINGS = {"session_cookie_header_name": "X-Qlik-Session-portal"}
 ALL = [
-    "login", "no_token", "identity", "cookie", "cookie_flags", "forged_token", "wrong_key_token", "expired_token",
-    "logout",
+    "login", "no_token", "identity", "cookie", "cookie_flags", "websocket", "forged_token", "wrong_key_token",
+    "expired_token", "logout",
 ]  # fmt: skip
 
 

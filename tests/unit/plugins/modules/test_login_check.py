@@ -120,7 +120,7 @@ def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not result["failed"]
     assert result["changed"] is False
     assert result["passed"] is True
-    assert result["summary"] == "The login works (1 proxy, 9 checks: 9 passed)."
+    assert result["summary"] == "The login works (1 proxy, 10 checks: 10 passed)."
     [endpoint] = result["endpoints"]
     assert endpoint["user"] == "ACME\\smoke"
     assert endpoint["prefix"] == "portal"

@@ -1,0 +1,170 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""A websocket to the engine: opened, listened to until it is clear what it is worth, closed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import socket
+import ssl
+import time
+import typing as t
+import urllib.parse
+
+from ._greeting import DECISIVE, Greeting
+
+with contextlib.suppress(ImportError):  # reported by _connection.require_requests
+    import requests.certs
+    from urllib3.util.ssl_ import create_urllib3_context
+
+try:
+    import websocket
+except ImportError:
+    AVAILABLE = False
+else:
+    # There is another package of that name, which is a server.
+    AVAILABLE = hasattr(websocket, "WebSocketBadStatusException")
+
+# enigma.js: what a client connects to that wants no app yet. The question costs the engine nothing, and a proxy that
+# says nothing before it hears something (Qlik help, "Messages from proxy to clients") is made to talk.
+_PATH = "app/engineData"
+_QUESTION = json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "ProductVersion", "params": []})
+_SHOWN = 80  # characters of a name that a server sends
+
+Redact = t.Callable[..., str]
+
+
+def greet(
+    base: str,
+    *,
+    headers: t.Mapping[str, str],
+    csrf_token: str,
+    verify: bool | str,
+    timeout: tuple[float, float],
+    redact: Redact,
+    clock: t.Callable[[], float] = time.monotonic,
+) -> Greeting:
+    """Open a websocket below a virtual proxy, as a page from there would, and say what comes of it.
+
+    Args:
+        base: URL of the virtual proxy, without a trailing slash.
+        headers: Cookie, and Authorization for releases before November 2024.
+        csrf_token: for the query; "" on releases that have none.
+        verify: as for _connection.http_session.
+        timeout: seconds for the connection, and for everything after it.
+        redact: cleans what is taken over from the server.
+        clock: monotonic seconds.
+
+    Raises:
+        OSError: there was no connection, or it was lost before the answer.
+    """
+    address = urllib.parse.urlsplit(base)
+    query = f"?{urllib.parse.urlencode({'qlik-csrf-token': csrf_token})}" if csrf_token else ""
+    url = f"{'wss' if address.scheme == 'https' else 'ws'}://{address.netloc}{address.path}/{_PATH}{query}"
+    started, give_up_at = clock(), clock() + sum(timeout)
+    connection = websocket.WebSocket()
+    milliseconds = functools.partial(_milliseconds_since, started, clock)
+    # The connection is ours, so that neither a web proxy of the environment nor other CAs get into it.
+    with contextlib.closing(_connected(address, verify=verify, timeout=timeout)) as stream:
+        try:
+            connection.connect(
+                url,
+                socket=stream,
+                host=address.netloc,
+                origin=f"{address.scheme}://{address.netloc}",
+                header=[f"{name}: {value}" for name, value in headers.items()],
+                redirect_limit=0,
+            )
+        except websocket.WebSocketBadStatusException as error:
+            text = (error.resp_body or b"")[:2000].decode("utf-8", errors="replace")
+            text = "an HTML page" if text.lstrip().startswith("<") else redact(text).rstrip(" .")
+            return Greeting(error.status_code, milliseconds(), text=text, protected=bool(csrf_token))
+        except websocket.WebSocketTimeoutException:
+            raise TimeoutError("timed out") from None
+        except websocket.WebSocketException:
+            status = getattr(connection.handshake_response, "status", None)
+            if status is None:
+                raise ConnectionError("no usable answer to the upgrade") from None
+            return Greeting(status, milliseconds(), protected=bool(csrf_token))
+        try:
+            connection.send(_QUESTION)
+            heard = _listen(connection, give_up_at=give_up_at, redact=redact, clock=clock)
+            with contextlib.suppress(OSError):
+                connection.send_close()
+        except (websocket.WebSocketException, OSError):
+            heard = Greeting(101, message="the connection was lost")
+    return heard._replace(ms=milliseconds(), protected=bool(csrf_token))
+
+
+def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:
+    return round((clock() - started) * 1000)
+
+
+def _connected(address: urllib.parse.SplitResult, *, verify: bool | str, timeout: tuple[float, float]) -> socket.socket:
+    """A connection to a proxy, with TLS if its URL says so, verified like that of all other requests."""
+    host = address.hostname or ""
+    stream = socket.create_connection((host, address.port or (443 if address.scheme == "https" else 80)), timeout[0])
+    try:
+        stream.settimeout(timeout[1])
+        if address.scheme != "https":
+            return stream
+        context = create_urllib3_context()
+        if verify is False:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        else:
+            context.load_verify_locations(requests.certs.where() if verify is True else verify)
+        return context.wrap_socket(stream, server_hostname=host)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _listen(
+    connection: websocket.WebSocket, *, give_up_at: float, redact: Redact, clock: t.Callable[[], float]
+) -> Greeting:
+    """Read until a message decides, the other side closes, or the time is over."""
+    heard = Greeting(101, message="silence")
+    while clock() < give_up_at:
+        connection.settimeout(max(0.01, give_up_at - clock()))
+        try:
+            opcode, data = connection.recv_data()
+        except websocket.WebSocketTimeoutException:
+            break
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return heard._replace(message=f"closed ({int.from_bytes(data[:2], 'big') or 'without a reason'})")
+        heard, decided = _taken_in(heard, data, redact)
+        if decided:
+            break
+    return heard
+
+
+def _taken_in(heard: Greeting, data: bytes, redact: Redact) -> tuple[Greeting, bool]:
+    """What is known after one more message, and whether that is enough."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return heard, False
+    if not isinstance(content, dict):
+        return heard, False
+    method, params = content.get("method"), content.get("params")
+    params = params if isinstance(params, dict) else {}
+    if method == "OnAuthenticationInformation":
+        name = functools.partial(redact, limit=255, is_user=True)
+        user = (name(str(params.get("userDirectory") or "")), name(str(params.get("userId") or "")))
+        must = params.get("mustAuthenticate") is True
+        return heard._replace(user=user, must_authenticate=must, message=method if must else heard.message), must
+    if method == "OnConnected":
+        return heard._replace(message=method, state=redact(str(params.get("qSessionState") or ""), _SHOWN)), True
+    if method in DECISIVE:
+        return heard._replace(message=method), True
+    # Whoever answers is there, also without an OnConnected.
+    if content.get("id") == 1:
+        return heard._replace(message="an answer of the engine"), True
+    return heard, False

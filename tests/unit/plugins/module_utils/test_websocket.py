@@ -1,0 +1,220 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _websocket
+from ansible_collections.sensible.qlik.plugins.module_utils._login import Check, Login, Manner, prove
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import (
+    CSRF_TOKEN,
+    FakeProxy,
+    Reply,
+    Request,
+    frame,
+    said,
+)
+
+KEY = rsa.generate_private_key(65537, 2048)
+USER = ("ACME", "smoke")
+ENGINE = "app/engineData"
+CONNECTED = said("OnConnected", qSessionState="SESSION_CREATED")
+INTRODUCED = FakeProxy.introduced(USER)
+ANSWER = frame({"jsonrpc": "2.0", "id": 1, "result": {"qReturn": "1.0"}})
+
+
+@pytest.fixture
+def proxy() -> t.Iterator[FakeProxy]:
+    with FakeProxy(KEY.public_key()) as running:
+        yield running
+
+
+def token() -> str:
+    claims = {"userDirectory": USER[0], "userId": USER[1], "exp": int(time.time()) + 300}
+    return jwt.encode(claims, KEY, algorithm="RS256")
+
+
+def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) -> Check:
+    """The outcome of the check, when all others pass."""
+    login = Login(
+        proxy=proxy.url,
+        prefix=proxy.prefix,
+        token=token(),
+        expired_token=None,
+        user=USER,
+        virtual_proxy=virtual_proxy,
+    )
+    manner = Manner(verify=True, timeout=(2, patience), wait=0, threads=1, stranger_key=KEY)
+    [endpoint] = prove([login], manner)
+    found = {check["name"]: check for check in endpoint.checks}
+    outcome = found.pop("websocket")
+    # The throw-away key is that of the proxy here, to have no second one.
+    found.pop("wrong_key_token")
+    assert {check["status"] for check in found.values()} <= {"passed", "skipped"}
+    assert proxy.sessions == {}
+    return outcome
+
+
+def says(*frames: bytes) -> t.Callable[[Request], Reply | None]:
+    """Opens the websocket, and sends these."""
+    return lambda request: FakeProxy.upgraded(request, *frames) if request.path == ENGINE else None
+
+
+def refuses(reply: Reply, path: str = ENGINE) -> t.Callable[[Request], Reply | None]:
+    return lambda request: reply if request.path == path else None
+
+
+def upgrade(proxy: FakeProxy) -> Request:
+    """The only request for a websocket."""
+    [request] = [request for request in proxy.requests if request.path == ENGINE]
+    return request
+
+
+def test_cookie_token_and_origin_and_nothing_else(proxy: FakeProxy) -> None:
+    outcome = checked(proxy)
+    assert outcome["status"] == "passed"
+    assert outcome["actual"] == "OnConnected (SESSION_CREATED), as ACME\\smoke"
+    assert outcome["status_code"] == 101
+    request = upgrade(proxy)
+    assert request.query == f"qlik-csrf-token={CSRF_TOKEN}"
+    assert list(request.cookies) == [proxy.cookie]
+    assert request.headers["Origin"] == proxy.url
+    assert request.headers["Host"] == proxy.url.removeprefix("http://")
+    assert "Authorization" not in request.headers
+
+
+def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
+    proxy.answer = refuses(Reply(404), "qps/csrftoken")
+    assert checked(proxy)["status"] == "passed"
+    request = upgrade(proxy)
+    assert request.query == ""
+    assert request.token.count(".") == 2
+    assert list(request.cookies) == [proxy.cookie]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (INTRODUCED, said("OnConnected", qSessionState="SESSION_ATTACHED")),
+        (CONNECTED,),
+        (INTRODUCED, ANSWER),
+        (frame(b"no json"), frame([1]), said("OnSomethingNew"), said("OnAuthenticationInformation"), CONNECTED),
+        (INTRODUCED, frame(b"", opcode=9), CONNECTED),
+    ],
+)  # fmt: skip
+def test_what_is_good_enough(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
+    proxy.answer = says(*frames)
+    assert checked(proxy)["status"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("frames", "actual", "words"),
+    [
+        ((said("OnAuthenticationInformation", mustAuthenticate=True, loginUri="https://x"),), "OnAuth", "nobody is"),
+        ((INTRODUCED, said("OnMaxParallelSessionsExceeded")), "OnMaxParallelSessionsExceeded, as", "five"),
+        ((INTRODUCED, said("OnLicenseAccessDenied")), "OnLicenseAccessDenied", "no licence"),
+        ((INTRODUCED, said("OnLicenseAccessDeniedPendingUserSync")), "Pending", "synchronisation"),
+        ((INTRODUCED, said("OnNoEngineAvailable")), "OnNoEngineAvailable", "load balancing node"),
+        ((INTRODUCED, said("OnNoRepositoryAvailable")), "OnNoRepositoryAvailable", "repository service"),
+        ((INTRODUCED, said("OnSessionLoggedOut")), "OnSessionLoggedOut", "logs the same user out"),
+        ((said("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE"),), "(SESSION_ERROR_NO_LICENSE)", "no licence"),
+        ((said("OnConnected", qSessionState="SESSION_ERROR_LIMIT_EXCEEDED"),), "LIMIT", "five"),
+        ((said("OnConnected", qSessionState="SESSION_ERROR_ODD\x1b"),), "SESSION_ERROR_ODD", "no session for"),
+        ((FakeProxy.introduced(("ACME", "other")), CONNECTED), "as ACME\\other", "another user"),
+        ((INTRODUCED, frame(b"\x03\xf3", opcode=8)), "closed (1011)", "no engine answered"),
+        ((frame(b"", opcode=8),), "closed (without a reason)", "no engine answered"),
+        ((INTRODUCED, b"\xf1\x00"), "the connection was lost", "no engine answered"),
+    ],
+)
+def test_what_is_not(proxy: FakeProxy, frames: tuple[bytes, ...], actual: str, words: str) -> None:
+    proxy.answer = says(*frames)
+    outcome = checked(proxy)
+    assert outcome["status"] == "failed"
+    assert actual in outcome["actual"]
+    assert outcome["actual"].isprintable()
+    assert words in (outcome["diagnosis"] or "")
+
+
+@pytest.mark.parametrize("frames", [(), (INTRODUCED,)])
+def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
+    proxy.answer = says(*frames)
+    outcome = checked(proxy, patience=0.3)
+    assert outcome["status"] == "failed"
+    assert outcome["actual"].startswith("silence")
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(403, "Forbidden"), "lacks '127.0.0.1'"),
+        (Reply(400, "<html>header is incorrect</html>"), "lacks '127.0.0.1'"),
+        (Reply(401, "Could not authenticate the request"), "balancer"),
+        (Reply(503), "restarting"),
+        (Reply(404, "<html/>"), "does not pass websockets on"),
+        (Reply(200, "hub"), "does not pass websockets on"),
+        (Reply(302, "", (("Location", "https://elsewhere.example/"),)), "does not pass websockets on"),
+    ],
+)
+def test_an_upgrade_that_is_refused(proxy: FakeProxy, reply: Reply, words: str) -> None:
+    proxy.answer = refuses(reply)
+    outcome = checked(proxy)
+    assert outcome["status"] == "failed"
+    assert outcome["status_code"] == reply.status
+    assert words in (outcome["diagnosis"] or "")
+
+
+def test_an_upgrade_that_is_none(proxy: FakeProxy) -> None:
+    proxy.answer = refuses(Reply(101, "", (("Upgrade", "websocket"),)))
+    outcome = checked(proxy)
+    assert outcome["status"] == "failed"
+    assert "The connection was lost" in outcome["actual"]
+
+
+def test_a_refusal_although_the_host_is_on_the_list(proxy: FakeProxy) -> None:
+    proxy.answer = refuses(Reply(403))
+    outcome = checked(proxy, websocket_cross_origin_white_list=["127.0.0.1"])
+    assert "Cross-Site Websocket Hijacking" in (outcome["diagnosis"] or "")
+
+
+@pytest.mark.parametrize("reply", [Reply(403), Reply(204), Reply(500)])
+def test_no_csrf_token_to_be_had(proxy: FakeProxy, reply: Reply) -> None:
+    proxy.answer = refuses(reply, "qps/csrftoken")
+    outcome = checked(proxy)
+    assert outcome["status"] == "failed"
+    assert outcome["actual"] == f"{reply.status} for qps/csrftoken"
+    assert "removes the header" in (outcome["diagnosis"] or "")
+
+
+def test_without_the_library_it_is_skipped(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_websocket, "AVAILABLE", False)
+    outcome = checked(proxy)
+    assert outcome["status"] == "skipped"
+    assert "websocket-client is not installed" in outcome["actual"]
+
+
+def test_a_web_proxy_of_the_environment_is_not_used(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    assert checked(proxy)["status"] == "passed"
+
+
+def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy) -> None:
+    def echo(request: Request) -> Reply | None:
+        if request.path != ENGINE:
+            return None
+        return Reply(500, f"{request.query} {dict(request.headers)}")
+
+    proxy.answer = echo
+    shown = json.dumps(checked(proxy))
+    [value] = upgrade(proxy).cookies.values()
+    assert "***" in shown
+    assert CSRF_TOKEN not in shown
+    assert value not in shown
