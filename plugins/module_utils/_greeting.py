@@ -25,8 +25,8 @@ _LICENCE = (
 )
 _REPOSITORY = "The proxy does not reach the repository service. Check that the Qlik Sense services of this node run."
 _ENDED = (
-    "The session ended meanwhile, as it does when somebody else logs the same user out or the proxy takes over a change. "
-    "Use a user of its own for checks, and run the check again."
+    "The session ended meanwhile, as it does when somebody else logs the same user out or the proxy takes over a "
+    "change. Use a user of its own for checks, and run the check again."
 )
 # Qlik help, "Messages from proxy to clients", and qlik-oss/gopherciser for the states of OnConnected.
 _MEANINGS = {
@@ -35,8 +35,8 @@ _MEANINGS = {
     "OnLicenseAccessDenied": _LICENCE,
     "SESSION_ERROR_NO_LICENSE": _LICENCE,
     "OnLicenseAccessDeniedPendingUserSync": (
-        "Whether the user has a licence is known only after the next synchronisation of its user directory. Run that in "
-        "the QMC."
+        "Whether the user has a licence is known only after the next synchronisation of its user directory. Run that "
+        "in the QMC."
     ),
     "OnNoEngineAvailable": (
         "There is no engine for this virtual proxy. Give it a load balancing node (load_balancing_server_nodes), and "
@@ -98,8 +98,8 @@ def greeting_fault(
         return _not_opened(greeting, host=host, virtual_proxy=virtual_proxy)
     if greeting.must_authenticate:
         return (
-            "The websocket opens, but nobody is signed in on it: the session cookie or the Authorization header did not "
-            "arrive. Something between here and Qlik Sense removes it; test the node directly."
+            "The websocket opens, but nobody is signed in on it: the session cookie or the Authorization header did "
+            "not arrive. Something between here and Qlik Sense removes it; test the node directly."
         )
     meaning = _MEANINGS.get(greeting.message) or _MEANINGS.get(greeting.state)
     if meaning:
@@ -122,8 +122,9 @@ def greeting_fault(
 def _not_opened(greeting: Greeting, *, host: str, virtual_proxy: t.Mapping[str, t.Any]) -> str:
     if greeting.path == CSRF_PATH:
         return (
-            "Releases since November 2024 hand out a token for websockets, in the header qlik-csrf-token of this answer. "
-            "Either the session was not accepted, or something in between removes the header. Test the node directly."
+            "Releases since November 2024 hand out a token for websockets, in the header qlik-csrf-token of this "
+            "answer. Either the session was not accepted, or something in between removes the header. Test the node "
+            "directly."
         )
     if greeting.status in (400, 403):
         names = virtual_proxy.get("websocket_cross_origin_white_list") or virtual_proxy.get("host_allow_list") or ()
@@ -134,17 +135,18 @@ def _not_opened(greeting: Greeting, *, host: str, virtual_proxy: t.Mapping[str, 
             )
         token = ", the token in the query" if greeting.protected else ""
         return (
-            f"The host name is on the host allow list. So something in between changes the cookie{token} or the Origin, "
-            "or the proxy has not taken over the list yet; its log speaks of Cross-Site Websocket Hijacking then."
+            f"The host name is on the host allow list. So something in between changes the cookie{token} or the "
+            "Origin, or the proxy has not taken over the list yet; its log speaks of Cross-Site Websocket Hijacking "
+            "then."
         )
     if greeting.status == 401:
         return (
-            "The session was good for pages, but not for the websocket: a balancer that spreads one session over several "
-            "nodes does that, and so does a reverse proxy that removes headers. Test the node directly."
+            "The session was good for pages, but not for the websocket: a balancer that spreads one session over "
+            "several nodes does that, and so does a reverse proxy that removes headers. Test the node directly."
         )
     if greeting.status in (429, 500, 502, 503, 504):
         return "The proxy is restarting or overloaded, or something in front of it does not reach it. Try again."
     return (
-        "Something in front of Qlik Sense does not pass websockets on. Allow the upgrade of connections (Connection and "
-        "Upgrade headers) there, or test the node directly."
+        "Something in front of Qlik Sense does not pass websockets on. Allow the upgrade of connections (Connection "
+        "and Upgrade headers) there, or test the node directly."
     )

@@ -145,9 +145,9 @@ class Visitor:
     def open_websocket(self, *, token: str) -> Greeting:
         """Open a websocket in our session and listen to what is said on it first.
 
-        Since November 2024 it takes the session cookie, a csrf token in the query and an Origin (Qlik article ta-p/2509211);
-        a token in the Authorization header may get it refused then. Earlier releases do not know the csrf token; there the
-        header is sent along, as Qlik's own clients do (qlik-oss/gopherciser).
+        Since November 2024 it takes the session cookie, a csrf token in the query and an Origin (Qlik article
+        ta-p/2509211); a token in the Authorization header may get it refused then. Earlier releases do not know the
+        csrf token; there the header is sent along, as Qlik's own clients do (qlik-oss/gopherciser).
 
         Args:
             token: the bearer token for earlier releases.

@@ -20,7 +20,7 @@ import urllib.parse
 from ._greeting import DECISIVE, Greeting
 
 with contextlib.suppress(ImportError):  # reported by _connection.require_requests
-    import requests.certs
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
     from urllib3.util.ssl_ import create_urllib3_context
 
 try:
@@ -119,7 +119,7 @@ def _connected(address: urllib.parse.SplitResult, *, verify: bool | str, timeout
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         else:
-            context.load_verify_locations(requests.certs.where() if verify is True else verify)
+            context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)
         return context.wrap_socket(stream, server_hostname=host)
     except BaseException:
         stream.close()

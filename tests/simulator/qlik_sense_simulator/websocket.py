@@ -231,7 +231,8 @@ class Websockets:
     ) -> None:
         while True:
             receiving = asyncio.ensure_future(socket.receive())
-            await asyncio.wait([receiving, ended], return_when=asyncio.FIRST_COMPLETED)
+            waited: list[asyncio.Future[t.Any]] = [receiving, ended]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if receiving.done() and receiving.result()["type"] == "websocket.disconnect":
                 return
             # A look at the table also ends what has timed out; and messages count as use.
