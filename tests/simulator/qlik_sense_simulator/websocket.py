@@ -209,7 +209,12 @@ class Websockets:
         """Pass messages to the engine until one of the three is through with it."""
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         engine, key = Engine(self.site, session.identity), (session.session_id, *target)
-        session.at_end.append(end := lambda reason: None if ended.done() else ended.set_result(reason))
+
+        def end(reason: str) -> None:
+            if not ended.done():
+                ended.set_result(reason)
+
+        session.at_end.append(end)
         # EVIDENCE(A; gopherciser): SESSION_CREATED or SESSION_ATTACHED
         # INVENTED(switch=none): attached is who opens the same app with the same identity a second time, while the
         # first websocket is open; engine sessions do not outlive their websockets, whatever ttl says
