@@ -321,8 +321,6 @@ class Endpoint:
             raise UntestableError("the Python package websocket-client is not installed")
         if not self._user.has_cookies:
             raise UntestableError("there is no session cookie to open it with")
-        if self.login.virtual_proxy.get("load_balancing_server_nodes") == []:
-            raise UntestableError("the virtual proxy has no load balancing node, so there is no engine to reach")
         greeting = self._user.open_websocket(token=self.login.token)
         fault = greeting_fault(
             greeting, expected=self._signed_in, host=self._host, virtual_proxy=self.login.virtual_proxy
