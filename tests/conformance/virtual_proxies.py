@@ -46,7 +46,7 @@ def set_links(client: Client, proxy: dict[str, t.Any], links: list[dict[str, t.A
     )
 
 
-def token(site: RunningSite, user_id: str, *, seconds: int = 600, **more: t.Any) -> str:
-    """A token for EXAMPLE\\user that the certificate of the site's own client fits to."""
+def token(site: RunningSite, user_id: str, *, seconds: int = 600, key: str = "client_key", **more: t.Any) -> str:
+    """A token for EXAMPLE\\user that the certificate of the site's own client fits to, unless another key is named."""
     claims = {"userId": user_id, "userDirectory": "EXAMPLE", "exp": int(time.time()) + seconds, **more}
-    return jwt.encode(claims, (site.pki / "client_key.pem").read_text(), algorithm="RS256")
+    return jwt.encode(claims, (site.pki / f"{key}.pem").read_text(), algorithm="RS256")
