@@ -26,14 +26,12 @@ from chromium import Chromium, find_chromium
 from clients import Client, Door, QlikRepoApi, QlikRestApi, QrsInteract, QsApi, install_npm_packages
 from curl import Curl
 from enigma import Enigma
-from virtual_proxies import good, jwt_body
+from virtual_proxies import PASSWORD, good, jwt_body
 
 from qlik_sense_simulator.pki import Pki, ensure_pki
 from qlik_sense_simulator.testing import RunningSite
 
 OLDEST_NODE = 20
-# Of the user EXAMPLE\admin, for Windows authentication.
-PASSWORD = "correct horse"
 USERS = [
     {"user_directory": "EXAMPLE", "user_id": "admin", "name": "Ada Admin", "roles": ["RootAdmin"], "password": PASSWORD},
     {"user_directory": "EXAMPLE", "user_id": "auditor", "name": "Otto Auditor", "roles": ["AuditAdmin"]},

@@ -15,6 +15,10 @@ from clients import Answer, Client
 from qlik_sense_simulator.testing import RunningSite
 
 
+# Of the user EXAMPLE\admin, for Windows authentication.
+PASSWORD = "correct horse"
+
+
 def good(answer: Answer) -> t.Any:
     """The body of an answer that is no refusal."""
     assert answer.status in (200, 201, 204), answer
