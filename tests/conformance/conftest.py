@@ -33,7 +33,13 @@ from qlik_sense_simulator.testing import RunningSite
 
 OLDEST_NODE = 20
 USERS = [
-    {"user_directory": "EXAMPLE", "user_id": "admin", "name": "Ada Admin", "roles": ["RootAdmin"], "password": PASSWORD},
+    {
+        "user_directory": "EXAMPLE",
+        "user_id": "admin",
+        "name": "Ada Admin",
+        "roles": ["RootAdmin"],
+        "password": PASSWORD,
+    },
     {"user_directory": "EXAMPLE", "user_id": "auditor", "name": "Otto Auditor", "roles": ["AuditAdmin"]},
     {"user_directory": "EXAMPLE", "user_id": "anna", "name": "Anna Example"},
 ]

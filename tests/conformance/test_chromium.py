@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The third step of Qlik's article with a browser: the hub without a header, with it, and then with the cookie alone."""
+"""The third step of Qlik's article, in a browser: the hub without a header, with it, then with the cookie alone."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ ASK_ENGINE = """(address) => new Promise((resolve) => {
 GET_TOKEN = """async (address) =>
   (await fetch(address, { credentials: "include" })).headers.get("qlik-csrf-token")"""
 GET_USER = "async (address) => (await fetch(address)).json()"
+SIGN_OUT = "async (address) => (await fetch(address, { method: 'DELETE' })).status"
 ABNORMAL_CLOSURE = 1006
-
-Screenshots = pathlib.Path
 
 
 @pytest.fixture(scope="module", params=[NEW])
@@ -88,18 +87,18 @@ def sign_in(page: Page, base: str, secret: str) -> None:
 
 
 def sign_out(page: Page, base: str) -> None:
-    assert page.evaluate("async (address) => (await fetch(address, { method: 'DELETE' })).status", f"{base}/qps/user") == 200
+    assert page.evaluate(SIGN_OUT, f"{base}/qps/user") == 200
 
 
 class TestHub:
-    def test_without_a_header(self, page: Page, base: str, screenshots: Screenshots) -> None:
+    def test_without_a_header(self, page: Page, base: str, screenshots: pathlib.Path) -> None:
         assert visit(page, f"{base}/hub").status == 401
         assert page.inner_text("body").strip() == MISSING_HEADER
         page.screenshot(path=screenshots / "hub-without-a-header.png")
         assert page.context.cookies() == []
 
     def test_with_the_header_in_each_request(
-        self, page: Page, base: str, site: RunningSite, screenshots: Screenshots
+        self, page: Page, base: str, site: RunningSite, screenshots: pathlib.Path
     ) -> None:
         inject(page.context, token(site, "anna"))
         response = visit(page, f"{base}/hub")
@@ -123,7 +122,7 @@ class TestHub:
         sign_out(page, base)
         assert visit(page, f"{base}/hub/").status == 401
 
-    @pytest.mark.parametrize("seconds, key", [(-600, "client_key"), (600, "server_key")], ids=["expired", "forged"])
+    @pytest.mark.parametrize(("seconds", "key"), [(-600, "client_key"), (600, "server_key")], ids=["expired", "forged"])
     def test_with_a_token_that_is_refused(
         self, page: Page, base: str, site: RunningSite, seconds: int, key: str
     ) -> None:

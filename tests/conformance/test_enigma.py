@@ -148,7 +148,7 @@ class TestEveryRelease:
         assert client.sign_out(signed_in.cookie) == 200
         assert client.pipe.call("untilTheEnd")[-1][0] == "OnSessionLoggedOut"
 
-    @pytest.mark.parametrize("seconds, key", [(-600, "client_key"), (600, "server_key")], ids=["expired", "forged"])
+    @pytest.mark.parametrize(("seconds", "key"), [(-600, "client_key"), (600, "server_key")], ids=["expired", "forged"])
     def test_tokens_that_are_refused(
         self, client: Enigma, site: RunningSite, release: str, seconds: int, key: str
     ) -> None:

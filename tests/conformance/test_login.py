@@ -16,7 +16,8 @@ from virtual_proxies import PASSWORD, good, jwt_body, proxies, set_links, token
 from qlik_sense_simulator.testing import RunningSite
 
 # qsAPI cannot send a token; for what it has instead see test_qsapi.py.
-each_client = pytest.mark.parametrize("connect", ["qrs_interact", "qlik_rest_api", "curl"], indirect=True, scope="session")
+CLIENTS = ["qrs_interact", "qlik_rest_api", "curl"]
+each_client = pytest.mark.parametrize("connect", CLIENTS, indirect=True, scope="session")
 Connect = t.Callable[..., Client]
 
 

@@ -14,7 +14,6 @@ from clients import Answer, Client
 
 from qlik_sense_simulator.testing import RunningSite
 
-
 # Of the user EXAMPLE\admin, for Windows authentication.
 PASSWORD = "correct horse"
 
