@@ -232,14 +232,8 @@ class TestFromNovember2024:
 
 
 @only(NEW)
-@switched(
-    {"access_pass": False, "websocket_refusal": "notification"},
-    {"access_pass": False, "websocket_refusal": "session_state"},
-)
-def test_without_a_licence(client: Enigma, manner: dict[str, t.Any], switches: dict[str, t.Any]) -> None:
-    if switches["websocket_refusal"] == "notification":
-        text = "Access to the app is denied: No available access type"
-        expected: tuple[str, t.Any] = ("OnLicenseAccessDenied", {"severity": "fatal", "message": text})
-    else:
-        expected = ("OnConnected", {"qSessionState": "SESSION_ERROR_NO_LICENSE"})
-    assert client.open(**manner)[-1] == expected
+@switched({"access_pass": False})
+def test_without_a_licence(client: Enigma, manner: dict[str, t.Any]) -> None:
+    name, content = client.open(**manner)[-1]
+    assert name == "OnLicenseAccessDenied"
+    assert content["message"] == "Access to the app is denied: No available access type"
