@@ -237,10 +237,11 @@ class Informatiqal:
         configuration: dict[str, t.Any] = {"host": url.hostname, "port": url.port, "pki": str(site.pki)}
         configuration["user"] = user or ("INTERNAL", "sa_api")
         if door:
-            configuration.update(prefix=door.prefix, token=door.token)
+            configuration.update(prefix=door.prefix, credentials={"token": door.token})
         self.pipe = Pipe(["node", str(HERE / self.script)], {"NODE_PATH": str(modules)})
         self.version += f" on Node {self.pipe.call('configure', configuration)}"
         self.close = self.pipe.close
+        self._configuration = configuration
 
 
 class QlikRestApi(Informatiqal):
@@ -248,6 +249,18 @@ class QlikRestApi(Informatiqal):
 
     name: t.ClassVar[str] = "qlik-rest-api"
     script: t.ClassVar[str] = "qlik_rest_api.mjs"
+
+    def move(self, url: str, **configuration: t.Any) -> None:
+        """Be the client of another port from now on.
+
+        Args:
+            url: of the port.
+            configuration: service and credentials there, in the words of its own configuration.
+        """
+        parts = urllib.parse.urlsplit(url)
+        self.pipe.call(
+            "configure", {**self._configuration, "host": parts.hostname, "port": parts.port, **configuration}
+        )
 
     def get(self, path: str, **query: str) -> Answer:
         # Not encoded, as its manual shows it.
