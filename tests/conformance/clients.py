@@ -167,7 +167,6 @@ class QsApi:
         version: that is installed.
         user: user directory and user id; the client's own if not given.
         password: of the Windows user, to sign in at the first proxy instead of the repository's own port.
-        prefix: of a virtual proxy there, if not the default one.
 
     Raises:
         ClientError: the site lets nobody in.
@@ -182,13 +181,12 @@ class QsApi:
         version: str,
         user: tuple[str, str] | None = None,
         password: str | None = None,
-        prefix: str | None = None,
     ) -> None:
         self.version = version
         configuration: dict[str, t.Any] = {"verbosity": "CRITICAL"}
         if password:
             # Only like this does it take another port than 443.
-            configuration.update(proxy=site.ready["nodes"][0]["proxy_url"], vproxy=prefix)
+            configuration["proxy"] = site.ready["nodes"][0]["proxy_url"]
         else:
             url = urllib.parse.urlsplit(site.ready["qrs_url"])
             configuration.update(proxy=url.hostname, port=url.port, certificate=str(site.pki / "client.pem"))

@@ -221,7 +221,8 @@ class TestFromNovember2024:
     def test_as_in_the_example_by_qlik(
         self, client: Enigma, site: RunningSite, signed_in: SignedIn, switches: dict[str, t.Any]
     ) -> None:
-        """It sends header and csrf token, but no cookie. Others report that this is refused: hence the switch."""
+        """It sends header and csrf token, but no cookie. Others report that this is refused: hence the switch. The
+        Origin, which has a switch of its own, is ours."""
         manner = by_header(token(site, "anna")) | {"query": {"qlik-csrf-token": signed_in.csrf_token}}
         manner["headers"]["Origin"] = client.origin
         if switches:
