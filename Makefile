@@ -164,8 +164,9 @@ units: dev stage ## The collection's unit tests
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
-conformance: dev stage ## Qlik clients that are not ours, against the simulator
-	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" $(PYTEST) tests/conformance
+# Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
+conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator
+	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" CONFORMANCE_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -rfE tests/conformance
 
 sanity: dev stage ## ansible-test sanity
 	@$(VENV)/bin/python tests/seed_ansible_test.py

@@ -7,7 +7,8 @@
 Usage: steps.py --make MAKE --results DIRECTORY [--beside TARGET] TARGET...
 
 A target may leave JUnit files in the directory that RESULTS names: then each case counts. One that leaves none counts
-as one. A target that takes long and uses one processor can run beside the others; what it says comes at the end.
+as one. What it leaves in a summary.txt is said again before the last line. A target that takes long and uses one
+processor can run beside the others; what it says comes at the end.
 """
 
 from __future__ import annotations
@@ -116,6 +117,8 @@ def main() -> int:
         counts[options.beside] = beside.finish()
     total = sum(counts.values(), start=Count())
     failed = [target for target, count in counts.items() if count.failed]
+    for file in sorted(options.results.glob("*/summary.txt")):
+        print(f"\n{file.parent.name}:\n{file.read_text()}", end="")
     print(f"\nAll steps took {time.monotonic() - started:.0f} s; {total.skipped} tests were skipped.")
     if failed:
         print(f"Failed: {', '.join(failed)}. One step alone: make <step>")

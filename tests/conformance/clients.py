@@ -14,12 +14,15 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import typing as t
 import urllib.parse
 
 from qlik_sense_simulator.testing import RunningSite
 
 HERE = pathlib.Path(__file__).parent
+# Seconds, as many as a slow machine may take.
+_PATIENCE = 60.0
 
 
 class ClientError(Exception):
@@ -52,13 +55,19 @@ class Pipe:
         """Call a method of the client.
 
         Raises:
-            ClientError: the client did.
+            ClientError: the client did, or does not answer.
         """
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps([name, *arguments]) + "\n")
         self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
+        timer = threading.Timer(_PATIENCE, self._process.kill)
+        timer.start()
+        line = self._process.stdout.readline()
+        timer.cancel()
+        if not line:
+            raise ClientError(f"There is no answer to {name}.")
+        answer = json.loads(line)
         if "error" in answer:
             raise ClientError(answer["error"])
         return answer["result"]
@@ -103,14 +112,23 @@ class QrsInteract:
         site: where to connect to.
         modules: the node_modules directory that it is installed in.
         user: the value of X-Qlik-User; the client's own if not given.
+        door: another way in.
     """
 
     name: t.ClassVar[str] = "qrs-interact"
 
-    def __init__(self, site: RunningSite, modules: pathlib.Path, *, user: str | None = None) -> None:
+    def __init__(
+        self, site: RunningSite, modules: pathlib.Path, *, user: str | None = None, door: Door | None = None
+    ) -> None:
         self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
-        url = urllib.parse.urlsplit(site.ready["qrs_url"])
-        configuration = {"hostname": url.hostname, "portNumber": url.port, "localCertPath": str(site.pki)}
+        url = urllib.parse.urlsplit(door.url if door else site.ready["qrs_url"])
+        configuration: dict[str, t.Any] = {"hostname": url.hostname, "portNumber": url.port}
+        if door:
+            # No certificates, or it sends them instead.
+            configuration.update(virtualProxyPrefix=f"/{door.prefix}", certificates={})
+            configuration["headers"] = {"Authorization": f"Bearer {door.token}", "Content-Type": "application/json"}
+        else:
+            configuration["localCertPath"] = str(site.pki)
         if user:
             configuration["repoAccount"] = user
         self.pipe = Pipe(["node", str(HERE / "qrs_interact.cjs")], {"NODE_PATH": str(modules)})
@@ -148,17 +166,32 @@ class QsApi:
         site: where to connect to.
         version: that is installed.
         user: user directory and user id; the client's own if not given.
+        password: of the Windows user, to sign in at the first proxy instead of the repository's own port.
+
+    Raises:
+        ClientError: the site lets nobody in.
     """
 
     name: t.ClassVar[str] = "qsAPI"
 
-    def __init__(self, site: RunningSite, *, version: str, user: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        site: RunningSite,
+        *,
+        version: str,
+        user: tuple[str, str] | None = None,
+        password: str | None = None,
+    ) -> None:
         self.version = version
-        url = urllib.parse.urlsplit(site.ready["qrs_url"])
-        configuration: dict[str, t.Any] = {"proxy": url.hostname, "port": url.port, "verbosity": "CRITICAL"}
-        configuration["certificate"] = str(site.pki / "client.pem")
+        configuration: dict[str, t.Any] = {"verbosity": "CRITICAL"}
+        if password:
+            # Only like this does it take another port than 443.
+            configuration["proxy"] = site.ready["nodes"][0]["proxy_url"]
+        else:
+            url = urllib.parse.urlsplit(site.ready["qrs_url"])
+            configuration.update(proxy=url.hostname, port=url.port, certificate=str(site.pki / "client.pem"))
         if user:
-            configuration["user"] = user
+            configuration["user"] = [*user, password] if password else user
         self.pipe = Pipe([sys.executable, "-W", "ignore", str(HERE / "qsapi_pipe.py")])
         self.version += f" on {self.pipe.call('configure', configuration)}"
         self.close = self.pipe.close
@@ -202,10 +235,11 @@ class Informatiqal:
         configuration: dict[str, t.Any] = {"host": url.hostname, "port": url.port, "pki": str(site.pki)}
         configuration["user"] = user or ("INTERNAL", "sa_api")
         if door:
-            configuration.update(prefix=door.prefix, token=door.token)
+            configuration.update(prefix=door.prefix, credentials={"token": door.token})
         self.pipe = Pipe(["node", str(HERE / self.script)], {"NODE_PATH": str(modules)})
         self.version += f" on Node {self.pipe.call('configure', configuration)}"
         self.close = self.pipe.close
+        self._configuration = configuration
 
 
 class QlikRestApi(Informatiqal):
@@ -213,6 +247,18 @@ class QlikRestApi(Informatiqal):
 
     name: t.ClassVar[str] = "qlik-rest-api"
     script: t.ClassVar[str] = "qlik_rest_api.mjs"
+
+    def move(self, url: str, **configuration: t.Any) -> None:
+        """Be the client of another port from now on.
+
+        Args:
+            url: of the port.
+            configuration: service and credentials there, in the words of its own configuration.
+        """
+        parts = urllib.parse.urlsplit(url)
+        self.pipe.call(
+            "configure", {**self._configuration, "host": parts.hostname, "port": parts.port, **configuration}
+        )
 
     def get(self, path: str, **query: str) -> Answer:
         # Not encoded, as its manual shows it.

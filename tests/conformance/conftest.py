@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One simulated site, the clients, and a line for each of them at the end.
+"""The simulated sites, the clients, and a line for each client at the end.
 
-CONFORMANCE_CLIENTS names a directory where the npm packages stay installed from run to run.
+CONFORMANCE_CLIENTS names a directory where the npm packages stay installed from run to run, CONFORMANCE_SCREENSHOTS one
+for what the browser saw. Next to a JUnit file, a summary.txt has the lines of the end.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib.metadata
+import json
 import os
 import pathlib
 import re
@@ -20,18 +22,40 @@ import subprocess
 import typing as t
 
 import pytest
+from chromium import Chromium, find_chromium
 from clients import Client, Door, QlikRepoApi, QlikRestApi, QrsInteract, QsApi, install_npm_packages
 from curl import Curl
-from virtual_proxies import good
+from enigma import Enigma
+from virtual_proxies import PASSWORD, good, jwt_body
 
+from qlik_sense_simulator.pki import Pki, ensure_pki
 from qlik_sense_simulator.testing import RunningSite
 
-OLDEST_NODE = 18
+OLDEST_NODE = 20
+USERS = [
+    {
+        "user_directory": "EXAMPLE",
+        "user_id": "admin",
+        "name": "Ada Admin",
+        "roles": ["RootAdmin"],
+        "password": PASSWORD,
+    },
+    {"user_directory": "EXAMPLE", "user_id": "auditor", "name": "Otto Auditor", "roles": ["AuditAdmin"]},
+    {"user_directory": "EXAMPLE", "user_id": "anna", "name": "Anna Example"},
+]
+# The site under a name, and a page elsewhere that may embed it.
+HOST, PORTAL = "qlik.example.com", "portal.example.com"
+# What Qlik's support article ta-p/2509211 has for pages that read the csrf token.
+PORTAL_HEADERS = f"""Access-Control-Allow-Origin: https://{PORTAL}
+Access-Control-Allow-Credentials: true
+Access-Control-Expose-Headers: qlik-csrf-token"""
 # Name and version of each client, and how many tests had which outcome; a client that is missing has its reason.
 VERSIONS = pytest.StashKey[dict[str, str]]()
 OUTCOMES = pytest.StashKey[collections.defaultdict[str, collections.Counter[str]]]()
+SCREENSHOTS = pytest.StashKey[pathlib.Path]()
 
 Connect = t.Callable[..., Client]
+Start = t.Callable[..., RunningSite]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,9 +66,49 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSite]:
-    """A running site, two nodes."""
-    with RunningSite(tmp_path_factory.mktemp("conformance") / "site") as running:
+    """A running site, two nodes, for everything that goes through the repository."""
+    with RunningSite(tmp_path_factory.mktemp("conformance") / "site", {"users": USERS}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """Keys and certificates that are there before the sites that use them."""
+    directory = tmp_path_factory.mktemp("authority")
+    return ensure_pki(directory / "pki", authority_key=directory / "root_key.pem", host_names=[HOST])
+
+
+@pytest.fixture(scope="session")
+def start(authority: Pki, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Start]:
+    """Starts sites with a JWT virtual proxy for their users; each combination of release and switches once."""
+    virtual_proxy = jwt_body(
+        "jwt",
+        jwtPublicKeyCertificate=authority.client.read_text(),
+        loadBalancingServerNodes=["Central"],
+        websocketCrossOriginWhiteList=[HOST, PORTAL],
+        additionalResponseHeaders=PORTAL_HEADERS,
+        proxies=["Central", "Rim1"],
+    )
+    running: dict[str, RunningSite] = {}
+    with contextlib.ExitStack() as stack:
+
+        def started(release: str, **switches: t.Any) -> RunningSite:
+            name = json.dumps([release, switches])
+            if name not in running:
+                directory = tmp_path_factory.mktemp("jwt") / "site"
+                shutil.copytree(authority.directory.parent, directory)
+                site = {"release": release, "users": USERS, "virtual_proxies": [virtual_proxy], "switches": switches}
+                running[name] = stack.enter_context(RunningSite(directory, site))
+            return running[name]
+
+        yield started
+
+
+def _skip(config: pytest.Config, names: t.Iterable[str], reason: str) -> t.NoReturn:
+    """Skip clients, and remember for the end of the run why."""
+    for name in names:
+        config.stash[VERSIONS][name] = f"not tried: {reason}"
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +116,7 @@ def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathF
     """The npm packages, installed."""
     reason = _missing_node()
     if reason:
-        for package in (QrsInteract, QlikRestApi, QlikRepoApi):
-            pytestconfig.stash[VERSIONS][package.name] = reason
-        pytest.skip(reason)
+        _skip(pytestconfig, [one.name for one in (QrsInteract, QlikRestApi, QlikRepoApi, Enigma)], reason)
     directory = os.environ.get("CONFORMANCE_CLIENTS")
     return install_npm_packages(pathlib.Path(directory) if directory else tmp_path_factory.mktemp("npm"))
 
@@ -62,10 +124,10 @@ def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathF
 def _missing_node() -> str | None:
     """Why npm packages cannot be used here, or None."""
     if not shutil.which("node") or not shutil.which("npm"):
-        return "not tried: there is no Node.js with npm on this machine"
+        return "there is no Node.js with npm on this machine"
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
-        return f"not tried: Node.js {version} is older than {OLDEST_NODE}"
+        return f"Node.js {version} is older than {OLDEST_NODE}"
     return None
 
 
@@ -106,9 +168,9 @@ def reception(pytestconfig: pytest.Config) -> t.Iterator[Reception]:
 def connect_qrs_interact(site: RunningSite, node_modules: pathlib.Path, reception: Reception) -> Connect:
     """Makes clients of this kind."""
 
-    def connect(user: tuple[str, str] | None = None) -> QrsInteract:
+    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> QrsInteract:
         header = f"UserDirectory={user[0]};UserId={user[1]}" if user else None
-        return reception.receive(QrsInteract(site, node_modules, user=header))
+        return reception.receive(QrsInteract(site, node_modules, user=header, door=door))
 
     return connect
 
@@ -141,11 +203,10 @@ def connect_qsapi(site: RunningSite, pytestconfig: pytest.Config, reception: Rec
     try:
         version = importlib.metadata.version("qsAPI")
     except importlib.metadata.PackageNotFoundError:
-        pytestconfig.stash[VERSIONS]["qsAPI"] = "not tried: it is not installed"
-        pytest.skip("qsAPI is not installed")
+        _skip(pytestconfig, [QsApi.name], "it is not installed")
 
-    def connect(user: tuple[str, str] | None = None) -> QsApi:
-        return reception.receive(QsApi(site, version=version, user=user))
+    def connect(user: tuple[str, str] | None = None, **more: t.Any) -> QsApi:
+        return reception.receive(QsApi(site, version=version, user=user, **more))
 
     return connect
 
@@ -156,14 +217,45 @@ def connect_curl(
 ) -> t.Callable[..., Curl]:
     """Makes clients of this kind."""
     if not shutil.which("curl"):
-        reason = "not tried: there is no curl on this machine"
-        pytestconfig.stash[VERSIONS][Curl.name] = reason
-        pytest.skip(reason)
+        _skip(pytestconfig, [Curl.name], "there is no curl on this machine")
 
     def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> Curl:
         return reception.receive(Curl(site, tmp_path_factory.mktemp("curl") / "files", user=user, door=door))
 
     return connect
+
+
+@pytest.fixture(scope="session")
+def connect_enigma(node_modules: pathlib.Path, reception: Reception) -> t.Callable[[RunningSite], Enigma]:
+    """Makes clients of this kind."""
+
+    def connect(site: RunningSite) -> Enigma:
+        return reception.receive(Enigma(site, node_modules, prefix="jwt"))
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def chromium(
+    authority: Pki, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, reception: Reception
+) -> Chromium:
+    """The browser."""
+    program = find_chromium()
+    if program is None:
+        _skip(pytestconfig, [Chromium.name], "there is no Chromium on this machine")
+    if not shutil.which("certutil"):
+        _skip(pytestconfig, [Chromium.name], "there is no certutil on this machine, by which it learns whom to trust")
+    return reception.receive(Chromium(program, authority.root, tmp_path_factory.mktemp("chromium")))
+
+
+@pytest.fixture(scope="session")
+def screenshots(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The directory for what a browser saw."""
+    name = os.environ.get("CONFORMANCE_SCREENSHOTS")
+    directory = pathlib.Path(name) if name else tmp_path_factory.mktemp("screenshots")
+    directory.mkdir(parents=True, exist_ok=True)
+    pytestconfig.stash[SCREENSHOTS] = directory
+    return directory
 
 
 @pytest.fixture(scope="session", params=["qrs_interact", "qlik_rest_api", "qsapi", "curl"])
@@ -197,7 +289,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> t.Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = []
     for name, version in config.stash[VERSIONS].items():
         counts = config.stash[OUTCOMES][name]
         checks = ", ".join(f"{count} checks {outcome}" for outcome, count in sorted(counts.items(), reverse=True))
-        terminalreporter.write_line(f"{name} {version}" + (f": {checks}" if checks else ""))
+        lines.append(f"{name} {version}" + (f": {checks}" if checks else ""))
+    if SCREENSHOTS in config.stash:
+        lines.append(f"Screenshots: {config.stash[SCREENSHOTS]}")
+    for line in lines:
+        terminalreporter.write_line(line)
+    if config.option.xmlpath:
+        pathlib.Path(config.option.xmlpath).with_name("summary.txt").write_text("".join(f"{line}\n" for line in lines))

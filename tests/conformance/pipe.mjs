@@ -18,15 +18,15 @@ export function load(name) {
 }
 
 // What both of Informatiqal's packages are configured with, as their manuals show it.
-export function connection({ host, port, pki, user, prefix, token }) {
+export function connection({ host, port, pki, user, prefix, credentials }) {
   const read = (name) => fs.readFileSync(path.join(pki, name));
-  const certificate = token ? {} : { cert: read("client.pem"), key: read("client_key.pem") };
+  const certificate = credentials ? {} : { cert: read("client.pem"), key: read("client_key.pem") };
   return {
     host,
     port,
     proxy: prefix,
     httpsAgent: new https.Agent({ ca: read("root.pem"), ...certificate }),
-    authentication: token ? { token } : { user_dir: user[0], user_name: user[1] },
+    authentication: credentials ?? { user_dir: user[0], user_name: user[1] },
   };
 }
 

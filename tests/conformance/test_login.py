@@ -11,12 +11,13 @@ import typing as t
 import pytest
 from clients import Client, Door
 from curl import Curl
-from virtual_proxies import good, jwt_body, proxies, set_links, token
+from virtual_proxies import PASSWORD, good, jwt_body, proxies, set_links, token
 
 from qlik_sense_simulator.testing import RunningSite
 
-# qrs-interact and qsAPI cannot send a token.
-each_client = pytest.mark.parametrize("connect", ["qlik_rest_api", "curl"], indirect=True, scope="session")
+# qsAPI cannot send a token; for what it has instead see test_qsapi.py.
+CLIENTS = ["qrs_interact", "qlik_rest_api", "curl"]
+each_client = pytest.mark.parametrize("connect", CLIENTS, indirect=True, scope="session")
 Connect = t.Callable[..., Client]
 
 
@@ -98,3 +99,11 @@ class TestCurl:
         assert visitor.get("about").status == 200
         visitor.cookies.unlink()
         assert visitor.get("about").status == 401
+
+    def test_windows(self, client: Curl) -> None:
+        """As Qlik's example does it. Without that User-Agent there is a form, which is no error."""
+        done = client.with_password("about", user="EXAMPLE\\admin", password=PASSWORD, agent="Windows")
+        assert good(done)["schemaPath"] == "About"
+        assert client.with_password("about", user="EXAMPLE\\admin", password="wrong", agent="Windows").status == 401
+        form = client.with_password("about", user="EXAMPLE\\admin", password=PASSWORD, agent="curl")
+        assert "Log in" in good(form)

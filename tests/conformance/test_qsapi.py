@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from clients import QsApi
+from clients import ClientError, QsApi
+from virtual_proxies import PASSWORD, good, jwt_body
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,25 @@ def test_user(client: QsApi) -> None:
     [user] = client.pipe.call("UserGet", "full", "userId eq 'auditor' and userDirectory eq 'EXAMPLE'")
     assert user["roles"] == ["AuditAdmin"]
     assert client.pipe.call("UserGet", user["id"]) == user
+
+
+class TestWindowsAuthentication:
+    """Without a certificate it has a password, and says in its User-Agent that it is Windows."""
+
+    def test_administers(self, client: QsApi, connect_qsapi: t.Callable[..., QsApi], prefix: str) -> None:
+        """A save ends its session. What it sends next without one is lost: after signing in, it asks for the same
+        address with GET. So it has to sign in with a GET."""
+        visitor = connect_qsapi(("EXAMPLE", "admin"), password=PASSWORD)
+        entity = good(visitor.post("virtualproxyconfig", jwt_body(prefix)))
+        assert entity["modifiedByUserName"] == "EXAMPLE\\admin"
+        path = f"virtualproxyconfig/{entity['id']}"
+        assert good(visitor.put(path, {**entity, "description": "lost"}))["description"] == entity["description"]
+        assert good(visitor.put(path, {**entity, "description": "other"}))["description"] == "other"
+        good(visitor.get("about"))
+        assert visitor.delete(path).status == 204
+        assert client.get(path).status == 404
+
+    def test_stays_out_with_a_wrong_password(self, client: QsApi, connect_qsapi: t.Callable[..., QsApi]) -> None:
+        """It takes the refusal for JSON."""
+        with pytest.raises(ClientError, match="JSONDecodeError"):
+            connect_qsapi(("EXAMPLE", "admin"), password="wrong")

@@ -14,6 +14,9 @@ from clients import Answer, Client
 
 from qlik_sense_simulator.testing import RunningSite
 
+# Of the user EXAMPLE\admin, for Windows authentication.
+PASSWORD = "correct horse"
+
 
 def good(answer: Answer) -> t.Any:
     """The body of an answer that is no refusal."""
@@ -46,7 +49,7 @@ def set_links(client: Client, proxy: dict[str, t.Any], links: list[dict[str, t.A
     )
 
 
-def token(site: RunningSite, user_id: str, *, seconds: int = 600, **more: t.Any) -> str:
-    """A token for EXAMPLE\\user that the certificate of the site's own client fits to."""
+def token(site: RunningSite, user_id: str, *, seconds: int = 600, key: str = "client_key", **more: t.Any) -> str:
+    """A token for EXAMPLE\\user that the certificate of the site's own client fits to, unless another key is named."""
     claims = {"userId": user_id, "userDirectory": "EXAMPLE", "exp": int(time.time()) + seconds, **more}
-    return jwt.encode(claims, (site.pki / "client_key.pem").read_text(), algorithm="RS256")
+    return jwt.encode(claims, (site.pki / f"{key}.pem").read_text(), algorithm="RS256")
