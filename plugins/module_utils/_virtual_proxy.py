@@ -23,15 +23,22 @@ from ._errors import InputError
 Entity = dict[str, t.Any]  # as QRS returns it
 Options = dict[str, t.Any]  # in the words of our options
 
-JWT = 4  # authenticationMethod (Qlik QRS API reference, VirtualProxyConfig)
-
 # Enumerations: the position is the number that QRS stores (Qlik QRS API reference, VirtualProxyConfig).
 ENUMS: dict[str, tuple[str, ...]] = {
     "anonymous_access_mode": ("no_anonymous_user", "allow_anonymous", "always_anonymous"),
+    "authentication_method": (
+        "ticket",
+        "header_static_user_directory",
+        "header_dynamic_user_directory",
+        "saml",
+        "jwt",
+        "oidc",
+    ),
     "load_balancing_algorithm": ("round_robin", "memory_allocation"),
     "same_site_attribute_https": ("no_attribute", "none", "lax", "strict"),
     "same_site_attribute_http": ("no_attribute", "none", "lax", "strict"),
 }
+JWT = ENUMS["authentication_method"].index("jwt")
 MAP_KEYS = ("jwt_attribute", "sense_attribute", "is_mandatory")
 
 # Registered claims of RFC 7519: Qlik's article says that the names of the two claims must not be among them, and
@@ -66,7 +73,7 @@ RESERVED_PREFIXES = frozenset(
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of the doc fragment sensible.qlik.virtual_proxy."""
+    """The options of one virtual proxy, as in the doc fragment sensible.qlik.virtual_proxy."""
 
     def names(**more: t.Any) -> dict[str, t.Any]:
         return {"type": "list", "elements": "str", **more}
@@ -74,11 +81,13 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     text, flag = {"type": "str"}, {"type": "bool"}
     return {
         "prefix": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "description": text,
         "session_inactivity_timeout": {"type": "int"},
         "session_cookie_header_name": text,
         "anonymous_access_mode": {"type": "str", "choices": list(ENUMS["anonymous_access_mode"])},
         "windows_authentication_enabled_device_pattern": text,
+        "authentication_method": {"type": "str", "choices": ["jwt"]},
         # Public. But until it is known not to be a private key, pasted by mistake, it must not be logged.
         "jwt_public_key_certificate": {"type": "str", "no_log": True},
         "jwt_attribute_user_id": text,
@@ -113,6 +122,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "tags": names(),
         "custom_properties": {"type": "dict"},
         "proxies": names(),
+        "allow_non_jwt": {"type": "bool", "default": False},
         "id": text,
         "certificate": {"type": "dict"},
     }
@@ -129,8 +139,9 @@ def reveal_certificate(pem: str | None, no_log_values: set[str]) -> None:
 
 
 _SPEC = argument_spec()
-# "id" and "certificate" are what a result says in addition; they are accepted so that a result can be fed back.
-FIELDS = tuple(name for name in _SPEC if name not in ("proxies", "id", "certificate"))
+# No fields of the entity. "id" and "certificate" are what a result says in addition, accepted so that it can be fed back.
+_BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
+FIELDS = tuple(name for name in _SPEC if name not in _BESIDES)
 QRS_NAMES = {name: next(iter(snake_dict_to_camel_dict({name: None}))) for name in FIELDS}
 _LISTS = frozenset(name for name in FIELDS if _SPEC[name]["type"] == "list")
 
@@ -183,7 +194,7 @@ def comparable(name: str, value: t.Any) -> t.Any:
 
 
 def validated(declared: Options) -> tuple[Options, list[str]]:
-    """A declared virtual proxy with everything checked that can be checked without a server.
+    """A declared JWT virtual proxy with everything checked that can be checked without a server.
 
     Args:
         declared: option values; an option that is None or absent is not managed.
@@ -198,6 +209,7 @@ def validated(declared: Options) -> tuple[Options, list[str]]:
     warnings: list[str] = []
     given = options["prefix"]
     options["prefix"] = _valid_prefix(given)
+    options["authentication_method"] = "jwt"
     tried = f"Tried to understand the virtual proxy '{options['prefix']}'."
     if given != options["prefix"]:
         warnings.append(

@@ -215,10 +215,12 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
             reconcile(repository, declared)
     assert repository.writes == []
     with pytest.raises(InputError, match="no jwt_public_key_certificate"):
-        reconcile(repository, {"prefix": "saml"}, allow_non_jwt=True)
+        reconcile(repository, {"prefix": "saml", "allow_non_jwt": True})
     assert repository.writes == []
     entity |= {"jwtAttributeUserId": "", "jwtAttributeUserDirectory": "directory"}
-    reconcile(repository, {"prefix": "saml", "jwt_public_key_certificate": pem}, allow_non_jwt=True)
+    declared = {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
+    [change] = reconcile(repository, declared).changes
+    assert (change.before["authentication_method"], change.after["authentication_method"]) == ("saml", "jwt")
     converted = repository.virtual_proxies[entity["id"]]
     assert converted["authenticationMethod"] == 4
     assert converted["jwtAttributeUserId"] == "userId"

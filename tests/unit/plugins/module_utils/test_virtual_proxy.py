@@ -38,8 +38,8 @@ def test_option_names_are_field_names(option: str, field: str) -> None:
     assert QRS_NAMES[option] == field
 
 
-def test_only_links_and_what_results_add_are_no_fields() -> None:
-    assert set(argument_spec()) - set(FIELDS) == {"proxies", "id", "certificate"}
+def test_only_links_wishes_and_what_results_add_are_no_fields() -> None:
+    assert set(argument_spec()) - set(FIELDS) == {"state", "proxies", "allow_non_jwt", "id", "certificate"}
 
 
 def test_reads_an_entity_in_the_words_of_the_options() -> None:
@@ -116,7 +116,7 @@ def test_certificates_compare_by_content(pem: str, other_pem: str) -> None:
 
 def test_what_is_not_given_is_not_managed() -> None:
     options, warnings = validated({"prefix": "jwt", "description": None, "tags": []})
-    assert options == {"prefix": "jwt", "tags": []}
+    assert options == {"prefix": "jwt", "authentication_method": "jwt", "tags": []}
     assert warnings == []
 
 
