@@ -187,7 +187,7 @@ def run(module: AnsibleModule) -> Outcome:
     params = module.params
     declared = []
     for entry in params["virtual_proxies"]:
-        options, warnings = _virtual_proxy.validated(entry)
+        options, warnings = _virtual_proxy.normalised(entry)
         for warning in warnings:
             module.warn(warning)
         declared.append(options)
@@ -244,11 +244,12 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done, outcomes=error.entries)
-    for warning in outcome.warnings:
+    virtual_proxies = [_virtual_proxy.described(one) for one in outcome.virtual_proxies if one]
+    for warning in filter(None, [*outcome.warnings, *map(_virtual_proxy.expiry_warning, virtual_proxies)]):
         module.warn(warning)
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxies=[_virtual_proxy.described(one) for one in outcome.virtual_proxies if one],
+        virtual_proxies=virtual_proxies,
         outcomes=outcome.entries,
         writes=outcome.writes,
         diff=[

@@ -17,14 +17,14 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import described, validated
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import described, normalised
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 
 def reconcile(
     repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **guards: t.Any
 ) -> Outcome:
-    options = [{"state": "present", **validated(one)[0]} for one in declared]
+    options = [{"state": "present", **normalised(one)[0]} for one in declared]
     return Repository(t.cast("t.Any", repository)).reconcile(options, Guards(**guards), check_mode=check_mode)
 
 
