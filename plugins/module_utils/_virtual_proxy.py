@@ -139,7 +139,7 @@ def reveal_certificate(pem: str | None, no_log_values: set[str]) -> None:
 
 
 _SPEC = argument_spec()
-# No fields of the entity. "id" and "certificate" are what a result says in addition, accepted so that it can be fed back.
+# No fields of the entity. "id" and "certificate" are what a result says in addition.
 _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in _SPEC if name not in _BESIDES)
 QRS_NAMES = {name: next(iter(snake_dict_to_camel_dict({name: None}))) for name in FIELDS}
@@ -237,12 +237,12 @@ def normalised(declared: Options) -> tuple[Options, list[str]]:
         if _certificate.fingerprint(pem):
             # Sent in the usual form, whatever a clipboard made of it: what QRS does to other forms is not known.
             options["jwt_public_key_certificate"] = _certificate.pem_of(pem)
-    for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory"):
-        if options.get(name) == "sub":
-            warnings.append(
-                f"{name} names the claim 'sub'. It is reported to work, but Qlik's article asks for names which are "
-                "not reserved for JSON Web Tokens."
-            )
+    warnings += [
+        f"{name} names the claim 'sub'. It is reported to work, but Qlik's article asks for names which are not "
+        "reserved for JSON Web Tokens."
+        for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory")
+        if options.get(name) == "sub"
+    ]
     return options, warnings
 
 

@@ -208,11 +208,9 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
-    for warning in outcome.warnings:
-        module.warn(warning)
     [change] = outcome.changes
     virtual_proxy = _virtual_proxy.described(outcome.virtual_proxies[0])
-    if warning := _virtual_proxy.expiry_warning(virtual_proxy):
+    for warning in filter(None, [*outcome.warnings, _virtual_proxy.expiry_warning(virtual_proxy)]):
         module.warn(warning)
     module.exit_json(
         changed=outcome.changed,

@@ -99,7 +99,10 @@ class BreakableSite:
         proxies = {}
         for proxy in database["ProxyService"]:
             linked = sorted(prefixes[link["id"]] for link in proxy["settings"]["virtualProxies"])
-            proxies[proxy["serverNodeConfiguration"]["name"]] = {**_lasting(proxy["settings"]), "virtualProxies": linked}
+            proxies[proxy["serverNodeConfiguration"]["name"]] = {
+                **_lasting(proxy["settings"]),
+                "virtualProxies": linked,
+            }
         return {
             "virtual_proxies": {
                 entity["prefix"]: {

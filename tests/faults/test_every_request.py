@@ -164,9 +164,7 @@ def test_a_run_asks_for_this(site: BreakableSite, run: Run) -> None:
 @pytest.mark.parametrize("options", [{}, {"retries": 0}, {"retries": 0, "parallel_writes": 4}], ids=str)
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("number", range(1, len(REQUESTS) + 1))
-def test_it_goes_wrong_once(
-    site: BreakableSite, run: Run, number: int, fault: str, options: dict[str, t.Any]
-) -> None:
+def test_it_goes_wrong_once(site: BreakableSite, run: Run, number: int, fault: str, options: dict[str, t.Any]) -> None:
     site.reset(BEFORE)
     site.break_({"nth": number, **FAULTS[fault]})
     check_with_the_next_run(site, run(**options), run)

