@@ -31,3 +31,19 @@ attributes:
     membership:
       - sensible.qlik.qlik
 """
+
+    # For a module that reads and never writes.
+    INFO_MODULE = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This module reads, and never changes anything.
+  diff_mode:
+    support: N/A
+    details:
+      - This module reads, and never changes anything.
+  idempotent:
+    support: full
+"""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
@@ -95,6 +96,8 @@ class Answer(t.NamedTuple):
 class Connection:
     """One session to the repository service of one site, for one task. It signs in with its first request.
 
+    After that, requests may be sent from several threads.
+
     Args:
         options: the values of the options above, already validated by AnsibleModule.
 
@@ -131,6 +134,7 @@ class Connection:
         if self._way.cookie is not None:
             self._session.cookies.set(*self._way.cookie)
         self._entered = False
+        self._entering = threading.Lock()
 
     def request(
         self, method: str, path: str, *, purpose: str, query: t.Mapping[str, str] | None = None, body: t.Any = None
@@ -158,11 +162,16 @@ class Connection:
         response = self.send(method, url, tried=tried, query=query, body=body)
         if enter is not None and (response.status_code == 401 or 300 <= response.status_code < 400):
             # Qlik's proxies restart after each save, and forget their sessions. Nothing of this request was done.
-            self._session.cookies.clear()
-            enter(self)
+            with self._entering:  # writes may run in parallel
+                self._session.cookies.clear()
+                enter(self)
             response = self.send(method, url, tried=tried, query=query, body=body)
         if 200 <= response.status_code < 300:
-            return Answer(response.status_code, self._json(response, tried))
+            try:
+                return Answer(response.status_code, self._json(response, tried))
+            except AnswerError as error:
+                error.uncertain = method != "GET"
+                raise
         raise self.refusal(response, tried)
 
     def send(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import typing as t
 
 
 class QlikError(Exception):
@@ -23,6 +24,7 @@ class QlikError(Exception):
     Attributes:
         uncertain: whether the server may have carried out a write although we saw no success.
         done: the writes that were carried out before this happened, in words.
+        entries: what became of each virtual proxy, where several were declared.
     """
 
     def __init__(self, tried: str, outcome: str, advice: str) -> None:
@@ -32,6 +34,7 @@ class QlikError(Exception):
         self.advice = advice
         self.uncertain = False
         self.done: list[str] = []
+        self.entries: list[dict[str, t.Any]] = []
 
     def __str__(self) -> str:
         history = f" Done before that: {'; '.join(self.done)}." if self.done else ""

@@ -20,6 +20,7 @@ from ._virtual_proxy import (
     Entity,
     Options,
     comparable,
+    require_valid,
     to_options,
 )
 
@@ -54,14 +55,26 @@ class Write(t.NamedTuple):
     Attributes:
         action: create, update, link or delete.
         subject: the prefix, or for link the name of the proxy's node.
+        prefixes: the virtual proxies that it changes something for.
         path: below /qrs/.
         body: what to send. In a link a virtual proxy that does not exist yet stands as {"prefix": ...}.
     """
 
     action: str
     subject: str
+    prefixes: tuple[str, ...]
     path: str
     body: Entity | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The same for two writes that are after the same thing."""
+        return self.action, self.subject
+
+    def __str__(self) -> str:
+        if self.action == "link":
+            return f"set the links of the proxy '{self.subject}'"
+        return f"{self.action} the virtual proxy '{self.subject}'"
 
 
 class Change(t.NamedTuple):
@@ -83,12 +96,33 @@ class Guards(t.NamedTuple):
     Attributes:
         signs_in_through: prefix of the virtual proxy that this very connection uses, None for none.
         allow_connection_virtual_proxy: it may be changed nevertheless.
-        allow_non_jwt: a virtual proxy with another authentication method may be converted or removed.
     """
 
     signs_in_through: str | None = None
     allow_connection_virtual_proxy: bool = False
-    allow_non_jwt: bool = False
+
+
+class Purge(t.NamedTuple):
+    """Which virtual proxies go when nobody has declared them: those with JWT.
+
+    Attributes:
+        tag: only those with this tag; None for all.
+    """
+
+    tag: str | None = None
+
+
+def purged(snapshot: Snapshot, declared: Iterable[Options], purge: Purge) -> list[Options]:
+    """What a purge declares in addition: the absence of each virtual proxy with JWT that is not declared."""
+    prefixes = {options["prefix"] for options in declared}
+    return [
+        {"prefix": prefix, "state": "absent"}
+        for prefix, entity in sorted(_by_prefix(snapshot).items())
+        if prefix not in prefixes
+        and prefix  # the default virtual proxy is out of bounds
+        and entity.get("authenticationMethod") == JWT
+        and (purge.tag is None or has_tag(to_options(entity), purge.tag))
+    ]
 
 
 def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Plan:
@@ -98,7 +132,7 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
 
     Args:
         snapshot: must hold what lookups() asks for.
-        declared: validated options with state (present or absent), one for each prefix.
+        declared: normalised options with state (present or absent), one for each prefix.
 
     Raises:
         InputError: something declared is unknown to this site or release, collides or is guarded.
@@ -115,7 +149,7 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
         entity = site.by_prefix.get(prefix)
         before = site.options_of(entity) if entity else {}
         tried = f"Tried to plan the virtual proxy '{prefix}'."
-        if entity and entity.get("authenticationMethod") != JWT and not guards.allow_non_jwt:
+        if entity and entity.get("authenticationMethod") != JWT and not options.get("allow_non_jwt"):
             raise InputError(
                 tried,
                 "It exists, but its authentication method is not JWT.",
@@ -126,23 +160,24 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
             if entity:
                 for links_of_proxy in wanted.values():
                     links_of_proxy["id", entity["id"]] = False
-                deletes.append(Write("delete", prefix, f"virtualproxyconfig/{entity['id']}"))
+                deletes.append(Write("delete", prefix, (prefix,), f"virtualproxyconfig/{entity['id']}"))
         else:
             site.check_release(tried, options)
             fields = site.resolved(tried, options, entity)
             if entity is None or entity.get("authenticationMethod") != JWT:
                 fields = _with_first_values(tried, fields, before, warnings)
-            after, body = _desired(before, fields, entity, site)
+            after, body = _desired(tried, before, fields, entity, site)
             if "proxies" in options:
-                proxies = site.proxies_named(tried, options["proxies"])
+                proxies = {proxy["id"]: proxy for proxy in site.proxies_named(tried, options["proxies"])}
                 link = ("id", entity["id"]) if entity else ("prefix", prefix)
-                for proxy in snapshot.proxies:
-                    wanted[proxy["id"]][link] = proxy in proxies
-                after["proxies"] = sorted((_node_name(proxy) for proxy in proxies), key=str.casefold)
+                for proxy_id, links_of_proxy in wanted.items():
+                    links_of_proxy[link] = proxy_id in proxies
+                after["proxies"] = _sorted(_node_name(proxy) for proxy in proxies.values())
             if entity is None:
-                upserts.append(Write("create", prefix, "virtualproxyconfig", body))
+                upserts.append(Write("create", prefix, (prefix,), "virtualproxyconfig", body))
             elif body:
-                upserts.append(Write("update", prefix, f"virtualproxyconfig/{entity['id']}", {**entity, **body}))
+                path = f"virtualproxyconfig/{entity['id']}"
+                upserts.append(Write("update", prefix, (prefix,), path, {**entity, **body}))
         if prefix == guards.signs_in_through and before != after and not guards.allow_connection_virtual_proxy:
             raise InputError(
                 tried,
@@ -150,18 +185,20 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
                 "Sign in another way (auth_method: certificate), or set allow_connection_virtual_proxy.",
             )
         changes.append(Change(before, after))
-    links = [write for proxy in snapshot.proxies if (write := _link(proxy, wanted[proxy["id"]]))]
+    links = [write for proxy in snapshot.proxies if (write := _link(proxy, wanted[proxy["id"]], site))]
     return Plan([*upserts, *links, *deletes], changes, warnings)
 
 
 def _check_collisions(site: _Site, declared: list[Options]) -> None:
     """Prefixes are keys, and a cookie name may serve one virtual proxy only (Qlik help, "Creating a virtual proxy")."""
-    prefixes = [options["prefix"] for options in declared]
-    for prefix in prefixes:
-        if prefixes.count(prefix) > 1:
+    seen: set[str] = set()
+    for options in declared:
+        prefix = options["prefix"]
+        if prefix in seen:
             raise InputError(
                 "Tried to plan the virtual proxies.", f"The prefix '{prefix}' is declared twice.", "Declare it once."
             )
+        seen.add(prefix)
     absent = {options["prefix"] for options in declared if options["state"] == "absent"}
     cookies = {
         prefix: entity["sessionCookieHeaderName"] for prefix, entity in site.by_prefix.items() if prefix not in absent
@@ -171,27 +208,30 @@ def _check_collisions(site: _Site, declared: list[Options]) -> None:
         prefix = options["prefix"]
         default = cookies.get(prefix, default_cookie_name(prefix))
         cookies[prefix] = options.get("session_cookie_header_name", default)
+    owners: dict[str, list[str]] = {}
+    for prefix, name in cookies.items():
+        owners.setdefault(name.lower(), []).append(prefix)
     for options in present:
-        name = cookies[options["prefix"]]
-        for prefix, other in cookies.items():
-            if prefix != options["prefix"] and other.lower() == name.lower():
-                owner = f"virtual proxy '{prefix}'" if prefix else "default virtual proxy"
-                raise InputError(
-                    f"Tried to plan the virtual proxy '{options['prefix']}'.",
-                    f"Its session cookie {name} is already the one of the {owner}.",
-                    f"Choose another session_cookie_header_name, such as {default_cookie_name(options['prefix'])}.",
-                )
+        prefix = options["prefix"]
+        others = [other for other in owners[cookies[prefix].lower()] if other != prefix]
+        if others:
+            owner = f"virtual proxy '{others[0]}'" if others[0] else "default virtual proxy"
+            raise InputError(
+                f"Tried to plan the virtual proxy '{prefix}'.",
+                f"Its session cookie {cookies[prefix]} is already the one of the {owner}.",
+                f"Choose another session_cookie_header_name, such as {default_cookie_name(prefix)}.",
+            )
 
 
 def lookups(snapshot: Snapshot, declared: Iterable[Options]) -> list[str]:
     """The attributes of the snapshot that have to be read in addition before the plan can be made."""
     site = _Site(snapshot)
     needed = set()
+    nodes = {name.casefold() for node in site.nodes for name in (node["name"], node["hostName"])}
     for options in declared:
         if options["state"] == "absent":
             continue
         entity = site.by_prefix.get(options["prefix"]) or {}
-        nodes = {name.casefold() for node in site.nodes for name in (node["name"], node["hostName"])}
         if not nodes.issuperset(name.casefold() for name in options.get("load_balancing_server_nodes", ())):
             needed.add("nodes")
         tags = {tag["name"].casefold() for tag in entity.get("tags") or ()}
@@ -214,13 +254,38 @@ def options_in(snapshot: Snapshot, declared: list[Options]) -> list[Options]:
     return [site.options_of(entity) if entity else {} for entity in entities]
 
 
+def all_options(snapshot: Snapshot) -> list[Options]:
+    """All virtual proxies of the snapshot, sorted by prefix."""
+    site = _Site(snapshot)
+    return [site.options_of(entity) for _prefix, entity in sorted(site.by_prefix.items())]
+
+
+def linked_ids(snapshot: Snapshot) -> set[str]:
+    """The ids of the virtual proxies that a proxy has in its list."""
+    return {link["id"] for proxy in snapshot.proxies for link in _links(proxy)}
+
+
+def has_tag(options: Options, tag: str) -> bool:
+    """Whether a virtual proxy has a tag; the case of a name means nothing."""
+    return tag.casefold() in [name.casefold() for name in options.get("tags", ())]
+
+
+def _by_prefix(snapshot: Snapshot) -> dict[str, Entity]:
+    return {(entity.get("prefix") or "").lower(): entity for entity in snapshot.virtual_proxies}
+
+
 class _Site:
     """A snapshot with its entities at hand by name."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.by_prefix = {entity["prefix"].lower(): entity for entity in snapshot.virtual_proxies}
+        self.by_prefix = _by_prefix(snapshot)
+        self._prefixes = {entity["id"]: prefix for prefix, entity in self.by_prefix.items()}
         condensed = [entity for proxy in snapshot.proxies for entity in _links(proxy)]
+        self._nodes_linked_to: dict[str, list[str]] = {}
+        for proxy in snapshot.proxies:
+            for link in _links(proxy):
+                self._nodes_linked_to.setdefault(link["id"], []).append(_node_name(proxy))
         seen = [*snapshot.virtual_proxies, *condensed]
         if snapshot.nodes is None:
             nodes = [node for entity in seen for node in entity.get("loadBalancingServerNodes") or ()]
@@ -233,8 +298,11 @@ class _Site:
 
     def options_of(self, entity: Entity) -> Options:
         """The entity in the words of our options, with its links."""
-        linked = [proxy for proxy in self.snapshot.proxies if any(link["id"] == entity["id"] for link in _links(proxy))]
-        return {**to_options(entity), "proxies": sorted((_node_name(proxy) for proxy in linked), key=str.casefold)}
+        return {**to_options(entity), "proxies": _sorted(self._nodes_linked_to.get(entity["id"], ()))}
+
+    def prefix_of(self, link: Link) -> str:
+        key, value = link
+        return value if key == "prefix" else self._prefixes[value]
 
     def lacking(self, options: Options) -> list[str]:
         """The declared options whose field this site's release does not know."""
@@ -258,10 +326,10 @@ class _Site:
         current = to_options(entity or {})
         if "load_balancing_server_nodes" in fields:
             nodes = _named(tried, "node", fields["load_balancing_server_nodes"], self.nodes, ("name", "hostName"))
-            fields["load_balancing_server_nodes"] = sorted((node["name"] for node in nodes), key=str.casefold)
+            fields["load_balancing_server_nodes"] = _sorted(node["name"] for node in nodes)
         if "tags" in fields and not _same("tags", fields, current):
             tags = _named(tried, "tag", fields["tags"], self.tags(entity), ("name",))
-            fields["tags"] = sorted((tag["name"] for tag in tags), key=str.casefold)
+            fields["tags"] = _sorted(tag["name"] for tag in tags)
         if "custom_properties" in fields and not _same("custom_properties", fields, current):
             fields["custom_properties"] = self._custom_properties(tried, fields["custom_properties"])
         return fields
@@ -325,6 +393,10 @@ def _links(proxy: Entity) -> list[Entity]:
     return proxy["settings"].get("virtualProxies") or []
 
 
+def _sorted(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=str.casefold)
+
+
 def _node_name(proxy: Entity) -> str:
     return str(proxy["serverNodeConfiguration"]["name"])
 
@@ -360,16 +432,16 @@ def default_cookie_name(prefix: str) -> str:
     return f"X-Qlik-Session-{prefix}"
 
 
-def _desired(before: Options, fields: Options, entity: Entity | None, site: _Site) -> tuple[Options, Entity]:
+def _desired(
+    tried: str, before: Options, fields: Options, entity: Entity | None, site: _Site
+) -> tuple[Options, Entity]:
     """What the virtual proxy will be, and the QRS fields that have to be written for it."""
     differing = [name for name in fields if not _same(name, fields, before)]
+    require_valid(tried, {name: fields[name] for name in differing})
     after = {**before, **{name: fields[name] for name in differing}}
     if entity is None:
         after.setdefault("proxies", [])
-    body = {QRS_NAMES[name]: _written(name, fields[name], entity or {}, site) for name in differing}
-    if entity is None or entity.get("authenticationMethod") != JWT:
-        body["authenticationMethod"] = JWT
-    return after, body
+    return after, {QRS_NAMES[name]: _written(name, fields[name], entity or {}, site) for name in differing}
 
 
 def _written(name: str, value: t.Any, entity: Entity, site: _Site) -> t.Any:
@@ -401,15 +473,23 @@ def _camel(key: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-def _link(proxy: Entity, wanted: dict[Link, bool]) -> Write | None:
+def _link(proxy: Entity, wanted: dict[Link, bool], site: _Site) -> Write | None:
     """The one write that makes this proxy's list what is wanted, None if it is so already.
 
     Qlik help, "Virtual proxy: Link": the whole proxy is put, and a bare id is enough for an element.
     """
     current: list[Link] = [("id", link["id"]) for link in _links(proxy)]
+    linked = set(current)
     kept = [link for link in current if wanted.get(link, True)]
-    new = [link for link, linked in wanted.items() if linked and link not in current]
+    new = [link for link, stays in wanted.items() if stays and link not in linked]
     if kept == current and not new:
         return None
     settings = {**proxy["settings"], "virtualProxies": [dict([link]) for link in [*kept, *new]]}
-    return Write("link", _node_name(proxy), f"proxyservice/{proxy['id']}", {**proxy, "settings": settings})
+    gone = [link for link in current if not wanted.get(link, True)]
+    return Write(
+        "link",
+        _node_name(proxy),
+        tuple(site.prefix_of(link) for link in [*new, *gone]),
+        f"proxyservice/{proxy['id']}",
+        {**proxy, "settings": settings},
+    )

@@ -8,17 +8,34 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ._errors import AnswerError, ConflictError, QlikError
-from ._plan import Change, Guards, Plan, Snapshot, Write, default_cookie_name, lookups, make_plan, options_in
+from ._plan import (
+    Change,
+    Guards,
+    Purge,
+    Snapshot,
+    Write,
+    default_cookie_name,
+    linked_ids,
+    lookups,
+    make_plan,
+    options_in,
+    purged,
+)
 from ._virtual_proxy import Entity, Options
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ._connection import Connection
 
 # Up to that many terms a filter is cheaper than reading every virtual proxy, and its URL stays short.
 FILTER_TERMS = 60
+# A list without a filter is reported to be cut there, on some sites (MaxRecordLimit; qlik-sense-mcp).
+RECORD_LIMIT = 100
 
 _EXTRA = {
     "nodes": ("servernodeconfiguration", "read the nodes"),
@@ -28,21 +45,35 @@ _EXTRA = {
 }
 
 
+class Entry(t.TypedDict):
+    """What became of one virtual proxy.
+
+    outcome is created, updated, deleted or unchanged. After a failure also failed (by a write that concerns it),
+    incomplete (some of its writes were carried out) or pending (none was). writes are those carried out, in words.
+    """
+
+    prefix: str
+    outcome: str
+    writes: list[str]
+
+
 class Outcome(t.NamedTuple):
     """What reconciling came to.
 
     Attributes:
         changed: whether the site changed because of us; in check mode whether it would.
-        changes: one for each declared virtual proxy.
+        changes: one for each declared virtual proxy, then one for each purged one.
         virtual_proxies: the declared ones as they are now (in check mode: as they would be), in the option
             vocabulary; an absent one is an empty dict.
         writes: what was done, or in check mode what would be, in words.
+        entries: likewise by virtual proxy, in the order of changes.
     """
 
     changed: bool
     changes: list[Change]
     virtual_proxies: list[Options]
     writes: list[str]
+    entries: list[Entry]
     warnings: list[str]
 
 
@@ -55,14 +86,18 @@ class Repository:
     def _get(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> t.Any:
         return self._connection.request("GET", path, purpose=purpose, query=query).body
 
-    def read(self, declared: list[Options]) -> Snapshot:
+    def read(self, declared: list[Options], *, everything: bool = False) -> Snapshot:
         """The site as far as the declared virtual proxies need it: two requests, more only for names yet unknown.
+
+        Args:
+            everything: all virtual proxies, also those that are not declared.
 
         Raises:
             QlikError: it could not be read, or the user has no rights to see it.
         """
+        query = None if everything else _filter(declared)
         snapshot = Snapshot(
-            virtual_proxies=self._entities("virtualproxyconfig/full", "read the virtual proxies", _filter(declared)),
+            virtual_proxies=self._virtual_proxies(query),
             proxies=self._entities("proxyservice/full", "read the proxies"),
         )
         if not snapshot.proxies:
@@ -73,8 +108,44 @@ class Repository:
                 "Give the user the RootAdmin role, or rights to read VirtualProxyConfig and ProxyService.",
                 status=200,
             )
+        if query is None:
+            self._complete(snapshot, declared, everything=everything)
         extra = {name: self._get(*_EXTRA[name]) for name in lookups(snapshot, declared)}
         return snapshot._replace(**extra) if extra else snapshot
+
+    def _virtual_proxies(self, query: t.Mapping[str, str] | None = None) -> list[Entity]:
+        return self._entities("virtualproxyconfig/full", "read the virtual proxies", query)
+
+    def _complete(self, snapshot: Snapshot, declared: list[Options], *, everything: bool) -> None:
+        """Add what is missing from a list that the site has cut.
+
+        A list is complete when all that must be in it is there: what is linked, and what is declared. Else it may have
+        been cut, and then the declared ones are read by name.
+
+        Raises:
+            AnswerError: everything was wanted, and there is more than the site gives away.
+        """
+        entities = snapshot.virtual_proxies
+        found = {entity["id"] for entity in entities}
+        full_to_the_brim = bool(entities) and len(entities) % RECORD_LIMIT == 0
+        absent = {options["prefix"] for options in declared} - {str(entity["prefix"]).lower() for entity in entities}
+        if linked_ids(snapshot) <= found and not (full_to_the_brim and (everything or absent)):
+            return
+        if everything:
+            count = self._get("virtualproxyconfig/count", "count the virtual proxies")
+            number = count.get("value") if isinstance(count, dict) else count  # both are reported
+            if number != len(entities):
+                raise AnswerError(
+                    f"Tried to read all virtual proxies (GET {self._connection.base}/qrs/virtualproxyconfig/full).",
+                    f"The site has {number} of them, but gave only {len(entities)}.",
+                    "Name those that you want (prefixes of virtual_proxy_info), and purge by hand.",
+                    status=200,
+                )
+        size = FILTER_TERMS // 2
+        for start in range(0, len(declared), size):
+            more = self._virtual_proxies(_filter(declared[start : start + size]))
+            entities += [entity for entity in more if entity["id"] not in found]
+            found.update(entity["id"] for entity in more)
 
     def _entities(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> list[Entity]:
         entities = self._get(path, purpose, query)
@@ -93,9 +164,9 @@ class Repository:
         Args:
             created: prefix to id of what this plan has created so far; extended by a create.
         """
-        action, subject, path, body = write
+        action, subject, path, body = write.action, write.subject, write.path, write.body
         if action == "delete":
-            self._connection.request("DELETE", path, purpose=_phrase(write))
+            self._connection.request("DELETE", path, purpose=str(write))
             return None
         if action == "link" and body:
             elements = [
@@ -104,7 +175,7 @@ class Repository:
             ]
             body = {**body, "settings": {**body["settings"], "virtualProxies": elements}}
         method = "POST" if action == "create" else "PUT"
-        entity = self._connection.request(method, path, purpose=_phrase(write), body=body).body
+        entity = self._connection.request(method, path, purpose=str(write), body=body).body
         if not isinstance(entity, dict):  # some servers answer a write without a body
             if action == "create":
                 text = f"prefix eq '{subject}'"
@@ -115,57 +186,114 @@ class Repository:
             created[subject] = entity["id"]
         return t.cast("Entity", entity)
 
-    def reconcile(self, declared: list[Options], guards: Guards, *, check_mode: bool = False) -> Outcome:
+    def reconcile(
+        self,
+        declared: list[Options],
+        guards: Guards,
+        *,
+        purge: Purge | None = None,
+        parallel_writes: int = 1,
+        check_mode: bool = False,
+    ) -> Outcome:
         """Make the site what is declared.
 
         A write that met a conflict or whose answer was lost is followed by another look at the site. What is then as
         it should be was done (by us, if the answer was lost); the rest is planned again and written once more.
 
-        Raises:
-            QlikError: with the writes that were carried out in its attribute done.
-        """
-        done: list[str] = []
-        before: list[Options] = []
-        failure: _Failure | None = None
-        for attempt in range(3):  # the third look only tells what became of the second attempt
-            try:
-                snapshot = self.read(declared)
-                plan = make_plan(snapshot, declared, guards)
-            except QlikError as error:
-                raise failure.told(done, "What became of it could not be read.") if failure else error from None
-            before = before or [change.before for change in plan.changes]
-            if failure:
-                remains = any(write[:2] == failure.write[:2] for write in plan.writes)
-                if failure.error.uncertain and not remains:
-                    done.append(_phrase(failure.write))
-                if (remains and not failure.repeatable) or (plan.writes and attempt == 2):
-                    raise failure.told(done, _last_change(snapshot, failure.write))
-            if check_mode:
-                changes = [Change(old, change.after) for old, change in zip(before, plan.changes, strict=True)]
-                words = [_phrase(write) for write in plan.writes]
-                return Outcome(bool(words), changes, [change.after for change in changes], words, plan.warnings)
-            failure = self._carry_out(plan, snapshot, done)
-            if failure is None:
-                break
-            if not failure.worth_another_look:
-                raise failure.told(done)
-        changes = [Change(old, change.after) for old, change in zip(before, plan.changes, strict=True)]
-        return Outcome(bool(done), changes, options_in(snapshot, declared), done, plan.warnings)
+        Args:
+            declared: normalised options, one for each prefix.
+            purge: which others are removed.
+            parallel_writes: how many writes may be under way at once; never two to the same entity.
 
-    def _carry_out(self, plan: Plan, snapshot: Snapshot, done: list[str]) -> _Failure | None:
-        """Carry out the plan, keeping the snapshot's lists true, until the end or the first failure."""
-        created: dict[str, str] = {}
-        for write in plan.writes:
+        Raises:
+            QlikError: with the writes that were carried out in its attribute done, and what became of each virtual
+                proxy in entries.
+        """
+        run = _Run(declared)
+        failures: list[_Failure] = []
+        while True:
             try:
-                entity = self.execute(write, created)
+                snapshot = self.read(run.wanted, everything=purge is not None)
+                if purge:
+                    run.wanted += purged(snapshot, run.wanted, purge)
+                plan = make_plan(snapshot, run.wanted, guards)
             except QlikError as error:
-                return _Failure(write, error)
-            done.append(_phrase(write))
-            entities = snapshot.proxies if write.action == "link" else snapshot.virtual_proxies
-            entities[:] = [other for other in entities if not write.path.endswith(other["id"])]
-            if entity:
-                entities.append(entity)
-        return None
+                if not failures:
+                    raise
+                raise run.told(failures[0], "What became of it could not be read.") from error
+            run.planned(plan.writes, plan.changes, failures)
+            for failure in failures:
+                if run.remains(failure.write) and not (failure.repeatable and run.may_repeat(failure.write)):
+                    raise run.told(failure, _last_change(snapshot, failure.write))
+            changes = run.changes(plan.changes)
+            if check_mode:
+                after = [change.after for change in changes[: len(declared)]]
+                words = [str(write) for write in plan.writes]
+                return Outcome(bool(words), changes, after, words, run.entries(plan.writes), plan.warnings)
+            failures = list(self._carry_out(plan.writes, snapshot, run.done, parallel_writes))
+            if not failures:
+                break
+            for failure in failures:
+                if not failure.worth_another_look:
+                    raise run.told(failure)
+        now = options_in(snapshot, declared)
+        return Outcome(bool(run.done), changes, now, run.words, run.entries(run.done), plan.warnings)
+
+    def _carry_out(
+        self, writes: list[Write], snapshot: Snapshot, done: list[Write], parallel_writes: int
+    ) -> Iterator[_Failure]:
+        """Carry out the writes, keeping the snapshot's lists true, until the end or the first failures."""
+        created: dict[str, str] = {}
+
+        def attempt(write: Write) -> tuple[Write, Entity | None, QlikError | None]:
+            try:
+                return write, self.execute(write, created), None
+            except QlikError as error:
+                return write, None, error
+
+        # What is created is linked later, and what is deleted has been unlinked before.
+        order = {"create": 0, "update": 0, "link": 1, "delete": 2}
+        for _stage, some in itertools.groupby(writes, key=lambda write: order[write.action]):
+            failed = False
+            for write, entity, error in _results(attempt, list(some), parallel_writes):
+                if error:
+                    failed = True
+                    yield _Failure(write, error)
+                    continue
+                done.append(write)
+                entities = snapshot.proxies if write.action == "link" else snapshot.virtual_proxies
+                entities[:] = [other for other in entities if not write.path.endswith(other["id"])]
+                if entity:
+                    entities.append(entity)
+            if failed:
+                return
+
+
+_Attempted = tuple[Write, Entity | None, QlikError | None]
+
+
+def _results(attempt: t.Callable[[Write], _Attempted], writes: list[Write], parallel: int) -> Iterator[_Attempted]:
+    """Attempt the writes; begin no further one after a failure."""
+    if parallel == 1 or len(writes) == 1:
+        for write in writes:
+            result = attempt(write)
+            yield result
+            if result[2]:
+                return
+        return
+    from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait  # dear, and rarely needed
+
+    waiting, failed = list(writes), False
+    under_way: set[Future[_Attempted]] = set()
+    with ThreadPoolExecutor(parallel) as pool:
+        while under_way or (waiting and not failed):
+            while waiting and not failed and len(under_way) < parallel:
+                under_way.add(pool.submit(attempt, waiting.pop(0)))
+            finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in finished:
+                result = future.result()
+                failed = failed or result[2] is not None
+                yield result
 
 
 class _Failure(t.NamedTuple):
@@ -185,18 +313,94 @@ class _Failure(t.NamedTuple):
         # A refused create may mean that somebody else was faster: then there is nothing left to create.
         return self.repeatable or self.write.action == "create"
 
-    def told(self, done: list[str], more: str = "") -> QlikError:
+
+class _Run:
+    """What one call of reconcile has wanted, planned and done so far.
+
+    Attributes:
+        wanted: the declared virtual proxies, and the absence of the purged ones.
+        done: the writes that were carried out.
+    """
+
+    def __init__(self, declared: list[Options]) -> None:
+        self.wanted = list(declared)
+        self.done: list[Write] = []
+        self._before: dict[str, Options] = {}
+        self._open: list[Write] = []
+        self._failed: list[tuple[str, str]] = []
+
+    @property
+    def words(self) -> list[str]:
+        return [str(write) for write in self.done]
+
+    def planned(self, writes: list[Write], changes: list[Change], failures: list[_Failure]) -> None:
+        """Take notice of a plan, made after these failures."""
+        for options, change in zip(self.wanted, changes, strict=True):
+            self._before.setdefault(options["prefix"], change.before)
+        self._open = writes
+        for failure in failures:
+            self._failed.append(failure.write.key)
+            if failure.error.uncertain and not self.remains(failure.write):
+                self.done.append(failure.write)
+
+    def remains(self, write: Write) -> bool:
+        """Whether the last plan is after the same thing."""
+        return write.key in {other.key for other in self._open}
+
+    def may_repeat(self, write: Write) -> bool:
+        """Whether it has failed only once."""
+        return self._failed.count(write.key) < 2
+
+    def changes(self, changes: list[Change]) -> list[Change]:
+        """From what was there at the beginning to what the last plan leads to."""
+        return [
+            Change(self._before[options["prefix"]], change.after)
+            for options, change in zip(self.wanted, changes, strict=True)
+        ]
+
+    def entries(self, writes: list[Write], failed: Write | None = None) -> list[Entry]:
+        """What these writes have come to (in check mode would come to), by virtual proxy.
+
+        Args:
+            writes: those carried out.
+            failed: the one that ended it all, if one did.
+        """
+        actions: dict[str, list[Write]] = {}
+        for write in writes:
+            for prefix in write.prefixes:
+                actions.setdefault(prefix, []).append(write)
+        finished = {id(write) for write in writes}
+        open_prefixes = {
+            prefix for write in self._open if failed and id(write) not in finished for prefix in write.prefixes
+        }
+        entries: list[Entry] = []
+        for options in self.wanted:
+            prefix = options["prefix"]
+            done = actions.get(prefix, [])
+            if failed and prefix in failed.prefixes:
+                outcome = "failed"
+            elif prefix in open_prefixes:
+                outcome = "incomplete" if done else "pending"
+            else:
+                outcome = _outcome([write.action for write in done])
+            entries.append({"prefix": prefix, "outcome": outcome, "writes": [str(write) for write in done]})
+        return entries
+
+    def told(self, failure: _Failure, more: str = "") -> QlikError:
         """The error, with what was done before it."""
-        self.error.done = list(done)
+        error = failure.error
+        error.done = self.words
+        error.entries = t.cast("list[dict[str, t.Any]]", self.entries(self.done, failure.write))
         if more:
-            self.error.outcome += f" {more}"
-        return self.error
+            error.outcome += f" {more}"
+        return error
 
 
-def _phrase(write: Write) -> str:
-    if write.action == "link":
-        return f"set the links of the proxy '{write.subject}'"
-    return f"{write.action} the virtual proxy '{write.subject}'"
+def _outcome(actions: list[str]) -> str:
+    for action, outcome in (("create", "created"), ("delete", "deleted")):
+        if action in actions:
+            return outcome
+    return "updated" if actions else "unchanged"
 
 
 def _last_change(snapshot: Snapshot, write: Write) -> str:
@@ -210,7 +414,7 @@ def _last_change(snapshot: Snapshot, write: Write) -> str:
 def _filter(declared: list[Options]) -> dict[str, str] | None:
     """A query for the declared prefixes and cookie names, None when it would be too long.
 
-    QRS escapes a quote in a literal with a backslash (measured by butler-sheet-icons); names here hold no backslash.
+    QRS escapes a quote and a backslash in a literal with a backslash (measured by butler-sheet-icons).
     """
     terms = []
     for options in declared:
@@ -220,5 +424,5 @@ def _filter(declared: list[Options]) -> dict[str, str] | None:
             terms.append(("sessionCookieHeaderName", cookie))
     if len(terms) > FILTER_TERMS:
         return None
-    escaped = [f"{name} eq '" + value.replace("'", "\\'") + "'" for name, value in terms]
+    escaped = [f"{name} eq '" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for name, value in terms]
     return {"filter": " or ".join(escaped)}

@@ -35,18 +35,6 @@ attributes:
   idempotent:
     support: full
 options:
-  state:
-    description:
-      - Whether the virtual proxy exists.
-    type: str
-    choices: [present, absent]
-    default: present
-  allow_non_jwt:
-    description:
-      - Whether a virtual proxy with that prefix may be converted or removed although its authentication method is not
-        JWT. Its users then cannot sign in as before.
-    type: bool
-    default: false
   allow_connection_virtual_proxy:
     description:
       - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
@@ -57,6 +45,8 @@ notes:
     Python 3.11 or newer there.
   - The certificate is public. The private key that belongs to it has no place in this module and is refused.
 seealso:
+  - module: sensible.qlik.jwt_virtual_proxies
+  - module: sensible.qlik.virtual_proxy_info
   - plugin: sensible.qlik.jwt
     plugin_type: lookup
   - module: sensible.qlik.login_check
@@ -146,6 +136,7 @@ virtual_proxy:
   sample:
     id: 3b0c1b4e-7c6b-4d8a-9d0e-0d1c6b1f8a51
     prefix: portal
+    authentication_method: jwt
     description: The customer portal
     session_cookie_header_name: X-Qlik-Session-portal
     session_inactivity_timeout: 30
@@ -187,14 +178,13 @@ def run(module: AnsibleModule) -> Outcome:
     Raises:
         QlikError: see Repository.reconcile.
     """
-    options, warnings = _virtual_proxy.validated(module.params)
+    options, warnings = _virtual_proxy.normalised(module.params)
     for warning in warnings:
         module.warn(warning)
     connection = _connection.Connection(module.params)
     guards = Guards(
         signs_in_through=connection.signs_in_through,
         allow_connection_virtual_proxy=module.params["allow_connection_virtual_proxy"],
-        allow_non_jwt=module.params["allow_non_jwt"],
     )
     try:
         return Repository(connection).reconcile([options], guards, check_mode=module.check_mode)
@@ -207,8 +197,6 @@ def main() -> None:
         argument_spec={
             **_connection.argument_spec(),
             **_virtual_proxy.argument_spec(),
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "allow_non_jwt": {"type": "bool", "default": False},
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
         },
         required_if=_connection.REQUIRED_IF,
@@ -220,12 +208,13 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
-    for warning in outcome.warnings:
+    [change] = outcome.changes
+    virtual_proxy = _virtual_proxy.described(outcome.virtual_proxies[0])
+    for warning in filter(None, [*outcome.warnings, _virtual_proxy.expiry_warning(virtual_proxy)]):
         module.warn(warning)
-    [change], [virtual_proxy] = outcome.changes, outcome.virtual_proxies
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxy=_virtual_proxy.described(virtual_proxy),
+        virtual_proxy=virtual_proxy,
         writes=outcome.writes,
         diff={
             "before": _virtual_proxy.for_diff(change.before),

@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import datetime
+import json
+import types
+import typing as t
 
 import pytest
 from cryptography import x509
@@ -12,7 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
 
 
 def make_certificate(name: str, *, days: int = 365) -> str:
@@ -45,3 +50,22 @@ def expired_pem() -> str:
 @pytest.fixture
 def repository() -> FakeRepository:
     return FakeRepository()
+
+
+@pytest.fixture
+def run_module(
+    repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> t.Callable[..., dict[str, t.Any]]:
+    """Run a module's main() as Ansible does, with a repository in memory, and return what it printed."""
+    monkeypatch.setattr(_connection, "Connection", lambda options: repository)
+
+    def main(module: types.ModuleType, **options: t.Any) -> dict[str, t.Any]:
+        connection = {"host": "qlik.example.com", "client_cert": "/c.pem", "client_key": "/k.pem"}
+        given = {name: value for name, value in {**connection, **options}.items() if value is not None}
+        with patch_module_args(given), pytest.raises(SystemExit) as ended:
+            module.main()
+        result = json.loads(capfd.readouterr().out)
+        assert bool(ended.value.code) == bool(result.get("failed"))
+        return t.cast("dict[str, t.Any]", result)
+
+    return main

@@ -20,7 +20,7 @@ class FakeRepository:
 
     What a real repository does in detail is the simulator's business; this one exists to count writes and to fail at
     chosen ones: failures maps the number of a write (from 1) to "conflict", "lost" (carried out, no answer),
-    "dropped" (not carried out, no answer) or an HTTP status.
+    "dropped" (not carried out, no answer) or an HTTP status. A list without a filter ends at record_limit.
     """
 
     signs_in_through: str | None = None
@@ -29,6 +29,7 @@ class FakeRepository:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
         self.failures: dict[int, str | int] = {}
+        self.record_limit: int | None = None
         self.before_write: t.Callable[[int], None] = lambda number: None
         self._ids = itertools.count(1)
         self._writes = 0
@@ -113,6 +114,9 @@ class FakeRepository:
             raise self._uncertain(TransportError(tried, "The connection was lost.", "Try again."))
         return Answer(200, copy.deepcopy(result))
 
+    def close(self) -> None:
+        """Nothing to close."""
+
     @staticmethod
     def _uncertain(error: TransportError) -> TransportError:
         error.uncertain = True
@@ -121,11 +125,15 @@ class FakeRepository:
     def _read(self, path: str, query: t.Mapping[str, str] | None) -> t.Any:
         if path == "virtualproxyconfig/full":
             wanted = re.findall(r"(\w+) eq '((?:[^'\\]|\\.)*)'", (query or {}).get("filter", ""))
+            if not wanted:
+                return list(self.virtual_proxies.values())[: self.record_limit]
             return [
                 entity
                 for entity in self.virtual_proxies.values()
-                if not wanted or any(str(entity[name]).lower() == value.lower() for name, value in wanted)
+                if any(str(entity[name]).lower() == re.sub(r"\\(.)", r"\1", value).lower() for name, value in wanted)
             ]
+        if path == "virtualproxyconfig/count":
+            return {"value": len(self.virtual_proxies)}
         if path == "proxyservice/full":
             return [self._expanded(proxy) for proxy in self.proxies.values()]
         return {

@@ -4,48 +4,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 import typing as t
 
 import pytest
 from ansible.module_utils import basic
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
-try:
-    from ansible.module_utils.testing import patch_module_args
-except ImportError:  # ansible-core before 2.18
-
-    @contextlib.contextmanager
-    def patch_module_args(args: dict[str, t.Any] | None = None) -> t.Iterator[None]:
-        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()
-        try:
-            yield
-        finally:
-            basic._ANSIBLE_ARGS = None
-
 
 @pytest.fixture
-def run(
-    repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> t.Callable[..., dict[str, t.Any]]:
-    """Run main() as Ansible does, with a repository in memory, and return what it printed."""
-    monkeypatch.setattr(repository, "close", lambda: None, raising=False)
-    monkeypatch.setattr(_connection, "Connection", lambda options: repository)
-
-    def main(**options: t.Any) -> dict[str, t.Any]:
-        connection = {"host": "qlik.example.com", "client_cert": "/c.pem", "client_key": "/k.pem"}
-        given = {name: value for name, value in {**connection, **options}.items() if value is not None}
-        with patch_module_args(given), pytest.raises(SystemExit) as ended:
-            jwt_virtual_proxy.main()
-        result = json.loads(capfd.readouterr().out)
-        assert bool(ended.value.code) == bool(result.get("failed"))
-        return t.cast("dict[str, t.Any]", result)
-
-    return main
+def run(run_module: t.Callable[..., t.Any]) -> t.Callable[..., dict[str, t.Any]]:
+    """Run the module, with a repository in memory."""
+    return functools.partial(run_module, jwt_virtual_proxy)
 
 
 def test_says_what_was_done(run: t.Callable[..., dict[str, t.Any]], pem: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +50,13 @@ def test_a_failure_says_what_had_been_done(
     assert "Done before that: create the virtual proxy 'portal'." in result["msg"]
 
 
-def test_nothing_is_asked_for_when_the_input_is_wrong(
+def test_nothing_is_written_when_the_input_is_wrong(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
 ) -> None:
     result = run(prefix="a/b")
     assert result["failed"] is True
     assert result["changed"] is False
-    assert repository.requests == []
+    assert repository.writes == []
 
 
 def test_the_diff_is_that_of_check_mode(

@@ -1,0 +1,269 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jwt_virtual_proxies
+short_description: Manage the JWT virtual proxies of a Qlik Sense site in one task
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Creates, changes, links and removes any number of virtual proxies that let users in with a JSON Web Token. It does
+    for a list what M(sensible.qlik.jwt_virtual_proxy) does for one.
+  - The site is read once, with two requests however long the list is, and everything is checked before the first write.
+    When nothing differs, nothing is written. Each virtual proxy that differs is saved once, and each proxy whose links
+    differ is saved once, however many of them differ.
+  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it.
+  - What is created is linked afterwards and what is deleted is unlinked before, so that the site works at each step,
+    and a run that was interrupted is finished by the next one.
+extends_documentation_fragment:
+  - sensible.qlik.attributes
+  - sensible.qlik.attributes.action_group
+  - sensible.qlik.connection
+  - sensible.qlik.connection.https
+  - sensible.qlik.virtual_proxy.list
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - One diff for each virtual proxy that differs. A certificate is shown as its subject, expiry and fingerprint.
+  idempotent:
+    support: full
+options:
+  purge:
+    description:
+      - Whether the virtual proxies that are not declared are removed. Only those with JWT as authentication method ever
+        are; all others and the default virtual proxy stay.
+      - An empty O(virtual_proxies) is refused then, unless O(purge_tag) is given, since an empty variable would remove
+        every JWT virtual proxy of the site.
+    type: bool
+    default: false
+  purge_tag:
+    description:
+      - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each look
+        after their own. Declare the same tag in each virtual proxy.
+    type: str
+  parallel_writes:
+    description:
+      - How many writes may be under way at the same time, V(1) to V(8). It shortens a run when the repository takes
+        long to answer; whether one gains from it is not known, so try it on a test site first. The same entity is never
+        written twice at once, and links are written only after everything was created.
+    type: int
+    default: 1
+  allow_connection_virtual_proxy:
+    description:
+      - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
+    type: bool
+    default: false
+notes:
+  - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
+    Python 3.11 or newer there.
+  - The certificates are public. The private keys that belong to them have no place in this module and are refused.
+seealso:
+  - module: sensible.qlik.jwt_virtual_proxy
+  - module: sensible.qlik.virtual_proxy_info
+  - module: sensible.qlik.login_check
+"""
+
+EXAMPLES = r"""
+- name: Make the JWT virtual proxies of the site what is declared
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies:
+      - prefix: portal
+        description: The customer portal
+        jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+        load_balancing_server_nodes: [Central]
+        proxies: [Central]
+      - prefix: embedded
+        description: Charts in the pages of other sites
+        jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+        has_secure_attribute_https: true
+        same_site_attribute_https: none
+        host_allow_list: [www.example.com]
+        load_balancing_server_nodes: [Central]
+        proxies: [Central]
+      - prefix: trial
+        state: absent
+
+- name: The same, and remove each virtual proxy with the tag portal that is not declared
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies:
+      - prefix: portal
+        jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+        tags: [portal]
+    purge: true
+    purge_tag: portal
+"""
+
+RETURN = r"""
+virtual_proxies:
+  description:
+    - The declared virtual proxies that are present, as they are now (in check mode as they would be), in the words of
+      the options, in the order in which they were declared. Fed back into the module they change nothing.
+    - Fields that this release does not have are left out.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 3b0c1b4e-7c6b-4d8a-9d0e-0d1c6b1f8a51
+      prefix: portal
+      authentication_method: jwt
+      description: The customer portal
+      session_cookie_header_name: X-Qlik-Session-portal
+      load_balancing_server_nodes: [Central]
+      proxies: [Central]
+outcomes:
+  description:
+    - What became of each virtual proxy, in the order in which they were declared; purged ones follow. In check mode
+      what would.
+  returned: always, unless the site could not be read
+  type: list
+  elements: dict
+  contains:
+    prefix:
+      description: Which one.
+      type: str
+      returned: always
+    outcome:
+      description:
+        - V(created), V(updated), V(deleted) or V(unchanged).
+        - When the module failed, also V(failed) where the write that failed concerns this virtual proxy, V(incomplete)
+          where some of its writes were carried out and some not, and V(pending) where none was. The next run does the
+          rest.
+      type: str
+      returned: always
+    writes:
+      description: The writes that were carried out for it, in words.
+      type: list
+      elements: str
+      returned: always
+  sample:
+    - prefix: portal
+      outcome: created
+      writes: [create the virtual proxy 'portal', set the links of the proxy 'Central']
+    - prefix: trial
+      outcome: unchanged
+      writes: []
+writes:
+  description:
+    - What was written to the site, in order, in words; in check mode what would be. When the module failed, what had
+      been written before.
+  returned: always
+  type: list
+  elements: str
+  sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards, Purge
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
+
+MOST_PARALLEL_WRITES = 8
+
+
+def run(module: AnsibleModule) -> Outcome:
+    """Reconcile the declared virtual proxies.
+
+    Raises:
+        QlikError: see Repository.reconcile.
+    """
+    params = module.params
+    declared = []
+    for entry in params["virtual_proxies"]:
+        options, warnings = _virtual_proxy.normalised(entry)
+        for warning in warnings:
+            module.warn(warning)
+        declared.append(options)
+    purge = Purge(params["purge_tag"]) if params["purge"] else None
+    if purge and not declared and purge.tag is None:
+        raise InputError(
+            "Tried to understand the task.",
+            "virtual_proxies is empty, so that purge would remove each JWT virtual proxy of the site.",
+            "Declare at least one, give purge_tag, or declare those that have to go with 'state: absent'.",
+        )
+    if not 1 <= params["parallel_writes"] <= MOST_PARALLEL_WRITES:
+        raise InputError(
+            "Tried to understand the task.",
+            f"parallel_writes is {params['parallel_writes']}.",
+            f"Give a number from 1 to {MOST_PARALLEL_WRITES}.",
+        )
+    connection = _connection.Connection(params)
+    guards = Guards(connection.signs_in_through, params["allow_connection_virtual_proxy"])
+    try:
+        return Repository(connection).reconcile(
+            declared,
+            guards,
+            purge=purge,
+            parallel_writes=params["parallel_writes"],
+            check_mode=module.check_mode,
+        )
+    finally:
+        connection.close()
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **_connection.argument_spec(),
+            "virtual_proxies": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": _virtual_proxy.argument_spec(),
+            },
+            "purge": {"type": "bool", "default": False},
+            "purge_tag": {"type": "str"},
+            "parallel_writes": {"type": "int", "default": 1},
+            "allow_connection_virtual_proxy": {"type": "bool", "default": False},
+        },
+        required_if=_connection.REQUIRED_IF,
+        required_by={"purge_tag": ["purge"]},
+        supports_check_mode=True,
+    )
+    _connection.require_requests(module)
+    for entry in module.params["virtual_proxies"]:
+        _virtual_proxy.reveal_certificate(entry["jwt_public_key_certificate"], module.no_log_values)
+    try:
+        outcome = run(module)
+    except QlikError as error:
+        module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done, outcomes=error.entries)
+    virtual_proxies = [_virtual_proxy.described(one) for one in outcome.virtual_proxies if one]
+    for warning in filter(None, [*outcome.warnings, *map(_virtual_proxy.expiry_warning, virtual_proxies)]):
+        module.warn(warning)
+    module.exit_json(
+        changed=outcome.changed,
+        virtual_proxies=virtual_proxies,
+        outcomes=outcome.entries,
+        writes=outcome.writes,
+        diff=[
+            {
+                "before_header": f"virtual proxy {entry['prefix']}",
+                "after_header": f"virtual proxy {entry['prefix']} ({entry['outcome']})",
+                "before": _virtual_proxy.for_diff(change.before),
+                "after": _virtual_proxy.for_diff(change.after),
+            }
+            for entry, change in zip(outcome.entries, outcome.changes, strict=True)
+            if change.before != change.after
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: virtual_proxy_info
+short_description: Read the virtual proxies of a Qlik Sense site
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Reads virtual proxies with their links in the very words that M(sensible.qlik.jwt_virtual_proxies) and
+    M(sensible.qlik.jwt_virtual_proxy) take, names instead of ids. Fed back to the same site they change nothing; given
+    to another site they make it the same.
+  - It costs two requests, however many virtual proxies there are.
+extends_documentation_fragment:
+  - sensible.qlik.attributes
+  - sensible.qlik.attributes.action_group
+  - sensible.qlik.attributes.info_module
+  - sensible.qlik.connection
+  - sensible.qlik.connection.https
+options:
+  prefixes:
+    description:
+      - Only the virtual proxies with these prefixes; V([]) means all. One that does not exist is not an error; it is
+        not in the result.
+    type: list
+    elements: str
+    default: []
+  tags:
+    description:
+      - Only the virtual proxies with at least one of these tags; V([]) means all.
+    type: list
+    elements: str
+    default: []
+  authentication_methods:
+    description:
+      - Only the virtual proxies with these authentication methods; V([]) means all, the default virtual proxy among
+        them. Of those without JWT only the fields are shown that all virtual proxies have in common.
+    type: list
+    elements: str
+    choices: [ticket, header_static_user_directory, header_dynamic_user_directory, saml, jwt, oidc]
+    default: [jwt]
+  expires_within:
+    description:
+      - Only the virtual proxies whose certificate ends within so many days, or has ended.
+    type: int
+requirements:
+  - cryptography >= 42
+notes:
+  - The module runs where the repository can be reached, with Python 3.11 or newer. To read, a user needs rights to see
+    VirtualProxyConfig and ProxyService, as the role AuditAdmin has them.
+seealso:
+  - module: sensible.qlik.jwt_virtual_proxies
+  - module: sensible.qlik.site_info
+"""
+
+EXAMPLES = r"""
+- name: Read the JWT virtual proxies of the test site
+  sensible.qlik.virtual_proxy_info:
+    host: qliktest.example.com
+    client_cert: certificates/test/client.pem
+    client_key: certificates/test/client_key.pem
+    ca_path: certificates/test/root.pem
+  register: test
+
+- name: Nothing differs, so this writes nothing
+  sensible.qlik.jwt_virtual_proxies:
+    host: qliktest.example.com
+    client_cert: certificates/test/client.pem
+    client_key: certificates/test/client_key.pem
+    ca_path: certificates/test/root.pem
+    virtual_proxies: "{{ test.virtual_proxies }}"
+
+- name: Look for certificates that end within thirty days
+  sensible.qlik.virtual_proxy_info:
+    host: qliktest.example.com
+    client_cert: certificates/test/client.pem
+    client_key: certificates/test/client_key.pem
+    ca_path: certificates/test/root.pem
+    expires_within: 30
+  register: expiring
+  failed_when: expiring.virtual_proxies | length > 0
+"""
+
+RETURN = r"""
+virtual_proxies:
+  description:
+    - The virtual proxies in the words of M(sensible.qlik.jwt_virtual_proxy), sorted by prefix, with C(id), C(proxies)
+      and C(certificate).
+    - Fields that this release does not have are left out.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 3b0c1b4e-7c6b-4d8a-9d0e-0d1c6b1f8a51
+      prefix: portal
+      authentication_method: jwt
+      description: The customer portal
+      session_cookie_header_name: X-Qlik-Session-portal
+      session_inactivity_timeout: 30
+      jwt_attribute_user_id: userId
+      jwt_attribute_user_directory: userDirectory
+      jwt_attribute_map: []
+      load_balancing_server_nodes: [Central]
+      websocket_cross_origin_white_list: [portal.example.com]
+      proxies: [Central]
+      certificate:
+        subject: CN=portal
+        issuer: CN=portal
+        not_before: '2026-11-01T00:00:00Z'
+        not_after: '2027-11-01T00:00:00Z'
+        days_left: 342
+        fingerprint_sha256: 5c2b0a7f3e9d4c1b8a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b
+        key_size: 2048
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._plan import all_options, has_tag
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
+
+
+def run(module: AnsibleModule) -> list[_virtual_proxy.Options]:
+    """Read the virtual proxies, and choose.
+
+    Raises:
+        QlikError: see Repository.read.
+    """
+    prefixes = [prefix.lower() for prefix in module.params["prefixes"]]
+    connection = _connection.Connection(module.params)
+    try:
+        wanted = [{"prefix": prefix, "state": "absent"} for prefix in prefixes]
+        snapshot = Repository(connection).read(wanted, everything=not prefixes)
+    finally:
+        connection.close()
+    described = map(_virtual_proxy.described, all_options(snapshot))
+    return [
+        one
+        for one in described
+        if (not prefixes or one["prefix"].lower() in prefixes) and _is_wanted(one, module.params)
+    ]
+
+
+def _is_wanted(virtual_proxy: _virtual_proxy.Options, params: dict[str, t.Any]) -> bool:
+    methods, tags, days = params["authentication_methods"], params["tags"], params["expires_within"]
+    certificate = virtual_proxy["certificate"]
+    return (
+        (not methods or virtual_proxy["authentication_method"] in methods)
+        and (not tags or any(has_tag(virtual_proxy, tag) for tag in tags))
+        and (days is None or bool(certificate and certificate["days_left"] < days))
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **_connection.argument_spec(),
+            "prefixes": {"type": "list", "elements": "str", "default": []},
+            "tags": {"type": "list", "elements": "str", "default": []},
+            "authentication_methods": {
+                "type": "list",
+                "elements": "str",
+                "choices": list(_virtual_proxy.ENUMS["authentication_method"]),
+                "default": ["jwt"],
+            },
+            "expires_within": {"type": "int"},
+        },
+        required_if=_connection.REQUIRED_IF,
+        supports_check_mode=True,
+    )
+    _connection.require_requests(module)
+    try:
+        virtual_proxies = run(module)
+    except QlikError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, virtual_proxies=virtual_proxies)
+
+
+if __name__ == "__main__":
+    main()

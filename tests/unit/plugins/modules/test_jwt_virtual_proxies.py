@@ -1,0 +1,292 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import functools
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxies, virtual_proxy_info
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def run(run_module: Run) -> Run:
+    return functools.partial(run_module, jwt_virtual_proxies)
+
+
+@pytest.fixture
+def info(run_module: Run) -> Run:
+    return functools.partial(run_module, virtual_proxy_info)
+
+
+@pytest.fixture
+def declared(pem: str) -> list[dict[str, t.Any]]:
+    """Three virtual proxies with different links."""
+    return [
+        {"prefix": prefix, "jwt_public_key_certificate": pem, "load_balancing_server_nodes": ["Central"], "proxies": to}
+        for prefix, to in (("a", ["Central", "Rim1"]), ("b", ["Rim1"]), ("c", ["Central"]))
+    ]
+
+
+def outcomes(result: dict[str, t.Any]) -> dict[str, str]:
+    return {entry["prefix"]: entry["outcome"] for entry in result["outcomes"]}
+
+
+def test_one_list_one_plan(run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]) -> None:
+    predicted = run(virtual_proxies=declared, _ansible_check_mode=True)
+    assert repository.writes == []
+    repository.requests.clear()
+    result = run(virtual_proxies=declared)
+    assert len(repository.requests) == 2 + 3 + 2
+    assert result["changed"] is predicted["changed"] is True
+    for name in ("diff", "writes", "outcomes"):
+        assert result[name] == predicted[name]
+    assert outcomes(result) == {"a": "created", "b": "created", "c": "created"}
+    assert result["outcomes"][1]["writes"] == ["create the virtual proxy 'b'", "set the links of the proxy 'Rim1'"]
+    assert [one["prefix"] for one in result["virtual_proxies"]] == ["a", "b", "c"]
+    assert [one["before_header"] for one in result["diff"]] == ["virtual proxy a", "virtual proxy b", "virtual proxy c"]
+    repository.requests.clear()
+    again = run(virtual_proxies=result["virtual_proxies"])
+    assert again["changed"] is False
+    assert again["diff"] == []
+    assert outcomes(again) == {"a": "unchanged", "b": "unchanged", "c": "unchanged"}
+    assert len(repository.requests) == 2
+
+
+def test_only_what_differs_is_shown_and_written(
+    run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+) -> None:
+    run(virtual_proxies=declared)
+    repository.requests.clear()
+    declared[0]["session_inactivity_timeout"] = 7
+    declared[1] = {"prefix": "b", "state": "absent"}
+    result = run(virtual_proxies=declared)
+    assert outcomes(result) == {"a": "updated", "b": "deleted", "c": "unchanged"}
+    assert [method for method, _path in repository.writes] == ["PUT", "PUT", "DELETE"]
+    assert [one["prefix"] for one in result["virtual_proxies"]] == ["a", "c"]
+    assert len(result["diff"]) == 2
+
+
+def test_an_error_in_one_entry_is_found_before_the_first_write(
+    run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+) -> None:
+    for wrong in ({"proxies": ["nowhere"]}, {"jwt_attribute_user_id": "exp"}, {"tags": ["unknown"]}, {"prefix": "a"}):
+        result = run(virtual_proxies=[*declared[:2], {**declared[2], **wrong}])
+        assert result["failed"] is True
+        assert result["changed"] is False
+        assert repository.writes == []
+
+
+class TestPurge:
+    @pytest.fixture(autouse=True)
+    def _others(self, repository: FakeRepository) -> None:
+        repository.add("old", tags=[repository.tags[0]])
+        repository.add("foreign")
+        repository.add("saml", authenticationMethod=3, tags=[repository.tags[0]])
+
+    def test_is_off(self, run: Run, declared: list[dict[str, t.Any]]) -> None:
+        assert outcomes(run(virtual_proxies=declared[:1])) == {"a": "created"}
+
+    def test_removes_what_is_not_declared_but_only_jwt(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        predicted = run(virtual_proxies=declared[:1], purge=True, _ansible_check_mode=True)
+        result = run(virtual_proxies=declared[:1], purge=True)
+        assert outcomes(result) == {"a": "created", "foreign": "deleted", "old": "deleted"}
+        assert predicted["diff"] == result["diff"]
+        assert {entity["prefix"] for entity in repository.virtual_proxies.values()} == {"", "a", "saml"}
+        assert [one["prefix"] for one in result["virtual_proxies"]] == ["a"]
+        assert run(virtual_proxies=declared[:1], purge=True)["changed"] is False
+
+    def test_can_be_limited_to_a_tag(self, run: Run, declared: list[dict[str, t.Any]]) -> None:
+        result = run(virtual_proxies=declared[:1], purge=True, purge_tag="PORTAL")
+        assert outcomes(result) == {"a": "created", "old": "deleted"}
+        assert outcomes(run(virtual_proxies=[], purge=True, purge_tag="portal")) == {}
+
+    def test_an_empty_list_alone_is_refused(self, run: Run, repository: FakeRepository) -> None:
+        result = run(virtual_proxies=[], purge=True)
+        assert "would remove each" in result["msg"]
+        assert repository.requests == []
+
+    def test_the_connections_own_virtual_proxy_is_guarded(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        repository.signs_in_through = "foreign"
+        assert "This very connection" in run(virtual_proxies=declared, purge=True)["msg"]
+        assert repository.writes == []
+
+    def test_what_was_purged_before_a_conflict_is_told(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        repository.failures = {4: "lost"}  # create, two links, the first of two deletes
+        result = run(virtual_proxies=declared[:1], purge=True)
+        assert outcomes(result) == {"a": "created", "foreign": "deleted", "old": "deleted"}
+        assert len(repository.writes) == 5
+
+
+class TestFailures:
+    def test_each_entry_says_what_became_of_it(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        repository.failures = {5: 403}  # the links of Rim1
+        result = run(virtual_proxies=[*declared, {"prefix": "gone", "state": "absent"}])
+        assert result["failed"] is True
+        assert result["changed"] is True
+        assert len(result["writes"]) == 4
+        assert outcomes(result) == {"a": "failed", "b": "failed", "c": "created", "gone": "unchanged"}
+        repository.failures = {}
+        assert run(virtual_proxies=declared)["writes"] == ["set the links of the proxy 'Rim1'"]
+
+    def test_what_was_not_begun_is_pending(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        repository.failures = {2: 400}
+        result = run(virtual_proxies=declared)
+        assert outcomes(result) == {"a": "incomplete", "b": "failed", "c": "pending"}
+        assert result["writes"] == ["create the virtual proxy 'a'"]
+
+    def test_conflicts_of_different_entities_do_not_add_up(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        run(virtual_proxies=declared)
+        repository.failures = {6: "conflict", 7: "lost", 8: "conflict", 10: "dropped"}
+        changed = [{**one, "session_inactivity_timeout": 7} for one in declared]
+        result = run(virtual_proxies=changed)
+        assert result["changed"] is True
+        assert outcomes(result) == {"a": "updated", "b": "updated", "c": "updated"}
+        assert not run(virtual_proxies=changed)["changed"]
+
+
+@pytest.mark.parametrize("parallel", [2, 8])
+class TestInParallel:
+    def test_comes_to_the_same(
+        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]], parallel: int
+    ) -> None:
+        result = run(virtual_proxies=declared, parallel_writes=parallel)
+        assert outcomes(result) == {"a": "created", "b": "created", "c": "created"}
+        assert sorted(repository.links("Rim1")) == ["", "a", "b"]
+        assert len(repository.writes) == 5
+        assert run(virtual_proxies=declared, parallel_writes=parallel)["changed"] is False
+
+    @pytest.mark.parametrize("failure", ["lost", "dropped", "conflict"])
+    @pytest.mark.parametrize("number", range(1, 6))
+    def test_one_failure_is_made_good(
+        self,
+        run: Run,
+        repository: FakeRepository,
+        declared: list[dict[str, t.Any]],
+        parallel: int,
+        number: int,
+        failure: str,
+    ) -> None:
+        repository.failures = {number: failure}
+        result = run(virtual_proxies=declared, parallel_writes=parallel)
+        assert result["changed"] is True
+        assert sorted(result["writes"]) == sorted(run_writes(declared))
+        assert run(virtual_proxies=declared)["changed"] is False
+
+
+def run_writes(declared: list[dict[str, t.Any]]) -> list[str]:
+    """What it takes to create these and link them to two proxies."""
+    creations = [f"create the virtual proxy '{one['prefix']}'" for one in declared]
+    return [*creations, "set the links of the proxy 'Central'", "set the links of the proxy 'Rim1'"]
+
+
+@pytest.mark.parametrize("parallel", [0, 9])
+def test_parallel_writes_has_bounds(run: Run, declared: list[dict[str, t.Any]], parallel: int) -> None:
+    assert "from 1 to 8" in run(virtual_proxies=declared, parallel_writes=parallel)["msg"]
+
+
+class TestAListThatTheSiteHasCut:
+    """A list without a filter is reported to stop at 100."""
+
+    @pytest.fixture(autouse=True)
+    def _many(self, repository: FakeRepository) -> None:
+        for number in range(120):
+            repository.add(f"p{number:03}")
+        repository.record_limit = 100
+
+    def test_the_declared_ones_are_read_by_name(self, run: Run, repository: FakeRepository) -> None:
+        result = run(virtual_proxies=[{"prefix": f"p{number:03}"} for number in range(120)])
+        assert result["changed"] is False
+        assert len(repository.requests) == 2 + 4
+
+    def test_purge_and_reading_everything_say_that_they_cannot(
+        self, run: Run, info: Run, declared: list[dict[str, t.Any]]
+    ) -> None:
+        for result in (run(virtual_proxies=declared, purge=True), info()):
+            assert "has 121 of them, but gave only 100" in result["msg"]
+
+    def test_what_is_named_is_found(self, info: Run) -> None:
+        [found] = info(prefixes=["P110", "nothing"])["virtual_proxies"]
+        assert found["prefix"] == "p110"
+
+
+class TestInfo:
+    def test_fed_back_it_changes_nothing(
+        self, run: Run, info: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+    ) -> None:
+        declared[0] |= {"tags": ["portal"], "custom_properties": {"Stage": "prod"}}
+        created = run(virtual_proxies=declared)
+        repository.requests.clear()
+        result = info()
+        assert len(repository.requests) == 2
+        assert result["changed"] is False
+        assert result["virtual_proxies"] == created["virtual_proxies"]
+        assert run(virtual_proxies=result["virtual_proxies"], purge=True)["changed"] is False
+
+    def test_what_nobody_could_declare_can_be_fed_back(self, run: Run, info: Run, repository: FakeRepository) -> None:
+        odd: dict[str, t.Any] = {
+            "jwtAttributeUserId": "",
+            "jwtPublicKeyCertificate": "-----BEGIN PUBLIC KEY-----",
+            "websocketCrossOriginWhiteList": ["https://a.example:8443/x"],
+            "additionalResponseHeaders": "no header",
+            "sessionCookieHeaderName": "a b",
+            "sessionInactivityTimeout": 0,
+        }
+        for prefix in ("Old/Slashes", "it's", "back\\slash", "qps"):
+            repository.add(prefix, **{**odd, "sessionCookieHeaderName": f"{prefix} cookie"})
+        result = info()
+        assert run(virtual_proxies=result["virtual_proxies"])["changed"] is False
+        assert run(virtual_proxies=result["virtual_proxies"][:1])["changed"] is False
+        changed = [{**one, "session_inactivity_timeout": 5} for one in result["virtual_proxies"]]
+        assert run(virtual_proxies=changed)["changed"] is True
+        wrong = run(virtual_proxies=[{"prefix": "it's", "websocket_cross_origin_white_list": ["a.example:1"]}])
+        assert "not a host name" in wrong["msg"]
+        gone = [{"prefix": one["prefix"], "state": "absent"} for one in result["virtual_proxies"]]
+        assert run(virtual_proxies=gone)["changed"] is True
+
+    def test_chooses(
+        self, run: Run, info: Run, repository: FakeRepository, declared: list[dict[str, t.Any]], expired_pem: str
+    ) -> None:
+        declared[0]["tags"] = ["portal"]
+        declared[1]["jwt_public_key_certificate"] = expired_pem
+        run(virtual_proxies=declared)
+        repository.add("saml", authenticationMethod=3)
+
+        def prefixes(**options: t.Any) -> list[str]:
+            return [one["prefix"] for one in info(**options)["virtual_proxies"]]
+
+        assert prefixes() == ["a", "b", "c"]
+        assert prefixes(prefixes=["C", "a"]) == ["a", "c"]
+        assert prefixes(tags=["PORTAL", "other"]) == ["a"]
+        assert prefixes(expires_within=0) == ["b"]
+        assert prefixes(expires_within=400) == ["a", "b", "c"]
+        assert prefixes(authentication_methods=[]) == ["", "a", "b", "c", "saml"]
+        assert prefixes(authentication_methods=["saml", "ticket"]) == ["", "saml"]
+        assert prefixes(prefixes=["saml"]) == []
+
+
+def test_a_private_key_pasted_by_mistake_is_not_shown(run: Run, declared: list[dict[str, t.Any]]) -> None:
+    body = "bm90IGEgcmVhbCBrZXksIGJ1dCB3aG8ga25vd3M="
+    declared[1]["jwt_public_key_certificate"] = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----"
+    result = run(virtual_proxies=declared)
+    assert "private key" in result["msg"]
+    assert body not in json.dumps(result)
