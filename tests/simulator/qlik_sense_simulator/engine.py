@@ -124,13 +124,18 @@ class Engine:
 def _request(text: str) -> Message:
     """A message as the JSON object that it should be."""
     try:
-        request = json.loads(text)
+        request = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _RefusedError(_PARSE_ERROR, "Parse error") from None
     if not isinstance(request, dict):
         # INVENTED(switch=none): batches are no requests
         raise _RefusedError(_INVALID_REQUEST, "Invalid request")
     return request
+
+
+def _no_constant(name: str) -> t.NoReturn:
+    """NaN and the infinities, which Python's parser takes for numbers, are no JSON."""
+    raise ValueError(name)
 
 
 def notification(method: str, **params: t.Any) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -62,7 +62,10 @@ class _ProxyApi:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http":
-            response = await self._answer(Request(scope, receive))
+            try:
+                response = await self._answer(Request(scope, receive))
+            except ClientDisconnect:
+                return
             await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import addresses, documents, synthetic
 from .access import Caller, check_xrfkey, identify
 from .bodies import LARGEST_BODY, parse
-from .catalogue import SELECTION
+from .catalogue import NODE, SELECTION
 from .control import Control
 from .entities import Endpoints
 from .faults import FaultPlan
@@ -111,7 +111,8 @@ class _Repository:
                 return _json(endpoints.one(entity_id))
             case "POST", ["table"]:
                 return _json(endpoints.table(await _body(request)), 201)
-            case "POST", ["previewcreateprivilege"] if "POST" in methods:
+            # EVIDENCE(B; qlik-utils, generated from about/api/description): nodes have it, too, proxy services have not
+            case "POST", ["previewcreateprivilege"] if "POST" in methods or kind is NODE:
                 return _json(endpoints.may_create(await _body(request)))
             case "POST", ["previewprivileges"]:
                 # EVIDENCE(A; QRS API reference, post /userdirectory/previewprivileges): 201

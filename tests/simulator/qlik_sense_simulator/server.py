@@ -37,6 +37,8 @@ from .tls import send_alerts
 _LOOPBACK = "127.0.0.1"
 # INVENTED(switch=none): http.sys in front of a real site has a limit of this order; proxies have one of their own
 _LARGEST_HEAD = 64 * 1024
+# INVENTED(switch=none): a request that is not complete after two minutes loses its connection, as with http.sys
+_REQUEST_SECONDS = 120.0
 _FAREWELL_SECONDS = 0.2
 
 
@@ -81,6 +83,11 @@ class _Protocol(HttpToolsProtocol):
             "transport": transport,
         }
         self._in_head = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._complete()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         # A header line without an end is no header yet, and would grow as long as the caller likes.
@@ -94,6 +101,8 @@ class _Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_head = True
         self._head_received = self._head_size = 0
+        self._complete()
+        self._deadline = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -108,11 +117,19 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._complete()
+        super().on_message_complete()
+
     def shutdown(self) -> None:
         super().shutdown()
         # A client that is not reading would keep us waiting for its half of the farewell.
         if self.transport.is_closing():
             self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+
+    def _complete(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     def _grow(self, size: int) -> None:
         self._head_size += size
