@@ -35,7 +35,8 @@ from .store import Store
 from .tls import send_alerts
 
 _LOOPBACK = "127.0.0.1"
-# INVENTED(switch=none): http.sys in front of a real site has a limit of this order; proxies have one of their own
+# INVENTED(switch=none): a head may have 64 KiB on any port; http.sys in front of a real site has a limit of this order,
+# and proxies their own
 _LARGEST_HEAD = 64 * 1024
 # INVENTED(switch=none): a request that is not complete after two minutes loses its connection, as with http.sys
 _REQUEST_SECONDS = 120.0
@@ -150,8 +151,9 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
     """All ports of a site: the repository's, and for each node those of its proxy."""
     faults = FaultPlan(site.faults)
     repository = repository_app(site, store, journal, faults=faults)
-    # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): a TLS failure, or 403
-    # INVENTED(switch=missing_client_certificate): which of the two
+    # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): without a client certificate there
+    # is a TLS failure, or 403
+    # INVENTED(switch=missing_client_certificate): which of the two it is
     with_certificate = ssl.CERT_OPTIONAL if site.switches.missing_client_certificate == "403" else ssl.CERT_REQUIRED
     ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
     for node in site.nodes:
@@ -160,7 +162,7 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
         qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
         ports += [
             Port(name=f"proxy:{node.name}", app=proxy, number=node.proxy_port, client_certificates=ssl.CERT_NONE),
-            # EVIDENCE(A; Qlik help, QPS API): client certificates here too
+            # EVIDENCE(A; Qlik help, QPS API): the proxy's own API wants client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
     return [dataclasses.replace(port, app=journal.recording(faults.applied(port.app))) for port in ports]
