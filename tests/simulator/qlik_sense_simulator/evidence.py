@@ -181,7 +181,6 @@ def page() -> str:
         parts.append(_heading(title, "-"))
         parts += [_switch(name, *described) for name, described in group.items()]
     parts.append((_PACKAGE / "evidence_differences.rst").read_text(encoding="utf-8"))
-    parts.append("".join(f".. _{name}.py: {_CODE}/{name}.py\n" for name in sorted(found) if found[name]))
     return "\n".join(parts)
 
 
@@ -200,18 +199,21 @@ def _table(rows: t.Iterable[tuple[str, Claim]]) -> t.Iterator[str]:
         ".. list-table::\n   :header-rows: 1\n   :widths: 46 8 28 18\n\n"
         "   * - What happens\n     - Grade\n     - Source\n     - Simulated in"
     )
+    linked: set[str] = set()
     for name, claim in rows:
         grades = ", ".join(dict.fromkeys(grade for grade, _source in claim.sources)) or "invented"
         sources = _literal("; ".join(source for _grade, source in claim.sources))
         if claim.switch:
             sources = f"`{claim.switch}`_"
-        where = f"`{name}.py`_, ``{claim.where}``"
+        # The first reference to a file says where it is.
+        file = f"{name}.py" if name in linked else f"{name}.py <{_CODE}/{name}.py>"
+        linked.add(name)
         yield "\n".join(
             [
                 f"   * - {_sentence(claim.behaviour)}",
                 f"     - {grades}",
                 f"     - {sources}" if sources else "     -",
-                f"     - {where}",
+                f"     - `{file}`_, ``{claim.where}``",
             ]
         )
     yield ""

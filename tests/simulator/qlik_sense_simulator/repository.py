@@ -113,6 +113,7 @@ class _Repository:
             case "GET", [entity_id]:
                 return _json(endpoints.one(entity_id))
             case "POST", ["table"]:
+                # INVENTED(switch=none): POST `table` is 201
                 return _json(endpoints.table(await _body(request)), 201)
             # EVIDENCE(B; qlik-utils, generated from about/api/description): nodes have `previewcreateprivilege`, too,
             # and proxy services have not
