@@ -147,8 +147,9 @@ ansiblelint: dev stage
 changelog: dev stage
 	@cd $(COPY) && antsibull-changelog lint
 
-# It leaves a log in the home directory.
+# antsibull-docs leaves a log in the home directory.
 docs: dev stage
+	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
 RESULTS ?= $(ROOT)$(STAGE)/results
@@ -186,9 +187,12 @@ package: dev install ## The tarball: what is in it, and does it work once instal
 
 # ---- Now and then
 
-.PHONY: format matrix release clean
+.PHONY: format evidence matrix release clean
 format: dev ## Format, and mend what ruff can mend
 	@ruff format . && ruff check --fix .
+
+evidence: dev ## Write the page of evidence from the comments in the simulator
+	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
 
 # Releases of the package "ansible", each with a Python for it: 9 brings ansible-core 2.16, 12 has 2.19, 14 has 2.21.
 MATRIX ?= 9:python3.11 12:python3.11 14:python3.13

@@ -19,13 +19,15 @@ from .schema import EntityType
 from .store import SERVICE_ACCOUNT, Store
 
 _XRFKEY = re.compile(r"[0-9A-Za-z]{16}")
-# EVIDENCE(A; Qlik help, xrfkey headers; B; qrspy): keys in any case, a blank after the semicolon
+# EVIDENCE(A; Qlik help, xrfkey headers; B; qrspy): the keys UserDirectory and UserId in X-Qlik-User may be in any case,
+# and a blank may follow the semicolon
 _USER = re.compile(r"\s*UserDirectory\s*=([^;]+);\s*UserId\s*=([^;]+?)\s*;?\s*", re.IGNORECASE)
 _USER_TURNED = re.compile(r"\s*UserId\s*=([^;]+);\s*UserDirectory\s*=([^;]+?)\s*;?\s*", re.IGNORECASE)
 
 READ: t.Final = "read"
 WRITES: t.Final = ("create", "update", "delete")
-# INVENTED(switch=none): what the roles come to on these entities; real sites have rules that can be changed
+# INVENTED(switch=none): five roles read everything, DeploymentAdmin also writes nodes and proxies; real sites have
+# rules that can be changed
 _READERS = frozenset(("rootadmin", "auditadmin", "deploymentadmin", "securityadmin", "contentadmin"))
 _DEPLOYERS = frozenset(("VirtualProxyConfig", "ProxyService", "ServerNodeConfiguration"))
 
@@ -55,12 +57,14 @@ class Caller:
 
     def privileges(self, kind: EntityType) -> list[str]:
         """What an answer says when privileges=true."""
-        # EVIDENCE(A; Qlik help "Adding privileges"): a list of such words
+        # EVIDENCE(A; Qlik help "Adding privileges"): `privileges` lists what the caller may do: create, read, update,
+        # delete
         return [action for action in ("create", READ, "update", "delete") if self.may(action, kind)]
 
     def check(self, action: str, kind: EntityType) -> None:
         """Refuse what the user may not do."""
-        # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123): no permission is 403; QlikSenseQMCUtility 34: and its text
+        # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123): whoever may not do something gets 403
+        # EVIDENCE(B; QlikSenseQMCUtility issue 34): the body of such a 403 is the word Forbidden
         if not self.may(action, kind):
             raise RefusedError(403, FORBIDDEN)
 
@@ -71,8 +75,9 @@ def check_xrfkey(query: Query, headers: Headers) -> None:
     Raises:
         RefusedError: 403.
     """
-    # EVIDENCE(A; Qlik help, xrfkey headers): sixteen letters and digits, the same in both, on every verb
-    # EVIDENCE(B; documentation of butler-sheet-icons): 403
+    # EVIDENCE(A; Qlik help, xrfkey headers): the xrfkey is sixteen letters and digits, the same in query and header, on
+    # every verb
+    # EVIDENCE(B; documentation of butler-sheet-icons): an xrfkey that is missing or differs is 403
     keys = query.values("xrfkey")
     if len(keys) != 1 or not _XRFKEY.fullmatch(keys[0]) or headers.get("x-qlik-xrfkey") != keys[0]:
         raise RefusedError(403, XSRF_FAILED)
@@ -89,12 +94,13 @@ def identify(scope: Scope, headers: Headers, store: Store) -> Caller:
         user_directory, user_id = state["identity"]
         return _caller(user_directory, user_id, store)
     if state.get("client_certificate") is None:
-        # EVIDENCE(B; QlikSenseQMCUtility issue 34): 403, where the TLS handshake lets such a caller through at all
+        # EVIDENCE(B; QlikSenseQMCUtility issue 34): a caller without a client certificate gets 403, where the TLS
+        # handshake lets it through at all
         raise RefusedError(403, FORBIDDEN)
     value = headers.get("x-qlik-user")
     if value is None:
-        # EVIDENCE(A; Qlik help, connecting with certificates): full administrator rights
-        # INVENTED(switch=missing_user_header): also without the header
+        # EVIDENCE(A; Qlik help, connecting with certificates): a client certificate has full administrator rights
+        # INVENTED(switch=missing_user_header): it has them without X-Qlik-User, too
         if store.view.switches.missing_user_header == "403":
             raise RefusedError(403, FORBIDDEN)
         return Caller(name=SERVICE_ACCOUNT, roles=frozenset(("rootadmin",)))
@@ -104,8 +110,8 @@ def identify(scope: Scope, headers: Headers, store: Store) -> Caller:
     match = _USER_TURNED.fullmatch(value)
     if match is not None:
         return _caller(match[2].strip(), match[1].strip(), store)
-    # EVIDENCE(B; butler-sheet-icons, measured): a value that names nobody is no error
-    # INVENTED(switch=none): but has no rights
+    # EVIDENCE(B; butler-sheet-icons, measured): an X-Qlik-User that names nobody is no error
+    # INVENTED(switch=none): such a caller has no rights
     return Caller(name="NONE\\unknown", roles=frozenset())
 
 

@@ -24,7 +24,8 @@ def segments(scope: Scope) -> list[str]:
     Raises:
         BadRequestError: dot segments, encoded slashes, backslashes, control characters, bytes that are not UTF-8.
     """
-    # INVENTED(switch=none): the answer to path tricks; http.sys in front of a real proxy refuses most of them with 400
+    # INVENTED(switch=none): dots, backslashes and encoded slashes in a path are 400; http.sys in front of a real proxy
+    # refuses most of them so
     raw: bytes = scope.get("raw_path") or urllib.parse.quote(scope["path"]).encode()
     lowered = raw.lower()
     if b"%2f" in lowered or b"%5c" in lowered:
@@ -74,8 +75,9 @@ def host_is_allowed(name: str, *, allow_list: t.Iterable[str], own: t.Iterable[s
         own: the names of the node.
         by_suffix: entries also cover the names below them.
     """
-    # INVENTED(switch=none): the node's own names never have to be listed
-    # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): entries are host names without scheme and port
+    # INVENTED(switch=none): the node's own names never have to be on the host allow list
+    # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): entries of the host allow list are host names without scheme and
+    # port
     entries = [entry.strip().lower().rstrip(".") for entry in (*own, *allow_list)]
-    # INVENTED(switch=host_allow_list_match): an entry stands for itself only
+    # INVENTED(switch=host_allow_list_match): an entry of the host allow list stands for itself only
     return any(entry and (name == entry or (by_suffix and name.endswith(f".{entry}"))) for entry in entries)

@@ -20,7 +20,7 @@ _FRAMING = frozenset(("connection", "content-length", "transfer-encoding", "upgr
 
 def additional_headers(virtual_proxy: VirtualProxy) -> list[tuple[str, str]]:
     """The additionalResponseHeaders of a virtual proxy; lines that are no header are left out."""
-    # EVIDENCE(A; Qlik support article ta-p/2509211): "Name: value", one per line
+    # EVIDENCE(A; Qlik support article ta-p/2509211): additionalResponseHeaders holds lines of "Name: value"
     lines = (virtual_proxy.get("additionalResponseHeaders") or "").splitlines()
     found = [match.groups() for match in map(_HEADER_LINE.fullmatch, lines) if match]
     return [(name, value) for name, value in found if name.lower() not in _FRAMING]

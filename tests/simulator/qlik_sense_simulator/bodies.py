@@ -20,9 +20,9 @@ from .views import Row
 
 EMPTY_ID = "00000000-0000-0000-0000-000000000000"
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# INVENTED(switch=none): the limits of a body
+# INVENTED(switch=none): a body may have 4 MiB
 LARGEST_BODY = 4 * 1024 * 1024
-# "2017-2-3T4:5:6.7Z": EVIDENCE(B; qrspy): clients send parts without leading zeros
+# EVIDENCE(B; qrspy): clients send dates without leading zeros, such as 2017-2-3T4:5:6.7Z
 _DATE = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ def parse(content: bytes) -> t.Any:
         RefusedError: it is no JSON, or none that could be stored.
     """
     try:
-        # A byte order mark and any Content-Type are tolerated: INVENTED(switch=none)
+        # INVENTED(switch=none): a byte order mark before the JSON and any Content-Type are tolerated
         value = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
         if rb"\ud" in content.lower():
             # Half a surrogate pair could not be sent back.
@@ -76,7 +76,7 @@ def parse_date(value: object) -> datetime.datetime | None:
 
 def member(body: t.Mapping[str, t.Any], name: str) -> t.Any:
     """A member of a JSON object by its name in any case, or None."""
-    # INVENTED(switch=none): JSON names in any case, as .NET's usual parser takes them
+    # INVENTED(switch=none): names in a JSON body may be in any case, as .NET's usual parser takes them
     return next((value for key, value in body.items() if key.lower() == name.lower()), None)
 
 
@@ -116,7 +116,8 @@ class Merger:
             raise bad(f"The request body is not a {kind.name}.")
         row = self._fields(kind, body, old)
         if old is None:
-            # EVIDENCE(A; Qlik help "Add"): an empty id may be sent; INVENTED(switch=none): another one is taken over
+            # EVIDENCE(A; Qlik help "Add"): an empty id may be sent with a new entity
+            # INVENTED(switch=none): any other id that is sent with a new entity is taken over
             sent = member(body, "id")
             row["id"] = "" if sent in (None, EMPTY_ID) else _guid(sent, "id")
         return self._store.stamped(row, by=self._user, old=old)
@@ -131,7 +132,7 @@ class Merger:
             if field is not None:
                 sent[field.name] = value
             elif self._switches.unknown_fields == "400":
-                # INVENTED(switch=unknown_fields): fields that nobody knows are passed over
+                # INVENTED(switch=unknown_fields): fields in a body that this release does not know are passed over
                 raise bad(f"Could not find member '{_short(name)}' on object of type '{kind.name}'.")
         for field in kind.fields_of(self._release):
             if field.kind in ("fixed", "guid"):
@@ -151,7 +152,8 @@ class Merger:
 
     def _forgets(self, field: Field) -> bool:
         """Whether a PUT resets a field that it leaves out."""
-        # EVIDENCE(A; Qlik help "Conflict handling"): sometimes left untouched, sometimes reset to the default
+        # EVIDENCE(A; Qlik help "Conflict handling"): fields that a PUT leaves out are sometimes left untouched,
+        # sometimes reset to the default
         # INVENTED(switch=omitted_fields): plain values are reset; lists and objects, which would be null, stay
         match "keep" if self._partial else self._switches.omitted_fields:
             case "reset":
@@ -182,7 +184,8 @@ class Merger:
         return self._list(field, value, old or [])
 
     def _number(self, field: Field, value: t.Any) -> int:
-        # EVIDENCE(B; Qlik-Cli-Windows, formatted objects): names of enum values cannot be put back
+        # EVIDENCE(B; Qlik-Cli-Windows, formatted objects): enums have to be numbers in a body; their names cannot be
+        # put back
         if not isinstance(value, int) or isinstance(value, bool):
             raise bad(f"Could not convert to integer: {field.name}.")
         low, high = field.low, field.high
@@ -195,17 +198,18 @@ class Merger:
     def _list(self, field: Field, value: t.Any, old: list[t.Any]) -> list[t.Any]:
         if value is None:
             # EVIDENCE(B; Qlik-Cli-Windows issue 63): null for a list made a server of 2018 fail with 500
-            # INVENTED(switch=null_lists): today's take it for an empty list
+            # INVENTED(switch=null_lists): null for a list is an empty list today
             if self._switches.null_lists != "empty":
                 raise RefusedError(int(self._switches.null_lists), f"{field.name} must not be null.")
             return []
-        # INVENTED(switch=none): a bare string is no list
+        # INVENTED(switch=none): a bare string in place of a list is 400
         if not isinstance(value, list):
             raise bad(f"Could not convert to array: {field.name}.")
         if field.kind == "texts":
             return [_text(item, field.name) for item in value]
         if field.kind == "references":
-            # EVIDENCE(B; Qlik-Cli-Windows): the list sent becomes the list; INVENTED(switch=none): each entity once
+            # EVIDENCE(B; Qlik-Cli-Windows): the list that is sent becomes the list
+            # INVENTED(switch=none): an entity that is twice in a list of references counts once
             return list(dict.fromkeys(self._reference(field, item) for item in value))
         return [self._item(field, item, old) for item in value]
 
@@ -218,7 +222,8 @@ class Merger:
         row = self._fields(TYPES[field.target], item, before)
         if before is not None and row == before:
             return row
-        # EVIDENCE(A; QRS API reference, VirtualProxyConfigJwtAttributeMapItem): items have ids and dates of their own
+        # EVIDENCE(A; QRS API reference, VirtualProxyConfigJwtAttributeMapItem): items of attribute maps have ids and
+        # dates of their own
         # INVENTED(switch=none): an item that is sent back with its id keeps it, every other one is new
         moment = to_text(now())
         head = before or {"id": str(uuid.uuid4()), "createdDate": moment}
@@ -232,12 +237,13 @@ class Merger:
 
     def _reference(self, field: Field, value: t.Any) -> str:
         """The id behind {"id": ...}, which is all that counts in a reference."""
-        # EVIDENCE(A; Qlik help "Virtual proxy: Link"; B; three clients): an object with nothing but an id will do
+        # EVIDENCE(A; Qlik help "Virtual proxy: Link"; B; three clients): an object with nothing but an id refers to an
+        # entity
         if not isinstance(value, dict):
             raise bad(f"Could not convert to object: {field.name}.")
         entity_id = _guid(member(value, "id"), f"{field.name}.id")
         if self._store.row(field.target, entity_id) is None:
-            # INVENTED(switch=none): status and text
+            # INVENTED(switch=none): a reference to an entity that does not exist is 400
             raise bad(f"{field.name}: there is no {field.target} with the id {entity_id}.")
         return entity_id
 
@@ -248,8 +254,9 @@ def is_conflict(body: t.Mapping[str, t.Any], old: Row) -> bool:
     Raises:
         RefusedError: the body has a modifiedDate that is no date.
     """
-    # EVIDENCE(A; Qlik help "Conflict handling"): 409 only if the stored modifiedDate is more recent than the one sent
-    # EVIDENCE(B; qlik-oss/qlik-cli issue 32): a missing modifiedDate is a conflict, too
+    # EVIDENCE(A; Qlik help "Conflict handling"): a PUT is a conflict only if the stored modifiedDate is more recent
+    # than the one sent
+    # EVIDENCE(B; qlik-oss/qlik-cli issue 32): a PUT without modifiedDate is a conflict, too
     # EVIDENCE(B; qlik-repo-api, qlik-utils): a date of the client's own clock, newer than the stored one, is accepted
     value = member(body, "modifiedDate")
     sent = parse_date(value)

@@ -4,9 +4,7 @@
 
 """All entities of the repository that are simulated: fields, defaults, and the release that each came with.
 
-Unless a field says otherwise: EVIDENCE(A; QRS API reference, pages VirtualProxyConfig, ProxyService,
-ServerNodeConfiguration, Tag, CustomPropertyDefinition) for names and types, EVIDENCE(B; QRSMeteor, captured entities of
-2017) for order and values.
+Unless a field says otherwise, its evidence is that of `TYPES`.
 """
 
 from __future__ import annotations
@@ -24,11 +22,12 @@ HEADER_AUTHENTICATION_MODE = Enum(
 )
 ANONYMOUS_ACCESS_MODE = Enum("AnonymousAccessMode", ("NoAnonymousUser", "AllowAnonymous", "AlwaysAnonymous"))
 SAME_SITE = Enum("SameSiteAttribute", ("NoAttribute", "None", "Lax", "Strict"))
-# EVIDENCE(B; Qlik-Cli-Windows): 0 sha1, 1 sha256; INVENTED(switch=none): the names of the enums themselves
+# EVIDENCE(B; Qlik-Cli-Windows): samlAttributeSigningAlgorithm is 0 sha1, 1 sha256
+# INVENTED(switch=none): the names of the enums for signing algorithm, load balancing and node purpose
 SIGNING_ALGORITHM = Enum("SamlSigningAlgorithm", ("sha1", "sha256"))
-# EVIDENCE(B; qlik-repo-api): 0 RoundRobin, 1 MemoryAllocation
+# EVIDENCE(B; qlik-repo-api): loadBalancingAlgorithm is 0 RoundRobin, 1 MemoryAllocation
 LOAD_BALANCING_ALGORITHM = Enum("LoadBalancingAlgorithm", ("RoundRobin", "MemoryAllocation"))
-# EVIDENCE(B; Qlik-Cli-Windows): 0 Production, 1 Development, 2 Both
+# EVIDENCE(B; Qlik-Cli-Windows): nodePurpose is 0 Production, 1 Development, 2 Both
 NODE_PURPOSE = Enum("NodePurpose", ("Production", "Development", "Both"))
 NODE_ROLE = Enum(
     "ServerNodeRoleDefinition",
@@ -45,14 +44,18 @@ ENUMS = (
     NODE_ROLE,
 )
 
-# EVIDENCE(B; qlik-repo-api typings, July 2021): there by then, and not in the captures of 2017
+# EVIDENCE(B; qlik-repo-api typings, July 2021): sticky load balancing, secure and SameSite attributes, jwtAudience and
+# OIDC exist since May 2021, not in 2017
 _BY_2021 = "2021-05"
-# INVENTED(switch=none): somewhere between those typings and both stored generations of the API reference
+# INVENTED(switch=none): disableOidcOptionalAttributesParsing came with May 2022; it is in the API reference, and not in
+# those typings
 _BY_2022 = "2022-05"
-# EVIDENCE(B; qlik-repo-api changelog 0.15.1, September 2024): clients got it then
-# INVENTED(switch=none): since May 2024
+# EVIDENCE(B; qlik-repo-api changelog 0.15.1, September 2024): clients got to know loadBalancingAlgorithm and the two
+# fields of engine health in September 2024
+# INVENTED(switch=none): they came with the release of May 2024
 _BY_2024 = "2024-05"
-# EVIDENCE(A; QRS API reference): only in the newer stored generation; INVENTED(switch=none): since November 2025
+# EVIDENCE(A; QRS API reference): sessionCookieCustomPath is only in the newest API reference
+# INVENTED(switch=none): sessionCookieCustomPath came with November 2025
 _BY_2025 = "2025-11"
 
 _DATES = (
@@ -61,8 +64,8 @@ _DATES = (
     Field("modifiedByUserName", condensed=False, writable=False),
 )
 _HEAD = (Field("id", "guid", writable=False), *_DATES)
-# EVIDENCE(B; captured entities of 2017, API reference 38.35.0): impactSecurityAccess existed once
-# INVENTED(switch=none): until when
+# EVIDENCE(B; captured entities of 2017, API reference 38.35.0): impactSecurityAccess existed in 2017 and does not today
+# INVENTED(switch=none): impactSecurityAccess went before 2020
 _TAIL = (
     Field("privileges", "fixed", None, writable=False),
     Field("impactSecurityAccess", "fixed", False, condensed=False, writable=False, until="2020-01"),
@@ -75,8 +78,10 @@ _CUSTOM_PROPERTIES = Field("customProperties", "items", target="CustomPropertyVa
 
 def _attribute_map(prefix: str, name: str) -> EntityType:
     """The type of a row that maps an attribute of a token or assertion to one of the session."""
-    # EVIDENCE(A; QRS API reference, VirtualProxyConfigJwtAttributeMapItem): these three are required
-    # INVENTED(switch=none): schemaPath, and that the other two kinds of items look alike
+    # EVIDENCE(A; QRS API reference, VirtualProxyConfigJwtAttributeMapItem): an item of jwtAttributeMap needs
+    # jwtAttribute, senseAttribute and isMandatory
+    # INVENTED(switch=none): the schemaPath of such an item; items of the SAML and OIDC maps look like those of the JWT
+    # map
     return EntityType(
         name=name,
         schema_path=name.replace("Config", "Config.", 1),
@@ -102,31 +107,34 @@ VIRTUAL_PROXY = EntityType(
         Field("authenticationModuleRedirectUri"),
         Field("sessionModuleBaseUri"),
         Field("loadBalancingModuleBaseUri"),
-        # INVENTED(switch=none): the default
+        # INVENTED(switch=none): useStickyLoadBalancing is false by default
         Field("useStickyLoadBalancing", "flag", False, since=_BY_2021),
         Field("loadBalancingServerNodes", "references", target="ServerNodeConfiguration"),
         Field("loadBalancingAlgorithm", "enum", 0, LOAD_BALANCING_ALGORITHM, since=_BY_2024),
         Field("enableEngineSaturationCheck", "flag", False, since=_BY_2024),
         Field("enableEngineHealthCheckData", "flag", False, since=_BY_2024),
         Field("authenticationMethod", "enum", 0, AUTHENTICATION_METHOD),
-        # EVIDENCE(B; QRSMeteor, create body and captured answer): derived from authenticationMethod
+        # EVIDENCE(B; QRSMeteor, create body and captured answer): headerAuthenticationMode is derived from
+        # authenticationMethod
         Field("headerAuthenticationMode", "enum", 0, HEADER_AUTHENTICATION_MODE, writable=False),
         Field("headerAuthenticationHeaderName"),
         Field("headerAuthenticationStaticUserDirectory"),
         Field("headerAuthenticationDynamicUserDirectory"),
         Field("anonymousAccessMode", "enum", 0, ANONYMOUS_ACCESS_MODE),
         Field("windowsAuthenticationEnabledDevicePattern", default="Windows"),
-        # EVIDENCE(A; QRS API reference, VirtualProxyConfig): the one field that must not be missing
+        # EVIDENCE(A; QRS API reference, VirtualProxyConfig): sessionCookieHeaderName is the one field that must not be
+        # missing
         Field("sessionCookieHeaderName", default=None, required=True),
         Field("sessionCookieDomain"),
         Field("sessionCookieCustomPath", default=None, late=True, since=_BY_2025),
-        # INVENTED(switch=none): the defaults of these four
+        # INVENTED(switch=none): the session cookie is Secure over https, not over http, and has no SameSite by default
         Field("hasSecureAttributeHttps", "flag", True, since=_BY_2021),
         Field("sameSiteAttributeHttps", "enum", 0, SAME_SITE, since=_BY_2021),
         Field("hasSecureAttributeHttp", "flag", False, since=_BY_2021),
         Field("sameSiteAttributeHttp", "enum", 0, SAME_SITE, since=_BY_2021),
         Field("additionalResponseHeaders"),
-        # EVIDENCE(A; Qlik help "Creating a virtual proxy"): minutes, 30; INVENTED(switch=none): at least 1
+        # EVIDENCE(A; Qlik help "Creating a virtual proxy"): sessionInactivityTimeout is in minutes, 30 by default
+        # INVENTED(switch=none): sessionInactivityTimeout is at least 1
         Field("sessionInactivityTimeout", "number", 30, low=1),
         Field("extendedSecurityEnvironment", "flag", False),
         Field("websocketCrossOriginWhiteList", "texts"),
@@ -140,8 +148,6 @@ VIRTUAL_PROXY = EntityType(
         Field("samlAttributeUserDirectory"),
         Field("samlAttributeSigningAlgorithm", "enum", 0, SIGNING_ALGORITHM),
         Field("samlAttributeMap", "items", target="VirtualProxyConfigSamlAttributeMapItem"),
-        # EVIDENCE(B; captures of September and November 2017): the second has it, the first has not
-        Field("samlSlo", "flag", False, since="2017-11"),
         Field("jwtAttributeUserId"),
         Field("jwtAttributeUserDirectory"),
         Field("jwtAudience", default=None, late=True, since=_BY_2021),
@@ -149,6 +155,9 @@ VIRTUAL_PROXY = EntityType(
         Field("jwtAttributeMap", "items", target="VirtualProxyConfigJwtAttributeMapItem"),
         Field("magicLinkHostUri"),
         Field("magicLinkFriendlyName"),
+        # EVIDENCE(B; captures of September and November 2017): samlSlo came in between, and was then the last of the
+        # fields
+        Field("samlSlo", "flag", False, since="2017-11"),
         *(
             Field(name, default=None, late=True, since=_BY_2021)
             for name in (
@@ -181,7 +190,8 @@ LOG_VERBOSITY = EntityType(
         *_PART_TAIL,
     ),
 )
-# EVIDENCE(B; Qlik-Cli-Windows): the ranges
+# EVIDENCE(B; Qlik-Cli-Windows): a proxy service's ports are 1 to 65535, its keep-alive 1 to 300 seconds, its header 512
+# to 131072 bytes and 20 to 1000 lines
 PROXY_SETTINGS = EntityType(
     name="ProxyServiceSettings",
     schema_path="ProxyService.Settings",
@@ -211,13 +221,14 @@ PROXY_SETTINGS = EntityType(
 PROXY_SERVICE = EntityType(
     name="ProxyService",
     schema_path="ProxyService",
-    # EVIDENCE(B; qlik-utils, generated from about/api/description): no POST and no DELETE
+    # EVIDENCE(B; qlik-utils, generated from about/api/description): a proxy service has no POST and no DELETE
     methods=frozenset(("PUT",)),
     local=True,
     fields=(
         *_HEAD,
         _CUSTOM_PROPERTIES,
-        # EVIDENCE(B; qlik-repo-api typings, QRSMeteor): the condensed form is little more than the id
+        # EVIDENCE(B; qlik-repo-api typings, QRSMeteor): the condensed form of a proxy service is little more than its
+        # id
         Field("settings", "object", None, target="ProxyServiceSettings", condensed=False),
         Field(
             "serverNodeConfiguration",
@@ -248,7 +259,8 @@ NODE = EntityType(
         Field("name", default=None, required=True),
         Field("hostName", default=None, required=True),
         Field("temporaryfilepath", default="C:\\Windows\\Temp\\", writable=False),
-        # EVIDENCE(B; typings and scripts that filter condensed lists by them): only in the full form
+        # EVIDENCE(B; typings and scripts that filter condensed lists by them): isCentral and its like are only in the
+        # full form of a node, and filters on the condensed list know them
         Field("isCentral", "flag", False, condensed=False, writable=False),
         Field("nodePurpose", "enum", 0, NODE_PURPOSE, condensed=False),
         Field("engineEnabled", "flag", True, condensed=False),
@@ -298,7 +310,7 @@ CUSTOM_PROPERTY_VALUE = EntityType(
 SERVICE_CLUSTER = EntityType(
     name="ServiceCluster", fields=(*_HEAD, Field("name"), *_TAIL), schema_path="ServiceCluster"
 )
-# INVENTED(switch=none): the fields of a user, as far as a login and the roles need them
+# INVENTED(switch=none): a user has the fields that a login and the roles need
 USER = EntityType(
     name="User",
     schema_path="User",
@@ -319,10 +331,10 @@ USER = EntityType(
     ),
 )
 
-# EVIDENCE(A; QRS API reference, post /selection): the fields of both
+# EVIDENCE(A; QRS API reference, post /selection): a selection has items with type, objectID and objectName
 SELECTION_ITEM = EntityType(
     name="SelectionItem",
-    # INVENTED(switch=none): schemaPath
+    # INVENTED(switch=none): the schemaPath of such an item
     schema_path="Selection.Item",
     fields=(
         *_HEAD,
@@ -338,6 +350,8 @@ SELECTION = EntityType(
     fields=(*_HEAD, Field("items", "items", target="SelectionItem"), *_TAIL),
 )
 
+# EVIDENCE(A; QRS API reference, pages of these entities): the names and types of all fields
+# EVIDENCE(B; QRSMeteor, captured entities of 2017): the order of the fields, and their values in a new site
 TYPES = {
     kind.name: kind
     for kind in (
@@ -365,7 +379,7 @@ PUBLIC = {kind.path: kind for kind in TYPES.values() if kind.methods is not None
 
 def enum_values(enum: Enum, release: Release) -> tuple[str, ...]:
     """The names that a release knows, in the order of their numbers."""
-    # EVIDENCE(B; Qlik-Cli-Windows issue 193): OIDC is unknown to old versions
+    # EVIDENCE(B; Qlik-Cli-Windows issue 193): authentication method 5, OIDC, is unknown to old releases
     if enum is AUTHENTICATION_METHOD and not release.includes(_BY_2021):
         return enum.values[:5]
     return enum.values

@@ -55,7 +55,8 @@ class Loaded:
         return None, list(segments)
 
 
-# INVENTED(switch=none): the first segments that lead to the default virtual proxy; no list is published
+# INVENTED(switch=none): paths that begin with hub, qrs, qps, resources and the like lead to the default virtual proxy;
+# no list is published
 DEFAULT_PATHS = frozenset(
     (
         "api",
@@ -112,7 +113,8 @@ class Configuration:
     def current(self) -> Loaded | None:
         """What the proxy serves now, or None while it is away after a save."""
         # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): a change works 10 to 30 seconds after the save
-        # INVENTED(switch=reload_seconds): the time, and that every save of these two entities reloads every proxy
+        # INVENTED(switch=reload_seconds): how long that takes; every save of a virtual proxy or proxy service reloads
+        # every proxy
         if self._clock() < self._back_at:
             return None
         return self._newest
@@ -121,7 +123,7 @@ class Configuration:
         before, after = self._newest, self._read()
         self._newest = after
         self._back_at = self._clock() + self._site.switches.reload_seconds
-        # INVENTED(switch=reload_drops_sessions): the memory of the proxy goes with it
+        # INVENTED(switch=reload_drops_sessions): sessions end when the proxy reloads
         match self._site.switches.reload_drops_sessions:
             case "all":
                 self._sessions.drop()
@@ -133,8 +135,10 @@ class Configuration:
     def _read(self) -> Loaded:
         linked = self._store.linked_virtual_proxies(self._node.name)
         central = self._site.central
-        # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): what the central proxy does not have is the 400 page everywhere
-        # INVENTED(switch=central_link_required): on a real site this was measured once, in November 2025
+        # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): a prefix that is not linked to the central node's proxy is the
+        # 400 page everywhere
+        # INVENTED(switch=central_link_required): it is so on every multi-node site; it was measured once, in November
+        # 2025
         if self._site.switches.central_link_required and central.name != self._node.name:
             known = {entity["id"] for entity in self._store.linked_virtual_proxies(central.name)}
             linked = [entity for entity in linked if entity["id"] in known]

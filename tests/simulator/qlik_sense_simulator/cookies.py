@@ -12,7 +12,7 @@ from .configuration import VirtualProxy
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE_VALUE = re.compile(r"[^\x00-\x20;,\x7f-\U0010ffff]+")
-# EVIDENCE(A; QRS API reference, VirtualProxyConfig): 0 NoAttribute, 1 None, 2 Lax, 3 Strict
+# EVIDENCE(A; QRS API reference, VirtualProxyConfig): SameSite is 0 NoAttribute, 1 None, 2 Lax, 3 Strict
 _SAME_SITE = {1: "None", 2: "Lax", 3: "Strict"}
 
 
@@ -25,7 +25,8 @@ def cookie_name(virtual_proxy: VirtualProxy, *, https: bool, http_suffix: bool =
         http_suffix: whether this release marks cookies of plain http.
     """
     name: str = virtual_proxy["sessionCookieHeaderName"]
-    # EVIDENCE(A; Qlik help "Editing a virtual proxy"): from February 2019 a suffix -HTTP over plain http
+    # EVIDENCE(A; Qlik help "Editing a virtual proxy"): from February 2019 the cookie's name has a suffix `-HTTP` over
+    # plain http
     return name if https or not http_suffix else f"{name}-HTTP"
 
 
@@ -41,18 +42,19 @@ def set_cookie(virtual_proxy: VirtualProxy, *, value: str, https: bool, http_suf
     name = cookie_name(virtual_proxy, https=https, http_suffix=http_suffix)
     if not _TOKEN.fullmatch(name):
         return None
-    # EVIDENCE(B; captured exchange): X-Qlik-Session=<guid>; Path=/; HttpOnly; Secure
-    # EVIDENCE(A; Qlik support article ta-p/1783975): HttpOnly and Secure
+    # EVIDENCE(B; captured exchange): Set-Cookie is `X-Qlik-Session=<guid>; Path=/; HttpOnly; Secure`
+    # EVIDENCE(A; Qlik support article ta-p/1783975): the session cookie is HttpOnly and Secure
     # INVENTED(switch=none): sessionCookieCustomPath, where it is set, replaces the path; there is never an Expires
     parts = [f"{name}={value}", f"Path={_clean(virtual_proxy.get('sessionCookieCustomPath')) or '/'}", "HttpOnly"]
     scheme = "Https" if https else "Http"
-    # INVENTED(switch=none): releases without the field behave like its default
+    # INVENTED(switch=none): releases without the field for Secure behave like its default
     if virtual_proxy.get(f"hasSecureAttribute{scheme}", https):
         parts.append("Secure")
     same_site = _SAME_SITE.get(virtual_proxy.get(f"sameSiteAttribute{scheme}") or 0)
     if same_site:
         parts.append(f"SameSite={same_site}")
-    # EVIDENCE(A; Qlik help "Virtual proxies"): by default the cookie belongs to the host, a domain widens it
+    # EVIDENCE(A; Qlik help "Virtual proxies"): the cookie belongs to the host by default, and sessionCookieDomain
+    # widens it
     domain = _clean(virtual_proxy.get("sessionCookieDomain"))
     if domain:
         parts.append(f"Domain={domain}")

@@ -16,9 +16,9 @@ from .releases import Release
 from .schema import EntityType, Field
 from .store import Store
 
-# INVENTED(switch=none): the date of an entity that there is not
+# INVENTED(switch=none): the dates in about/api/default, of entities that do not exist
 _NO_DATE = "1753-01-01T00:00:00.000Z"
-# EVIDENCE(A; QRS API reference): title and version of the document
+# EVIDENCE(A; QRS API reference): the OpenAPI document is called Repository Main API, version 38.35.0
 _TITLE, _VERSION = "Repository Main API", "38.35.0"
 _JSON_TYPES: dict[str, dict[str, t.Any]] = {
     "text": {"type": "string"},
@@ -34,7 +34,8 @@ _JSON_TYPES: dict[str, dict[str, t.Any]] = {
 
 def about(release: Release) -> dict[str, t.Any]:
     """GET /qrs/about."""
-    # EVIDENCE(B; capture in the qs-jwt documentation): these members; nodeType 1 is the central node
+    # EVIDENCE(B; capture in the qs-jwt documentation): `about` has buildVersion, nodeType (1 is the central node) and
+    # the like
     return {
         "buildVersion": release.build_version,
         "buildDate": release.build_date,
@@ -49,7 +50,8 @@ def about(release: Release) -> dict[str, t.Any]:
 
 def enums(release: Release) -> dict[str, t.Any]:
     """GET /qrs/about/api/enums."""
-    # EVIDENCE(B; Qlik-Cli-Windows): an object by name, with values "0: Ticket" and usages "Schema.property"
+    # EVIDENCE(B; Qlik-Cli-Windows): about/api/enums is an object by name, with values "0: Ticket" and usages
+    # "Schema.property"
     usages: dict[str, list[str]] = {enum.name: [] for enum in ENUMS}
     for kind in TYPES.values():
         for field in kind.fields_of(release):
@@ -67,7 +69,7 @@ def enums(release: Release) -> dict[str, t.Any]:
 
 def relations(release: Release) -> list[str]:
     """GET /qrs/about/api/relations."""
-    # EVIDENCE(B; Qlik-Cli-Windows): an array of strings "Schema.property > OtherSchema"
+    # EVIDENCE(B; Qlik-Cli-Windows): about/api/relations is an array of strings "Schema.property > OtherSchema"
     return [
         f"{kind.schema_path or kind.name}.{field.name} > {TYPES[field.target].schema_path or field.target}"
         for kind in TYPES.values()
@@ -78,7 +80,7 @@ def relations(release: Release) -> list[str]:
 
 def default(kind: EntityType, store: Store) -> dict[str, t.Any]:
     """GET /qrs/about/api/default/{type}: an entity with nothing but defaults."""
-    # INVENTED(switch=none): the exact body is not published; listentries is passed over
+    # INVENTED(switch=none): the body of about/api/default, and that `listentries` changes nothing
     head = {"id": EMPTY_ID, "createdDate": _NO_DATE, "modifiedDate": _NO_DATE, "modifiedByUserName": ""}
     return store.view.full(kind.name, head)
 
@@ -90,8 +92,9 @@ def description(*, extended: bool, method: str | None) -> list[str]:
         extended: with more about each, as JSON inside the strings.
         method: only those of one HTTP method.
     """
-    # EVIDENCE(B; qlik-utils): an array of strings; the extended ones hold JSON with method and path
-    # INVENTED(switch=none): the rest of their content
+    # EVIDENCE(B; qlik-utils): about/api/description is an array of strings; the extended ones hold JSON with method and
+    # path
+    # INVENTED(switch=none): what else the extended strings hold
     wanted = [one for one in endpoints() if method is None or one[0] == method.upper()]
     if not extended:
         return [f"{verb} {path}" for verb, path in wanted]
@@ -127,7 +130,9 @@ def endpoints() -> list[tuple[str, str]]:
 
 def openapi(release: Release) -> dict[str, t.Any]:
     """GET /qrs/about/openapi/main: the part of the real document that is simulated."""
-    # EVIDENCE(A; Qlik help "Access the OpenAPI specification"): the path; INVENTED(switch=none): how much it says
+    # EVIDENCE(A; Qlik help "Access the OpenAPI specification"): the OpenAPI document is at about/openapi and
+    # about/openapi/main
+    # INVENTED(switch=none): how much the OpenAPI document says
     paths: dict[str, dict[str, t.Any]] = {}
     for verb, path in endpoints():
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]

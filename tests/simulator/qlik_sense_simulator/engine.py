@@ -15,9 +15,9 @@ if t.TYPE_CHECKING:
     from .site import Site
 
 _GLOBAL = -1
-# EVIDENCE(A; JSON-RPC 2.0, section 5.1): the codes of the protocol itself
+# EVIDENCE(A; JSON-RPC 2.0, section 5.1): parse error, invalid request and the like have the codes of the protocol
 _PARSE_ERROR, _INVALID_REQUEST, _METHOD_NOT_FOUND, _INVALID_PARAMS = -32700, -32600, -32601, -32602
-# EVIDENCE(A; qlik-oss/enigma.js, schemas, error codes): LOCERR_APP_NOT_FOUND
+# EVIDENCE(A; qlik-oss/enigma.js, schemas, error codes): an app that does not exist is error 1003
 _APP_NOT_FOUND = 1003
 _APP_METHODS = ("OpenDoc", "DeleteApp", "ExportApp", "GetAppEntry", "CopyApp")
 
@@ -48,8 +48,9 @@ class Engine:
     def __init__(self, site: Site, identity: Identity) -> None:
         release = site.release
         user = f"UserDirectory={identity.user_directory}; UserId={identity.user_id}"
-        # EVIDENCE(A; Qlik Engine API reference, class Global): methods and the names of their results
-        # INVENTED(switch=none): the values, which are those of an idle engine without apps
+        # EVIDENCE(A; Qlik Engine API reference, class Global): methods of the class Global, such as EngineVersion and
+        # GetDocList, and the names in their results
+        # INVENTED(switch=none): the values in the results, which are those of an idle engine without apps
         self._answers: dict[str, Message] = {
             "AllowCreateApp": {"qReturn": False},
             "CancelReload": {},
@@ -97,7 +98,7 @@ class Engine:
         if not isinstance(request.get("params", []), (list, dict)):
             raise _RefusedError(_INVALID_PARAMS, "Invalid method parameter(s)")
         if handle != _GLOBAL or isinstance(handle, bool):
-            # INVENTED(switch=none): nothing was ever opened, so no other handle exists; code and words
+            # INVENTED(switch=none): handles other than -1 do not exist, as nothing was ever opened
             raise _RefusedError(_INVALID_PARAMS, "Invalid handle")
         if method in _APP_METHODS:
             raise _RefusedError(_APP_NOT_FOUND, "App not found")
@@ -112,7 +113,8 @@ class Engine:
 
     def _delta(self, method: str, result: Message) -> Message:
         """A result as changes to what the same method returned before."""
-        # EVIDENCE(A; qlik-oss/enigma.js, delta interceptor): each value is a list of JSON patches, none if it is known
+        # EVIDENCE(A; qlik-oss/enigma.js, delta interceptor): with delta, each value of a result is a list of JSON
+        # patches, an empty one if it is known already
         patches = {}
         for name, value in result.items():
             known = self._told.get((method, name)) == value and (method, name) in self._told
@@ -124,13 +126,18 @@ class Engine:
 def _request(text: str) -> Message:
     """A message as the JSON object that it should be."""
     try:
-        request = json.loads(text)
+        request = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _RefusedError(_PARSE_ERROR, "Parse error") from None
     if not isinstance(request, dict):
-        # INVENTED(switch=none): batches are no requests
+        # INVENTED(switch=none): a batch of requests is an invalid request
         raise _RefusedError(_INVALID_REQUEST, "Invalid request")
     return request
+
+
+def _no_constant(name: str) -> t.NoReturn:
+    """NaN and the infinities, which Python's parser takes for numbers, are no JSON."""
+    raise ValueError(name)
 
 
 def notification(method: str, **params: t.Any) -> str:

@@ -20,7 +20,7 @@ from .schema import EntityType
 from .store import Change, Store
 from .views import Row
 
-# EVIDENCE(A; Qlik help "Previewing privileges"): the value of each in privilegesFilter
+# EVIDENCE(A; Qlik help "Previewing privileges"): in privilegesFilter, create, read, update and delete are 1, 2, 4 and 8
 _PRIVILEGES = {1: "create", 2: "read", 4: "update", 8: "delete"}
 
 
@@ -54,7 +54,8 @@ class Endpoints:
         if orderby and orderby.strip():
             rows = ordered(rows, orderby, self.kind, self.store)
         limit = self.store.view.switches.record_limit
-        # EVIDENCE(B; qlik-sense-mcp): an unfiltered list may be cut, at 100; INVENTED(switch=record_limit): it is not
+        # EVIDENCE(B; qlik-sense-mcp): an unfiltered list may be cut, at 100
+        # INVENTED(switch=record_limit): an unfiltered list is complete
         if limit and self.query.get("filter") is None:
             rows = rows[:limit]
         return [show(self.kind.name, row, privileges=self._privileges()) for row in rows]
@@ -62,9 +63,9 @@ class Endpoints:
     def count(self) -> t.Any:
         """GET /count."""
         number = len(self.selected())
-        # EVIDENCE(B; qlik-sense-mcp, measured; qsAPI reads it so): {"value": N}
-        # EVIDENCE(A; QRS API reference): an integer
-        # INVENTED(switch=count_body): which of the two
+        # EVIDENCE(B; qlik-sense-mcp, measured; qsAPI reads it so): `count` answers with an object, {"value": N}
+        # EVIDENCE(A; QRS API reference): `count` answers with an integer
+        # INVENTED(switch=count_body): which of the two it is
         return {"value": number} if self.store.view.switches.count_body == "object" else number
 
     def one(self, entity_id: str) -> t.Any:
@@ -82,14 +83,15 @@ class Endpoints:
             ]
             return self._full(row)
         entity = self._full(t.cast("Row", self.store.row(self.kind.name, self.local_node)))
-        # EVIDENCE(B; qlik-utils, QRSMeteor): the entity; A; Qlik help "Get local node": a container, which looks stale
-        # INVENTED(switch=local_node): which of the two
+        # EVIDENCE(B; qlik-utils, QRSMeteor): servernodeconfiguration/local is the entity
+        # EVIDENCE(A; Qlik help "Get local node"): it is a container around the id, on a page that looks stale
+        # INVENTED(switch=local_node): which of the two it is
         return entity if self.store.view.switches.local_node == "entity" else {"configuration": entity}
 
     def table(self, body: t.Any) -> t.Any:
         """POST /table: rows and columns instead of entities."""
-        # EVIDENCE(B; qlik-sense-mcp, measured): columnNames and rows, by columns of type Property
-        # INVENTED(switch=none): other types of columns are empty; a path through a list gives a list
+        # EVIDENCE(B; qlik-sense-mcp, measured): `table` answers with columnNames and rows, for columns of type Property
+        # INVENTED(switch=none): columns of other types are empty; a path through a list gives a list
         columns = member(body, "columns") if isinstance(body, dict) else None
         if not isinstance(columns, list) or not all(isinstance(column, dict) for column in columns):
             raise bad("columns must be a list of objects.")
@@ -132,7 +134,7 @@ class Endpoints:
 
     def create_many(self, bodies: t.Any) -> t.Any:
         """POST /many: all or none."""
-        # EVIDENCE(A; Qlik help "Add many"): a list in one transaction
+        # EVIDENCE(A; Qlik help "Add many"): POST `many` takes a list in one transaction
         self.caller.check("create", self.kind)
         if not isinstance(bodies, list):
             raise bad("The request body is not a list.")
@@ -143,19 +145,20 @@ class Endpoints:
             rows.append(rules.check(self.kind.name, row, old=None, store=self.store, also=rows))
         if rows:
             self.store.save([Change(self.kind.name, row["id"], row) for row in rows])
-        # EVIDENCE(A; Qlik help "Virtual proxy: Create"): the answer is the full entity with all defaults
+        # EVIDENCE(A; Qlik help "Virtual proxy: Create"): POST answers with the full entity and all its defaults
         return [self._full(row) for row in rows]
 
     def update(self, entity_id: str, body: t.Any) -> t.Any:
         """PUT /{id}."""
         old = self._row(entity_id)
         self.caller.check("update", self.kind)
-        # EVIDENCE(A; Qlik help "Update"): the id in the body must be that of the URL
-        # INVENTED(switch=none): status and text, also where there is none
+        # EVIDENCE(A; Qlik help "Update"): the id in the body of a PUT must be that of the URL
+        # INVENTED(switch=none): a wrong or missing id in the body is 400
         if not isinstance(body, dict) or not same_guid(member(body, "id"), old["id"]):
             raise bad("The id in the request body is not that of the URL.")
         if is_conflict(body, old):
-            # EVIDENCE(A; Qlik help "Conflict handling"): 409; INVENTED(switch=none): the text
+            # EVIDENCE(A; Qlik help "Conflict handling"): a conflict is 409
+            # INVENTED(switch=none): the text of a conflict
             raise RefusedError(409, "The entity has been modified by someone else.")
         row = Merger(self.store, user=self.caller.name).merge(self.kind, body, old=old)
         row = rules.check(self.kind.name, row, old=old, store=self.store)
@@ -188,7 +191,8 @@ class Endpoints:
         if not isinstance(body, dict):
             raise bad(f"The request body is not a {self.kind.name}.")
         wanted = self.query.number("privilegesfilter", -1)
-        # INVENTED(switch=none): what the body says makes no difference, as the roles of a simulated site look at types
+        # INVENTED(switch=none): what the body says makes no difference to `previewprivileges`: the roles of a simulated
+        # site look at types only
         return [
             name for value, name in _PRIVILEGES.items() if wanted & value and name in self.caller.privileges(self.kind)
         ]
@@ -212,7 +216,7 @@ class Endpoints:
     def _row(self, entity_id: str) -> Row:
         row = self.store.row(self.kind.name, entity_id.lower())
         if row is None:
-            # INVENTED(switch=none): 404 for an id that nobody has, or that is none
+            # INVENTED(switch=none): an id that nobody has, or that is none, is 404
             raise RefusedError(404, "Not Found")
         return row
 

@@ -24,11 +24,11 @@ from .views import Row
 
 Predicate = t.Callable[[Row], bool]
 
-# EVIDENCE(A; Qlik help "Filtering"): property operator value, joined by and/or; the eight operators
-# EVIDENCE(B; butler-sheet-icons, measured): single quotes around strings; backslash before a quote or a backslash;
-# doubled quotes and double-quoted strings are errors; "()" is another error
-# EVIDENCE(B; qlik-repo-api, ctrl-q, qrspy, gitoqlok): groups, bare GUIDs, True and False, paths with dots
-# INVENTED(switch=none): "and" binds closer than "or"; keywords in any case
+# EVIDENCE(A; Qlik help "Filtering"): a filter is "property operator value", joined by "and" or "or"
+# EVIDENCE(B; butler-sheet-icons, measured): strings stand in single quotes, with a backslash before a quote or a
+# backslash; doubled quotes and double-quoted strings are 400, and so is "()", with another text
+# EVIDENCE(B; qlik-repo-api, ctrl-q, qrspy, gitoqlok): groups, bare GUIDs, True and False, and paths with dots work
+# INVENTED(switch=none): "and" binds closer than "or", and keywords may be in any case
 _GRAMMAR = r"""
 start: disjunction
 disjunction: conjunction ("or"i conjunction)*
@@ -67,7 +67,8 @@ _SAME = ("eq", "ne")
 _DEEPEST = 50
 _NO_PARENTHESIS = re.compile(r"'(?:\\.|[^'\\])*'|[^()]", re.DOTALL)
 _ORDERED = (*_SAME, "gt", "ge", "lt", "le")
-# EVIDENCE(A; Qlik help "Filtering"): which operators go with which types
+# EVIDENCE(A; Qlik help "Filtering"): eq and ne go with all types, gt, ge, lt and le with numbers, enums and dates, and
+# sw, ew and so with strings
 _ALLOWED = {
     "text": (*_SAME, "sw", "ew", "so"),
     "texts": (*_SAME, "sw", "ew", "so"),
@@ -111,7 +112,7 @@ def compile_filter(expression: str, kind: EntityType, store: Store) -> Predicate
     if isinstance(cause, _InvalidExpressionError):
         raise RefusedError(400, INVALID_EXPRESSION)
     if isinstance(cause, (_MeaninglessError, PathError, lark.exceptions.LarkError)):
-        # INVENTED(switch=none): unknown properties and wrong types get the text of a syntax error
+        # INVENTED(switch=none): unknown properties and values of another type get the text of a syntax error
         raise RefusedError(400, CANNOT_PARSE.format(expression=expression))
     raise cause
 
@@ -151,7 +152,7 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
         raise _InvalidExpressionError
 
     def string(self, children: list[lark.Token]) -> tuple[str, str]:
-        # INVENTED(switch=none): a backslash before anything else stands for itself
+        # INVENTED(switch=none): a backslash before anything but a quote or a backslash stands for itself
         return "string", re.sub(r"\\(['\\])", r"\1", children[0][1:-1])
 
     def guid(self, children: list[lark.Token]) -> tuple[str, str]:
@@ -169,7 +170,8 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
     def comparison(self, children: list[t.Any]) -> Predicate:
         name, operation, literal = str(children[0]), str(children[1]).lower(), children[2]
         if name.startswith("@"):
-            # INVENTED(switch=custom_property_filter): no public source filters these entities by @name
+            # INVENTED(switch=custom_property_filter): `@name`, for a custom property, is a syntax error; no public
+            # source filters these entities so
             if self._store.view.switches.custom_property_filter == "400":
                 raise _MeaninglessError
             path = custom_property(self._kind, name[1:], self._store)
@@ -182,11 +184,12 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
         wanted = self._literal(path, *literal)
         compare = _COMPARE[operation]
         read = _READERS.get(path.field.kind, _as_it_is)
-        # EVIDENCE(B; gitoqlok, qlik-repo-api): a list matches if any member does; INVENTED(switch=none): for ne, too
+        # EVIDENCE(B; gitoqlok, qlik-repo-api): a comparison with a list holds if any of its members matches
+        # INVENTED(switch=none): that is so for ne, too
         return lambda row: any(value is not None and compare(read(value), wanted) for value in path.values(row))
 
     def _null(self, path: Path, operation: str) -> Predicate:
-        # INVENTED(switch=null_in_filter): null stands for what has no value
+        # INVENTED(switch=null_in_filter): `null` stands for what has no value
         if self._store.view.switches.null_in_filter == "400" or operation not in _SAME:
             raise _MeaninglessError
         return lambda row: (not any(value is not None for value in path.values(row))) == (operation == "eq")
@@ -204,7 +207,7 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
             case (("number" | "enum"), "number"):
                 return int(text)
             case "enum", ("word" | "string") if path.field.enum is not None:
-                # EVIDENCE(A; Qlik help "Filtering"): names of enum values (ServiceType eq Engine), as well as numbers
+                # EVIDENCE(A; Qlik help "Filtering"): an enum is compared by name (ServiceType eq Engine) or number
                 names = [name.lower() for name in enum_values(path.field.enum, self._store.view.release)]
                 if text.lower() in names:
                     return names.index(text.lower())

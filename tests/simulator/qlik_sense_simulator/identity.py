@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 import uuid
 
-# INVENTED(switch=none): the directory and the shape of the id that an anonymous visitor gets.
+# INVENTED(switch=none): an anonymous visitor is in the directory NONE, with a random id
 ANONYMOUS_DIRECTORY = "NONE"
 
 
@@ -41,7 +41,7 @@ class Identity:
     @property
     def key(self) -> tuple[str, str]:
         """What two names of the same user have in common."""
-        # INVENTED(switch=none): user directory and user id are compared without regard to case.
+        # INVENTED(switch=none): user directory and user id are compared without regard to case
         return self.user_directory.casefold(), self.user_id.casefold()
 
 

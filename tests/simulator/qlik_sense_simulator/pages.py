@@ -18,16 +18,18 @@ from .configuration import VirtualProxy
 from .identity import Identity
 from .switches import Switches
 
-# EVIDENCE(A; Qlik support article ta-p/1716226): the sentence for a request without an Authorization header
+# EVIDENCE(A; Qlik support article ta-p/1716226): a request without an Authorization header is told "Could not
+# authenticate the request: Expected an authentication header."
 MISSING_HEADER = "Expected an authentication header."
 REFUSED = "Could not authenticate the request: {reason}"
-# EVIDENCE(A; Qlik support article ta-p/1713765): the sentence for an inactive user
+# EVIDENCE(A; Qlik support article ta-p/1713765): an inactive user is told to contact the administrator
 INACTIVE = "Your account is inactive. Contact your administrator to activate it."
-# EVIDENCE(A; Qlik support article ta-p/1715138): the sentence for a user without a licence
+# EVIDENCE(A; Qlik support article ta-p/1715138): a user without a licence is told that there is no access pass
 NO_ACCESS_PASS = "You cannot access Qlik Sense because you have no access pass."
-# INVENTED(switch=none): only the name of the websocket message is published, OnMaxParallelSessionsExceeded
+# INVENTED(switch=none): the sentence about too many sessions; only OnMaxParallelSessionsExceeded is published
 TOO_MANY_SESSIONS = "You cannot access Qlik Sense because you have too many parallel sessions."
-# EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): the sentence and the size of the page for an unknown prefix
+# EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): an unknown prefix gets "The http request header is incorrect", on a page
+# of about 88 KB
 BAD_REQUEST = "The http request header is incorrect"
 BAD_REQUEST_PAGE_BYTES = 88 * 1024
 
@@ -87,9 +89,9 @@ def message(status: int, *, title: str, text: str = "") -> Response:
 
 def refused(status: int, text: str, *, switches: Switches) -> Response:
     """A refusal of a caller who is not signed in."""
-    # INVENTED(switch=refusal_body): the body is the bare sentence
+    # INVENTED(switch=refusal_body): the body of a refusal is the bare sentence
     response = message(status, title=text) if switches.refusal_body == "html" else PlainTextResponse(text, status)
-    # INVENTED(switch=www_authenticate): no challenge
+    # INVENTED(switch=www_authenticate): a 401 has no WWW-Authenticate
     if status == 401 and switches.www_authenticate:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
@@ -115,5 +117,5 @@ def bad_request(status: int = 400) -> Response:
 
 def bad_syntax() -> Response:
     """A request that is no proper HTTP."""
-    # INVENTED(switch=none): what the web server in front answers
+    # INVENTED(switch=none): a request that is none is 400 with the text Bad Request, from the web server in front
     return PlainTextResponse("Bad Request", 400)

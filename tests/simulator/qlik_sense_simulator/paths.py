@@ -46,7 +46,8 @@ def resolve(kind: EntityType, text: str, store: Store) -> Path:
     Raises:
         PathError: there is no such field, or none that has a value.
     """
-    # EVIDENCE(A; Qlik help "Filtering"; B; qrspy, gitoqlok, DSC): names in any case, dots through objects and lists
+    # EVIDENCE(A; Qlik help "Filtering"; B; qrspy, gitoqlok, DSC): names of properties may be in any case, and dots lead
+    # through objects and lists
     fields: list[Field] = []
     names = text.split(".")
     if len(names) > _DEEPEST:

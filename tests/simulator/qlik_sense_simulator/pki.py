@@ -56,7 +56,7 @@ def ensure_pki(directory: pathlib.Path, *, authority_key: pathlib.Path, host_nam
         for path in (pki.client, pki.server):
             path.unlink(missing_ok=True)
     if _load(pki.client, pki.client_key) is None:
-        # EVIDENCE(B; Qlik-Cli-Windows): the subject of the client certificate is CN=QlikClient
+        # EVIDENCE(B; Qlik-Cli-Windows): the subject of the client certificate is `CN=QlikClient`
         pair = _issue(authority, common_name="QlikClient", usage=[ExtendedKeyUsageOID.CLIENT_AUTH], host_names=[])
         _write_pair(pair, certificate=pki.client, key=pki.client_key)
     server = _load(pki.server, pki.server_key)
@@ -174,7 +174,7 @@ def _names_in(certificate: x509.Certificate) -> set[str]:
 
 
 def _write_pair(pair: _Pair, *, certificate: pathlib.Path, key: pathlib.Path) -> None:
-    # INVENTED(switch=none): the PEM type of exported keys, PKCS#1
+    # INVENTED(switch=none): exported keys are PEM of the type PKCS#1
     pem = pair[1].private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )

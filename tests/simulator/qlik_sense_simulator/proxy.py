@@ -106,7 +106,8 @@ class Proxy:
         """The answer to a request, from the outside in."""
         loaded = self._configuration.current()
         if loaded is None:
-            # INVENTED(switch=reload_answer): reported are refused connections and errors of all kinds
+            # INVENTED(switch=reload_answer): a proxy that reloads answers 503; reported are refused connections and
+            # errors of all kinds
             if self._switches.reload_answer == "disconnect":
                 return disconnect
             return pages.message(503, title="Service unavailable", text="The proxy is restarting.")
@@ -120,8 +121,9 @@ class Proxy:
         if virtual_proxy is None:
             return self._unknown_prefix(request, loaded)
         if not self._host_is_allowed(host, virtual_proxy):
-            # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): 403; community: 400 and the page of unknown prefixes
-            # INVENTED(switch=host_allow_list): which of the two
+            # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md; C; community reports): a host name that is not allowed is
+            # refused, with 403 or with the page of unknown prefixes
+            # INVENTED(switch=host_allow_list): which of the two it is
             status = int(self._switches.host_allow_list)
             answer: ASGIApp = pages.bad_request() if status == 400 else PlainTextResponse("Forbidden", status)
         elif isinstance(request, Request):
@@ -130,12 +132,13 @@ class Proxy:
             answer = self._websockets.answer(
                 request, virtual_proxy, rest, lambda visit: self._refuse(request, virtual_proxy, visit)
             )
-        # EVIDENCE(A; Qlik help "Virtual proxies"): additional headers are added to all answers
+        # EVIDENCE(A; Qlik help "Virtual proxies"): additionalResponseHeaders are added to all answers below the prefix
         return with_headers(answer, additional_headers(virtual_proxy))
 
     def _unknown_prefix(self, request: HTTPConnection, loaded: Loaded) -> Response:
-        # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): the styled 400 page, the same for every such prefix
-        # INVENTED(switch=unknown_prefix): 404 and the redirect
+        # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): every prefix that is unknown or not linked gets the same styled
+        # 400 page
+        # INVENTED(switch=unknown_prefix): on some sites it may be 404, or a redirect to the login
         match self._switches.unknown_prefix:
             case "404":
                 return pages.message(404, title="Not found")
@@ -163,7 +166,7 @@ class Proxy:
             return hub_api.product_info(self._site)
         visit = self._sign_in.visit(request, virtual_proxy)
         if path == "qps/user" and reads and (visit.session or not self._switches.user_endpoint_refuses):
-            # INVENTED(switch=user_endpoint_refuses): 200 for everybody
+            # INVENTED(switch=user_endpoint_refuses): /qps/user answers 200 to everybody
             answer: ASGIApp = self._services.user(request, virtual_proxy, visit.session)
         elif visit.session is None:
             return self._refuse(request, virtual_proxy, visit)
@@ -173,9 +176,10 @@ class Proxy:
             answer = self._services.answer(request, virtual_proxy, rest, visit.session)
         clean = _without_ticket(request.url)
         if visit.created and self._switches.ticket_redirect and clean != request.url:
-            # INVENTED(switch=ticket_redirect): the ticket stays in the address of the answer
+            # INVENTED(switch=ticket_redirect): a ticket stays in the address of the answer
             answer = RedirectResponse(str(clean), 302)
-        # EVIDENCE(B; captured exchange): a cookie comes with the session; INVENTED(switch=repeat_set_cookie): only then
+        # EVIDENCE(B; captured exchange): the session cookie comes with the session
+        # INVENTED(switch=repeat_set_cookie): the cookie comes only then
         cookie = None
         if visit.session is not None and (visit.created or (self._switches.repeat_set_cookie and visit.presented)):
             cookie = set_cookie(
@@ -189,12 +193,13 @@ class Proxy:
     def _refuse(self, request: HTTPConnection, virtual_proxy: VirtualProxy, visit: Visit) -> Response:
         """The answer to somebody who has no session."""
         if visit.blocked:
-            # EVIDENCE(A; Qlik support article ta-p/1713765): text and 403; INVENTED(switch=blocked_user_status): or 401
+            # EVIDENCE(A; Qlik support article ta-p/1713765): an inactive user gets 403
+            # INVENTED(switch=blocked_user_status): it might be 401
             return pages.refused(int(self._switches.blocked_user_status), pages.INACTIVE, switches=self._switches)
         if visit.over_limit:
             return pages.refused(403, pages.TOO_MANY_SESSIONS, switches=self._switches)
         # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): refused tokens get 401
-        # INVENTED(switch=refused_token_status): 403 and 302, which Qlik's own client takes for the same
+        # INVENTED(switch=refused_token_status): it might be 403 or 302, which Qlik's own client takes for the same
         status = int(self._switches.refused_token_status) if visit.refusal else 401
         refusal = visit.refusal or missing_credentials(virtual_proxy)
         if refusal is None or status == 302:
@@ -206,11 +211,13 @@ class Proxy:
         target_id = self._sign_in.tickets.remember_target(str(_without_ticket(request.url)))
         module = virtual_proxy.get("authenticationModuleRedirectUri")
         if module:
-            # EVIDENCE(B; butler-auth and other ticket modules): the module gets targetId and proxyRestUri in the query
+            # EVIDENCE(B; butler-auth and other ticket modules): an authentication module gets targetId and proxyRestUri
+            # in the query
             query = urllib.parse.urlencode({"targetId": target_id, "proxyRestUri": self._rest_uri(virtual_proxy)})
             return RedirectResponse(f"{module}{'&' if '?' in module else '?'}{query}", 302)
-        # EVIDENCE(B; public addresses of login pages): /<prefix>/internal_forms_authentication/?targetId=<GUID>
-        # INVENTED(switch=none): on this very port
+        # EVIDENCE(B; public addresses of login pages): the login page is
+        # /<prefix>/internal_forms_authentication/?targetId=<GUID>
+        # INVENTED(switch=none): the login page is on the very port of the request, and not on another
         windows = _wants_ticket(virtual_proxy) and is_for_windows(request, virtual_proxy)
         return RedirectResponse(f"{below(virtual_proxy, _WINDOWS if windows else _FORMS)}/?targetId={target_id}", 302)
 
@@ -220,7 +227,7 @@ class Proxy:
 
     def _login_form(self, request: Request) -> Response:
         if request.method == "POST":
-            # INVENTED(switch=none): the form of the simulated site lets nobody in
+            # INVENTED(switch=none): the login form of a simulated site lets nobody in
             return pages.login(
                 "This form lets nobody in: use Windows authentication, a token, a ticket or a header.", status=401
             )
@@ -241,8 +248,8 @@ def _without_ticket(url: URL) -> URL:
 
 def _check_size(scope: Scope, settings: t.Mapping[str, t.Any]) -> None:
     """Refuse more header lines or bytes than the proxy service allows."""
-    # EVIDENCE(B; captured ProxyService): maxHeaderSizeBytes 16384, maxHeaderLines 100
-    # INVENTED(switch=none): 400 for what is longer
+    # EVIDENCE(B; captured ProxyService): a proxy has maxHeaderSizeBytes 16384 and maxHeaderLines 100
+    # INVENTED(switch=none): a head that is longer is 400
     size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if size > settings["maxHeaderSizeBytes"] or len(scope["headers"]) > settings["maxHeaderLines"]:
         raise addresses.BadRequestError("headers too large")

@@ -10,7 +10,7 @@ import json
 import re
 import typing as t
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,7 +25,8 @@ if t.TYPE_CHECKING:
     from .store import Store
 
 _XRFKEY = re.compile(r"[0-9A-Za-z]{16}")
-# EVIDENCE(B; captured exchanges with the repository and the proxy API): 403 and this sentence
+# EVIDENCE(B; captured exchanges with the repository and the proxy API): a wrong xrfkey is 403, with the text that the
+# repository has for it
 XSRF_FAILED = "XSRF prevention check failed. Possible XSRF discovered."
 _LARGEST_BODY = 1024 * 1024
 
@@ -62,7 +63,10 @@ class _ProxyApi:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http":
-            response = await self._answer(Request(scope, receive))
+            try:
+                response = await self._answer(Request(scope, receive))
+            except ClientDisconnect:
+                return
             await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -70,13 +74,13 @@ class _ProxyApi:
             segments = addresses.segments(request.scope)
         except addresses.BadRequestError:
             return pages.bad_syntax()
-        # EVIDENCE(B; captured exchange with port 4243): the xrfkey rule of the repository holds here too
+        # EVIDENCE(B; captured exchange with port 4243): the xrfkey rule of the repository holds on port 4243, too
         keys = [value for name, value in request.query_params.multi_items() if name.lower() == "xrfkey"]
         if len(keys) != 1 or not _XRFKEY.fullmatch(keys[0]) or keys[0] != request.headers.get("x-qlik-xrfkey"):
             return PlainTextResponse(XSRF_FAILED, 403)
         virtual_proxy, rest = self._route(segments)
         if virtual_proxy is None:
-            # INVENTED(switch=none): an unknown virtual proxy, or one that is not linked here, is not found
+            # INVENTED(switch=none): a virtual proxy that is unknown, or not linked to this proxy, is 404
             return PlainTextResponse("Not Found", 404)
         try:
             match (request.method, *rest):
@@ -94,7 +98,7 @@ class _ProxyApi:
                     identity = Identity(user_directory=directory, user_id=user_id)
                     return self._user(virtual_proxy, identity, end=request.method == "DELETE")
         except _BodyError as error:
-            # INVENTED(switch=none): status and text for a body that is wrong
+            # INVENTED(switch=none): a wrong body is 400
             return PlainTextResponse(str(error), 400)
         return PlainTextResponse("Not Found", 404)
 
@@ -118,9 +122,9 @@ class _ProxyApi:
         identity = _identity(body)
         target_id = body.get("targetid")
         target = self._tickets.target(target_id) if isinstance(target_id, str) else None
-        # EVIDENCE(A; Qlik help "Add ticket"): what was posted comes back with Ticket and TargetUri
-        # INVENTED(switch=qps_created_status): 201 or 200
-        # INVENTED(switch=none): the target of an unknown id is null
+        # EVIDENCE(A; Qlik help "Add ticket"): POST ticket answers with what was posted, and with Ticket and TargetUri
+        # INVENTED(switch=qps_created_status): POST ticket is 201
+        # INVENTED(switch=none): the TargetUri of an unknown TargetId is null
         content = {
             **_named(identity),
             "Ticket": self._tickets.issue(virtual_proxy_id=virtual_proxy["id"], identity=identity),
@@ -131,27 +135,27 @@ class _ProxyApi:
     def _add_session(self, virtual_proxy: VirtualProxy, body: t.Mapping[str, t.Any]) -> Response:
         identity = _identity(body)
         session_id = body.get("sessionid")
-        # EVIDENCE(A; Qlik help "Add session"): the caller chooses the session id
+        # EVIDENCE(A; Qlik help "Add session"): the caller of POST session chooses the session id
         if not isinstance(session_id, str) or not re.fullmatch(r"[!-+\--:<-\[\]-~]+", session_id):
             raise _BodyError("SessionId must be text that fits into a cookie.")
         session = self._sessions.open(virtual_proxy=virtual_proxy, identity=identity, session_id=session_id)
         if session is None:
             return PlainTextResponse(pages.TOO_MANY_SESSIONS, 403)
-        # INVENTED(switch=qps_created_status): 201 or 200
+        # INVENTED(switch=qps_created_status): POST session is 201
         return JSONResponse(_shown(session), self._created)
 
     def _session(self, virtual_proxy: VirtualProxy, session_id: str, *, end: bool) -> Response:
-        # EVIDENCE(B; qlik-utils): both answer with the session
+        # EVIDENCE(B; qlik-utils): GET and DELETE of a session answer with it
         session = self._sessions.find(session_id, virtual_proxy_id=virtual_proxy["id"], use=False)
         if session is None:
-            # INVENTED(switch=none): 404 for a session that does not exist (any more)
+            # INVENTED(switch=none): a session that does not exist (any more) is 404
             return PlainTextResponse("Not Found", 404)
         if end:
             self._sessions.close([session])
         return JSONResponse(_shown(session))
 
     def _user(self, virtual_proxy: VirtualProxy, identity: Identity, *, end: bool) -> Response:
-        # EVIDENCE(A; Qlik help "Delete user"): ends the user's sessions and answers with a list of them
+        # EVIDENCE(A; Qlik help "Delete user"): DELETE user ends the user's sessions and answers with a list of them
         found = self._sessions.of_virtual_proxy(virtual_proxy["id"], identity=identity)
         if end:
             self._sessions.close(found)
@@ -171,20 +175,22 @@ async def _body(request: Request) -> dict[str, t.Any]:
         raise _BodyError("The body is not JSON.") from None
     if not isinstance(body, dict):
         raise _BodyError("The body is not a JSON object.")
-    # INVENTED(switch=none): the case of the names does not matter
+    # INVENTED(switch=none): names in a body may be in any case
     return {name.lower(): value for name, value in body.items()}
 
 
 def _identity(body: t.Mapping[str, t.Any]) -> Identity:
     """The user in a session or ticket."""
-    # EVIDENCE(A; Qlik help "Add ticket"): blanks around are cut off, nothing but blanks and backslashes are refused
+    # EVIDENCE(A; Qlik help "Add ticket"): blanks around directory and id are cut off; nothing but blanks, and
+    # backslashes, are refused
     names = []
     for name in ("UserDirectory", "UserId"):
         value = body.get(name.lower())
         if not is_text(value) or not value.strip() or "\\" in value:
             raise _BodyError(f"{name} must be text without a backslash.")
         names.append(value.strip())
-    # EVIDENCE(A; Qlik help "Add ticket"): a list of objects with one name each, names may repeat, values may be empty
+    # EVIDENCE(A; Qlik help "Add ticket"): Attributes is a list of objects with one name each; names may repeat, values
+    # may be empty
     attributes: list[tuple[str, str]] = []
     for item in _list(body.get("attributes")):
         if not isinstance(item, dict) or not all(is_text(part) for pair in item.items() for part in pair):

@@ -35,9 +35,11 @@ class Query:
             if not part:
                 continue
             name, equals, value = part.partition("=")
-            # EVIDENCE(B; butler-sheet-icons, measured): an unescaped & inside a filter leaves a piece without a value
+            # EVIDENCE(B; butler-sheet-icons, measured): an unescaped & inside a filter leaves a piece without a value,
+            # which is 400
             self._broken = self._broken or not equals
-            # EVIDENCE(B; qlik-cli, go-qlik, docs): names in any case; Qlik-Cli-Windows: + is a blank
+            # EVIDENCE(B; qlik-cli, go-qlik; A; Qlik help, xrfkey headers): names in a query may be in any case
+            # EVIDENCE(B; Qlik-Cli-Windows): a plus sign is a blank, like %20
             self._pairs.append((_decoded(name).lower(), _decoded(value)))
 
     def values(self, name: str) -> list[str]:
@@ -74,7 +76,7 @@ class Query:
         filters = self.values("filter")
         if self._broken or any(not value.strip() for value in filters):
             raise RefusedError(400, MISSING_VALUE)
-        # INVENTED(switch=none): a second filter is a mistake
+        # INVENTED(switch=none): a second filter in a query is 400
         if len(filters) > 1:
             raise bad("filter must be given once.")
 
@@ -92,8 +94,8 @@ def ordered(rows: list[Row], orderby: str, kind: EntityType, store: Store) -> li
     Raises:
         RefusedError: 400, there is no such field.
     """
-    # EVIDENCE(A; Qlik help of Sense 2.1, xrfkey headers): orderby=name asc
-    # INVENTED(switch=none): several names, and where no value goes (first)
+    # EVIDENCE(A; Qlik help of Sense 2.1, xrfkey headers): `orderby` is the name of a field with asc or desc
+    # INVENTED(switch=none): `orderby` takes several names with commas between; what has no value comes first
     terms = []
     for term in orderby.split(","):
         name, _blank, direction = term.strip().partition(" ")

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-# EVIDENCE(B; documentation of butler-sheet-icons): 403 and this sentence
+# EVIDENCE(B; documentation of butler-sheet-icons): the text for a wrong xrfkey is "XSRF prevention check failed.
+# Possible XSRF discovered."
 XSRF_FAILED = "XSRF prevention check failed. Possible XSRF discovered."
-# EVIDENCE(B; QlikSenseQMCUtility issue 34): 403 and this word
+# EVIDENCE(B; QlikSenseQMCUtility issue 34): the text for a missing permission is "Forbidden"
 FORBIDDEN = "Forbidden"
-# EVIDENCE(B; butler-sheet-icons, measured): these three texts for filters and query strings
+# EVIDENCE(B; butler-sheet-icons, measured): the texts for wrong filters and query strings are "Cannot parse the
+# expression: ...", "Invalid expression" and "Missing parameter value(s)"
 CANNOT_PARSE = "Cannot parse the expression: {expression}"
 INVALID_EXPRESSION = "Invalid expression"
 MISSING_VALUE = "Missing parameter value(s)"
@@ -21,7 +23,7 @@ class RefusedError(Exception):
 
     Args:
         status: the HTTP status.
-        text: what the body says. INVENTED(switch=error_body) unless it is one of the sentences above.
+        text: what the body says.
     """
 
     def __init__(self, status: int, text: str) -> None:
@@ -32,6 +34,6 @@ class RefusedError(Exception):
 
 def bad(text: str) -> RefusedError:
     """A refusal of a body or query that is wrong."""
-    # EVIDENCE(B; Qlik-Cli-Windows issues 90 and 163): 400 for bodies that are no proper entities
-    # INVENTED(switch=none): the same status for every other mistake in a body, and all the texts
+    # EVIDENCE(B; Qlik-Cli-Windows issues 90 and 163): bodies that are no proper entities are 400
+    # INVENTED(switch=none): every other mistake in a body is 400, too; nobody has published the texts
     return RefusedError(400, text)

@@ -10,9 +10,10 @@ import dataclasses
 
 # Month (ISO, "YYYY-MM") from which a feature exists.
 _FEATURES = {
-    # EVIDENCE(A; Qlik help "Editing a virtual proxy"): from February 2019 a suffix -HTTP over plain http
+    # EVIDENCE(A; Qlik help "Editing a virtual proxy"): the suffix `-HTTP` of cookies over plain http exists since
+    # February 2019
     "http_cookie_suffix": "2019-02",
-    # EVIDENCE(A; Qlik support article ta-p/2509211): websockets are protected by a token since November 2024
+    # EVIDENCE(A; Qlik support article ta-p/2509211): a csrf token protects websockets since November 2024
     "csrf": "2024-11",
 }
 
@@ -46,8 +47,8 @@ class Release:
         return since <= self.date and (until is None or self.date < until)
 
 
-# EVIDENCE(B; Qlik-Cli-Windows issue 163, qs-jwt documentation): 26.31.3.0 was built in October 2020, 30.4.0.0 in 2021
-# INVENTED(switch=none): every build number and day below, chosen between and around those two
+# EVIDENCE(B; Qlik-Cli-Windows issue 163, qs-jwt documentation): build 26.31.3.0 is of October 2020, 30.4.0.0 of 2021
+# INVENTED(switch=none): every other build number and date, chosen between and around those two
 RELEASES = {
     release.name: release
     for release in (

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import addresses, documents, synthetic
 from .access import Caller, check_xrfkey, identify
 from .bodies import LARGEST_BODY, parse
-from .catalogue import SELECTION
+from .catalogue import NODE, SELECTION
 from .control import Control
 from .entities import Endpoints
 from .faults import FaultPlan
@@ -66,7 +66,8 @@ class _Repository:
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        # EVIDENCE(A; Qlik help, connecting with certificates; B; many clients): paths in any case, trailing slashes
+        # EVIDENCE(A; Qlik help, connecting with certificates; B; many clients): paths may be in any case, and end with
+        # a slash
         # INVENTED(switch=none): doubled slashes count once
         try:
             segments = [segment.lower() for segment in addresses.segments(request.scope)]
@@ -75,7 +76,8 @@ class _Repository:
         if is_control(request.scope) and not request.scope["state"].get("via_proxy"):
             identify(request.scope, request.headers, self._store)
             return await self._control.answer(request)
-        # EVIDENCE(B; qlik_rest_sdk issue 15): prefixes of virtual proxies lead nowhere on this port
+        # EVIDENCE(B; qlik_rest_sdk issue 15): prefixes of virtual proxies lead nowhere on the repository's own port:
+        # 404
         if not segments or segments[0] != "qrs":
             raise RefusedError(404, "Not Found")
         query = Query(request.scope["query_string"])
@@ -87,7 +89,8 @@ class _Repository:
         if segments[1:2] == ["selection"]:
             return await self._selection(request, segments[2:], caller, query)
         if (request.method, *segments[1:]) == ("GET", "datacollection", "settings"):
-            # EVIDENCE(A; gopherciser): a call that any user may make; INVENTED(switch=none): its answer
+            # EVIDENCE(A; gopherciser): any user may read datacollection/settings
+            # INVENTED(switch=none): what datacollection/settings says
             return _json({"enabled": False})
         return await self._entity(request, segments[1:], caller, query)
 
@@ -110,27 +113,32 @@ class _Repository:
             case "GET", [entity_id]:
                 return _json(endpoints.one(entity_id))
             case "POST", ["table"]:
+                # INVENTED(switch=none): POST `table` is 201
                 return _json(endpoints.table(await _body(request)), 201)
-            case "POST", ["previewcreateprivilege"] if "POST" in methods:
+            # EVIDENCE(B; qlik-utils, generated from about/api/description): nodes have `previewcreateprivilege`, too,
+            # and proxy services have not
+            case "POST", ["previewcreateprivilege"] if "POST" in methods or kind is NODE:
                 return _json(endpoints.may_create(await _body(request)))
             case "POST", ["previewprivileges"]:
-                # EVIDENCE(A; QRS API reference, post /userdirectory/previewprivileges): 201
+                # EVIDENCE(A; QRS API reference, post /userdirectory/previewprivileges): POST `previewprivileges` is 201
                 return _json(endpoints.preview_privileges(await _body(request)), 201)
             case "POST", [] if "POST" in methods:
-                # EVIDENCE(B; qrs-interact takes 200, 201 and 204); INVENTED(switch=create_status): 201
+                # EVIDENCE(B; qrs-interact): a POST that succeeds is 200, 201 or 204
+                # INVENTED(switch=create_status): it is 201
                 return _json(endpoints.create(await _body(request)), int(switches.create_status))
             case "POST", ["many"] if "POST" in methods:
                 return _json(endpoints.create_many(await _body(request)), int(switches.create_status))
             case "PUT", [entity_id] if "PUT" in methods:
                 entity = endpoints.update(entity_id, await _body(request))
-                # EVIDENCE(A; Qlik help "Update"): the updated entity; INVENTED(switch=update_status): with 200
+                # EVIDENCE(A; Qlik help "Update"): a PUT answers with the updated entity
+                # INVENTED(switch=update_status): it is 200
                 return Response(status_code=204) if switches.update_status == "204" else _json(entity)
             case "DELETE", [entity_id] if "DELETE" in methods:
                 endpoints.delete(entity_id)
-                # EVIDENCE(B; qrs-interact): 204 and nothing else
+                # EVIDENCE(B; qrs-interact): DELETE is 204 without a body
                 return Response(status_code=204)
             case _, [] | [_]:
-                # INVENTED(switch=missing_route): a path that exists, with a method that it does not have
+                # INVENTED(switch=missing_route): a method that an existing path does not have is 405
                 raise RefusedError(int(switches.missing_route), "Method Not Allowed")
         raise RefusedError(404, "Not Found")
 
@@ -144,8 +152,10 @@ class _Repository:
         """Everything below /selection, apart from what a selection holds."""
         selections = self._endpoints(SELECTION, caller, query)
         method = "GET" if request.method == "HEAD" else request.method
-        # EVIDENCE(B; qlik-utils, generated from about/api/description): these endpoints
-        # EVIDENCE(A; QRS API reference, post /selection and put /selection/{id}): 201, 200, and the whole selection
+        # EVIDENCE(B; qlik-utils, generated from about/api/description): selections have GET, POST, PUT and DELETE, and
+        # what is selected has `full`, `count`, `table` and `synthetic`
+        # EVIDENCE(A; QRS API reference, post /selection and put /selection/{id}): POST of a selection is 201, PUT is
+        # 200, both with the whole selection
         match method, segments:
             case "GET", []:
                 return _json(selections.search(full=True))
@@ -160,7 +170,7 @@ class _Repository:
                 return Response(status_code=204)
             case "POST", [name]:
                 kind = documents.find_type(name)
-                # EVIDENCE(B; public scripts): whatever is in the body of this request does not count
+                # EVIDENCE(B; public scripts): the body of POST selection/{type} does not count
                 return _json(selections.create(select(self._endpoints(kind, caller, query))), 201)
             case _, [selection_id, name, *rest]:
                 kind = documents.find_type(name)
@@ -183,11 +193,12 @@ class _Repository:
                 return _json(synthetic.read(endpoints))
             case "PUT", ["synthetic"]:
                 synthetic.write(endpoints, await _body(request))
-                # EVIDENCE(B; public scripts that test for it): 204; A; QRS API reference: nothing comes back
+                # EVIDENCE(B; public scripts that test for it; A; QRS API reference, put synthetic): PUT of a synthetic
+                # entity is 204 without a body
                 return Response(status_code=204)
             case "DELETE", [] if "DELETE" in methods:
                 endpoints.delete_all()
-                # EVIDENCE(A; QRS API reference, delete /selection/{id}/app/object): 204
+                # EVIDENCE(A; QRS API reference, delete /selection/{id}/app/object): DELETE of what is selected is 204
                 return Response(status_code=204)
             case _, [] | ["full" | "count" | "table" | "synthetic"]:
                 raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
@@ -216,7 +227,7 @@ class _Repository:
         raise RefusedError(404, "Not Found")
 
     def _refusal(self, refusal: RefusedError) -> Response:
-        # INVENTED(switch=error_body): plain text; what clients print looks like it
+        # INVENTED(switch=error_body): the body of a refusal is plain text; what clients print looks like it
         match self._site.switches.error_body:
             case "json_string":
                 return _json(refusal.text, refusal.status)
@@ -235,12 +246,12 @@ async def _body(request: Request) -> t.Any:
     async for piece in request.stream():
         content += piece
         if len(content) > LARGEST_BODY:
-            # INVENTED(switch=none): the limit and the status
+            # INVENTED(switch=none): a body that is too large is 413
             raise RefusedError(413, "The request body is too large.")
     return parse(bytes(content))
 
 
 def _json(content: t.Any, status: int = 200) -> Response:
-    # INVENTED(switch=none): charset in the Content-Type, nothing but what is needed in the text
+    # INVENTED(switch=none): JSON comes with a charset in its Content-Type, and without blanks
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return Response(text, status, media_type="application/json; charset=utf-8")

@@ -17,15 +17,16 @@ from .refusals import RefusedError, bad
 from .store import Change, Store
 from .views import Row
 
-# EVIDENCE(A; Qlik help "Creating a virtual proxy"): lower case letters, digits, and - . _ ~
+# EVIDENCE(A; Qlik help "Creating a virtual proxy"): a prefix has lower case letters, digits, and the characters `-._~`
 _PREFIX = re.compile(r"[a-z0-9._~-]+")
 _PREFIX_WITH_CAPITALS = re.compile(r"[A-Za-z0-9._~-]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# EVIDENCE(A; Qlik help "Virtual proxies"): the header of header authentication must be none of these
+# EVIDENCE(A; Qlik help "Virtual proxies"): the header of header authentication must be none of Qlik's own, such as
+# X-Qlik-User
 _RESERVED_HEADERS = frozenset(
     f"x-qlik-{name}" for name in ("security", "user", "proxysession", "proxyid", "trace", "app", "capabilities")
 )
-# EVIDENCE(B; qlik-repo-api): the names that custom properties may have
+# EVIDENCE(B; qlik-repo-api): names of custom properties have letters, digits and underscores
 _PROPERTY_NAME = re.compile(r"\w+", re.ASCII)
 _DERIVED_MODE = {1: 1, 2: 2}
 
@@ -52,15 +53,18 @@ def check(kind: str, row: Row, *, old: Row | None, store: Store, also: t.Sequenc
         case "CustomPropertyDefinition":
             if not _PROPERTY_NAME.fullmatch(row["name"]):
                 raise bad("name must consist of letters, digits and underscores.")
-            # EVIDENCE(A; QRS API reference, CustomPropertyDefinition): Text; INVENTED(switch=none): nothing else
+            # EVIDENCE(A; QRS API reference, CustomPropertyDefinition): the valueType of a custom property is Text
+            # INVENTED(switch=none): there is no other valueType
             if row["valueType"].lower() != "text":
                 raise bad("valueType must be Text.")
         case "Selection":
             row = {**row, "items": [_check_selected(item, store) for item in row["items"]]}
     for item in row.get("customProperties") or ():
         _check_custom_property(kind, item, store)
-    # EVIDENCE(A; Qlik help "Virtual proxy: Create"): prefix and sessionCookieHeaderName must be unique
-    # INVENTED(switch=duplicate_status): the status; INVENTED(switch=none): that the others must be unique, and case
+    # EVIDENCE(A; Qlik help "Virtual proxy: Create"): `prefix` and sessionCookieHeaderName must be unique
+    # INVENTED(switch=duplicate_status): what is not unique is 400
+    # INVENTED(switch=none): names of nodes, tags, custom properties and users must be unique, too; case makes no
+    # difference
     for fields in _UNIQUE.get(kind, ()):
         mine = [str(row[name]).casefold() for name in fields]
         if any([str(other[name]).casefold() for name in fields] == mine for other in others):
@@ -85,8 +89,8 @@ def _check_virtual_proxy(row: Row, *, old: Row | None, store: Store) -> Row:
     switches = store.view.switches
     prefix: str = row["prefix"]
     if switches.upper_case_prefix == "lower" and (old is None or not old["defaultVirtualProxy"]):
-        # EVIDENCE(A; Qlik help "Creating a virtual proxy"): the upgrade to release 3.0 made capitals small
-        # INVENTED(switch=upper_case_prefix): that the repository still does so
+        # EVIDENCE(A; Qlik help "Creating a virtual proxy"): the upgrade to release 3.0 made capitals in prefixes small
+        # INVENTED(switch=upper_case_prefix): the repository still does so
         prefix = prefix.lower()
     if old is not None and old["defaultVirtualProxy"]:
         # INVENTED(switch=none): the default virtual proxy keeps its empty prefix
@@ -94,28 +98,31 @@ def _check_virtual_proxy(row: Row, *, old: Row | None, store: Store) -> Row:
             raise bad("The prefix of the default virtual proxy cannot be changed.")
     else:
         allowed = _PREFIX_WITH_CAPITALS if switches.upper_case_prefix == "keep" else _PREFIX
-        # EVIDENCE(A; Qlik help of Sense 2.x): slashes, not at begin and end; INVENTED(switch=slash_in_prefix): not now
+        # EVIDENCE(A; Qlik help of Sense 2.x): a prefix may have slashes, but not at begin and end
+        # INVENTED(switch=slash_in_prefix): slashes in a prefix are not allowed today
         segments = prefix.split("/") if switches.slash_in_prefix == "accept" else [prefix]
         if prefix and not all(allowed.fullmatch(segment) for segment in segments):
             raise bad("prefix may have lower case letters, digits, and the characters - . _ ~ only.")
-    # EVIDENCE(A; QRS API reference, VirtualProxyConfig): the format of both is http-header-name
+    # EVIDENCE(A; QRS API reference, VirtualProxyConfig): sessionCookieHeaderName and headerAuthenticationHeaderName are
+    # names of HTTP headers
     if not _HEADER_NAME.fullmatch(row["sessionCookieHeaderName"]):
         raise bad("sessionCookieHeaderName is not a valid header name.")
     header: str = row["headerAuthenticationHeaderName"]
     if header and (not _HEADER_NAME.fullmatch(header) or header.lower() in _RESERVED_HEADERS):
         raise bad("headerAuthenticationHeaderName is not a valid header name.")
     certificate: str = row["jwtPublicKeyCertificate"]
-    # INVENTED(switch=certificate_check): the repository does not look at it
+    # INVENTED(switch=certificate_check): the repository does not look at jwtPublicKeyCertificate
     if switches.certificate_check == "400" and certificate and not _is_certificate(certificate):
         raise bad("jwtPublicKeyCertificate is not a valid certificate.")
-    # INVENTED(switch=certificate_text): it is stored as it came
+    # INVENTED(switch=certificate_text): jwtPublicKeyCertificate is stored as it came
     if switches.certificate_text == "normalised":
         certificate = "\n".join(line.strip() for line in certificate.split("\n")).strip()
     return {
         **row,
         "prefix": prefix,
         "jwtPublicKeyCertificate": certificate,
-        # EVIDENCE(B; QRSMeteor): method 2 without a mode came back as mode 2; INVENTED(switch=none): all others 0
+        # EVIDENCE(B; QRSMeteor): authenticationMethod 2 without a headerAuthenticationMode comes back with mode 2
+        # INVENTED(switch=none): method 1 has mode 1, and every other one has mode 0
         "headerAuthenticationMode": _DERIVED_MODE.get(row["authenticationMethod"], 0),
     }
 
@@ -129,7 +136,7 @@ def _is_certificate(pem: str) -> bool:
 
 
 def _check_custom_property(kind: str, item: Row, store: Store) -> None:
-    # INVENTED(switch=none): a value has to be one of the choices, and the property one for this kind of entity
+    # INVENTED(switch=none): a custom property has to be one for this kind of entity, and its value one of the choices
     definition = t.cast("Row", store.row("CustomPropertyDefinition", item["definition"]))
     if kind not in definition["objectTypes"]:
         raise bad(f"The custom property {definition['name']} is not for {kind}.")
@@ -139,7 +146,8 @@ def _check_custom_property(kind: str, item: Row, store: Store) -> None:
 
 def _check_selected(item: Row, store: Store) -> Row:
     """An item of a selection, with the name of the entity that it leads to."""
-    # INVENTED(switch=none): the type is one that has a path, in any case; the entity need not exist (any more)
+    # INVENTED(switch=none): the type of a selected item is one that has a path, in any case; the entity need not exist
+    # (any more)
     kind = PUBLIC.get(item["type"].lower())
     if kind is None:
         raise bad(f"There is no type {item['type'][:60]}.")
@@ -156,7 +164,7 @@ def _check_selected(item: Row, store: Store) -> Row:
 
 def name_of(row: Row) -> str:
     """What an entity is called in a selection."""
-    # INVENTED(switch=none): its name, or else its description
+    # INVENTED(switch=none): the objectName of a selected item is its name, or else its description
     return str(row.get("name") or row.get("description") or "")
 
 
@@ -164,10 +172,10 @@ def consequences(kind: str, row: Row, *, old: Row | None, store: Store, user: st
     """What else changes when an entity is saved."""
     switches = store.view.switches
     touched: list[tuple[str, Row]] = []
-    # INVENTED(switch=save_touches_proxy_service): saving a virtual proxy leaves the proxies' dates alone
+    # INVENTED(switch=save_touches_proxy_service): saving a virtual proxy leaves the dates of its proxy services alone
     if kind == "VirtualProxyConfig" and switches.save_touches_proxy_service:
         touched = [("ProxyService", proxy) for proxy in _linking(row["id"], store)]
-    # INVENTED(switch=link_touches_virtual_proxy): linking leaves the virtual proxy's date alone
+    # INVENTED(switch=link_touches_virtual_proxy): linking leaves the virtual proxy's own date alone
     if kind == "ProxyService" and old is not None and switches.link_touches_virtual_proxy:
         before, after = (set(one["settings"]["virtualProxies"]) for one in (old, row))
         linked = (store.row(VIRTUAL_PROXY.name, entity_id) for entity_id in before ^ after)
@@ -187,10 +195,10 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
         raise bad("This user cannot be deleted.")
     if kind == "VirtualProxyConfig":
         if row["defaultVirtualProxy"]:
-            # INVENTED(switch=none): nobody has tried in public
+            # INVENTED(switch=none): the default virtual proxy cannot be deleted; nobody has tried in public
             raise bad("The default virtual proxy cannot be deleted.")
         linking = _linking(entity_id, store)
-        # INVENTED(switch=delete_linked): links go with the virtual proxy
+        # INVENTED(switch=delete_linked): links go with the virtual proxy that is deleted
         if linking and store.view.switches.delete_linked != "cascade":
             raise RefusedError(int(store.view.switches.delete_linked), "The virtual proxy is in use.")
         for proxy in linking:
@@ -198,7 +206,7 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
             settings["virtualProxies"] = [one for one in settings["virtualProxies"] if one != entity_id]
             changed = {**proxy, "settings": settings}
             changes.append(Change("ProxyService", proxy["id"], store.stamped(changed, by=user, old=proxy)))
-    # INVENTED(switch=none): tags and custom properties vanish from whatever has them, whose dates stay
+    # INVENTED(switch=none): tags and custom properties that are deleted vanish from whatever has them, whose dates stay
     for holder in ("VirtualProxyConfig", "ProxyService", "ServerNodeConfiguration", "User"):
         for other in store.rows(holder):
             tags = [one for one in other["tags"] if kind != "Tag" or one != entity_id]

@@ -17,7 +17,7 @@ from .site import Site, User
 from .store import SERVICE_ACCOUNT, Change, Store
 from .views import Row
 
-# Every site has these; INVENTED(switch=none): as users with a role
+# INVENTED(switch=none): the service accounts that every site has are users with the role RootAdmin
 _SERVICE_ACCOUNTS = ("sa_repository", "sa_api", "sa_proxy", "sa_engine", "sa_scheduler")
 
 
@@ -97,7 +97,7 @@ class _Seeder:
             self._add("User", body, deleteProhibited=key in users)
 
     def _add_nodes(self) -> dict[str, str]:
-        # EVIDENCE(B; captured VirtualProxyConfig): the name of the cluster
+        # EVIDENCE(B; captured VirtualProxyConfig): the cluster of a site is called ServiceCluster
         cluster = self._store.stamped({"name": "ServiceCluster"})
         self._store.save([Change("ServiceCluster", cluster["id"], cluster)])
         ids: dict[str, str] = {}
@@ -115,7 +115,7 @@ class _Seeder:
         return ids
 
     def _add_virtual_proxies(self, nodes: t.Mapping[str, str]) -> None:
-        # EVIDENCE(B; captured ProxyService): the default virtual proxy, linked to each proxy
+        # EVIDENCE(B; captured ProxyService): the default virtual proxy is linked to each proxy
         default: Row = {
             "prefix": "",
             "description": "Central Proxy (Default)",

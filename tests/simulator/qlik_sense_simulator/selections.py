@@ -14,7 +14,8 @@ from .schema import EntityType
 
 def select(endpoints: Endpoints) -> dict[str, t.Any]:
     """The body of a selection of all entities that the caller may see and the filter lets through."""
-    # EVIDENCE(A; Qlik help "Create selection by type"): a set of items that refer to the entities of a type
+    # EVIDENCE(A; Qlik help "Create selection by type"): a selection by type is a set of items that refer to entities of
+    # this type
     name = endpoints.kind.name
     return {"items": [{"type": name, "objectID": row["id"]} for row in endpoints.selected()]}
 

@@ -35,8 +35,11 @@ from .store import Store
 from .tls import send_alerts
 
 _LOOPBACK = "127.0.0.1"
-# INVENTED(switch=none): http.sys in front of a real site has a limit of this order; proxies have one of their own
+# INVENTED(switch=none): a head may have 64 KiB on any port; http.sys in front of a real site has a limit of this order,
+# and proxies their own
 _LARGEST_HEAD = 64 * 1024
+# INVENTED(switch=none): a request that is not complete after two minutes loses its connection, as with http.sys
+_REQUEST_SECONDS = 120.0
 _FAREWELL_SECONDS = 0.2
 
 
@@ -81,6 +84,11 @@ class _Protocol(HttpToolsProtocol):
             "transport": transport,
         }
         self._in_head = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._complete()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         # A header line without an end is no header yet, and would grow as long as the caller likes.
@@ -94,6 +102,8 @@ class _Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_head = True
         self._head_received = self._head_size = 0
+        self._complete()
+        self._deadline = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -108,11 +118,19 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = False
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._complete()
+        super().on_message_complete()
+
     def shutdown(self) -> None:
         super().shutdown()
         # A client that is not reading would keep us waiting for its half of the farewell.
         if self.transport.is_closing():
             self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+
+    def _complete(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
 
     def _grow(self, size: int) -> None:
         self._head_size += size
@@ -133,8 +151,9 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
     """All ports of a site: the repository's, and for each node those of its proxy."""
     faults = FaultPlan(site.faults)
     repository = repository_app(site, store, journal, faults=faults)
-    # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): a TLS failure, or 403
-    # INVENTED(switch=missing_client_certificate): which of the two
+    # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): without a client certificate there
+    # is a TLS failure, or 403
+    # INVENTED(switch=missing_client_certificate): which of the two it is
     with_certificate = ssl.CERT_OPTIONAL if site.switches.missing_client_certificate == "403" else ssl.CERT_REQUIRED
     ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
     for node in site.nodes:
@@ -143,7 +162,7 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
         qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
         ports += [
             Port(name=f"proxy:{node.name}", app=proxy, number=node.proxy_port, client_certificates=ssl.CERT_NONE),
-            # EVIDENCE(A; Qlik help, QPS API): client certificates here too
+            # EVIDENCE(A; Qlik help, QPS API): the proxy's own API wants client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
     return [dataclasses.replace(port, app=journal.recording(faults.applied(port.app))) for port in ports]

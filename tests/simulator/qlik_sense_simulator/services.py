@@ -51,7 +51,7 @@ class Services:
             # INVENTED(switch=none): the bare prefix leads to the hub
             return RedirectResponse(below(virtual_proxy, "hub/"), 302)
         if path == "hub" and self.site.switches.hub_redirect and not request.scope["path"].endswith("/"):
-            # INVENTED(switch=hub_redirect): that there is a redirect, and its status
+            # INVENTED(switch=hub_redirect): /hub leads to /hub/, with 302
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(below(virtual_proxy, "hub/") + (f"?{query}" if query else ""), 302)
         if path == "hub" or path.startswith("hub/"):
@@ -65,8 +65,9 @@ class Services:
                 notice=self._notice(session),
             )
         if path == "qps/csrftoken" and self.site.release.has("csrf"):
-            # EVIDENCE(A; gopherciser): status 200 or 204, the token in the header, 404 where it does not exist yet
-            # INVENTED(switch=csrf_status): which of the two
+            # EVIDENCE(A; gopherciser): /qps/csrftoken is 200 or 204 with the token in a header, and 404 where it does
+            # not exist yet
+            # INVENTED(switch=csrf_status): /qps/csrftoken is 204
             headers = {"qlik-csrf-token": session.csrf_token, "Cache-Control": "no-store"}
             return Response(status_code=int(self.site.switches.csrf_status), headers=headers)
         return hub_api.answer(
@@ -79,17 +80,19 @@ class Services:
     def _notice(self, session: Session) -> str:
         """What the hub would show instead of apps."""
         if not self.site.switches.access_pass:
-            # INVENTED(switch=access_pass): the sentence is the client's own, the hub's status is 200 either way
+            # INVENTED(switch=access_pass): without a licence the hub says so and is 200 all the same; the sentence is
+            # the client's own
             return pages.NO_ACCESS_PASS
-        # INVENTED(switch=none): the hub says what its websocket would be told
+        # INVENTED(switch=none): with too many sessions the hub says what its websocket would be told
         return pages.TOO_MANY_SESSIONS if self.sign_in.sessions.exceeds_limit(session) else ""
 
     def user(self, request: Request, virtual_proxy: VirtualProxy, session: Session | None) -> Response:
         """Who the caller is; always 200."""
-        # EVIDENCE(B; public captures of /qps/user): userDirectory, userId, userName and logoutUri, or else loginUri
+        # EVIDENCE(B; public captures of /qps/user): /qps/user has userDirectory, userId, userName and logoutUri, or
+        # else loginUri
         base = f"{request.scope['scheme']}://{request.headers['host']}"
         if session is None:
-            # INVENTED(switch=none): the login is the hub itself, which says what is missing
+            # INVENTED(switch=none): the loginUri is the hub itself, which says what is missing
             content = {"loginUri": base + below(virtual_proxy, "hub/")}
         else:
             target = request.query_params.get("targetUri") or base + below(virtual_proxy, "hub/")
@@ -103,21 +106,22 @@ class Services:
         return JSONResponse(content, headers={"Cache-Control": "no-store"})
 
     def log_out(self, request: Request, session: Session) -> Response:
-        # INVENTED(switch=logout_requires_csrf): the token may be sent along, but does not have to be
+        # INVENTED(switch=logout_requires_csrf): DELETE /qps/user may carry the csrf token, but does not have to
         token = request.headers.get("qlik-csrf-token")
         if self.site.switches.logout_requires_csrf and self.site.release.has("csrf") and token != session.csrf_token:
             return PlainTextResponse("Forbidden", 403)
         sessions = self.sign_in.sessions
-        # EVIDENCE(B; qlik-sense-mcp): ends all of the user's sessions on this virtual proxy and on no other
+        # EVIDENCE(B; qlik-sense-mcp): DELETE /qps/user ends all of the user's sessions on this virtual proxy, and on no
+        # other
         theirs = sessions.of_virtual_proxy(session.virtual_proxy_id, identity=session.identity)
         sessions.close(theirs, reason="OnSessionLoggedOut")
-        # INVENTED(switch=logout_status): 200 or 204
+        # INVENTED(switch=logout_status): DELETE /qps/user is 200
         return Response(status_code=int(self.site.switches.logout_status))
 
     def _to_repository(self, request: Request, rest: list[str], session: Session) -> ASGIApp:
         """Hand a request to the repository as the user of the session."""
-        # EVIDENCE(A; Qlik help, connecting to the QRS through the proxy): the proxy uses its own certificate and passes
-        # the user on; what the caller says in X-Qlik headers of its own is not believed
+        # EVIDENCE(A; Qlik help, connecting to the QRS through the proxy): the proxy uses its own certificate for the
+        # repository and passes the user on; X-Qlik headers of the caller are not believed
         path = "/" + "/".join(["qrs", *rest[1:]])
         headers = [
             (name, value)

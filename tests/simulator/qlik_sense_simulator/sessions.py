@@ -16,10 +16,10 @@ import uuid
 from .identity import Identity
 from .switches import Switches
 
-# EVIDENCE(A; Qlik support article tac-p/2103625): five parallel sessions per user
+# EVIDENCE(A; Qlik support article tac-p/2103625): a user may have five parallel sessions
 PARALLEL_SESSIONS = 5
 _WINDOW_SECONDS = 300.0
-# EVIDENCE(A; Qlik help "Add ticket"): user and ticket are valid for one minute
+# EVIDENCE(A; Qlik help "Add ticket"): a ticket is valid for one minute
 TICKET_SECONDS = 60.0
 _REMEMBERED_TARGETS = 1000
 
@@ -60,7 +60,7 @@ class SessionTable:
         clock: seconds that only ever grow.
     """
 
-    # EVIDENCE(A; Qlik support article ta-p/1783975): sessions live in the proxy's memory
+    # EVIDENCE(A; Qlik support article ta-p/1783975): sessions live in the memory of a proxy
 
     def __init__(self, switches: Switches, *, clock: Clock = time.monotonic) -> None:
         self._switches = switches
@@ -85,20 +85,22 @@ class SessionTable:
             The session, or None when the limit refuses it.
         """
         if self._count(identity) >= PARALLEL_SESSIONS:
-            # INVENTED(switch=session_limit): only the websocket's refusal is documented, so a login goes through
+            # INVENTED(switch=session_limit): the sixth session is created like the others; only the refusal of its
+            # websocket is documented
             if self._switches.session_limit == "refuse":
                 return None
             if self._switches.session_limit == "drop_oldest":
                 self.close(self._live(identity)[:1])
         now = self._clock()
         # EVIDENCE(A; Qlik support article ta-p/1783975): the value of the session cookie is a GUID
-        # INVENTED(switch=session_id): the help on X-Qlik-ProxySession says that it need not be one
+        # INVENTED(switch=session_id): it always is; the help on X-Qlik-ProxySession says that it need not be one
         value = str(uuid.uuid4()) if self._switches.session_id == "guid" else secrets.token_urlsafe(30)
         session = Session(
             session_id=session_id or value,
             virtual_proxy_id=virtual_proxy["id"],
             identity=identity,
-            # EVIDENCE(A; Qlik help "Editing a virtual proxy"): minutes of inactivity, 30 by default
+            # EVIDENCE(A; Qlik help "Editing a virtual proxy"): a session ends after minutes of inactivity, 30 by
+            # default
             timeout=60.0 * (virtual_proxy.get("sessionInactivityTimeout") or 30),
             created=now,
             last_used=now,
@@ -174,7 +176,7 @@ class SessionTable:
 
     def _count(self, identity: Identity) -> int:
         """How many sessions of the user the limit sees."""
-        # INVENTED(switch=session_limit_counts): the living ones, not those of the last five minutes
+        # INVENTED(switch=session_limit_counts): the sessions that are alive count, not those of the last five minutes
         if self._switches.session_limit_counts == "parallel":
             return len(self._live(identity))
         return sum(1 for _begun, key in self._recently_begun() if key == identity.key)
@@ -210,7 +212,7 @@ class TicketTable:
         """A ticket that signs the user in once, on this virtual proxy, within a minute."""
         now = self._clock()
         self._tickets = {name: entry for name, entry in self._tickets.items() if entry[0] > now}
-        # INVENTED(switch=none): sixteen characters
+        # INVENTED(switch=none): a ticket has sixteen characters
         ticket = secrets.token_urlsafe(12)
         self._tickets[ticket] = (now + TICKET_SECONDS, virtual_proxy_id, identity)
         return ticket

@@ -24,9 +24,11 @@ from .tokens import judge_authorization
 if t.TYPE_CHECKING:
     from .store import Store
 
-# EVIDENCE(A; QRS API reference, VirtualProxyConfig): authenticationMethod
+# EVIDENCE(A; QRS API reference, VirtualProxyConfig): authenticationMethod is 0 Ticket, 1 and 2 header with static and
+# dynamic user directory, 3 SAML, 4 JWT, 5 OIDC
 TICKET, HEADER_STATIC, HEADER_DYNAMIC, SAML, JWT, OIDC = range(6)
-# EVIDENCE(A; QRS API reference, VirtualProxyConfig): anonymousAccessMode
+# EVIDENCE(A; QRS API reference, VirtualProxyConfig): anonymousAccessMode is 0 NoAnonymousUser, 1 AllowAnonymous, 2
+# AlwaysAnonymous
 NO_ANONYMOUS, ALLOW_ANONYMOUS, ALWAYS_ANONYMOUS = range(3)
 
 
@@ -78,20 +80,23 @@ class SignIn:
         if isinstance(presented, Refusal):
             # EVIDENCE(A; NPrinting help "JWT authentication", same text family): a token is judged again next to a
             # valid cookie, and an invalid one refuses the call
-            # INVENTED(switch=invalid_token_with_cookie): that Sense does what NPrinting does
+            # INVENTED(switch=invalid_token_with_cookie): Sense does with an invalid token what NPrinting does
             if session is None or self.switches.invalid_token_with_cookie == "refuse":
                 return Visit(presented=True, refusal=presented)
             presented = None
         if presented is None:
             if session is not None:
-                # EVIDENCE(A; NPrinting help "JWT authentication", same text family): the cookie alone is enough
+                # EVIDENCE(A; NPrinting help "JWT authentication", same text family): the cookie alone is enough after
+                # the first call
                 return Visit(session=session)
             if mode != NO_ANONYMOUS:
                 return self._begin(virtual_proxy, Identity.anonymous())
             return Visit()
         if session is not None:
-            # EVIDENCE(A; NPrinting help "JWT authentication", same text family): another user gets a new session
-            # INVENTED(switch=other_user_with_cookie): that Sense does what NPrinting does; the old session lives on
+            # EVIDENCE(A; NPrinting help "JWT authentication", same text family): a token of another user than the
+            # cookie's gets a new session
+            # INVENTED(switch=other_user_with_cookie): Sense does with another user what NPrinting does; the old session
+            # lives on
             same_user = session.identity.key == presented.key
             if same_user or self.switches.other_user_with_cookie == "keep_session":
                 return Visit(session=session, presented=True)
@@ -106,8 +111,9 @@ class SignIn:
         if not identity.is_anonymous:
             user = self.store.find_user(identity.user_directory, identity.user_id)
             if user is None:
-                # EVIDENCE(B; public gateway guide): the first login creates the repository user
-                # INVENTED(switch=unknown_user): qlik-sense-mcp says that unknown users are refused
+                # EVIDENCE(B; public gateway guide): the first login creates the repository's user
+                # INVENTED(switch=unknown_user): unknown users are welcome everywhere; qlik-sense-mcp says that they are
+                # refused
                 if self.switches.unknown_user == "refuse":
                     return Visit(presented=True, refusal=Refusal("The user is not known."))
                 self.store.touch_user(identity.user_directory, identity.user_id)
@@ -154,7 +160,7 @@ def is_encrypted(request: HTTPConnection) -> bool:
 def missing_credentials(virtual_proxy: VirtualProxy) -> Refusal | None:
     """What a caller with nothing is told, or None where a login page is shown instead."""
     method = virtual_proxy.get("authenticationMethod") or TICKET
-    # INVENTED(switch=none): header authentication says what JWT authentication says
+    # INVENTED(switch=none): without its header, header authentication says what JWT authentication says
     return Refusal(MISSING_HEADER) if method in (JWT, HEADER_STATIC, HEADER_DYNAMIC) else None
 
 

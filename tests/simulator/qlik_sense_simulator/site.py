@@ -17,8 +17,8 @@ from .releases import DEFAULT_RELEASE, RELEASES, Release
 from .repository_switches import Switches
 from .switches import SwitchError
 
-# EVIDENCE(B; captured VirtualProxyConfig): the central node carries all six
-# EVIDENCE(A; QRS API reference, ServerNodeRoleCondensed): the roles, in the order of their numbers
+# EVIDENCE(B; captured VirtualProxyConfig): the central node carries all six roles
+# EVIDENCE(A; QRS API reference, ServerNodeRoleCondensed): the roles are 0 to 5, from SchedulerMaster to CleanDatabase
 NODE_ROLES = (
     "SchedulerMaster",
     "LicenceMaintenance",

@@ -145,7 +145,7 @@ class Store:
         """The full user, created if this is the first login."""
         row = self.find_user(user_directory, user_id)
         if row is None:
-            # EVIDENCE(B; public gateway projects): the first login creates the repository user
+            # EVIDENCE(B; public gateway projects): the first login creates the repository's user
             row = self.stamped({field.name: field.default for field in USER.fields if field.kind in ("text", "flag")})
             row.update(
                 userDirectory=user_directory, userId=user_id, name=user_id, roles=[], tags=[], customProperties=[]
@@ -220,7 +220,7 @@ def now() -> datetime.datetime:
 
 def to_text(moment: datetime.datetime) -> str:
     """A date as it is stored: UTC, milliseconds, Z."""
-    # EVIDENCE(A; Qlik help "Virtual proxy: Create"): 2017-02-22T18:09:51.896Z
+    # EVIDENCE(A; Qlik help "Virtual proxy: Create"): dates look like 2017-02-22T18:09:51.896Z
     return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

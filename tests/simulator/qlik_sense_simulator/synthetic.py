@@ -17,7 +17,8 @@ from .schema import EntityType, Field
 from .store import Change, from_text
 from .views import Row
 
-# EVIDENCE(B; public scripts that link virtual proxies and set tags): refList_ and the type that the list leads to
+# EVIDENCE(B; public scripts that link virtual proxies and set tags): a list of references is called refList_ and the
+# type that it leads to
 _LIST = "refList_"
 
 
@@ -25,11 +26,12 @@ def read(endpoints: Endpoints) -> dict[str, t.Any]:
     """GET synthetic."""
     rows = endpoints.selected()
     dates = [row["modifiedDate"] for row in rows]
-    # INVENTED(switch=none): the root has no name; what the caller may do is always told; null if nothing is selected
+    # INVENTED(switch=none): the root of a synthetic entity has no name, always tells what the caller may do, and is
+    # null if nothing is selected
     return {
         "schemaPath": "SyntheticRootEntity",
         **_entity(endpoints, endpoints.kind, rows, name=""),
-        # EVIDENCE(A; Qlik help "Conflict handling"): the latest date of all
+        # EVIDENCE(A; Qlik help "Conflict handling"): latestModifiedDate is the latest date of all that is selected
         "latestModifiedDate": max(dates, default=None),
     }
 
@@ -46,7 +48,7 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
     rows = endpoints.selected()
     _check_date(body, rows)
     if not changes:
-        # INVENTED(switch=none): where nothing is modified, no date moves either
+        # INVENTED(switch=none): where nothing is modified, no date moves
         return
     merger = Merger(store, user=endpoints.caller.name, partial=True)
     changed: list[Row] = []
@@ -60,8 +62,8 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
 
 
 def _check_date(body: dict[str, t.Any], rows: list[Row]) -> None:
-    # EVIDENCE(A; Qlik help "Conflict handling"): of a selection, the latest modifiedDate counts
-    # EVIDENCE(B; public scripts): they send the time of their own clock, or tomorrow
+    # EVIDENCE(A; Qlik help "Conflict handling"): of a selection, the latest modifiedDate decides about a conflict
+    # EVIDENCE(B; public scripts): clients send the time of their own clock, or tomorrow
     value = member(body, "latestModifiedDate")
     sent = parse_date(value)
     if value is not None and sent is None:
@@ -75,7 +77,8 @@ def _check_date(body: dict[str, t.Any], rows: list[Row]) -> None:
 
 
 def _entity(endpoints: Endpoints, kind: EntityType, parts: list[Row], *, name: str) -> dict[str, t.Any]:
-    # EVIDENCE(A; QRS API reference, SyntheticRootEntity, SyntheticEntityCondensed): these members
+    # EVIDENCE(A; QRS API reference, SyntheticRootEntity, SyntheticEntityCondensed): a synthetic entity has children and
+    # properties, and a property has value, valueIsDifferent and valueIsModified
     children, properties = [], []
     for field in kind.fields_of(endpoints.store.view.release):
         if field.kind == "object":
@@ -100,11 +103,11 @@ def _property(endpoints: Endpoints, field: Field, parts: list[Row]) -> dict[str,
     if field.kind == "references":
         different = len({frozenset(ids) for ids in values}) > 1
         common = [one for one in values[0] if all(one in ids for ids in values)] if values else []
-        # INVENTED(switch=none): what all of them have counts as added
+        # INVENTED(switch=none): a list of references shows as added what all of the selected have
         value = {"added": common, "removed": []}
     else:
         different = any(one != values[0] for one in values)
-        # INVENTED(switch=none): null where they differ; a secret is never told
+        # INVENTED(switch=none): a value is null where the selected differ, and secrets are never told
         value = None if different or not values or field.name == "oidcClientSecret" else values[0]
         if field.kind == "items" and value is not None:
             value = view.items(field, value)
@@ -131,7 +134,7 @@ def _changes(endpoints: Endpoints, kind: EntityType, body: t.Any) -> dict[str, _
     if not isinstance(body, dict):
         raise bad("The request body is not a synthetic entity.")
     if str(member(body, "type") or kind.schema_path).lower() != kind.schema_path.lower():
-        # INVENTED(switch=none): a type that is not that of the path
+        # INVENTED(switch=none): a synthetic entity of another type than the path's is 400
         raise bad(f"The type of the synthetic entity is not {kind.schema_path}.")
     fields = {_name(field).lower(): field for field in kind.fields_of(endpoints.store.view.release)}
     found: dict[str, _Change] = {}
@@ -143,7 +146,7 @@ def _changes(endpoints: Endpoints, kind: EntityType, body: t.Any) -> dict[str, _
         if inner:
             found[field.name] = _part(field, inner)
     for one in _objects(body, "properties"):
-        # EVIDENCE(B; public scripts): valueIsModified decides, valueIsDifferent may be missing
+        # EVIDENCE(B; public scripts): valueIsModified decides what is written; valueIsDifferent may be missing
         if member(one, "valueIsModified") is True:
             field = _field(fields, one)
             found[field.name] = _value(field, member(one, "value"))
@@ -161,7 +164,7 @@ def _field(fields: dict[str, Field], one: dict[str, t.Any]) -> Field:
     name = member(one, "name")
     field = fields.get(name.lower()) if isinstance(name, str) else None
     if field is None:
-        # INVENTED(switch=none): a property that is modified, but does not exist
+        # INVENTED(switch=none): a property that is modified, but does not exist, is 400
         raise bad("There is no such property.")
     return field
 
@@ -172,7 +175,7 @@ def _part(field: Field, inner: dict[str, _Change]) -> _Change:
 
 def _value(field: Field, value: t.Any) -> _Change:
     if field.kind == "reference" and isinstance(value, str):
-        # EVIDENCE(B; public scripts that change owners): the bare id
+        # EVIDENCE(B; public scripts that change owners): a reference is written as its bare id
         return lambda row: {"id": value}
     if field.kind != "references":
         return lambda row: value
@@ -185,7 +188,7 @@ def _value(field: Field, value: t.Any) -> _Change:
 
 
 def _ids(value: dict[str, t.Any], name: str) -> list[str]:
-    # EVIDENCE(B; public scripts): either of them may be missing
+    # EVIDENCE(B; public scripts): either of `added` and `removed` may be missing
     ids = member(value, name) or []
     if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
         raise bad(f"{name} must be a list of ids.")

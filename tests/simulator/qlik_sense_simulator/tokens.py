@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from .identity import Identity, Refusal, is_text
 from .switches import Switches
 
-# EVIDENCE(A; Qlik help "JWT authentication", Nov 2022 to May 2025): RS256, RS384 and RS512, nothing else
+# EVIDENCE(A; Qlik help "JWT authentication", Nov 2022 to May 2025): RS256, RS384 and RS512 are accepted, nothing else
 ALGORITHMS = ("RS256", "RS384", "RS512")
 _RESERVED = frozenset(("iss", "sub", "aud", "exp", "nbf", "iat", "jti"))
 
@@ -65,8 +65,8 @@ def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: S
     key = _public_key(virtual_proxy.get("jwtPublicKeyCertificate") or "", switches)
     if isinstance(key, Refusal):
         return key
-    # EVIDENCE(B; qs-jwt documentation, qlik-repo-api typings): an audience on the virtual proxy must be met by aud
-    # INVENTED(switch=enforce_audience): without one, aud is ignored
+    # EVIDENCE(B; qs-jwt documentation, qlik-repo-api typings): an audience on the virtual proxy must be met by `aud`
+    # INVENTED(switch=enforce_audience): `aud` is ignored where the virtual proxy has no audience
     audience = (virtual_proxy.get("jwtAudience") or None) if switches.enforce_audience else None
     try:
         claims = jwt.decode(
@@ -74,13 +74,14 @@ def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: S
             key,
             algorithms=list(ALGORITHMS),
             audience=audience,
-            # INVENTED(switch=leeway_seconds): no clock tolerance
+            # INVENTED(switch=leeway_seconds): there is no clock tolerance
             leeway=switches.leeway_seconds,
             options={
-                # EVIDENCE(A; NPrinting help "JWT authentication", same text family): exp and nbf count, others do not
+                # EVIDENCE(A; NPrinting help "JWT authentication", same text family): `exp` and `nbf` count, the other
+                # registered claims do not
                 "verify_exp": True,
                 "verify_nbf": True,
-                # INVENTED(switch=refuse_future_iat): iat does not count
+                # INVENTED(switch=refuse_future_iat): an `iat` in the future does not count
                 "verify_iat": switches.refuse_future_iat,
                 "verify_aud": audience is not None,
                 "verify_iss": False,
@@ -103,7 +104,7 @@ def _public_key(pem: str, switches: Switches) -> rsa.RSAPublicKey | Refusal:
     unusable = Refusal("The virtual proxy has no usable certificate.")
     try:
         if "BEGIN PUBLIC KEY" in pem:
-            # INVENTED(switch=accept_bare_public_key): only a certificate will do
+            # INVENTED(switch=accept_bare_public_key): a bare public key is no certificate
             if not switches.accept_bare_public_key:
                 return unusable
             key: object = serialization.load_pem_public_key(pem.encode())
@@ -134,14 +135,16 @@ def _identity(
     """What the claims say, by the attribute names of the virtual proxy."""
     id_attribute = virtual_proxy.get("jwtAttributeUserId") or ""
     directory_attribute = (virtual_proxy.get("jwtAttributeUserDirectory") or "").strip()
-    # EVIDENCE(A; Qlik support article ta-p/1716226): the names must not be reserved words of tokens
-    # INVENTED(switch=reserved_claims_work): which they are, and that nothing happens
+    # EVIDENCE(A; Qlik support article ta-p/1716226): the names of the claims for user and directory must not be
+    # reserved words of tokens
+    # INVENTED(switch=reserved_claims_work): which words are reserved, and that nothing happens if they are used
     if not switches.reserved_claims_work and _RESERVED & {id_attribute, directory_attribute}:
         return Refusal("A reserved claim cannot name the user.")
     user_id = _claim(claims, id_attribute)
     is_constant = len(directory_attribute) > 2 and directory_attribute[0] + directory_attribute[-1] == "[]"
     if switches.bracket_constant and is_constant:
-        # INVENTED(switch=bracket_constant): documented for SAML and header attributes, not for tokens
+        # INVENTED(switch=bracket_constant): a directory attribute in brackets is a constant, as documented for SAML and
+        # header attributes
         user_directory: str | None = directory_attribute[1:-1]
     else:
         user_directory = _claim(claims, directory_attribute)
@@ -152,7 +155,7 @@ def _identity(
     attributes: list[tuple[str, str]] = []
     for item in virtual_proxy.get("jwtAttributeMap") or ():
         # EVIDENCE(A; Qlik support article ta-p/1715208): mapped attributes live in the session only
-        # EVIDENCE(A; Qlik help, header X-Qlik-Security): each value of a list becomes one pair of its own
+        # EVIDENCE(A; Qlik help, header X-Qlik-Security): each value of a list becomes one attribute of its own
         values = _values(claims.get(item["jwtAttribute"]))
         if item.get("isMandatory") and not values:
             # INVENTED(switch=none): a mandatory attribute that is missing refuses the login
@@ -165,7 +168,7 @@ def _claim(claims: t.Mapping[str, t.Any], name: str) -> str | None:
     """A claim that has to be a string with something in it."""
     # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): claim names are case-sensitive
     value = claims.get(name)
-    # INVENTED(switch=none): a number, a list or an empty string is as good as no claim
+    # INVENTED(switch=none): a number, a list or an empty string names no user
     return value.strip() if is_text(value) and value.strip() else None
 
 

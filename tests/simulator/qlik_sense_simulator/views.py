@@ -62,7 +62,7 @@ class View:
             if condensed and not field.condensed:
                 continue
             if field.name == "privileges":
-                # EVIDENCE(A; Qlik help "Adding privileges"): null unless privileges=true
+                # EVIDENCE(A; Qlik help "Adding privileges"): `privileges` is null unless the query says privileges=true
                 entity["privileges"] = privileges
             elif field.name == "schemaPath":
                 entity["schemaPath"] = kind.schema_path
@@ -77,13 +77,13 @@ class View:
         switches = self.switches
         match field.kind:
             case "date":
-                # INVENTED(switch=date_suffix): Z, as in every published answer
+                # INVENTED(switch=date_suffix): dates end with Z, as in every published answer
                 return value.removesuffix("Z") + switches.date_suffix
             case "text" if value is None and field.late:
-                # INVENTED(switch=unset_strings): what a string looks like that nobody has set
+                # INVENTED(switch=unset_strings): a string that nobody has set is empty
                 return {"empty": "", "null": None, "absent": _OMIT}[switches.unset_strings]
             case "text" if value and field.name == "oidcClientSecret":
-                # INVENTED(switch=secret_in_answer): whether the secret comes back
+                # INVENTED(switch=secret_in_answer): oidcClientSecret comes back as it is
                 return {"echo": value, "mask": _MASK, "absent": _OMIT}[switches.secret_in_answer]
             case "reference":
                 return self._condensed_by_id(field.target, value)
@@ -110,6 +110,7 @@ class View:
 
     def _part(self, kind: EntityType, part: Row, row: Row) -> dict[str, t.Any]:
         """A part of an entity that is no entity of its own."""
-        # EVIDENCE(B; captured ProxyService): settings and logVerbosity have the id and the dates of the whole
+        # EVIDENCE(B; captured ProxyService): `settings` and logVerbosity have the id and the dates of the whole proxy
+        # service
         head = {name: row[name] for name in ("id", "createdDate", "modifiedDate", "modifiedByUserName")}
         return self._entity(kind, {**part, **head}, condensed=False, privileges=None)

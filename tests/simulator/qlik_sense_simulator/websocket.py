@@ -29,9 +29,11 @@ from .signin import SignIn, Visit, missing_credentials, query_value
 if t.TYPE_CHECKING:
     from .site import Node, Site
 
-# EVIDENCE(A; Qlik support article ta-p/2509211): the beginning of what the proxy's log says
+# EVIDENCE(A; Qlik support article ta-p/2509211): the proxy's log begins with "Cross-Site Websocket Hijacking attack
+# prevention check failed." where an upgrade fails so
 HIJACKING = "Cross-Site Websocket Hijacking attack prevention check failed."
-# EVIDENCE(A; Qlik help, "Messages from proxy to clients"): the sentence of OnLicenseAccessDenied
+# EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnLicenseAccessDenied says "Access to the app is denied: No
+# available access type"
 NO_ACCESS_TYPE = "Access to the app is denied: No available access type"
 _NORMAL, _UNSUPPORTED, _AWAY = 1000, 1003, 1001
 
@@ -68,16 +70,18 @@ class Websockets:
         """
         target = _target(rest)
         if target is None:
-            # INVENTED(switch=none): what is served over HTTP is no websocket
+            # INVENTED(switch=none): paths that are served over HTTP are no websockets: 404
             return pages.message(404, title="Not found")
         if not self._origin_is_allowed(connection, virtual_proxy):
             return PlainTextResponse(HIJACKING, 403)
         visit = self._visit(connection, virtual_proxy)
         if visit is None:
-            # EVIDENCE(A; Qlik support article ta-p/2509211): without the token the upgrade fails
-            # EVIDENCE(B; qlik-sense-mcp): with 403, also for the token in a header instead of the query
+            # EVIDENCE(A; Qlik support article ta-p/2509211): since November 2024 an upgrade without the csrf token
+            # fails
+            # EVIDENCE(B; qlik-sense-mcp): that is a 403, also for a token in a header instead of the query
             return PlainTextResponse(HIJACKING, 403)
-        # INVENTED(switch=websocket_asks_to_sign_in): the message for that exists, and Qlik's help does not say for whom
+        # INVENTED(switch=websocket_asks_to_sign_in): on older releases, a websocket without any sign-in opens and says
+        # that one must sign in; the help does not say for whom
         if visit.session is None and (visit.presented or not self.site.switches.websocket_asks_to_sign_in):
             return refuse(dataclasses.replace(visit, refusal=visit.refusal or missing_credentials(virtual_proxy)))
 
@@ -94,15 +98,16 @@ class Websockets:
             return True
         if origin is None:
             # EVIDENCE(B; qlik-sense-mcp): an Origin has to be sent since November 2024
-            # INVENTED(switch=websocket_origin): nothing by Qlik says so, and only browsers send one by themselves
+            # INVENTED(switch=websocket_origin): it has to; nothing by Qlik says so, and only browsers send one by
+            # themselves
             return wanted == "checked" or not self.site.release.has("csrf")
         try:
             scheme, _separator, host = origin.partition("://")
             name = addresses.host_name(host) if scheme.lower() in ("http", "https") else ""
         except addresses.BadRequestError:
             return False
-        # EVIDENCE(C; Qlik Community td-p/2539417): the host allow list decides
-        # INVENTED(switch=none): on earlier releases, too, as the field's name websocketCrossOriginWhiteList says
+        # EVIDENCE(C; Qlik Community td-p/2539417): the host allow list decides about the Origin
+        # INVENTED(switch=none): it does so on earlier releases, too, as the name websocketCrossOriginWhiteList says
         return bool(name) and addresses.host_is_allowed(
             name,
             allow_list=virtual_proxy.get("websocketCrossOriginWhiteList") or (),
@@ -114,10 +119,11 @@ class Websockets:
         """Who is asking; None for somebody whom the protection against hijacking stops."""
         if not self.site.release.has("csrf"):
             # EVIDENCE(A; gopherciser, enigma.js example): before November 2024 the Authorization header alone signs in
-            # EVIDENCE(B; qlik-sense-mcp): the token in the query is ignored there
+            # EVIDENCE(B; qlik-sense-mcp): a csrf token in the query is ignored there
             return self.sign_in.visit(connection, virtual_proxy)
         authorization = self.site.switches.websocket_authorization
-        # INVENTED(switch=websocket_authorization): users report a refusal, Qlik's own example sends the header along
+        # INVENTED(switch=websocket_authorization): since then an Authorization header is ignored; users report a
+        # refusal, and Qlik's own example sends it along
         if authorization == "refused" and "authorization" in connection.headers:
             return None
         token = query_value(connection.query_params, "qlik-csrf-token") or ""
@@ -131,7 +137,7 @@ class Websockets:
 
     def _visit_by_header(self, connection: HTTPConnection, virtual_proxy: VirtualProxy, token: str) -> Visit | None:
         """Who the Authorization header names, in the session that the token belongs to. None begins here."""
-        # INVENTED(switch=websocket_authorization): what the header means next to the token
+        # INVENTED(switch=websocket_authorization): what the header means next to the token, if it counts
         presented = self.sign_in.credentials(connection, virtual_proxy)
         if not isinstance(presented, Identity):
             return Visit(presented=True, refusal=presented) if presented else None
@@ -155,7 +161,8 @@ class Websockets:
         await socket.accept(headers=headers)
         early: str | None = None
         if self.site.switches.websocket_greeting == "first_message":
-            # INVENTED(switch=websocket_greeting): the help says that it may come only after the client's first message
+            # INVENTED(switch=websocket_greeting): OnAuthenticationInformation comes at once; the help says that it may
+            # come only after the client's first message
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
@@ -163,7 +170,8 @@ class Websockets:
         base = f"{'https' if socket.url.scheme == 'wss' else 'http'}://{socket.headers['host']}"
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the client has gone
             if visit.session is None:
-                # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): loginUri, mustAuthenticate true
+                # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnAuthenticationInformation has loginUri and
+                # mustAuthenticate true for whoever is not signed in
                 uri = base + below(virtual_proxy, "hub/")
                 await socket.send_text(notification("OnAuthenticationInformation", loginUri=uri, mustAuthenticate=True))
                 await socket.close(_NORMAL)
@@ -189,19 +197,22 @@ class Websockets:
         """What somebody who is signed in is told instead of OnConnected; "" for nothing."""
         by_state = self.site.switches.websocket_refusal == "session_state"
         if self.sign_in.sessions.exceeds_limit(session):
-            # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnMaxParallelSessionsExceeded
-            # EVIDENCE(A; gopherciser): SESSION_ERROR_LIMIT_EXCEEDED; INVENTED(switch=websocket_refusal): which of them
+            # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): too many sessions are refused by
+            # OnMaxParallelSessionsExceeded
+            # EVIDENCE(A; gopherciser): too many sessions are the session state SESSION_ERROR_LIMIT_EXCEEDED
+            # INVENTED(switch=websocket_refusal): which of the two it is
             if by_state:
                 return notification("OnConnected", qSessionState="SESSION_ERROR_LIMIT_EXCEEDED")
             return _fatal("OnMaxParallelSessionsExceeded", pages.TOO_MANY_SESSIONS)
         if not self.site.switches.access_pass:
-            # INVENTED(switch=websocket_refusal): likewise, with SESSION_ERROR_NO_LICENSE
+            # INVENTED(switch=websocket_refusal): the lack of a licence is OnLicenseAccessDenied, and not the session
+            # state SESSION_ERROR_NO_LICENSE
             if by_state:
                 return notification("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE")
             return _fatal("OnLicenseAccessDenied", NO_ACCESS_TYPE)
         if not virtual_proxy.get("loadBalancingServerNodes"):
             # EVIDENCE(A; Qlik help "Editing a virtual proxy"): without a load balancing node there is no engine
-            # INVENTED(switch=none): that this message says so, and its words
+            # INVENTED(switch=none): OnNoEngineAvailable says so, in these words
             return _fatal("OnNoEngineAvailable", "No available engine.")
         return ""
 
@@ -215,9 +226,9 @@ class Websockets:
                 ended.set_result(reason)
 
         session.at_end.append(end)
-        # EVIDENCE(A; gopherciser): SESSION_CREATED or SESSION_ATTACHED
-        # INVENTED(switch=none): attached is who opens the same app with the same identity a second time, while the
-        # first websocket is open; engine sessions do not outlive their websockets, whatever ttl says
+        # EVIDENCE(A; gopherciser): OnConnected has the session state SESSION_CREATED or SESSION_ATTACHED
+        # INVENTED(switch=none): attached is who opens the same app with the same identity while the first websocket is
+        # open; engine sessions do not outlive their websockets, whatever ttl says
         self._open[key] = self._open.get(key, 0) + 1
         try:
             state = "SESSION_ATTACHED" if self._open[key] > 1 else "SESSION_CREATED"
@@ -244,13 +255,14 @@ class Websockets:
             self.sign_in.sessions.find(session.session_id, virtual_proxy_id=session.virtual_proxy_id)
             if ended.done():
                 receiving.cancel()
-                # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnSessionLoggedOut and its kin
+                # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): a session that ends is told by
+                # OnSessionLoggedOut and its kin
                 await socket.send_text(_fatal(ended.result(), "The session has ended."))
                 await socket.close(_AWAY)
                 return
             text = receiving.result().get("text")
             if text is None:
-                # INVENTED(switch=none): the engine speaks text only
+                # INVENTED(switch=none): the engine speaks text only, and bytes end the websocket
                 await socket.close(_UNSUPPORTED)
                 return
             await socket.send_text(engine.answer(text))
@@ -258,7 +270,8 @@ class Websockets:
 
 def _target(rest: t.Sequence[str]) -> tuple[str, ...] | None:
     """The app and the identity that a path names, or None if it leads to no engine."""
-    # EVIDENCE(A; qlik-oss/enigma.js, SenseUtilities): app/<id or engineData>, then identity/<text> and ttl/<seconds>
+    # EVIDENCE(A; qlik-oss/enigma.js, SenseUtilities): a websocket's path is app/engineData or app/<id>, and then may
+    # have identity/<text> and ttl/<seconds>
     if len(rest) < 2 or len(rest) % 2 or rest[0].lower() != "app":
         return None
     options = {name.lower(): value for name, value in zip(rest[2::2], rest[3::2], strict=True)}
@@ -268,5 +281,5 @@ def _target(rest: t.Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _fatal(method: str, text: str) -> str:
-    # INVENTED(switch=none): severity and message of all these notifications, but for the sentences with a source
+    # INVENTED(switch=none): `severity` and `message` of the notifications, but for the sentences above
     return notification(method, severity="fatal", message=text)

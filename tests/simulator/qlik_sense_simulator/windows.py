@@ -29,7 +29,8 @@ if t.TYPE_CHECKING:
 
     from .site import User
 
-# EVIDENCE(B; documentation of butler-sheet-icons): /<prefix>/internal_windows_authentication/?targetId=<GUID>
+# EVIDENCE(B; documentation of butler-sheet-icons): Windows authentication is at
+# /<prefix>/internal_windows_authentication/?targetId=<GUID>
 PATH = "internal_windows_authentication"
 _LARGEST_TOKEN = 64 * 1024
 _OPEN_HANDSHAKES = 1000
@@ -38,8 +39,9 @@ _STORE = "NTLM_USER_FILE"
 
 def is_for_windows(request: HTTPConnection, virtual_proxy: VirtualProxy) -> bool:
     """Whether a caller who is not signed in gets Windows authentication and not the login form."""
-    # EVIDENCE(A; Qlik help, connecting with cURL; B; documentation of butler-sheet-icons): by the User-Agent
-    # INVENTED(switch=none): the pattern is text that stands somewhere in it, in the same case
+    # EVIDENCE(A; Qlik help, connecting with cURL; B; documentation of butler-sheet-icons): the User-Agent decides
+    # between Windows authentication and the form
+    # INVENTED(switch=none): the pattern is text that stands somewhere in the User-Agent, in the same case
     pattern: str = virtual_proxy.get("windowsAuthenticationEnabledDevicePattern") or ""
     return pattern != "" and pattern in request.headers.get("user-agent", "")
 
@@ -56,7 +58,7 @@ class WindowsLogin:
     def __init__(self, *, users: t.Iterable[User], tickets: TicketTable, switches: Switches) -> None:
         self._users = [user for user in users if user.password]
         self._tickets = tickets
-        # INVENTED(switch=windows_challenge): which schemes are offered
+        # INVENTED(switch=windows_challenge): Negotiate and NTLM are both offered
         self._schemes = {"both": ("Negotiate", "NTLM"), "ntlm": ("NTLM",), "negotiate": ("Negotiate",)}[
             switches.windows_challenge
         ]
@@ -89,14 +91,15 @@ class WindowsLogin:
             virtual_proxy_id=virtual_proxy["id"],
             identity=Identity(user_directory=user.user_directory, user_id=user.user_id),
         )
-        # EVIDENCE(B; public scripts that sign in so): 302 back to what was asked for, with qlikTicket
+        # EVIDENCE(B; public scripts that sign in so): Windows authentication ends with 302 back to what was asked for,
+        # with qlikTicket
         target = self._tickets.target(request.query_params.get("targetId", "")) or below(virtual_proxy, "hub/")
         joint = "&" if urllib.parse.urlsplit(target).query else "?"
         headers = {"WWW-Authenticate": f"{offered} {base64.b64encode(reply).decode()}"} if reply else {}
         return RedirectResponse(f"{target}{joint}qlikTicket={ticket}", 302, headers=headers)
 
     def _challenge(self, challenges: t.Sequence[str] | None = None) -> Response:
-        # INVENTED(switch=none): the text
+        # INVENTED(switch=none): the text of the 401 that asks for Windows authentication
         response = PlainTextResponse("Unauthorized", 401)
         for challenge in challenges or self._schemes:
             response.headers.append("WWW-Authenticate", challenge)

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever is sent to the repository: it gets an answer, never a 5xx, and what is refused changes nothing.
+"""Whatever is sent to a site: it gets an answer, never a 5xx, and what the repository refuses changes nothing there.
 
 The examples are the same in each run, and as many.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime
 import functools
 import json
@@ -17,6 +18,11 @@ import typing as t
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_client import XRFKEY, Answer, Client
+from two_nodes import Browser, TwoNodes
+
+from qlik_sense_simulator.engine import Engine
+from qlik_sense_simulator.identity import Identity
+from qlik_sense_simulator.site import Site
 
 KINDS = st.sampled_from(
     ["virtualproxyconfig", "proxyservice", "servernodeconfiguration", "tag", "custompropertydefinition", "user"]
@@ -200,3 +206,73 @@ def test_bodies_that_are_no_json(request: tuple[str, str], body: bytes) -> None:
         # A selection by type is made without looking at the body.
         expected = 201 if request[1] == "selection/proxyservice" else 400
         assert send(Client(), *request, body).status == expected
+
+
+# --- The proxy, its own API, and the engine behind it
+
+
+@functools.cache
+def two_nodes() -> TwoNodes:
+    site = TwoNodes()
+    site.add(prefix="jwt", cookie="X-Qlik-Session-jwt")
+    return site
+
+
+def api(method: str, path: str, body: bytes) -> int:
+    """The status of a request to the proxy's own API."""
+    browser: Browser = two_nodes().browser("qps:Central")
+    return browser.send(method, f"/qps/{path}?xrfkey={XRFKEY}", headers={"X-Qlik-Xrfkey": XRFKEY}, body=body).status
+
+
+PEOPLE = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.sampled_from(["LAB", "ada", " ", "a\\b"]) | VALUES
+        for name in ("UserDirectory", "userid", "Attributes", "TargetId", "SessionId")
+    },
+)
+
+
+@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@given(st.sampled_from(["ticket", "jwt/ticket", "session"]), PEOPLE | VALUES)
+def test_people(path: str, value: t.Any) -> None:
+    assert api("POST", path, json.dumps(value).encode()) in (201, 400, 403)
+
+
+@settings(max_examples=100, deadline=SLOWEST, derandomize=True)
+@given(st.sampled_from(["ticket", "jwt/session", "session/x", "user/LAB/ada", "user"]), st.binary(max_size=30))
+def test_people_that_are_no_json(path: str, body: bytes) -> None:
+    assert api("POST", path, body) in (400, 404)
+
+
+SEGMENTS = st.binary(max_size=12).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")) | VALUES.map(
+    lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+)
+TOKENS = st.text(alphabet=st.characters(max_codepoint=255), max_size=30) | st.lists(SEGMENTS, max_size=5).map(".".join)
+
+
+@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@given(st.sampled_from(["Bearer ", "bearer ", "Basic ", ""]), TOKENS)
+def test_tokens(scheme: str, token: str) -> None:
+    answer = two_nodes().browser().send("GET", "/jwt/hub/", headers={"Authorization": scheme + token})
+    assert answer.status == 401
+
+
+MESSAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "jsonrpc": st.just("2.0") | VALUES,
+        "id": st.integers() | VALUES,
+        "handle": st.just(-1) | VALUES,
+        "method": st.sampled_from(["EngineVersion", "GetDocList", "OpenDoc", "GetActiveDoc", "x"]) | VALUES,
+        "params": st.just([]) | VALUES,
+        "delta": st.booleans() | VALUES,
+    },
+)
+
+
+@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@given((MESSAGES | VALUES).map(json.dumps) | st.text(max_size=20))
+def test_messages(text: str) -> None:
+    answer = json.loads(Engine(Site(), Identity(user_directory="LAB", user_id="ada")).answer(text))
+    assert ("result" in answer) != ("error" in answer)

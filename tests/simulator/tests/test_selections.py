@@ -385,6 +385,14 @@ class TestPreview:
         ]
         assert answers == [["read"], []]
 
+    @pytest.mark.parametrize(
+        ("kind", "status"), [("virtualproxyconfig", 200), ("servernodeconfiguration", 200), ("proxyservice", 405)]
+    )
+    def test_of_creating(self, client: Client, kind: str, status: int) -> None:
+        answer = client.call("POST", f"{kind}/previewcreateprivilege", {})
+        assert answer.status == status
+        assert status != 200 or answer.json() is True
+
     def test_nonsense(self, client: Client) -> None:
         assert client.call("POST", "tag/previewprivileges", []).status == 400
         assert client.call("POST", "tag/previewprivileges", {}, privilegesFilter="all").status == 400

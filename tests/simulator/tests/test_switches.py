@@ -2,22 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Switches: what a site file may say, and that code and switches know of each other."""
+"""Switches: what a site file may say."""
 
 from __future__ import annotations
 
-import dataclasses
-import pathlib
 import re
 
 import pytest
 
-import qlik_sense_simulator
 from qlik_sense_simulator.repository_switches import Switches
 from qlik_sense_simulator.switches import SwitchError
-
-PACKAGE = pathlib.Path(qlik_sense_simulator.__path__[0])
-MARKER = re.compile(r"# .*?(EVIDENCE|INVENTED)\(([^)]*)")
 
 
 def test_yaml_numbers_and_booleans_become_words() -> None:
@@ -44,22 +38,3 @@ def test_unknown_names_and_values_are_refused_with_the_known_ones(name: str, val
     with pytest.raises(SwitchError, match=re.escape(hint)) as caught:
         Switches.from_mapping({name: value})
     assert name in str(caught.value)
-
-
-def test_every_switch_is_named_where_something_is_invented_and_the_other_way_round() -> None:
-    named = set()
-    for path in PACKAGE.glob("*.py"):
-        named.update(re.findall(r"INVENTED\(switch=(\w+)\)", path.read_text(encoding="utf-8")))
-    assert named - {"none"} == {field.name for field in dataclasses.fields(Switches)}
-
-
-def test_markers_can_be_read_by_a_machine() -> None:
-    found = [
-        match.groups()
-        for path in PACKAGE.glob("*.py")
-        for match in map(MARKER.search, path.read_text(encoding="utf-8").splitlines())
-        if match
-    ]
-    assert found
-    for kind, content in found:
-        assert re.match(r"[ABC]; \S" if kind == "EVIDENCE" else r"switch=\w+$", content), content

@@ -77,7 +77,7 @@ def test_the_certificate_cannot_be_abused_as_a_shared_secret() -> None:
     ("claims", "reason"),
     [
         pytest.param({"exp": int(time.time()) - 120}, "The token has expired.", id="expired"),
-        pytest.param({"nbf": int(time.time()) + 120}, "The token is not valid yet.", id="not yet valid"),
+        pytest.param({"nbf": int(time.time()) + 86_400}, "The token is not valid yet.", id="not yet valid"),
         pytest.param({"exp": "soon"}, "The token is malformed.", id="exp is no date"),
         pytest.param({"userId": None}, "The user id attribute is missing in the token.", id="no user id"),
         pytest.param({"userId": ""}, "The user id attribute is missing in the token.", id="empty user id"),
