@@ -98,6 +98,7 @@ def _signer(token: str, header: dict[str, t.Any], keys: t.Sequence[_jwks.Key]) -
 
 
 def _warnings(claims: dict[str, t.Any]) -> t.Iterator[str]:
+    # The examples of enigma.js and of qlikwebisr/qs-jwt-examples send tokens without it to Sense on Windows.
     if claims.get("exp") is None:
         yield (
             "The token has no exp. Qlik Sense accepts it all the same, for as long as the virtual proxy has the"

@@ -26,6 +26,7 @@ with contextlib.suppress(ImportError):  # reported by require_requests
     import requests
 
 _LIMIT = 1_000_000  # bytes; key sets have some thousand
+_LONGEST = 10**9 - 1  # seconds that a copy can be fresh
 
 
 class Document(t.NamedTuple):
@@ -179,16 +180,15 @@ def _freshness(headers: t.Mapping[str, str]) -> tuple[float, bool]:
 
 def _whole(value: str | None) -> int:
     text = (value or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return min(int(text[:10]), _LONGEST) if text.isascii() and text.isdigit() else 0
 
 
 def _load(path: str, url: str) -> _Copy | None:
     """The copy of this address; anything else in the file is as good as nothing."""
     try:
         copy = _Copy(**json.loads(Path(path).read_text(encoding="utf-8")))
-        times = (copy.fetched_at, copy.fresh_until)
         usable = isinstance(copy.text, str) and isinstance(copy.etag, str | None)
-        usable = usable and all(isinstance(value, (int, float)) for value in times)
+        usable = usable and 0 <= copy.fetched_at <= copy.fresh_until <= copy.fetched_at + _LONGEST
         if not usable or copy.url != url:
             return None
         _jwks.parse(copy.text)

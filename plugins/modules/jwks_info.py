@@ -147,7 +147,7 @@ EXAMPLES = r"""
     cache_path: "{{ ansible_facts.user_dir }}/.cache/acme-jwks.json"
   register: provider
 
-- name: Make a virtual proxy for each of them
+- name: Make a virtual proxy for each of them, also if one is listed under two names
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: client.pem
@@ -158,7 +158,7 @@ EXAMPLES = r"""
     jwt_public_key_certificate: "{{ item.jwt_public_key_certificate }}"
     load_balancing_server_nodes: [Central]
     proxies: [Central]
-  loop: "{{ provider.public_keys | selectattr('usable') }}"
+  loop: "{{ provider.public_keys | selectattr('usable') | unique(attribute='thumbprint') }}"
   loop_control:
     label: "{{ item.kid }}"
 

@@ -404,7 +404,16 @@ def test_a_failed_fetch_fails_and_leaves_the_copy(
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"url": 1}', '{"url": "%s", "text": "{}", "etag": null, "fetched_at": 0, "fresh_until": 9e99}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"url": 1}',
+        '{"url": "%s", "text": "{}", "etag": null, "fetched_at": 0, "fresh_until": 9e9}',
+        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": null, "fetched_at": 0, "fresh_until": 9e99}',
+        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": 5, "fetched_at": 0, "fresh_until": 9e8}',
+        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": null, "fetched_at": "0", "fresh_until": 9e8}',
+    ],
 )
 def test_a_broken_copy_is_no_copy(
     content: str, provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
