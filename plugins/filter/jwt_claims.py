@@ -175,10 +175,10 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
         )
     settings = dict(virtual_proxy)
     if "certificate" in options:
-        settings["jwt_public_key_certificate"] = text_of(options["certificate"], "option certificate")
+        settings["jwt_public_key_certificate"] = _text(options["certificate"], "option certificate")
         rsa_public_key(settings["jwt_public_key_certificate"])
     if "audience" in options:
-        settings["jwt_audience"] = text_of(options["audience"], "option audience")
+        settings["jwt_audience"] = _text(options["audience"], "option audience")
     keys = None
     if "jwks" in options:
         keys = _jwks.read(options["jwks"])
@@ -187,13 +187,20 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
     if isinstance(leeway, bool) or not isinstance(leeway, (int, float)) or not 0 <= leeway < math.inf:
         raise InputError(_TRIED, "The option leeway is not a number of seconds.", "Give a number, such as 60.")
     return examine(
-        text_of(token, "token").strip(),
+        _text(token, "token").strip(),
         settings=settings,
         judge_user="virtual_proxy" in options,
         keys=keys,
         now=time.time(),
         leeway=float(leeway),
     )
+
+
+def _text(value: t.Any, what: str) -> str:
+    try:
+        return text_of(value, what)
+    except InputError as exc:
+        raise InputError(_TRIED, exc.outcome, "Give text.") from None
 
 
 class FilterModule:

@@ -191,7 +191,7 @@ def test_other_algorithms_are_told_once(algorithm: str) -> None:
 
 REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
     "nothing": ("", {}, "It has 1 parts."),
-    "not text": (5, {}, "The token is a number, not text."),
+    "not text": (5, {}, "Read the token. The token is a number, not text."),
     "null": (None, {}, "The token is null, not text."),
     "with Bearer": (f"Bearer {token()}", {}, "begins with the word Bearer"),
     "encrypted": ("a.b.c.d.e", {}, "encrypted (JWE)"),
