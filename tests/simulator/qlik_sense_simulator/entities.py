@@ -154,7 +154,7 @@ class Endpoints:
         # INVENTED(switch=none): status and text, also where there is none
         if not isinstance(body, dict) or not same_guid(member(body, "id"), old["id"]):
             raise bad("The id in the request body is not that of the URL.")
-        if is_conflict(body, old):
+        if is_conflict(body, old, self.store.view.switches):
             # EVIDENCE(A; Qlik help "Conflict handling"): 409; INVENTED(switch=none): the text
             raise RefusedError(409, "The entity has been modified by someone else.")
         row = Merger(self.store, user=self.caller.name).merge(self.kind, body, old=old)

@@ -14,6 +14,7 @@ from cryptography import x509
 from .bodies import GUID
 from .catalogue import PUBLIC, VIRTUAL_PROXY
 from .refusals import RefusedError, bad
+from .repository_switches import Switches
 from .store import Change, Store
 from .views import Row
 
@@ -97,27 +98,40 @@ def _check_virtual_proxy(row: Row, *, old: Row | None, store: Store) -> Row:
         # EVIDENCE(A; Qlik help of Sense 2.x): slashes, not at begin and end; INVENTED(switch=slash_in_prefix): not now
         segments = prefix.split("/") if switches.slash_in_prefix == "accept" else [prefix]
         if prefix and not all(allowed.fullmatch(segment) for segment in segments):
-            raise bad("prefix may have lower case letters, digits, and the characters - . _ ~ only.")
+            raise _invalid(switches, "prefix may have lower case letters, digits, and the characters - . _ ~ only.")
     # EVIDENCE(A; QRS API reference, VirtualProxyConfig): the format of both is http-header-name
     if not _HEADER_NAME.fullmatch(row["sessionCookieHeaderName"]):
-        raise bad("sessionCookieHeaderName is not a valid header name.")
+        raise _invalid(switches, "sessionCookieHeaderName is not a valid header name.")
     header: str = row["headerAuthenticationHeaderName"]
     if header and (not _HEADER_NAME.fullmatch(header) or header.lower() in _RESERVED_HEADERS):
-        raise bad("headerAuthenticationHeaderName is not a valid header name.")
+        raise _invalid(switches, "headerAuthenticationHeaderName is not a valid header name.")
     certificate: str = row["jwtPublicKeyCertificate"]
     # INVENTED(switch=certificate_check): the repository does not look at it
     if switches.certificate_check == "400" and certificate and not _is_certificate(certificate):
         raise bad("jwtPublicKeyCertificate is not a valid certificate.")
-    # INVENTED(switch=certificate_text): it is stored as it came
-    if switches.certificate_text == "normalised":
-        certificate = "\n".join(line.strip() for line in certificate.split("\n")).strip()
     return {
         **row,
         "prefix": prefix,
-        "jwtPublicKeyCertificate": certificate,
+        # INVENTED(switch=certificate_text): it is stored as it came
+        "jwtPublicKeyCertificate": _lines(certificate, switches.certificate_text),
+        # INVENTED(switch=response_headers_text): likewise
+        "additionalResponseHeaders": _lines(row["additionalResponseHeaders"], switches.response_headers_text),
         # EVIDENCE(B; QRSMeteor): method 2 without a mode came back as mode 2; INVENTED(switch=none): all others 0
         "headerAuthenticationMode": _DERIVED_MODE.get(row["authenticationMethod"], 0),
     }
+
+
+def _invalid(switches: Switches, text: str) -> RefusedError:
+    # INVENTED(switch=invalid_status): the status
+    return RefusedError(int(switches.invalid_status), text)
+
+
+def _lines(text: str, form: str) -> str:
+    """A text of several lines as a switch says: verbatim, normalised or crlf."""
+    if form == "verbatim":
+        return text
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return ("\r\n" if form == "crlf" else "\n").join(lines)
 
 
 def _is_certificate(pem: str) -> bool:
@@ -187,8 +201,10 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
         raise bad("This user cannot be deleted.")
     if kind == "VirtualProxyConfig":
         if row["defaultVirtualProxy"]:
-            # INVENTED(switch=none): nobody has tried in public
-            raise bad("The default virtual proxy cannot be deleted.")
+            # INVENTED(switch=delete_default): nobody has tried in public
+            if store.view.switches.delete_default != "accept":
+                status = int(store.view.switches.delete_default)
+                raise RefusedError(status, "The default virtual proxy cannot be deleted.")
         linking = _linking(entity_id, store)
         # INVENTED(switch=delete_linked): links go with the virtual proxy
         if linking and store.view.switches.delete_linked != "cascade":

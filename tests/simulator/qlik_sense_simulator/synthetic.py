@@ -13,9 +13,10 @@ from .bodies import Merger, member, parse_date
 from .catalogue import TYPES
 from .entities import Endpoints
 from .refusals import RefusedError, bad
+from .repository_switches import Switches
 from .schema import EntityType, Field
 from .store import Change, from_text
-from .views import Row
+from .views import Row, shown_date
 
 # EVIDENCE(B; public scripts that link virtual proxies and set tags): refList_ and the type that the list leads to
 _LIST = "refList_"
@@ -44,7 +45,7 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
     endpoints.caller.check("update", kind)
     changes = _changes(endpoints, kind, body)
     rows = endpoints.selected()
-    _check_date(body, rows)
+    _check_date(body, rows, store.view.switches)
     if not changes:
         # INVENTED(switch=none): where nothing is modified, no date moves either
         return
@@ -59,7 +60,7 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
     store.save([*(Change(kind.name, row["id"], row) for row in changed), *others])
 
 
-def _check_date(body: dict[str, t.Any], rows: list[Row]) -> None:
+def _check_date(body: dict[str, t.Any], rows: list[Row], switches: Switches) -> None:
     # EVIDENCE(A; Qlik help "Conflict handling"): of a selection, the latest modifiedDate counts
     # EVIDENCE(B; public scripts): they send the time of their own clock, or tomorrow
     value = member(body, "latestModifiedDate")
@@ -67,7 +68,7 @@ def _check_date(body: dict[str, t.Any], rows: list[Row]) -> None:
     if value is not None and sent is None:
         raise bad("Could not convert string to DateTime: latestModifiedDate.")
     # INVENTED(switch=none): a missing date is a conflict, as for a single entity
-    if rows and (sent is None or sent < max(from_text(row["modifiedDate"]) for row in rows)):
+    if rows and (sent is None or sent < max(from_text(shown_date(row["modifiedDate"], switches)) for row in rows)):
         raise RefusedError(409, "The entities have been modified by someone else.")
 
 

@@ -108,7 +108,7 @@ def test_default_site() -> None:
         ({"tags": [1]}, "type str"),
         ({"virtual_proxies": ["jwt"]}, "takes a mapping"),
         ({"switches": {"nonsense": 1}}, "Unknown switches: nonsense. Known are:"),
-        ({"switches": {"duplicate_status": 418}}, "Known values are: 400, 409, 500"),
+        ({"switches": {"duplicate_status": 418}}, "Known values are: 400, 409, 422, 500"),
         ({"faults": [{"action": "explode"}]}, "Known are: drop_before"),
         ({"faults": {}}, "takes a list"),
         ({"qrs_port": "4242"}, "takes a port number"),
