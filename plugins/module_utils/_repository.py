@@ -73,8 +73,28 @@ class Repository:
                 "Give the user the RootAdmin role, or rights to read VirtualProxyConfig and ProxyService.",
                 status=200,
             )
-        extra = {name: self._get(*_EXTRA[name]) for name in lookups(snapshot, declared)}
-        return snapshot._replace(**extra) if extra else snapshot
+        while needed := lookups(snapshot, declared):
+            snapshot = snapshot._replace(
+                **{name: self._fields() if name == "fields" else self._get(*_EXTRA[name]) for name in needed}
+            )
+        return snapshot
+
+    def _fields(self) -> list[str]:
+        """The fields of a VirtualProxyConfig by the release's own OpenAPI document, none where it cannot be had.
+
+        Qlik help, "Access the OpenAPI specification". What the document looks like on each release is not known.
+        """
+        try:
+            document = self._get("about/openapi/main", "read what the release knows")
+        except AnswerError:
+            return []
+        for path in (("components", "schemas"), ("definitions",)):
+            part = document
+            for name in (*path, "VirtualProxyConfig", "properties"):
+                part = part.get(name) if isinstance(part, dict) else None
+            if isinstance(part, dict):
+                return list(part)
+        return []
 
     def _entities(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> list[Entity]:
         entities = self._get(path, purpose, query)

@@ -133,6 +133,7 @@ _SPEC = argument_spec()
 FIELDS = tuple(name for name in _SPEC if name not in ("proxies", "id", "certificate"))
 QRS_NAMES = {name: next(iter(snake_dict_to_camel_dict({name: None}))) for name in FIELDS}
 _LISTS = frozenset(name for name in FIELDS if _SPEC[name]["type"] == "list")
+TEXTS = frozenset(name for name in FIELDS if _SPEC[name]["type"] == "str" and name not in ENUMS)
 
 
 def to_options(entity: Entity) -> Options:

@@ -41,6 +41,7 @@ class FakeRepository:
             {"id": "cp1", "name": "Stage", "choiceValues": ["dev", "prod"], "objectTypes": ["VirtualProxyConfig"]},
             {"id": "cp2", "name": "Floor", "choiceValues": ["1"], "objectTypes": ["App"]},
         ]
+        self.openapi: t.Any = None  # the document, None for a release that has none
         self.virtual_proxies: dict[str, Entity] = {}
         default = self.add("", authenticationMethod=0, sessionCookieHeaderName="X-Qlik-Session")
         self.proxies: dict[str, Entity] = {
@@ -128,7 +129,10 @@ class FakeRepository:
             ]
         if path == "proxyservice/full":
             return [self._expanded(proxy) for proxy in self.proxies.values()]
+        if path == "about/openapi/main" and self.openapi is None:
+            raise AnswerError("Tried to read.", "The server answered 404 Not Found.", "Check the port.", status=404)
         return {
+            "about/openapi/main": self.openapi,
             "servernodeconfiguration": self.nodes,
             "tag": self.tags,
             "custompropertydefinition/full": self.definitions,
