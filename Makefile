@@ -110,7 +110,7 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
-STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
@@ -128,7 +128,7 @@ style: dev stage
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  demo/*.py package/*.py integration/targets/*/files/*.py)))))
+  switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -157,12 +157,15 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units simulator switches $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
 
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
+
+switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --verbose --no-header tests/switches
 
 conformance: dev stage ## Qlik clients that are not ours, against the simulator
 	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" $(PYTEST) tests/conformance
@@ -194,7 +197,7 @@ matrix: ## Unit and integration tests with the oldest and the newest Ansible; MA
 	  ansible=$${pair%%:*} python=$${pair#*:}; echo; echo "==== ansible $$ansible, $$python"; \
 	  if ! "$$python" -c '' 2>/dev/null; then echo "Skipped: there is no $$python."; continue; fi; \
 	  $(MAKE) --no-print-directory --keep-going ANSIBLE="$$ansible" PYTHON="$$python" VENV="$(VENV)-$$ansible" STAGE="$(STAGE)-$$ansible" \
-	    units integration || failed="$$failed $$pair"; \
+	    units switches integration || failed="$$failed $$pair"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
 # Again for the same version: make release AGAIN=--update-existing

@@ -26,6 +26,8 @@ _EXTRA = {
     "custom_property_definitions": ("custompropertydefinition/full", "read the custom properties"),
     "about": ("about", "read the release"),
 }
+# Where the names come from that such a list has to hold.
+_NAMED = {"tags": "tags", "custom_property_definitions": "custom_properties"}
 
 
 class Outcome(t.NamedTuple):
@@ -74,10 +76,23 @@ class Repository:
                 status=200,
             )
         while needed := lookups(snapshot, declared):
-            snapshot = snapshot._replace(
-                **{name: self._fields() if name == "fields" else self._get(*_EXTRA[name]) for name in needed}
-            )
+            snapshot = snapshot._replace(**{name: self._look_up(name, declared) for name in needed})
         return snapshot
+
+    def _look_up(self, name: str, declared: list[Options]) -> t.Any:
+        """What an attribute of the snapshot has to be."""
+        if name == "fields":
+            return self._fields()
+        found = self._get(*_EXTRA[name])
+        option = _NAMED.get(name)
+        if option:
+            # A long list may be cut (qlik-sense-mcp, after 100 entities): what is missing is asked for by name.
+            wanted = {one for options in declared for one in options.get(option) or ()}
+            missing = sorted(wanted - {one for one in wanted for entity in found if _is_called(entity, one)})
+            for start in range(0, len(missing), FILTER_TERMS):
+                terms = [("name", one) for one in missing[start : start + FILTER_TERMS]]
+                found += self._get(*_EXTRA[name], _any_of(terms))
+        return found
 
     def _fields(self) -> list[str]:
         """The fields of a VirtualProxyConfig by the release's own OpenAPI document, none where it cannot be had.
@@ -228,17 +243,24 @@ def _last_change(snapshot: Snapshot, write: Write) -> str:
 
 
 def _filter(declared: list[Options]) -> dict[str, str] | None:
-    """A query for the declared prefixes and cookie names, None when it would be too long.
-
-    QRS escapes a quote in a literal with a backslash (measured by butler-sheet-icons); names here hold no backslash.
-    """
+    """A query for the declared prefixes and cookie names, None when it would be too long."""
     terms = []
     for options in declared:
         terms.append(("prefix", options["prefix"]))
         if options["state"] == "present":
             cookie = options.get("session_cookie_header_name") or default_cookie_name(options["prefix"])
             terms.append(("sessionCookieHeaderName", cookie))
-    if len(terms) > FILTER_TERMS:
-        return None
-    escaped = [f"{name} eq '" + value.replace("'", "\\'") + "'" for name, value in terms]
+    return None if len(terms) > FILTER_TERMS else _any_of(terms)
+
+
+def _any_of(terms: list[tuple[str, str]]) -> dict[str, str]:
+    """A query for the entities that have one of these values in one of these fields.
+
+    QRS escapes quotes and backslashes in a literal with a backslash (measured by butler-sheet-icons).
+    """
+    escaped = [f"{name} eq '" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for name, value in terms]
     return {"filter": " or ".join(escaped)}
+
+
+def _is_called(entity: Entity, name: str) -> bool:
+    return str(entity["name"]).casefold() == name.casefold()

@@ -556,7 +556,8 @@ class TestSwitches:
         assert checking.call("POST", "virtualproxyconfig", {**body, "jwtPublicKeyCertificate": pem}).status == 201
 
     @pytest.mark.parametrize(
-        ("switch", "expected"), [("verbatim", " A: b\nC: d \r\n"), ("normalised", "A: b\nC: d"), ("crlf", "A: b\r\nC: d")]
+        ("switch", "expected"),
+        [("verbatim", " A: b\nC: d \r\n"), ("normalised", "A: b\nC: d"), ("crlf", "A: b\r\nC: d")],
     )
     def test_response_headers_text(self, switch: str, expected: str) -> None:
         client = Client({"switches": {"response_headers_text": switch}})

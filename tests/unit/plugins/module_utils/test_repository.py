@@ -218,6 +218,18 @@ def test_an_api_description_that_says_nothing_is_passed_over(
         reconcile(repository, {**portal, "jwt_audience": "qlik"})
 
 
+def test_a_list_that_is_cut_hides_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    repository.record_limit = 1
+    repository.tags.append({"id": "tag3", "name": "it's \\ odd"})
+    repository.definitions.reverse()
+    options = {**portal, "tags": ["PORTAL", "Managed", "it's \\ odd"], "custom_properties": {"stage": ["dev"]}}
+    done = reconcile(repository, options)
+    assert done.virtual_proxies[0]["tags"] == ["it's \\ odd", "Managed", "portal"]
+    assert done.virtual_proxies[0]["custom_properties"] == {"Stage": ["dev"]}
+    with pytest.raises(InputError, match="no tag 'nope'"):
+        reconcile(repository, {**portal, "tags": ["nope"]})
+
+
 def test_a_cookie_name_of_another_virtual_proxy_is_refused(
     repository: FakeRepository, portal: dict[str, t.Any]
 ) -> None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import typing as t
 
@@ -14,18 +13,7 @@ from ansible.module_utils import basic
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
-
-try:
-    from ansible.module_utils.testing import patch_module_args
-except ImportError:  # ansible-core before 2.18
-
-    @contextlib.contextmanager
-    def patch_module_args(args: dict[str, t.Any] | None = None) -> t.Iterator[None]:
-        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()
-        try:
-            yield
-        finally:
-            basic._ANSIBLE_ARGS = None
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
 
 
 @pytest.fixture
