@@ -140,8 +140,6 @@ VIRTUAL_PROXY = EntityType(
         Field("samlAttributeUserDirectory"),
         Field("samlAttributeSigningAlgorithm", "enum", 0, SIGNING_ALGORITHM),
         Field("samlAttributeMap", "items", target="VirtualProxyConfigSamlAttributeMapItem"),
-        # EVIDENCE(B; captures of September and November 2017): the second has it, the first has not
-        Field("samlSlo", "flag", False, since="2017-11"),
         Field("jwtAttributeUserId"),
         Field("jwtAttributeUserDirectory"),
         Field("jwtAudience", default=None, late=True, since=_BY_2021),
@@ -149,6 +147,8 @@ VIRTUAL_PROXY = EntityType(
         Field("jwtAttributeMap", "items", target="VirtualProxyConfigJwtAttributeMapItem"),
         Field("magicLinkHostUri"),
         Field("magicLinkFriendlyName"),
+        # EVIDENCE(B; captures of September and November 2017): the second has it, as its last field; the first has not
+        Field("samlSlo", "flag", False, since="2017-11"),
         *(
             Field(name, default=None, late=True, since=_BY_2021)
             for name in (

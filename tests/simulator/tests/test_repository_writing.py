@@ -661,6 +661,7 @@ class TestReleases:
     @pytest.mark.parametrize(
         ("release", "has", "has_not"),
         [
+            ("september-2017", ["jwtAttributeMap", "impactSecurityAccess"], ["samlSlo", "jwtAudience"]),
             ("november-2017", ["samlSlo", "jwtAttributeMap", "impactSecurityAccess"], ["jwtAudience", "oidcScope"]),
             ("may-2021", ["jwtAudience", "oidcScope"], ["impactSecurityAccess", "loadBalancingAlgorithm"]),
             ("may-2024", ["loadBalancingAlgorithm", "sameSiteAttributeHttps"], ["sessionCookieCustomPath"]),
@@ -682,6 +683,12 @@ class TestReleases:
         assert len(client.get("about/api/enums")["AuthenticationMethod"]["values"]) == 5
         body = {"prefix": "oidc", "sessionCookieHeaderName": "X", "authenticationMethod": 5}
         assert client.call("POST", "virtualproxyconfig", body).status == 400
+
+    @pytest.mark.parametrize(("release", "status"), [("november-2017", 404), ("may-2021", 200)])
+    def test_openapi(self, release: str, status: int) -> None:
+        client = Client({"release": release})
+        assert client.call("GET", "about/openapi/main").status == status
+        assert ("GET /qrs/about/openapi/main" in client.get("about/api/description")) == (status == 200)
 
     def test_upgrade_keeps_what_there_is(self, tmp_path: t.Any) -> None:
         database = str(tmp_path / "database")
