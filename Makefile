@@ -165,7 +165,7 @@ simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
 switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --verbose --no-header tests/switches
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/switches
 
 conformance: dev stage ## Qlik clients that are not ours, against the simulator
 	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" $(PYTEST) tests/conformance

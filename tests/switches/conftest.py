@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import textwrap
 import typing as t
 
 import pytest
@@ -46,6 +47,17 @@ class Site:
             timeout=60,
         )
         return [entry["method"] for entry in answer.json()["requests"] if entry["port"] == "qrs"]
+
+
+def pytest_terminal_summary(terminalreporter: t.Any) -> None:
+    """Say what was tried, in few lines."""
+    values: dict[str, list[str]] = {}
+    for case in cases():
+        switch, _colon, value = str(case).partition(": ")
+        values.setdefault(switch, []).append(value)
+    tried = "; ".join(f"{switch}: {', '.join(some)}" for switch, some in values.items())
+    terminalreporter.section(f"{len(cases())} values of {len(values)} switches")
+    terminalreporter.write_line(textwrap.fill(tried, 120))
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +108,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture(scope="session")
 def played(request: pytest.FixtureRequest, directory: pathlib.Path) -> dict[str, dict[str, t.Any]]:
     """What one run of the playbook came to: for each site that any test is about, by name of the task, its result."""
-    parameters = [getattr(item, "callspec").params for item in request.session.items if hasattr(item, "callspec")]
+    parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     sites = [Site(case, directory) for case in {one["site"] for one in parameters if "site" in one}]
     hosts = {site.case.name: {"site": site.ready, "pki": str(site.pki)} for site in sites}
     inventory = directory / "inventory.json"

@@ -15,7 +15,6 @@ import typing as t
 import urllib.parse
 
 import jwt
-import pytest
 from conftest import Run, Site
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy, login_check
@@ -208,7 +207,7 @@ CAUSES: dict[str, Words] = {
 
 
 def test_logins_that_fail_have_their_causes_told(site: Site, run: Run) -> None:
-    claims = {"sub": "anna", "aud": "qlik", "groups": ["testers"]}
+    claims: dict[str, t.Any] = {"sub": "anna", "aud": "qlik", "groups": ["testers"]}
     tokens = {
         "another key": token(site, key="client_key", **claims),
         "expired": token(site, expires_in=-300, **claims),

@@ -200,11 +200,10 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
     if kind == "User" and row["deleteProhibited"]:
         raise bad("This user cannot be deleted.")
     if kind == "VirtualProxyConfig":
-        if row["defaultVirtualProxy"]:
-            # INVENTED(switch=delete_default): nobody has tried in public
-            if store.view.switches.delete_default != "accept":
-                status = int(store.view.switches.delete_default)
-                raise RefusedError(status, "The default virtual proxy cannot be deleted.")
+        # INVENTED(switch=delete_default): nobody has tried in public
+        wanted = store.view.switches.delete_default
+        if row["defaultVirtualProxy"] and wanted != "accept":
+            raise RefusedError(int(wanted), "The default virtual proxy cannot be deleted.")
         linking = _linking(entity_id, store)
         # INVENTED(switch=delete_linked): links go with the virtual proxy
         if linking and store.view.switches.delete_linked != "cascade":
