@@ -54,6 +54,13 @@ WORD: /[A-Za-z_]\w*/
 %ignore /[ \t\r\n]+/
 """
 
+
+@functools.lru_cache(maxsize=64)
+def _like(pattern: str) -> re.Pattern[str]:
+    """The expression behind a pattern in which % stands for any characters."""
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("%")), re.DOTALL)
+
+
 _COMPARE: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -226,12 +233,6 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
                 if moment is not None:
                     return moment
         raise _MeaninglessError
-
-
-@functools.lru_cache(maxsize=64)
-def _like(pattern: str) -> re.Pattern[str]:
-    """The expression behind a pattern in which % stands for any characters."""
-    return re.compile(".*".join(re.escape(part) for part in pattern.split("%")), re.DOTALL)
 
 
 def _as_it_is(value: t.Any) -> t.Any:
