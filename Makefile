@@ -110,7 +110,7 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
-STEPS = style types yaml ansiblelint changelog docs units faults simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
@@ -127,8 +127,8 @@ style: dev stage
 
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
-SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py faults/*.py \
-  demo/*.py package/*.py integration/targets/*/files/*.py)))))
+SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
+  faults/*.py switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -158,7 +158,7 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units faults simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
 
@@ -167,6 +167,9 @@ faults: dev stage ## Every request of the bulk module goes wrong in every way; t
 
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
+
+switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/switches
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
 conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator
@@ -202,7 +205,7 @@ matrix: ## Unit and integration tests with the oldest and the newest Ansible; MA
 	  ansible=$${pair%%:*} python=$${pair#*:}; echo; echo "==== ansible $$ansible, $$python"; \
 	  if ! "$$python" -c '' 2>/dev/null; then echo "Skipped: there is no $$python."; continue; fi; \
 	  $(MAKE) --no-print-directory --keep-going ANSIBLE="$$ansible" PYTHON="$$python" VENV="$(VENV)-$$ansible" STAGE="$(STAGE)-$$ansible" \
-	    units integration || failed="$$failed $$pair"; \
+	    units switches integration || failed="$$failed $$pair"; \
 	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
 
 # Again for the same version: make release AGAIN=--update-existing

@@ -19,6 +19,7 @@ from ._errors import (
     AnswerError,
     ConflictError,
     InputError,
+    TransportError,
 )
 from ._sign_in import NEEDED, WAYS, way_in
 from ._transport import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error, verification
@@ -28,6 +29,9 @@ if t.TYPE_CHECKING:
 
 with contextlib.suppress(ImportError):  # reported by require_requests
     import requests
+
+
+_CSRF = "qlik-csrf-token"
 
 
 def _env(name: str) -> tuple[t.Any, list[str]]:
@@ -166,6 +170,8 @@ class Connection:
                 self._session.cookies.clear()
                 enter(self)
             response = self.send(method, url, tried=tried, query=query, body=body)
+        if response.status_code == 403 and self._way.through_proxy and self._took_csrf_token():
+            response = self.send(method, url, tried=tried, query=query, body=body)
         if 200 <= response.status_code < 300:
             try:
                 return Answer(response.status_code, self._json(response, tried))
@@ -220,8 +226,30 @@ class Connection:
         if self._way.leave and self._session.cookies:
             # Should it fail, the session ends by itself after its inactivity timeout.
             with contextlib.suppress(requests.exceptions.RequestException):
-                self._session.delete(f"{self.base}/qps/user", timeout=self._timeout, allow_redirects=False)
+                answer = self._log_out()
+                if answer.status_code == 403 and self._took_csrf_token():
+                    self._log_out()
         self._session.close()
+
+    def _log_out(self) -> requests.Response:
+        return self._session.delete(f"{self.base}/qps/user", timeout=self._timeout, allow_redirects=False)
+
+    def _took_csrf_token(self) -> bool:
+        """Whether the session got a csrf token that it did not have yet. From now on it is sent with each request.
+
+        Qlik's own client sends none, but nobody says that a proxy never wants it (releases since November 2024).
+        """
+        url = f"{self.base}/qps/csrftoken"
+        try:
+            answer = self.send("GET", url, tried=f"Tried to get a csrf token (GET {url}).")
+        except TransportError:
+            return False
+        token = answer.headers.get(_CSRF, "")
+        if not token or token == self._session.headers.get(_CSRF):
+            return False
+        self.secrets.append(token)
+        self._session.headers[_CSRF] = token
+        return True
 
     def _json(self, response: requests.Response, tried: str) -> t.Any:
         if response.status_code == 204 or not response.content:

@@ -133,8 +133,7 @@ def failed_login(
             "the prefix and its default virtual proxy answers. Check its authentication method and its links."
         )
     if answer.refused:
-        exact = bool(virtual_proxy.get("jwt_public_key_certificate"))
-        return _refused_token(answer, reasons=reasons, exact=exact, local_time=local_time)
+        return _refused_token(answer, reasons=reasons, virtual_proxy=virtual_proxy, local_time=local_time)
     if answer.status == 404:
         return (
             f"This proxy has no page /{prefix}/hub/: the virtual proxy is not linked to it, or another web server "
@@ -166,7 +165,7 @@ def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
     )
 
 
-def _refused_token(answer: Answer, *, reasons: t.Sequence[str], exact: bool, local_time: float) -> str:
+def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: Mapping, local_time: float) -> str:
     clock = clock_difference(answer.date, local_time)
     if reasons:
         advice = "Mint the token by the settings of the virtual proxy, or correct these."
@@ -175,20 +174,31 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], exact: bool, loc
         return f"{clock} Set both clocks by the same source: a token that is not valid yet or any more is refused."
     if answer.status == 403:
         return (
-            "The user is blocked, inactive or has no access, or the host allow list lacks this host name. Look at the "
-            "user and at the virtual proxy in the QMC."
+            "The user is blocked, inactive or has no access; or the host allow list lacks this host name; or the "
+            "virtual proxy is not linked to this proxy and the one of the central node. Look at the user and at the "
+            "virtual proxy in the QMC."
         )
-    if exact:
+    if virtual_proxy.get("jwt_public_key_certificate"):
         return (
             "The token fits the settings given here. So the proxy has not taken over a change yet, the repository "
             "holds other settings (certificate, claim names), or the user is unknown or blocked. jwt_virtual_proxy in "
             "check mode shows a difference; the proxy's audit log at level DEBUG names the reason."
+            + "".join(f" {doubt}" for doubt in _doubts(virtual_proxy))
         )
     return (
         "Most likely the token is not signed with the key of the virtual proxy's certificate, its two claims are named "
         "differently there (case matters), or the user is blocked. Give the settings in virtual_proxy for an exact "
         "answer."
     )
+
+
+def _doubts(virtual_proxy: Mapping) -> t.Iterator[str]:
+    """What works by some reports only, and is worth a try in another way."""
+    directory = str(virtual_proxy.get("jwt_attribute_user_directory") or "")
+    if constant_directory(directory) is not None:
+        yield f"Try a claim instead of the fixed directory {directory}: Qlik documents brackets for SAML, not for JWT."
+    if "sub" in (directory, virtual_proxy.get("jwt_attribute_user_id")):
+        yield "Try another claim than 'sub': Qlik's article reserves some names, and does not say which."
 
 
 def clock_difference(server_time: float | None, local_time: float) -> str:

@@ -17,6 +17,7 @@ from ._virtual_proxy import (
     JWT,
     MAP_KEYS,
     QRS_NAMES,
+    TEXTS,
     Entity,
     Options,
     comparable,
@@ -38,6 +39,8 @@ class Snapshot(t.NamedTuple):
         virtual_proxies: full VirtualProxyConfig entities, at least those with a declared prefix or cookie name.
         proxies: full ProxyService entities, all of them.
         nodes, tags, custom_property_definitions: all of the site's, None when nothing needed them.
+        fields: names of the fields of a VirtualProxyConfig by the site's own description of its API, empty where it has
+            none; None when nothing needed it.
         about: answer of /qrs/about, None when nothing needed it.
     """
 
@@ -46,6 +49,7 @@ class Snapshot(t.NamedTuple):
     nodes: list[Entity] | None = None
     tags: list[Entity] | None = None
     custom_property_definitions: list[Entity] | None = None
+    fields: list[str] | None = None
     about: Entity | None = None
 
 
@@ -224,7 +228,10 @@ def _check_collisions(site: _Site, declared: list[Options]) -> None:
 
 
 def lookups(snapshot: Snapshot, declared: Iterable[Options]) -> list[str]:
-    """The attributes of the snapshot that have to be read in addition before the plan can be made."""
+    """The attributes of the snapshot that have to be read in addition before the plan can be made.
+
+    Ask again with what was read: some are needed only for what others leave open.
+    """
     site = _Site(snapshot)
     needed = set()
     nodes = {name.casefold() for node in site.nodes for name in (node["name"], node["hostName"])}
@@ -243,8 +250,8 @@ def lookups(snapshot: Snapshot, declared: Iterable[Options]) -> list[str]:
         ):
             needed.add("custom_property_definitions")
         if site.lacking(options):
-            needed.add("about")
-    return sorted(needed)
+            needed.add("fields" if snapshot.fields is None else "about")
+    return sorted(name for name in needed if getattr(snapshot, name) is None)
 
 
 def options_in(snapshot: Snapshot, declared: list[Options]) -> list[Options]:
@@ -295,10 +302,13 @@ class _Site:
         self.nodes = list({node["id"]: node for node in nodes}.values())
         # The condensed form is what proxies hold; it has every field but these.
         self.qrs_fields = {name for entity in seen for name in entity} | ({"customProperties"} if seen else set())
+        self.qrs_fields.update(snapshot.fields or ())
 
     def options_of(self, entity: Entity) -> Options:
         """The entity in the words of our options, with its links."""
-        return {**to_options(entity), "proxies": _sorted(self._nodes_linked_to.get(entity["id"], ()))}
+        # A text that nobody has ever set may be missing in the entity, although the release has it.
+        unset = {name: "" for name in TEXTS if QRS_NAMES[name] in self.qrs_fields}
+        return {**unset, **to_options(entity), "proxies": _sorted(self._nodes_linked_to.get(entity["id"], ()))}
 
     def prefix_of(self, link: Link) -> str:
         key, value = link

@@ -43,6 +43,8 @@ _EXTRA = {
     "custom_property_definitions": ("custompropertydefinition/full", "read the custom properties"),
     "about": ("about", "read the release"),
 }
+# Where the names come from that such a list has to hold.
+_NAMED = {"tags": "tags", "custom_property_definitions": "custom_properties"}
 
 
 class Entry(t.TypedDict):
@@ -110,8 +112,41 @@ class Repository:
             )
         if query is None:
             self._complete(snapshot, declared, everything=everything)
-        extra = {name: self._get(*_EXTRA[name]) for name in lookups(snapshot, declared)}
-        return snapshot._replace(**extra) if extra else snapshot
+        while needed := lookups(snapshot, declared):
+            snapshot = snapshot._replace(**{name: self._look_up(name, declared) for name in needed})
+        return snapshot
+
+    def _look_up(self, name: str, declared: list[Options]) -> t.Any:
+        """What an attribute of the snapshot has to be."""
+        if name == "fields":
+            return self._fields()
+        found = self._get(*_EXTRA[name])
+        option = _NAMED.get(name)
+        if option:
+            # A long list may be cut (qlik-sense-mcp, after 100 entities): what is missing is asked for by name.
+            wanted = {one for options in declared for one in options.get(option) or ()}
+            missing = sorted(wanted - {one for one in wanted for entity in found if _is_called(entity, one)})
+            for start in range(0, len(missing), FILTER_TERMS):
+                terms = [("name", one) for one in missing[start : start + FILTER_TERMS]]
+                found += self._get(*_EXTRA[name], _any_of(terms))
+        return found
+
+    def _fields(self) -> list[str]:
+        """The fields of a VirtualProxyConfig by the release's own OpenAPI document, none where it cannot be had.
+
+        Qlik help, "Access the OpenAPI specification". What the document looks like on each release is not known.
+        """
+        try:
+            document = self._get("about/openapi/main", "read what the release knows")
+        except AnswerError:
+            return []
+        for path in (("components", "schemas"), ("definitions",)):
+            part = document
+            for name in (*path, "VirtualProxyConfig", "properties"):
+                part = part.get(name) if isinstance(part, dict) else None
+            if isinstance(part, dict):
+                return list(part)
+        return []
 
     def _virtual_proxies(self, query: t.Mapping[str, str] | None = None) -> list[Entity]:
         return self._entities("virtualproxyconfig/full", "read the virtual proxies", query)
@@ -412,17 +447,24 @@ def _last_change(snapshot: Snapshot, write: Write) -> str:
 
 
 def _filter(declared: list[Options]) -> dict[str, str] | None:
-    """A query for the declared prefixes and cookie names, None when it would be too long.
-
-    QRS escapes a quote and a backslash in a literal with a backslash (measured by butler-sheet-icons).
-    """
+    """A query for the declared prefixes and cookie names, None when it would be too long."""
     terms = []
     for options in declared:
         terms.append(("prefix", options["prefix"]))
         if options["state"] == "present":
             cookie = options.get("session_cookie_header_name") or default_cookie_name(options["prefix"])
             terms.append(("sessionCookieHeaderName", cookie))
-    if len(terms) > FILTER_TERMS:
-        return None
+    return None if len(terms) > FILTER_TERMS else _any_of(terms)
+
+
+def _any_of(terms: list[tuple[str, str]]) -> dict[str, str]:
+    """A query for the entities that have one of these values in one of these fields.
+
+    QRS escapes quotes and backslashes in a literal with a backslash (measured by butler-sheet-icons).
+    """
     escaped = [f"{name} eq '" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for name, value in terms]
     return {"filter": " or ".join(escaped)}
+
+
+def _is_called(entity: Entity, name: str) -> bool:
+    return str(entity["name"]).casefold() == name.casefold()

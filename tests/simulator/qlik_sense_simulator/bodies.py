@@ -14,9 +14,10 @@ import uuid
 
 from .catalogue import TYPES, enum_values
 from .refusals import RefusedError, bad
+from .repository_switches import Switches
 from .schema import PLAIN, EntityType, Field
 from .store import Store, from_text, now, to_text
-from .views import Row
+from .views import Row, shown_date
 
 EMPTY_ID = "00000000-0000-0000-0000-000000000000"
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -147,7 +148,8 @@ class Merger:
             elif old is None or field.name not in old or self._forgets(field):
                 row[field.name] = self._value(field, {}, None) if field.kind == "object" else _default(field)
             if field.required and field.writable and not row[field.name]:
-                raise bad(f"{kind.name}: {field.name} must have a value.")
+                # INVENTED(switch=invalid_status): a value that cannot be is refused with 400
+                raise RefusedError(int(self._switches.invalid_status), f"{kind.name}: {field.name} must have a value.")
         return row
 
     def _forgets(self, field: Field) -> bool:
@@ -243,12 +245,14 @@ class Merger:
             raise bad(f"Could not convert to object: {field.name}.")
         entity_id = _guid(member(value, "id"), f"{field.name}.id")
         if self._store.row(field.target, entity_id) is None:
-            # INVENTED(switch=none): a reference to an entity that does not exist is 400
-            raise bad(f"{field.name}: there is no {field.target} with the id {entity_id}.")
+            # INVENTED(switch=invalid_status): the status for a reference to an entity that does not exist
+            # INVENTED(switch=none): the text for a reference to an entity that does not exist
+            text = f"{field.name}: there is no {field.target} with the id {entity_id}."
+            raise RefusedError(int(self._switches.invalid_status), text)
         return entity_id
 
 
-def is_conflict(body: t.Mapping[str, t.Any], old: Row) -> bool:
+def is_conflict(body: t.Mapping[str, t.Any], old: Row, switches: Switches) -> bool:
     """Whether somebody else was faster than the sender of a PUT.
 
     Raises:
@@ -262,7 +266,7 @@ def is_conflict(body: t.Mapping[str, t.Any], old: Row) -> bool:
     sent = parse_date(value)
     if value is not None and sent is None:
         raise bad("Could not convert string to DateTime: modifiedDate.")
-    return sent is None or sent < from_text(old["modifiedDate"])
+    return sent is None or sent < from_text(shown_date(old["modifiedDate"], switches))
 
 
 def _default(field: Field) -> t.Any:

@@ -85,25 +85,26 @@ def default(kind: EntityType, store: Store) -> dict[str, t.Any]:
     return store.view.full(kind.name, head)
 
 
-def description(*, extended: bool, method: str | None) -> list[str]:
+def description(release: Release, *, extended: bool, method: str | None) -> list[str]:
     """GET /qrs/about/api/description: the endpoints, as strings.
 
     Args:
+        release: which of them it has.
         extended: with more about each, as JSON inside the strings.
         method: only those of one HTTP method.
     """
     # EVIDENCE(B; qlik-utils): about/api/description is an array of strings; the extended ones hold JSON with method and
     # path
     # INVENTED(switch=none): what else the extended strings hold
-    wanted = [one for one in endpoints() if method is None or one[0] == method.upper()]
+    wanted = [one for one in endpoints(release) if method is None or one[0] == method.upper()]
     if not extended:
         return [f"{verb} {path}" for verb, path in wanted]
     return [json.dumps({"method": verb, "path": path}) for verb, path in wanted]
 
 
-def endpoints() -> list[tuple[str, str]]:
+def endpoints(release: Release) -> list[tuple[str, str]]:
     """Method and path of everything that is served below /qrs."""
-    found = [("GET", f"/qrs/about{path}") for path in ("", "/openapi/main")]
+    found = [("GET", f"/qrs/about{path}") for path in ("", "/openapi/main") if not path or release.has("openapi")]
     found += [
         ("GET", f"/qrs/about/api/{path}") for path in ("description", "enums", "relations", "default", "default/{type}")
     ]
@@ -134,7 +135,7 @@ def openapi(release: Release) -> dict[str, t.Any]:
     # about/openapi/main
     # INVENTED(switch=none): how much the OpenAPI document says
     paths: dict[str, dict[str, t.Any]] = {}
-    for verb, path in endpoints():
+    for verb, path in endpoints(release):
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
         operation: dict[str, t.Any] = {"responses": {"2XX": {"description": "Success"}}}

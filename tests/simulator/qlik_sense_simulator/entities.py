@@ -156,7 +156,7 @@ class Endpoints:
         # INVENTED(switch=none): a wrong or missing id in the body is 400
         if not isinstance(body, dict) or not same_guid(member(body, "id"), old["id"]):
             raise bad("The id in the request body is not that of the URL.")
-        if is_conflict(body, old):
+        if is_conflict(body, old, self.store.view.switches):
             # EVIDENCE(A; Qlik help "Conflict handling"): a conflict is 409
             # INVENTED(switch=none): the text of a conflict
             raise RefusedError(409, "The entity has been modified by someone else.")

@@ -33,7 +33,8 @@ _GRAMMAR = r"""
 start: disjunction
 disjunction: conjunction ("or"i conjunction)*
 conjunction: term ("and"i term)*
-?term: comparison | "(" disjunction ")" | empty
+?term: comparison | "(" disjunction ")" | negation | empty
+negation: _NOT term
 empty: "(" ")"
 comparison: NAME OPERATOR value
 value: STRING -> string
@@ -43,7 +44,8 @@ value: STRING -> string
      | WORD -> word
 
 NAME: /@?[A-Za-z_]\w*(\.[A-Za-z_]\w*)*/
-OPERATOR.2: /(eq|ne|gt|ge|lt|le|sw|ew|so)(?![\w.])/i
+_NOT.2: /not(?![\w.])/i
+OPERATOR.2: /(eq|ne|gt|ge|lt|le|sw|ew|so|like)(?![\w.])/i
 STRING: /'(\\.|[^'\\])*'(?!')/s
 GUID.4: /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])/i
 DATE.3: /\d{4}-\d\d?-\d\d?(T[0-9:.]+(Z|[+-][0-9:]+)?)?(?![\w:.-])/i
@@ -51,6 +53,13 @@ NUMBER.2: /-?\d{1,18}(?![\w.-])/
 WORD: /[A-Za-z_]\w*/
 %ignore /[ \t\r\n]+/
 """
+
+
+@functools.lru_cache(maxsize=64)
+def _like(pattern: str) -> re.Pattern[str]:
+    """The expression behind a pattern in which % stands for any characters."""
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("%")), re.DOTALL)
+
 
 _COMPARE: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "eq": operator.eq,
@@ -62,6 +71,7 @@ _COMPARE: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
     "sw": lambda value, part: value.startswith(part),
     "ew": lambda value, part: value.endswith(part),
     "so": lambda value, part: part in value,
+    "like": lambda value, pattern: _like(pattern).fullmatch(value) is not None,
 }
 _SAME = ("eq", "ne")
 _DEEPEST = 50
@@ -70,8 +80,8 @@ _ORDERED = (*_SAME, "gt", "ge", "lt", "le")
 # EVIDENCE(A; Qlik help "Filtering"): eq and ne go with all types, gt, ge, lt and le with numbers, enums and dates, and
 # sw, ew and so with strings
 _ALLOWED = {
-    "text": (*_SAME, "sw", "ew", "so"),
-    "texts": (*_SAME, "sw", "ew", "so"),
+    "text": (*_SAME, "sw", "ew", "so", "like"),
+    "texts": (*_SAME, "sw", "ew", "so", "like"),
     "guid": _SAME,
     "flag": _SAME,
     "number": _ORDERED,
@@ -148,6 +158,13 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
     def conjunction(self, children: list[Predicate]) -> Predicate:
         return children[0] if len(children) == 1 else lambda row: all(child(row) for child in children)
 
+    def negation(self, children: list[Predicate]) -> Predicate:
+        # INVENTED(switch=not_in_filter): a filter has no "not"; neither the help nor any client uses it
+        if self._store.view.switches.not_in_filter == "400":
+            raise _MeaninglessError
+        [child] = children
+        return lambda row: not child(row)
+
     def empty(self, _children: list[t.Any]) -> t.NoReturn:
         raise _InvalidExpressionError
 
@@ -179,6 +196,9 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
             path = resolve(self._kind, name, self._store)
         if literal[0] == "word" and literal[1].lower() == "null":
             return self._null(path, operation)
+        # INVENTED(switch=like_in_filter): a filter has no "like"; neither the help nor any client uses it
+        if operation == "like" and self._store.view.switches.like_in_filter == "400":
+            raise _MeaninglessError
         if operation not in _ALLOWED.get(path.field.kind, ()):
             raise _MeaninglessError
         wanted = self._literal(path, *literal)

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-site-CA")])
+"""Who issues the certificates of every simulated site."""
 _KEY_SIZE = 2048
 _YEARS = 10
 _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -88,7 +90,7 @@ def _load(certificate: pathlib.Path, key: pathlib.Path) -> _Pair | None:
 
 def _make_authority() -> _Pair:
     key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_SIZE)
-    name = _name("simulated-site-CA")
+    name = AUTHORITY
     usage = _key_usage(key_cert_sign=True, crl_sign=True)
     builder = (
         _builder(name, key.public_key())

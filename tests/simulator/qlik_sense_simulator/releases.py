@@ -15,6 +15,9 @@ _FEATURES = {
     "http_cookie_suffix": "2019-02",
     # EVIDENCE(A; Qlik support article ta-p/2509211): a csrf token protects websockets since November 2024
     "csrf": "2024-11",
+    # EVIDENCE(B; qlik-utils, generated from about/api/description in 2016): old releases have no OpenAPI document
+    # INVENTED(switch=none): releases have the OpenAPI document since May 2021
+    "openapi": "2021-05",
 }
 
 
@@ -52,6 +55,7 @@ class Release:
 RELEASES = {
     release.name: release
     for release in (
+        Release(name="september-2017", date="2017-09", build_version="11.14.3.0", build_date="9/12/2017 1:10:33 PM"),
         Release(name="november-2017", date="2017-11", build_version="11.24.3.0", build_date="11/9/2017 3:21:07 PM"),
         Release(name="may-2021", date="2021-05", build_version="29.9.1.0", build_date="5/11/2021 9:12:44 AM"),
         Release(name="may-2024", date="2024-05", build_version="31.50.1.0", build_date="5/14/2024 10:02:31 AM"),

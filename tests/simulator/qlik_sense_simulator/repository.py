@@ -217,12 +217,14 @@ class _Repository:
             case ["api", "relations"]:
                 return _json(documents.relations(release))
             case ["api", "description"]:
-                return _json(documents.description(extended=query.is_true("extended"), method=query.get("method")))
+                return _json(
+                    documents.description(release, extended=query.is_true("extended"), method=query.get("method"))
+                )
             case ["api", "default"]:
                 return _json({kind.name: documents.default(kind, self._store) for kind in documents.PUBLIC.values()})
             case ["api", "default", name]:
                 return _json(documents.default(documents.find_type(name), self._store))
-            case ["openapi"] | ["openapi", "main"]:
+            case ["openapi"] | ["openapi", "main"] if release.has("openapi"):
                 return _json(documents.openapi(release))
         raise RefusedError(404, "Not Found")
 

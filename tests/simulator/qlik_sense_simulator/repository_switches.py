@@ -48,6 +48,10 @@ class Switches(ProxySwitches):
     date_suffix: t.Literal["Z", "+00:00"] = "Z"
     """How an answer writes UTC."""
 
+    date_fraction: t.Literal["3", "7", "trimmed", "0"] = "3"
+    """The fraction of a second in an answer's dates: three digits (every published answer), seven, without zeros at its
+    end (both are usual in .NET), or none. A modifiedDate that comes back counts as precisely as it was shown."""
+
     unset_strings: t.Literal["empty", "null", "absent"] = "empty"
     """Strings that nobody has ever set, in the fields that came after 2017: "", null, or left out."""
 
@@ -75,8 +79,12 @@ class Switches(ProxySwitches):
     null_lists: t.Literal["empty", "400", "500"] = "empty"
     """A list field that is null in a body: taken for an empty list, or refused. 500 was reported in 2018."""
 
-    duplicate_status: t.Literal["400", "409", "500"] = "400"
+    duplicate_status: t.Literal["400", "409", "422", "500"] = "400"
     """A prefix, cookie name or other unique value that something else has already."""
+
+    invalid_status: t.Literal["400", "409", "422", "500"] = "400"
+    """A value that cannot be: a prefix with other characters, no cookie name, the id of something that does not
+    exist."""
 
     upper_case_prefix: t.Literal["lower", "keep", "400"] = "lower"
     """A prefix with capitals: stored in lower case (as the upgrade to release 3.0 did), stored as it is, or refused."""
@@ -87,11 +95,17 @@ class Switches(ProxySwitches):
     certificate_check: t.Literal["none", "400"] = "none"
     """Whether the repository itself looks at jwtPublicKeyCertificate. none: a bad one only fails in the proxy."""
 
-    certificate_text: t.Literal["verbatim", "normalised"] = "verbatim"
-    """jwtPublicKeyCertificate comes back exactly as sent, or with LF line ends and no blanks around."""
+    certificate_text: t.Literal["verbatim", "normalised", "crlf"] = "verbatim"
+    """jwtPublicKeyCertificate comes back exactly as sent; with LF line ends and no blanks around; or with CRLF."""
+
+    response_headers_text: t.Literal["verbatim", "normalised", "crlf"] = "verbatim"
+    """The same for additionalResponseHeaders."""
 
     delete_linked: t.Literal["cascade", "400", "409"] = "cascade"
     """DELETE of a virtual proxy that is linked: the links go too, or it is refused."""
+
+    delete_default: t.Literal["400", "403", "409", "accept"] = "400"
+    """DELETE of the default virtual proxy."""
 
     link_touches_virtual_proxy: bool = False
     """Linking or unlinking a virtual proxy also moves its own modifiedDate."""
@@ -106,6 +120,12 @@ class Switches(ProxySwitches):
 
     custom_property_filter: t.Literal["400", "accept"] = "400"
     """@name in a filter, for the value of a custom property. No public source uses it on these entities."""
+
+    not_in_filter: t.Literal["400", "accept"] = "400"
+    """not before a comparison or a group. No public source has it."""
+
+    like_in_filter: t.Literal["400", "accept"] = "400"
+    """The operator like, with % for any characters. No public source has it."""
 
     null_in_filter: t.Literal["accept", "400"] = "accept"
     """The literal null in a filter."""

@@ -14,6 +14,7 @@ from cryptography import x509
 from .bodies import GUID
 from .catalogue import PUBLIC, VIRTUAL_PROXY
 from .refusals import RefusedError, bad
+from .repository_switches import Switches
 from .store import Change, Store
 from .views import Row
 
@@ -102,29 +103,42 @@ def _check_virtual_proxy(row: Row, *, old: Row | None, store: Store) -> Row:
         # INVENTED(switch=slash_in_prefix): slashes in a prefix are not allowed today
         segments = prefix.split("/") if switches.slash_in_prefix == "accept" else [prefix]
         if prefix and not all(allowed.fullmatch(segment) for segment in segments):
-            raise bad("prefix may have lower case letters, digits, and the characters - . _ ~ only.")
+            raise _invalid(switches, "prefix may have lower case letters, digits, and the characters - . _ ~ only.")
     # EVIDENCE(A; QRS API reference, VirtualProxyConfig): sessionCookieHeaderName and headerAuthenticationHeaderName are
     # names of HTTP headers
     if not _HEADER_NAME.fullmatch(row["sessionCookieHeaderName"]):
-        raise bad("sessionCookieHeaderName is not a valid header name.")
+        raise _invalid(switches, "sessionCookieHeaderName is not a valid header name.")
     header: str = row["headerAuthenticationHeaderName"]
     if header and (not _HEADER_NAME.fullmatch(header) or header.lower() in _RESERVED_HEADERS):
-        raise bad("headerAuthenticationHeaderName is not a valid header name.")
+        raise _invalid(switches, "headerAuthenticationHeaderName is not a valid header name.")
     certificate: str = row["jwtPublicKeyCertificate"]
     # INVENTED(switch=certificate_check): the repository does not look at jwtPublicKeyCertificate
     if switches.certificate_check == "400" and certificate and not _is_certificate(certificate):
         raise bad("jwtPublicKeyCertificate is not a valid certificate.")
-    # INVENTED(switch=certificate_text): jwtPublicKeyCertificate is stored as it came
-    if switches.certificate_text == "normalised":
-        certificate = "\n".join(line.strip() for line in certificate.split("\n")).strip()
     return {
         **row,
         "prefix": prefix,
-        "jwtPublicKeyCertificate": certificate,
+        # INVENTED(switch=certificate_text): jwtPublicKeyCertificate is stored as it came
+        "jwtPublicKeyCertificate": _lines(certificate, switches.certificate_text),
+        # INVENTED(switch=response_headers_text): additionalResponseHeaders are stored as they came
+        "additionalResponseHeaders": _lines(row["additionalResponseHeaders"], switches.response_headers_text),
         # EVIDENCE(B; QRSMeteor): authenticationMethod 2 without a headerAuthenticationMode comes back with mode 2
         # INVENTED(switch=none): method 1 has mode 1, and every other one has mode 0
         "headerAuthenticationMode": _DERIVED_MODE.get(row["authenticationMethod"], 0),
     }
+
+
+def _invalid(switches: Switches, text: str) -> RefusedError:
+    # INVENTED(switch=invalid_status): a value that cannot be is refused with 400
+    return RefusedError(int(switches.invalid_status), text)
+
+
+def _lines(text: str, form: str) -> str:
+    """A text of several lines as a switch says: verbatim, normalised or crlf."""
+    if form == "verbatim":
+        return text
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return ("\r\n" if form == "crlf" else "\n").join(lines)
 
 
 def _is_certificate(pem: str) -> bool:
@@ -194,9 +208,10 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
     if kind == "User" and row["deleteProhibited"]:
         raise bad("This user cannot be deleted.")
     if kind == "VirtualProxyConfig":
-        if row["defaultVirtualProxy"]:
-            # INVENTED(switch=none): the default virtual proxy cannot be deleted; nobody has tried in public
-            raise bad("The default virtual proxy cannot be deleted.")
+        # INVENTED(switch=delete_default): the default virtual proxy cannot be deleted; nobody has tried in public
+        wanted = store.view.switches.delete_default
+        if row["defaultVirtualProxy"] and wanted != "accept":
+            raise RefusedError(int(wanted), "The default virtual proxy cannot be deleted.")
         linking = _linking(entity_id, store)
         # INVENTED(switch=delete_linked): links go with the virtual proxy that is deleted
         if linking and store.view.switches.delete_linked != "cascade":

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 import typing as t
 import urllib.parse
 
@@ -40,20 +41,23 @@ class Services:
     repository: ASGIApp
     sign_in: SignIn
 
-    def answer(self, request: Request, virtual_proxy: VirtualProxy, rest: list[str], session: Session) -> ASGIApp:
-        """The answer to somebody who is known."""
+    def answer(
+        self, request: Request, virtual_proxy: VirtualProxy, rest: list[str], session: Session, *, by_cookie: bool
+    ) -> ASGIApp:
+        """The answer to somebody who is known; by_cookie: from a session that began earlier."""
         path = "/".join(rest).lower()
         if rest and rest[0].lower() == "qrs":
+            # INVENTED(switch=repository_requires_csrf): /qrs may be sent the csrf token, but does not need it
+            if by_cookie and self.site.switches.repository_requires_csrf and not self._shows_token(request, session):
+                return PlainTextResponse("Forbidden", 403)
             return self._to_repository(request, rest, session)
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("Method Not Allowed", 405)
         if path == "":
             # INVENTED(switch=none): the bare prefix leads to the hub
             return RedirectResponse(below(virtual_proxy, "hub/"), 302)
-        if path == "hub" and self.site.switches.hub_redirect and not request.scope["path"].endswith("/"):
-            # INVENTED(switch=hub_redirect): /hub leads to /hub/, with 302
-            query = request.scope["query_string"].decode("latin-1")
-            return RedirectResponse(below(virtual_proxy, "hub/") + (f"?{query}" if query else ""), 302)
+        if self.redirects(request, path):
+            return self.to_hub(request, virtual_proxy)
         if path == "hub" or path.startswith("hub/"):
             # EVIDENCE(A; Qlik support article ta-p/1716226): with a good token the hub opens
             return pages.hub(
@@ -77,11 +81,23 @@ class Services:
             site=self.site,
         ) or pages.message(404, title="Not found")
 
+    def redirects(self, request: Request, path: str) -> bool:
+        """Whether a path, below the prefix and in lower case, only leads to the hub."""
+        # INVENTED(switch=hub_redirect): /hub leads to /hub/
+        return path == "hub" and self.site.switches.hub_redirect and not request.scope["path"].endswith("/")
+
+    def to_hub(self, request: Request, virtual_proxy: VirtualProxy) -> Response:
+        """From /hub to /hub/."""
+        # INVENTED(switch=hub_redirect): /hub leads to /hub/ with 302
+        query = request.scope["query_string"].decode("latin-1")
+        return RedirectResponse(below(virtual_proxy, "hub/") + (f"?{query}" if query else ""), 302)
+
     def _notice(self, session: Session) -> str:
         """What the hub would show instead of apps."""
-        if not self.site.switches.access_pass:
+        if not self.site.switches.access_pass and self.site.switches.access_pass_notice == "hub":
             # INVENTED(switch=access_pass): without a licence the hub says so and is 200 all the same; the sentence is
             # the client's own
+            # INVENTED(switch=access_pass_notice): the hub says already that there is no licence, not only the websocket
             return pages.NO_ACCESS_PASS
         # INVENTED(switch=none): with too many sessions the hub says what its websocket would be told
         return pages.TOO_MANY_SESSIONS if self.sign_in.sessions.exceeds_limit(session) else ""
@@ -107,8 +123,7 @@ class Services:
 
     def log_out(self, request: Request, session: Session) -> Response:
         # INVENTED(switch=logout_requires_csrf): DELETE /qps/user may carry the csrf token, but does not have to
-        token = request.headers.get("qlik-csrf-token")
-        if self.site.switches.logout_requires_csrf and self.site.release.has("csrf") and token != session.csrf_token:
+        if self.site.switches.logout_requires_csrf and not self._shows_token(request, session):
             return PlainTextResponse("Forbidden", 403)
         sessions = self.sign_in.sessions
         # EVIDENCE(B; qlik-sense-mcp): DELETE /qps/user ends all of the user's sessions on this virtual proxy, and on no
@@ -117,6 +132,11 @@ class Services:
         sessions.close(theirs, reason="OnSessionLoggedOut")
         # INVENTED(switch=logout_status): DELETE /qps/user is 200
         return Response(status_code=int(self.site.switches.logout_status))
+
+    def _shows_token(self, request: Request, session: Session) -> bool:
+        """Whether a request has the session's csrf token in its header, where the release has such tokens."""
+        token = request.headers.get("qlik-csrf-token", "")
+        return not self.site.release.has("csrf") or secrets.compare_digest(token.encode(), session.csrf_token.encode())
 
     def _to_repository(self, request: Request, rest: list[str], session: Session) -> ASGIApp:
         """Hand a request to the repository as the user of the session."""

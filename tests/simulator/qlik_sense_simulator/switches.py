@@ -24,9 +24,9 @@ class Switches:
 
     # --- How the proxy finds a virtual proxy
 
-    unknown_prefix: t.Literal["400", "404", "302"] = "400"
+    unknown_prefix: t.Literal["400", "403", "404", "302"] = "400"
     """A prefix that no linked virtual proxy has: the styled 400 page (measured on a multi-node site of November 2025,
-    qlik-sense-mcp), a 404, or a redirect to the login of the default virtual proxy (both guessed for single nodes)."""
+    qlik-sense-mcp), 403, 404, or a redirect to the login of the default virtual proxy (guessed for single nodes)."""
 
     central_link_required: bool = True
     """In a multi-node site, a virtual proxy that is not linked to the central node's proxy gets the 400 page from every
@@ -41,6 +41,10 @@ class Switches:
 
     hub_redirect: bool = True
     """/hub answers 302 to /hub/. False: it answers 200 itself."""
+
+    hub_redirect_signs_in: bool = True
+    """That redirect is behind the login and brings the cookie. False: everybody gets it, and the hub brings the
+    cookie."""
 
     # --- How a proxy takes over a saved change
 
@@ -77,8 +81,15 @@ class Switches:
     refuse_several_certificates: bool = False
     """Refuse every token when jwtPublicKeyCertificate has more than one certificate, instead of using the first."""
 
+    refuse_foreign_issuer: bool = False
+    """Refuse every token when the certificate is neither self-signed nor issued by the authority of the site. Nothing
+    says that a chain is looked at."""
+
     refuse_short_keys: bool = False
     """Refuse every token when the certificate's RSA key has fewer than 2048 bits. Published examples have 1024."""
+
+    case_sensitive_claims: bool = True
+    """The names of claims count with their capitals (two reports). False: any case will do."""
 
     reserved_claims_work: bool = True
     """A claim of the standard (sub, ...) works as user id or user directory. Qlik's article calls some reserved without
@@ -88,6 +99,10 @@ class Switches:
 
     refused_token_status: t.Literal["401", "403", "302"] = "401"
     """The status for a token that is refused. 401 is the expected family; Qlik's own client tolerates all three."""
+
+    signed_out_status: t.Literal["401", "403", "302"] = "401"
+    """The status for somebody with neither header nor cookie where a virtual proxy wants a token, on paths other than
+    the hub, for which Qlik's article has 401."""
 
     refusal_body: t.Literal["text", "html"] = "text"
     """Whether the sentence of a refusal comes as plain text or inside an HTML page."""
@@ -135,6 +150,10 @@ class Switches:
     logout_status: t.Literal["200", "204"] = "200"
     """The status of DELETE /qps/user."""
 
+    repository_requires_csrf: bool = False
+    """A request to the repository with a session cookie wants the header qlik-csrf-token, on releases that have the
+    token. Qlik's own client sends only the xrfkey."""
+
     logout_requires_csrf: bool = False
     """DELETE /qps/user wants the header qlik-csrf-token, on releases that have the token."""
 
@@ -147,7 +166,11 @@ class Switches:
     # --- The hub and what is around it
 
     access_pass: bool = True
-    """Users have a licence. False: the hub page says that there is no access pass (status 200 all the same)."""
+    """Users have a licence. False: hub or websocket say that there is no access pass."""
+
+    access_pass_notice: t.Literal["hub", "websocket"] = "hub"
+    """Where somebody without a licence sees that first: the hub's page says so already (status 200 all the same), or
+    the hub looks as it always does."""
 
     product_info_anonymous: bool = False
     """product-info.json is readable without a session."""

@@ -13,9 +13,10 @@ from .bodies import Merger, member, parse_date
 from .catalogue import TYPES
 from .entities import Endpoints
 from .refusals import RefusedError, bad
+from .repository_switches import Switches
 from .schema import EntityType, Field
 from .store import Change, from_text
-from .views import Row
+from .views import Row, shown_date
 
 # EVIDENCE(B; public scripts that link virtual proxies and set tags): a list of references is called refList_ and the
 # type that it leads to
@@ -46,7 +47,7 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
     endpoints.caller.check("update", kind)
     changes = _changes(endpoints, kind, body)
     rows = endpoints.selected()
-    _check_date(body, rows)
+    _check_date(body, rows, store.view.switches)
     if not changes:
         # INVENTED(switch=none): where nothing is modified, no date moves
         return
@@ -61,7 +62,7 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
     store.save([*(Change(kind.name, row["id"], row) for row in changed), *others])
 
 
-def _check_date(body: dict[str, t.Any], rows: list[Row]) -> None:
+def _check_date(body: dict[str, t.Any], rows: list[Row], switches: Switches) -> None:
     # EVIDENCE(A; Qlik help "Conflict handling"): of a selection, the latest modifiedDate decides about a conflict
     # EVIDENCE(B; public scripts): clients send the time of their own clock, or tomorrow
     value = member(body, "latestModifiedDate")
@@ -69,7 +70,7 @@ def _check_date(body: dict[str, t.Any], rows: list[Row]) -> None:
     if value is not None and sent is None:
         raise bad("Could not convert string to DateTime: latestModifiedDate.")
     # INVENTED(switch=none): a missing date is a conflict, as for a single entity
-    if rows and (sent is None or sent < max(from_text(row["modifiedDate"]) for row in rows)):
+    if rows and (sent is None or sent < max(from_text(shown_date(row["modifiedDate"], switches)) for row in rows)):
         raise RefusedError(409, "The entities have been modified by someone else.")
 
 

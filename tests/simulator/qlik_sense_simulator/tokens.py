@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .identity import Identity, Refusal, is_text
+from .pki import AUTHORITY
 from .switches import Switches
 
 # EVIDENCE(A; Qlik help "JWT authentication", Nov 2022 to May 2025): RS256, RS384 and RS512 are accepted, nothing else
@@ -114,6 +115,9 @@ def _public_key(pem: str, switches: Switches) -> rsa.RSAPublicKey | Refusal:
                 return unusable
             certificate = x509.load_pem_x509_certificate(pem.encode())
             key = certificate.public_key()
+            # INVENTED(switch=refuse_foreign_issuer): who issued the certificate does not matter
+            if switches.refuse_foreign_issuer and certificate.issuer not in (certificate.subject, AUTHORITY):
+                return Refusal("The certificate of the virtual proxy is not trusted.")
             now = datetime.datetime.now(tz=datetime.UTC)
             # INVENTED(switch=refuse_expired_certificate): the certificate's own dates do not count
             if switches.refuse_expired_certificate and not (
@@ -140,14 +144,15 @@ def _identity(
     # INVENTED(switch=reserved_claims_work): which words are reserved, and that nothing happens if they are used
     if not switches.reserved_claims_work and _RESERVED & {id_attribute, directory_attribute}:
         return Refusal("A reserved claim cannot name the user.")
-    user_id = _claim(claims, id_attribute)
+    read = _reader(claims, switches)
+    user_id = _text(read(id_attribute))
     is_constant = len(directory_attribute) > 2 and directory_attribute[0] + directory_attribute[-1] == "[]"
     if switches.bracket_constant and is_constant:
         # INVENTED(switch=bracket_constant): a directory attribute in brackets is a constant, as documented for SAML and
         # header attributes
         user_directory: str | None = directory_attribute[1:-1]
     else:
-        user_directory = _claim(claims, directory_attribute)
+        user_directory = _text(read(directory_attribute))
     if user_id is None:
         return Refusal("The user id attribute is missing in the token.")
     if user_directory is None:
@@ -156,7 +161,7 @@ def _identity(
     for item in virtual_proxy.get("jwtAttributeMap") or ():
         # EVIDENCE(A; Qlik support article ta-p/1715208): mapped attributes live in the session only
         # EVIDENCE(A; Qlik help, header X-Qlik-Security): each value of a list becomes one attribute of its own
-        values = _values(claims.get(item["jwtAttribute"]))
+        values = _values(read(item["jwtAttribute"]))
         if item.get("isMandatory") and not values:
             # INVENTED(switch=none): a mandatory attribute that is missing refuses the login
             return Refusal("A mandatory attribute is missing in the token.")
@@ -164,10 +169,18 @@ def _identity(
     return Identity(user_directory=user_directory, user_id=user_id, attributes=tuple(attributes))
 
 
-def _claim(claims: t.Mapping[str, t.Any], name: str) -> str | None:
-    """A claim that has to be a string with something in it."""
+def _reader(claims: t.Mapping[str, t.Any], switches: Switches) -> t.Callable[[str], t.Any]:
+    """Gives the value of a claim by its name."""
     # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): claim names are case-sensitive
-    value = claims.get(name)
+    # INVENTED(switch=case_sensitive_claims): names of claims are case-sensitive; two reports are not much
+    if switches.case_sensitive_claims:
+        return claims.get
+    folded = {name.casefold(): value for name, value in claims.items()}
+    return lambda name: folded.get(name.casefold())
+
+
+def _text(value: object) -> str | None:
+    """A string with something in it."""
     # INVENTED(switch=none): a number, a list or an empty string names no user
     return value.strip() if is_text(value) and value.strip() else None
 

@@ -78,7 +78,7 @@ class View:
         match field.kind:
             case "date":
                 # INVENTED(switch=date_suffix): dates end with Z, as in every published answer
-                return value.removesuffix("Z") + switches.date_suffix
+                return shown_date(value, switches).removesuffix("Z") + switches.date_suffix
             case "text" if value is None and field.late:
                 # INVENTED(switch=unset_strings): a string that nobody has set is empty
                 return {"empty": "", "null": None, "absent": _OMIT}[switches.unset_strings]
@@ -114,3 +114,17 @@ class View:
         # service
         head = {name: row[name] for name in ("id", "createdDate", "modifiedDate", "modifiedByUserName")}
         return self._entity(kind, {**part, **head}, condensed=False, privileges=None)
+
+
+def shown_date(text: str, switches: Switches) -> str:
+    """A stored date, "2017-02-22T18:09:51.896Z", as precisely as an answer has it."""
+    # INVENTED(switch=date_fraction): dates have milliseconds, as in every published answer
+    seconds, _dot, fraction = text.removesuffix("Z").partition(".")
+    match switches.date_fraction:
+        case "7":
+            fraction += "0000"
+        case "trimmed":
+            fraction = fraction.rstrip("0")
+        case "0":
+            fraction = ""
+    return f"{seconds}.{fraction}Z" if fraction else f"{seconds}Z"

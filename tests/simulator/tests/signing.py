@@ -31,15 +31,15 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def certificate(key: PrivateKey | None = None, *, days: int = 30) -> str:
-    """A self-signed certificate as PEM; with negative days it expired that long ago."""
+def certificate(key: PrivateKey | None = None, *, days: int = 30, issuer: str = "signing") -> str:
+    """A certificate as PEM, self-signed by its names; with negative days it expired that long ago."""
     key = key or rsa_key()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signing")])
     end = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(days=days)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(end - datetime.timedelta(days=365))

@@ -220,6 +220,21 @@ def test_switches() -> None:
     assert client.call("GET", "virtualproxyconfig", filter="prefix eq null").status == 400
 
 
+def test_not_and_like_as_switches() -> None:
+    client = Client({"switches": {"not_in_filter": "accept", "like_in_filter": "accept"}})
+    for prefix in ("jwt", "portal", "notes"):
+        client.create_virtual_proxy(prefix)
+    for expression, expected in [
+        ("not prefix eq 'jwt' and not (prefix sw 'n' or prefix eq '')", ["portal"]),
+        ("not not prefix eq 'jwt'", ["jwt"]),
+        ("prefix like '%Ot%s'", ["notes"]),
+        ("prefix like '.'", []),
+    ]:
+        found = client.get("virtualproxyconfig", filter=expression)
+        assert [entity["prefix"] for entity in found] == expected, expression
+        assert Client().call("GET", "virtualproxyconfig", filter=expression).status == 400
+
+
 FIELDS = st.sampled_from(["prefix", "id", "modifiedDate", "authenticationMethod", "tags.name", "defaultVirtualProxy"])
 LITERALS = st.one_of(
     st.text(max_size=8).map(lambda text: "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"),

@@ -197,6 +197,7 @@ def test_a_prefix_that_leads_nowhere_is_the_same_long_page() -> None:
 
 
 def test_a_prefix_that_leads_nowhere_as_a_switch() -> None:
+    assert jwt_site(unknown_prefix="403").browser().get("/unknown/hub/").status == 403
     assert jwt_site(unknown_prefix="404").browser().get("/unknown/hub/").status == 404
     redirect = jwt_site(unknown_prefix="302").browser().get("/unknown/hub/")
     assert redirect.status == 302
@@ -242,6 +243,10 @@ def test_the_hub_without_its_slash() -> None:
     assert (redirect.status, redirect.header("location")) == (302, "/jwt/hub/?qlik=1")
     assert set_cookies(redirect)
     assert jwt_site(hub_redirect=False).browser().get("/jwt/hub", **bearer()).status == 200
+    browser = jwt_site(hub_redirect_signs_in=False).browser()
+    redirect = browser.get("/jwt/hub")
+    assert (redirect.status, redirect.header("location"), set_cookies(redirect)) == (302, "/jwt/hub/", [])
+    assert set_cookies(browser.get("/jwt/hub/", **bearer()))
     assert jwt_site().browser().get("/jwt", **bearer()).header("location") == "/jwt/hub/"
 
 
@@ -358,6 +363,25 @@ def test_logging_out_ends_all_sessions_of_the_user_here_and_none_elsewhere() -> 
     assert first.send("DELETE", "/jwt/qps/user").status == 401
 
 
+def test_the_csrf_token_for_the_repository_as_a_switch() -> None:
+    browser = jwt_site(repository_requires_csrf=True).browser()
+    assert browser.get("/jwt/qrs/about", **bearer()).status == 200
+    assert browser.get("/jwt/qrs/about", **bearer()).status == 403
+    assert browser.get("/jwt/qrs/about", qlik_csrf_token="wrong").status == 403
+    csrf = browser.get("/jwt/qps/csrftoken").header("qlik-csrf-token") or ""
+    assert browser.get("/jwt/qrs/about", qlik_csrf_token=csrf).status == 200
+    old = jwt_site(release="may-2024", repository_requires_csrf=True).browser()
+    assert [old.get("/jwt/qrs/about", **bearer()).status for _time in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("status", ["401", "403", "302"])
+def test_the_status_of_being_signed_out_as_a_switch(status: str) -> None:
+    browser = jwt_site(signed_out_status=status).browser()
+    assert browser.get("/jwt/qps/csrftoken").status == int(status)
+    assert browser.get("/jwt/hub/").status == 401
+    assert browser.get("/jwt/qps/csrftoken", Authorization="Bearer none").status == 401
+
+
 def test_logging_out_as_a_switch() -> None:
     browser = jwt_site(logout_status="204", logout_requires_csrf=True).browser()
     csrf = browser.get("/jwt/qps/csrftoken", **bearer()).header("qlik-csrf-token") or ""
@@ -415,6 +439,8 @@ def test_the_hub_shows_names_but_no_markup_and_no_secrets() -> None:
 
 def test_what_the_hub_says_instead_of_apps() -> None:
     assert "no access pass" in jwt_site(access_pass=False).browser().get("/jwt/hub/", **bearer()).text
+    silent = jwt_site(access_pass=False, access_pass_notice="websocket")
+    assert "no access pass" not in silent.browser().get("/jwt/hub/", **bearer()).text
     site = jwt_site()
     pages = [site.browser().get("/jwt/hub/", **bearer()).text for _number in range(6)]
     assert ["too many parallel sessions" in page for page in pages] == [False] * 5 + [True]

@@ -547,10 +547,56 @@ class TestSwitches:
         normalising = Client({"switches": {"certificate_text": "normalised"}})
         stored = normalising.create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"]
         assert stored == pem.replace("\r", "").strip()
+        windows = Client({"switches": {"certificate_text": "crlf"}})
+        stored = windows.create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"]
+        assert stored == pem.strip()
         checking = Client({"switches": {"certificate_check": "400"}})
         body = {"prefix": "jwt", "sessionCookieHeaderName": "X", "jwtPublicKeyCertificate": "none"}
         assert checking.call("POST", "virtualproxyconfig", body).status == 400
         assert checking.call("POST", "virtualproxyconfig", {**body, "jwtPublicKeyCertificate": pem}).status == 201
+
+    @pytest.mark.parametrize(
+        ("switch", "expected"),
+        [("verbatim", " A: b\nC: d \r\n"), ("normalised", "A: b\nC: d"), ("crlf", "A: b\r\nC: d")],
+    )
+    def test_response_headers_text(self, switch: str, expected: str) -> None:
+        client = Client({"switches": {"response_headers_text": switch}})
+        entity = client.create_virtual_proxy(additionalResponseHeaders=" A: b\nC: d \r\n")
+        assert entity["additionalResponseHeaders"] == expected
+
+    @pytest.mark.parametrize("status", [400, 409, 422, 500])
+    def test_invalid_status(self, status: int) -> None:
+        client = Client({"switches": {"invalid_status": status}})
+        good = {"prefix": "jwt", "sessionCookieHeaderName": "X"}
+        for wrong in (
+            {"prefix": "a b"},
+            {"sessionCookieHeaderName": None},
+            {"sessionCookieHeaderName": "a b"},
+            {"loadBalancingServerNodes": [{"id": "6c04e46f-6da9-4bb2-8d12-a9a05ba687ee"}]},
+        ):
+            assert client.call("POST", "virtualproxyconfig", {**good, **wrong}).status == status
+        assert client.call("POST", "virtualproxyconfig", []).status == 400
+
+    @pytest.mark.parametrize("switch", ["400", "403", "409", "accept"])
+    def test_delete_default(self, switch: str) -> None:
+        client = Client({"switches": {"delete_default": switch}})
+        [default] = client.get("virtualproxyconfig", filter="defaultVirtualProxy eq true")
+        answer = client.call("DELETE", f"virtualproxyconfig/{default['id']}")
+        assert answer.status == (204 if switch == "accept" else int(switch))
+        assert (client.proxy()["settings"]["virtualProxies"] == []) == (switch == "accept")
+
+    @pytest.mark.parametrize(
+        ("switch", "pattern"),
+        [("3", r"\.\d{3}Z"), ("7", r"\.\d{3}0000Z"), ("trimmed", r"(\.\d{0,2}[1-9])?Z"), ("0", "Z")],
+    )
+    def test_date_fraction(self, switch: str, pattern: str) -> None:
+        client = Client({"switches": {"date_fraction": switch}})
+        entity = client.create_virtual_proxy()
+        for _time in range(3):
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d" + pattern, entity["modifiedDate"])
+            stale = {**entity, "modifiedDate": "2020-01-01T00:00:00Z"}
+            assert client.put("virtualproxyconfig", stale).status == 409
+            entity = client.put("virtualproxyconfig", entity).json()
 
     @pytest.mark.parametrize(("switch", "expected"), [("empty", ""), ("null", None), ("absent", "absent")])
     def test_unset_strings(self, switch: str, expected: str | None) -> None:
@@ -615,6 +661,7 @@ class TestReleases:
     @pytest.mark.parametrize(
         ("release", "has", "has_not"),
         [
+            ("september-2017", ["jwtAttributeMap", "impactSecurityAccess"], ["samlSlo", "jwtAudience"]),
             ("november-2017", ["samlSlo", "jwtAttributeMap", "impactSecurityAccess"], ["jwtAudience", "oidcScope"]),
             ("may-2021", ["jwtAudience", "oidcScope"], ["impactSecurityAccess", "loadBalancingAlgorithm"]),
             ("may-2024", ["loadBalancingAlgorithm", "sameSiteAttributeHttps"], ["sessionCookieCustomPath"]),
@@ -636,6 +683,12 @@ class TestReleases:
         assert len(client.get("about/api/enums")["AuthenticationMethod"]["values"]) == 5
         body = {"prefix": "oidc", "sessionCookieHeaderName": "X", "authenticationMethod": 5}
         assert client.call("POST", "virtualproxyconfig", body).status == 400
+
+    @pytest.mark.parametrize(("release", "status"), [("november-2017", 404), ("may-2021", 200)])
+    def test_openapi(self, release: str, status: int) -> None:
+        client = Client({"release": release})
+        assert client.call("GET", "about/openapi/main").status == status
+        assert ("GET /qrs/about/openapi/main" in client.get("about/api/description")) == (status == 200)
 
     def test_upgrade_keeps_what_there_is(self, tmp_path: t.Any) -> None:
         database = str(tmp_path / "database")

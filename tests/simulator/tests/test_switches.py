@@ -23,8 +23,8 @@ def test_yaml_numbers_and_booleans_become_words() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "hint"),
     [
-        ("unknown_prefix", 418, "400, 404, 302"),
-        ("unknown_prefix", None, "400, 404, 302"),
+        ("unknown_prefix", 418, "400, 403, 404, 302"),
+        ("unknown_prefix", None, "400, 403, 404, 302"),
         ("hub_redirect", "yes", "true, false"),
         ("hub_redirect", 1, "true, false"),
         ("reload_seconds", -1, "not negative"),

@@ -176,6 +176,24 @@ def test_a_directory_in_brackets_is_a_constant() -> None:
     )
 
 
+def test_the_case_of_claim_names_is_a_switch() -> None:
+    fields = {"jwtAttributeUserId": "UserID", "jwtAttributeMap": [mapped("GROUPS", "group", mandatory=True)]}
+    text = token(groups=["ops"])
+    assert isinstance(judge(text, **fields), Refusal)
+    verdict = judge(text, switches=Switches(case_sensitive_claims=False), **fields)
+    assert isinstance(verdict, Identity)
+    assert (verdict.user_id, verdict.attributes) == ("ada", (("group", "ops"),))
+
+
+def test_the_issuer_of_the_certificate_is_a_switch() -> None:
+    strict = Switches(refuse_foreign_issuer=True)
+    issued = {name: certificate(issuer=name) for name in ("simulated-site-CA", "Another CA")}
+    assert judge(token(), switches=strict) == ADA
+    assert judge(token(), jwtPublicKeyCertificate=issued["simulated-site-CA"], switches=strict) == ADA
+    assert judge(token(), jwtPublicKeyCertificate=issued["Another CA"]) == ADA
+    assert isinstance(judge(token(), jwtPublicKeyCertificate=issued["Another CA"], switches=strict), Refusal)
+
+
 def test_leeway_and_future_iat_are_switches() -> None:
     late = token(exp=int(time.time()) - 20)
     assert isinstance(judge(late), Refusal)

@@ -42,6 +42,8 @@ class FakeRepository:
             {"id": "cp1", "name": "Stage", "choiceValues": ["dev", "prod"], "objectTypes": ["VirtualProxyConfig"]},
             {"id": "cp2", "name": "Floor", "choiceValues": ["1"], "objectTypes": ["App"]},
         ]
+        self.record_limit: int | None = None
+        self.openapi: t.Any = None  # the document, None for a release that has none
         self.virtual_proxies: dict[str, Entity] = {}
         default = self.add("", authenticationMethod=0, sessionCookieHeaderName="X-Qlik-Session")
         self.proxies: dict[str, Entity] = {
@@ -136,10 +138,18 @@ class FakeRepository:
             return {"value": len(self.virtual_proxies)}
         if path == "proxyservice/full":
             return [self._expanded(proxy) for proxy in self.proxies.values()]
+        if path == "about/openapi/main" and self.openapi is None:
+            raise AnswerError("Tried to read.", "The server answered 404 Not Found.", "Check the port.", status=404)
+        if path in ("tag", "custompropertydefinition/full"):
+            entities = self.tags if path == "tag" else self.definitions
+            if not query:
+                return entities[: self.record_limit]
+            wanted = re.findall(r"name eq '((?:[^'\\]|\\.)*)'", query["filter"])
+            names = [re.sub(r"\\(.)", r"\1", name).casefold() for name in wanted]
+            return [entity for entity in entities if entity["name"].casefold() in names]
         return {
+            "about/openapi/main": self.openapi,
             "servernodeconfiguration": self.nodes,
-            "tag": self.tags,
-            "custompropertydefinition/full": self.definitions,
             "about": {"buildVersion": "26.31.3.0"},
         }[path]
 

@@ -465,6 +465,50 @@ def test_answers_that_are_not_what_was_asked_for(
     assert "xrfkey" not in str(error)
 
 
+def test_a_csrf_token_is_fetched_where_a_proxy_wants_it(server: Server, options: dict[str, t.Any]) -> None:
+    options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
+    csrf = (204, {"qlik-csrf-token": "csrf"}, b"")
+    server.answers = [(200, {"Set-Cookie": "X=1"}, b"{}"), (403, {}, b"no"), csrf, (200, {}, b"{}"), (204, {}, b"")]
+    connection = signed_in(options)
+    for method in ("GET", "PUT"):
+        connection.request(method, "about", purpose="x")
+    connection.close()
+    asked = [
+        (method, path.partition("?")[0], headers.get("qlik-csrf-token"))
+        for method, path, headers, _body in server.asked
+    ]
+    assert asked == [
+        ("GET", "/x/qrs/about", None),
+        ("PUT", "/x/qrs/about", None),
+        ("GET", "/x/qps/csrftoken", None),
+        ("PUT", "/x/qrs/about", "csrf"),
+        ("DELETE", "/x/qps/user", "csrf"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "requests"),
+    [
+        pytest.param([(403, {}, b"no"), (404, {}, b"")], 2, id="none to have"),
+        pytest.param([(403, {}, b"no"), (0, {}, b"")], 2, id="no answer"),
+        pytest.param([(403, {}, b"no"), (204, {"qlik-csrf-token": "a"}, b""), (403, {}, b"no")], 3, id="of no help"),
+    ],
+)
+def test_without_rights_a_csrf_token_changes_nothing(
+    server: Server, options: dict[str, t.Any], answers: t.Any, requests: int
+) -> None:
+    options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
+    server.answers = answers
+    connection = signed_in(options)
+    with pytest.raises(AnswerError) as caught:
+        connection.request("PUT", "tag/1", purpose="x")
+    connection.close()
+    error = caught.value
+    assert "403 Forbidden: no." in error.outcome
+    assert "RootAdmin" in error.advice
+    assert len(server.asked) == requests
+
+
 def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.Any]) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
     connection = Connection(options)

@@ -185,6 +185,51 @@ def test_what_the_site_does_not_have_is_refused_before_the_first_write(
     assert repository.writes == []
 
 
+PROPERTIES = {"VirtualProxyConfig": {"properties": {"jwtAudience": {"type": "string"}}}}
+
+
+@pytest.mark.parametrize("openapi", [{"components": {"schemas": PROPERTIES}}, {"definitions": PROPERTIES}])
+def test_a_field_that_nobody_has_ever_set_may_be_missing_in_answers(
+    repository: FakeRepository, portal: dict[str, t.Any], openapi: t.Any
+) -> None:
+    repository.openapi = openapi
+    reconcile(repository, portal)
+    repository.requests.clear()
+    assert not reconcile(repository, {**portal, "jwt_audience": ""}).changed
+    reads = ["virtualproxyconfig/full", "proxyservice/full", "about/openapi/main"]
+    assert repository.requests == [("GET", path) for path in reads]
+    options = {**portal, "jwt_audience": "qlik"}
+    predicted = reconcile(repository, options, check_mode=True)
+    done = reconcile(repository, options)
+    assert predicted.changes == done.changes
+    assert done.changes[0].before["jwt_audience"] == ""
+    assert done.virtual_proxies[0]["jwt_audience"] == "qlik"
+    repository.requests.clear()
+    assert not reconcile(repository, options).changed
+    assert repository.requests == [("GET", path) for path in reads[:2]]
+
+
+@pytest.mark.parametrize("openapi", [[], {}, {"components": None}, {"components": {"schemas": {"App": {}}}}])
+def test_an_api_description_that_says_nothing_is_passed_over(
+    repository: FakeRepository, portal: dict[str, t.Any], openapi: t.Any
+) -> None:
+    repository.openapi = openapi
+    with pytest.raises(InputError, match="does not have: jwt_audience"):
+        reconcile(repository, {**portal, "jwt_audience": "qlik"})
+
+
+def test_a_list_that_is_cut_hides_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    repository.record_limit = 1
+    repository.tags.append({"id": "tag3", "name": "it's \\ odd"})
+    repository.definitions.reverse()
+    options = {**portal, "tags": ["PORTAL", "Managed", "it's \\ odd"], "custom_properties": {"stage": ["dev"]}}
+    done = reconcile(repository, options)
+    assert done.virtual_proxies[0]["tags"] == ["it's \\ odd", "Managed", "portal"]
+    assert done.virtual_proxies[0]["custom_properties"] == {"Stage": ["dev"]}
+    with pytest.raises(InputError, match="no tag 'nope'"):
+        reconcile(repository, {**portal, "tags": ["nope"]})
+
+
 def test_a_cookie_name_of_another_virtual_proxy_is_refused(
     repository: FakeRepository, portal: dict[str, t.Any]
 ) -> None:
