@@ -42,6 +42,8 @@ class Node:
         host_name: its host name, unique.
         is_central: exactly one node of a site is the central one.
         roles: names from `NODE_ROLES`.
+        node_purpose: 0 for production, 1 for development, 2 for both.
+        engine_enabled, proxy_enabled, printing_enabled, scheduler_enabled, failover_candidate: as in the repository.
         proxy_port: TCP port of the proxy, 0 until it listens.
         qps_port: TCP port of the proxy's own REST API, 0 until it listens.
     """
@@ -50,6 +52,12 @@ class Node:
     host_name: str
     is_central: bool = False
     roles: tuple[str, ...] = ()
+    node_purpose: int = 0
+    engine_enabled: bool = True
+    proxy_enabled: bool = True
+    printing_enabled: bool = True
+    scheduler_enabled: bool = True
+    failover_candidate: bool = False
     proxy_port: int = 0
     qps_port: int = 0
 
