@@ -28,6 +28,9 @@ NODE_ROLES = (
     "CleanDatabase",
 )
 
+# The same in C, where PyYAML has it: a site of 500 virtual proxies then takes no second to read.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class SiteError(ValueError):
     """The site file does not describe a site. The message says where and what is known."""
@@ -160,7 +163,7 @@ def load_site(path: pathlib.Path) -> Site:
         SiteError: it cannot be read, is no YAML, or says something that is not known.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SiteError(f"The site file {path} cannot be read: {' '.join(str(error).split())}") from error
     try:

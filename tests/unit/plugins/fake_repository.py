@@ -130,6 +130,7 @@ class FakeRepository:
             return [self._expanded(proxy) for proxy in self.proxies.values()]
         return {
             "servernodeconfiguration": self.nodes,
+            "servernodeconfiguration/full": self.nodes,
             "tag": self.tags,
             "custompropertydefinition/full": self.definitions,
             "about": {"buildVersion": "26.31.3.0"},
