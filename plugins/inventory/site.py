@@ -52,7 +52,7 @@ notes:
   - The options that say how to reach the site can be templates, so that a secret can come from wherever a lookup gets it
     from. A relative path in the file is meant from the directory of the file.
   - When a site cannot be read, Ansible warns and goes on without its hosts. Set
-    C(ANSIBLE_INVENTORY_ANY_UNPARSED_FAILED=true) in a pipeline, so that it fails instead.
+    C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) in a pipeline, so that it fails instead.
   - The cache holds what is written in the variables and no secret.
   - The nodes are Windows machines. To ask their proxies from the control node, as the smoke test does, tasks need
     C(ansible_connection=local); the playbook C(sensible.qlik.smoke_test) sees to that itself.
