@@ -18,9 +18,8 @@ description:
     to Ansible with C(-i), alone or among others. Each file is one site.
   - Every node is in the group C(qlik_nodes), and in those below it that are true of it, C(qlik_central),
     C(qlik_proxies), C(qlik_engines), C(qlik_schedulers) and C(qlik_printing).
-  - A host has the variables C(qlik_node) and C(qlik_release), and where a proxy runs C(qlik_proxy), with the content that
-    RV(sensible.qlik.site_info#module:nodes), RV(sensible.qlik.site_info#module:release) and
-    RV(sensible.qlik.site_info#module:proxies) have. C(ansible_host) is the node's host name.
+  - A host has the variables C(qlik_node) and C(qlik_release), and where a proxy runs C(qlik_proxy), in the words in which
+    M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
 extends_documentation_fragment:
   - sensible.qlik.connection
   - sensible.qlik.connection.https
