@@ -18,8 +18,8 @@ description:
     to Ansible with C(-i), alone or among others. Each file is one site.
   - Every node is in the group C(qlik_nodes), and in those below it that are true of it, C(qlik_central),
     C(qlik_proxies), C(qlik_engines), C(qlik_schedulers) and C(qlik_printing).
-  - A host has the variables C(qlik_node) and C(qlik_release), and where a proxy runs C(qlik_proxy), in the words in which
-    M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
+  - A host has the variables C(qlik_node) and C(qlik_release), and where a proxy runs C(qlik_proxy), in the words in
+    which M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
 extends_documentation_fragment:
   - sensible.qlik.connection
   - sensible.qlik.connection.https
@@ -48,8 +48,8 @@ options:
     type: str
     default: qlik_
 notes:
-  - The options that say how to reach the site can be templates, so that a secret can come from wherever a lookup gets it
-    from. A relative path in the file is meant from the directory of the file.
+  - The options that say how to reach the site can be templates, so that a secret can come from wherever a lookup finds
+    it. A relative path in the file is meant from the directory of the file.
   - When a site cannot be read, Ansible warns and goes on without its hosts. Set
     C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) in a pipeline, so that it fails instead.
   - The cache holds what is written in the variables and no secret.
@@ -162,7 +162,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._path = path
         try:
             self._require_known(self._read_config_data(path))
-            self._fill(self._site(use_cache=cache))
+            self._fill(inventory, self._site(use_cache=cache))
         except QlikError as exc:
             raise AnsibleParserError(str(exc)) from None
 
@@ -228,44 +228,40 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         finally:
             connection.close()
 
-    def _fill(self, site: Site) -> None:
-        assert self.inventory is not None  # noqa: S101  parse has just set it
-        groups = {name: self._add_group(name) for name in (_ALL, *_GROUPS)}
+    def _fill(self, inventory: InventoryData, site: Site) -> None:
+        names = {name: self._sanitize_group_name(self.get_option("group_prefix") + name) for name in (_ALL, *_GROUPS)}
+        groups = {name: inventory.add_group(full_name) for name, full_name in names.items()}
         for name in _GROUPS:
-            self.inventory.add_child(groups[_ALL], groups[name])
+            inventory.add_child(groups[_ALL], groups[name])
         proxies = {proxy["name"]: proxy for proxy in site.proxies}
         for node in site.nodes:
             proxy = proxies.get(node["name"]) if node.get("proxy_enabled", True) else None
             variables = {"ansible_host": node["host_name"], "qlik_node": node, "qlik_release": site.release}
             if proxy:
                 variables["qlik_proxy"] = proxy
-            host = self._add_host(node, variables)
-            self.inventory.add_child(groups[_ALL], host)
+            host = self._add_host(inventory, node, variables)
+            inventory.add_child(groups[_ALL], host)
             for name, field in _GROUPS.items():
                 if proxy if name == "proxies" else node.get(field):
-                    self.inventory.add_child(groups[name], host)
-            self._construct(host)
+                    inventory.add_child(groups[name], host)
+            self._construct(host, inventory.hosts[host].get_vars())
 
-    def _add_group(self, name: str) -> str:
-        return t.cast("str", self.inventory.add_group(self._sanitize_group_name(self.get_option("group_prefix") + name)))
-
-    def _add_host(self, node: dict[str, t.Any], variables: dict[str, t.Any]) -> str:
+    def _add_host(self, inventory: InventoryData, node: dict[str, t.Any], variables: dict[str, t.Any]) -> str:
         host = _inert(node[self.get_option("hostname")] or node["name"])
-        other = self.inventory.hosts.get(host)
+        other = inventory.hosts.get(host)
         if other and other.vars.get("qlik_node", node)["host_name"] != node["host_name"]:
             raise InputError(
                 f"Tried to make hosts of the nodes in {self._path}.",
                 f"There are two nodes called {host}: {other.vars['qlik_node']['host_name']} and {node['host_name']}.",
                 "Use 'hostname: host_name', because several sites may have nodes of the same name.",
             )
-        self.inventory.add_host(host)
+        inventory.add_host(host)
         for name, value in variables.items():
-            self.inventory.set_variable(host, name, _inert(value))
-        return host
+            inventory.set_variable(host, name, _inert(value))
+        return t.cast("str", host)
 
-    def _construct(self, host: str) -> None:
+    def _construct(self, host: str, variables: dict[str, t.Any]) -> None:
         strict = self.get_option("strict")
-        variables = self.inventory.hosts[host].get_vars()
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)

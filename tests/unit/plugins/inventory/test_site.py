@@ -48,7 +48,9 @@ class Source:
         self.asked_with = options
         return self.repository
 
-    def parse(self, inventory: InventoryData | None = None, *, use_cache: bool = True, **changes: t.Any) -> InventoryData:
+    def parse(
+        self, inventory: InventoryData | None = None, *, use_cache: bool = True, **changes: t.Any
+    ) -> InventoryData:
         inventory = inventory or InventoryData()
         config = {name: value for name, value in {**CONFIG, **changes}.items() if value is not None}
         self.path.write_text(yaml.safe_dump(config))
@@ -270,7 +272,7 @@ def test_another_view_has_another_entry(source: Source, cached: dict[str, t.Any]
 
 
 def test_no_secret_is_cached(source: Source, cached: dict[str, t.Any], tmp_path: Path) -> None:
-    secrets = {"token": "the-token", "password": "the-password", "session_cookie": "A=the-cookie"}
+    secrets: dict[str, t.Any] = {"token": "the-token", "password": "the-password", "session_cookie": "A=the-cookie"}
     source.parse(**cached, **secrets)
     [file] = (tmp_path / "cache").iterdir()
     content = f"{file.name} {file.read_text()}"

@@ -260,7 +260,7 @@ def test_who_sees_no_nodes_or_proxies_is_told_so(repository: FakeRepository, wha
 
 def test_another_web_service_is_no_repository(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "_read", lambda path, query: ["about"])
-    with pytest.raises(AnswerError, match="read the release .* but not an object"):
+    with pytest.raises(AnswerError, match=r"read the release .* but not an object"):
         read_site(repository)
 
 

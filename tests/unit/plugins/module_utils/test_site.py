@@ -59,7 +59,9 @@ def test_a_node_in_words() -> None:
 def test_a_proxy_in_words() -> None:
     central = node("1", "Central")
     linked = [{"id": "v2", "prefix": "portal"}, {"id": "v1", "prefix": ""}, {"id": "v3", "prefix": "Admin"}]
-    entity = proxy(central, listenPort=443, allowHttp=True, useWsTrace=False, virtualProxies=linked, errorPageTemplate="<")
+    entity = proxy(
+        central, listenPort=443, allowHttp=True, useWsTrace=False, virtualProxies=linked, errorPageTemplate="<"
+    )
     assert in_words(ABOUT, [central], [entity]).proxies == [
         {
             "id": "p",
