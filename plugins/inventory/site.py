@@ -219,9 +219,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _read(self) -> Site:
         if REQUESTS_IMPORT_ERROR:
             raise MissingLibraryError("Tried to read the site.", "requests")
-        # As plain texts: what Ansible adds to them is not for others.
+        # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
         values = {name: self.get_option(name) for name in _connection.argument_spec()}
-        options = {name: str(value) if isinstance(value, str) else value for name, value in values.items()}
+        options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
         connection = _connection.Connection(options)
         try:
             return in_words(*Repository(connection).read_site())
