@@ -155,3 +155,62 @@ requirements:
   - requests >= 2.31
   - urllib3 >= 2.0
 """
+
+    # For plugins, on top of the two above: where else their values come from. A module has that in its argument spec.
+    PLUGINS = r"""
+options:
+  host:
+    env:
+      - name: QLIK_SENSE_HOST
+  port:
+    env:
+      - name: QLIK_SENSE_PORT
+  auth_method:
+    env:
+      - name: QLIK_SENSE_AUTH_METHOD
+  client_cert:
+    env:
+      - name: QLIK_SENSE_CLIENT_CERT
+  client_key:
+    env:
+      - name: QLIK_SENSE_CLIENT_KEY
+  user:
+    env:
+      - name: QLIK_SENSE_USER
+  password:
+    env:
+      - name: QLIK_SENSE_PASSWORD
+  header_name:
+    env:
+      - name: QLIK_SENSE_HEADER_NAME
+  session_cookie:
+    env:
+      - name: QLIK_SENSE_SESSION_COOKIE
+  qps_port:
+    env:
+      - name: QLIK_SENSE_QPS_PORT
+  virtual_proxy_prefix:
+    env:
+      - name: QLIK_SENSE_VIRTUAL_PROXY_PREFIX
+  token:
+    env:
+      - name: QLIK_SENSE_TOKEN
+  retries:
+    env:
+      - name: QLIK_SENSE_RETRIES
+  retry_deadline:
+    env:
+      - name: QLIK_SENSE_RETRY_DEADLINE
+  ca_path:
+    env:
+      - name: QLIK_SENSE_CA_PATH
+  validate_certs:
+    env:
+      - name: QLIK_SENSE_VALIDATE_CERTS
+  connect_timeout:
+    env:
+      - name: QLIK_SENSE_CONNECT_TIMEOUT
+  read_timeout:
+    env:
+      - name: QLIK_SENSE_READ_TIMEOUT
+"""

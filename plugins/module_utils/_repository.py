@@ -102,14 +102,7 @@ class Repository:
             virtual_proxies=self._virtual_proxies(query),
             proxies=self._entities("proxyservice/full", "read the proxies"),
         )
-        if not snapshot.proxies:
-            # Who has no rights gets empty lists, and must not be told that there is nothing.
-            raise AnswerError(
-                f"Tried to read the site (GET {self._connection.base}/qrs/proxyservice/full).",
-                "The user that signed in sees no proxy, although each site has one.",
-                "Give the user the RootAdmin role, or rights to read VirtualProxyConfig and ProxyService.",
-                status=200,
-            )
+        self._require_some(snapshot.proxies, "proxyservice/full", "proxy", "VirtualProxyConfig and ProxyService")
         if query is None:
             self._complete(snapshot, declared, everything=everything)
         while needed := lookups(snapshot, declared):
@@ -182,16 +175,44 @@ class Repository:
             entities += [entity for entity in more if entity["id"] not in found]
             found.update(entity["id"] for entity in more)
 
+    def read_site(self) -> tuple[Entity, list[Entity], list[Entity]]:
+        """What the repository says about itself, all nodes and all proxies: three requests.
+
+        Raises:
+            QlikError: they could not be read, or the user has no rights to see them.
+        """
+        about = self._get(*_EXTRA["about"])
+        if not isinstance(about, dict):
+            raise self._not_expected("about", "read the release", "an object")
+        nodes = self._entities("servernodeconfiguration/full", "read the nodes")
+        self._require_some(nodes, "servernodeconfiguration/full", "node", "ServerNodeConfiguration and ProxyService")
+        proxies = self._entities("proxyservice/full", "read the proxies")
+        self._require_some(proxies, "proxyservice/full", "proxy", "ServerNodeConfiguration and ProxyService")
+        return about, nodes, proxies
+
     def _entities(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> list[Entity]:
         entities = self._get(path, purpose, query)
         if not isinstance(entities, list) or not all(isinstance(entity, dict) for entity in entities):
+            raise self._not_expected(path, purpose, "a list of objects")
+        return entities
+
+    def _not_expected(self, path: str, purpose: str, expected: str) -> AnswerError:
+        return AnswerError(
+            f"Tried to {purpose} (GET {self._connection.base}/qrs/{path}).",
+            f"The answer was JSON, but not {expected}.",
+            "Check host, port and prefix: this does not look like a Qlik Sense repository.",
+            status=200,
+        )
+
+    def _require_some(self, entities: list[Entity], path: str, what: str, types: str) -> None:
+        """Who has no rights gets empty lists, and must not be told that there is nothing."""
+        if not entities:
             raise AnswerError(
-                f"Tried to {purpose} (GET {self._connection.base}/qrs/{path}).",
-                "The answer was JSON, but not a list of objects.",
-                "Check host, port and prefix: this does not look like a Qlik Sense repository.",
+                f"Tried to read the site (GET {self._connection.base}/qrs/{path}).",
+                f"The user that signed in sees no {what}, although each site has one.",
+                f"Give the user the RootAdmin role, or rights to read {types}.",
                 status=200,
             )
-        return entities
 
     def execute(self, write: Write, created: dict[str, str]) -> Entity | None:
         """Carry out one write and return the entity as it is now, None for a deleted one.

@@ -105,7 +105,16 @@ class _Seeder:
             roles = [{"id": str(uuid.uuid4()), "definition": NODE_ROLE.values.index(role)} for role in node.roles]
             row = self._add(
                 "ServerNodeConfiguration",
-                {"name": node.name, "hostName": node.host_name},
+                {
+                    "name": node.name,
+                    "hostName": node.host_name,
+                    "nodePurpose": node.node_purpose,
+                    "engineEnabled": node.engine_enabled,
+                    "proxyEnabled": node.proxy_enabled,
+                    "printingEnabled": node.printing_enabled,
+                    "schedulerEnabled": node.scheduler_enabled,
+                    "failoverCandidate": node.failover_candidate,
+                },
                 isCentral=node.is_central,
                 roles=roles,
                 serviceCluster=cluster["id"],

@@ -69,6 +69,16 @@ def test_everything_a_site_file_can_say() -> None:
     assert len(client.call("GET", "virtualproxyconfig", user=admin).json()) == 3
 
 
+def test_what_runs_on_a_node() -> None:
+    services = ("engine", "proxy", "printing", "scheduler")
+    switched_off: dict[str, t.Any] = {f"{service}_enabled": False for service in services}
+    client = Client({"nodes": [NODES[0], {**NODES[1], **switched_off, "node_purpose": 2, "failover_candidate": True}]})
+    main, second = client.get("servernodeconfiguration/full")
+    assert [main[f"{service}Enabled"] for service in services] == [True] * 4
+    assert [second[f"{service}Enabled"] for service in services] == [False] * 4
+    assert [(node["nodePurpose"], node["failoverCandidate"]) for node in (main, second)] == [(0, False), (2, True)]
+
+
 def test_the_site_file_of_the_readme() -> None:
     readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)

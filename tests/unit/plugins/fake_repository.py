@@ -150,6 +150,7 @@ class FakeRepository:
         return {
             "about/openapi/main": self.openapi,
             "servernodeconfiguration": self.nodes,
+            "servernodeconfiguration/full": self.nodes,
             "about": {"buildVersion": "26.31.3.0"},
         }[path]
 

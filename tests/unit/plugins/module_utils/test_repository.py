@@ -283,6 +283,35 @@ def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository
     assert reconcile(repository, change, signs_in_through="admin", allow_connection_virtual_proxy=True).changed
 
 
+def read_site(repository: FakeRepository) -> t.Any:
+    return Repository(t.cast("t.Any", repository)).read_site()
+
+
+def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
+    about, nodes, proxies = read_site(repository)
+    assert about["buildVersion"] == "26.31.3.0"
+    assert [node["name"] for node in nodes] == ["Central", "Rim1", "Engines"]
+    assert [proxy["serverNodeConfiguration"]["name"] for proxy in proxies] == ["Central", "Rim1"]
+    assert repository.requests == [
+        ("GET", "about"),
+        ("GET", "servernodeconfiguration/full"),
+        ("GET", "proxyservice/full"),
+    ]
+
+
+@pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
+def test_who_sees_no_nodes_or_proxies_is_told_so(repository: FakeRepository, what: str, unseen: str) -> None:
+    getattr(repository, what).clear()
+    with pytest.raises(AnswerError, match=f"sees no {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
+        read_site(repository)
+
+
+def test_another_web_service_is_no_repository(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "_read", lambda path, query: ["about"])
+    with pytest.raises(AnswerError, match=r"read the release .* but not an object"):
+        read_site(repository)
+
+
 def test_who_sees_nothing_is_not_told_that_there_is_nothing(repository: FakeRepository) -> None:
     repository.proxies.clear()
     with pytest.raises(AnswerError, match="sees no proxy"):

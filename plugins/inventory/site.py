@@ -1,0 +1,284 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: site
+short_description: The nodes of a Qlik Sense site as hosts
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Asks a site's repository for its nodes and makes each of them a host, in groups by what runs on it.
+  - So the smoke test reaches each proxy under its own name, and a node that is added to the site is tested from then
+    on without anybody writing it down.
+  - The file has a name that ends in C(qlik_site.yml) or C(qlik_site.yaml), such as C(prod.qlik_site.yml), and is given
+    to Ansible with C(-i), alone or among others. Each file is one site.
+  - Every node is in the group C(qlik_nodes), and in those below it that are true of it, C(qlik_central),
+    C(qlik_proxies), C(qlik_engines), C(qlik_schedulers) and C(qlik_printing).
+  - A host has the variables C(qlik_node) and C(qlik_release), and where a proxy runs C(qlik_proxy), in the words in
+    which M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
+extends_documentation_fragment:
+  - sensible.qlik.connection
+  - sensible.qlik.connection.https
+  - sensible.qlik.connection.plugins
+  - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
+options:
+  plugin:
+    description:
+      - The name of this plugin.
+    type: str
+    required: true
+    choices: [sensible.qlik.site]
+  hostname:
+    description:
+      - What a host is called in the inventory.
+      - V(host_name) is the host name of the node, which is unique even among several sites, and the one that other
+        inventories have the same machine under.
+      - V(name) is the name of the node in the QMC. Every site has its C(Central), so it fits only one site.
+    type: str
+    choices: [host_name, name]
+    default: host_name
+  group_prefix:
+    description:
+      - What the names of the groups begin with.
+    type: str
+    default: qlik_
+notes:
+  - The options that say how to reach the site can be templates, so that a secret can come from wherever a lookup finds
+    it. A relative path in the file is meant from the directory of the file.
+  - When a site cannot be read, Ansible warns and goes on without its hosts. Set
+    C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) in a pipeline, so that it fails instead.
+  - The cache holds what is written in the variables and no secret.
+  - The nodes are Windows machines. To ask their proxies from the control node, as the smoke test does, tasks need
+    C(ansible_connection=local); the playbook C(sensible.qlik.smoke_test) sees to that itself.
+  - It needs C(requests) in the Python that runs Ansible.
+seealso:
+  - module: sensible.qlik.site_info
+  - module: sensible.qlik.login_check
+"""
+
+EXAMPLES = r"""
+# prod.qlik_site.yml: all that is needed
+plugin: sensible.qlik.site
+host: qlik1.example.com
+client_cert: certificates/prod/client.pem
+client_key: certificates/prod/client_key.pem
+ca_path: certificates/prod/root.pem
+
+---
+# The site in a group of its own, so that --limit prod and group_vars/prod.yml work beside other sites
+plugin: sensible.qlik.site
+host: qlik1.example.com
+client_cert: certificates/prod/client.pem
+client_key: certificates/prod/client_key.pem
+ca_path: certificates/prod/root.pem
+groups:
+  prod: true
+
+---
+# Without the client certificate, as a user who may read nodes and proxies, and remembered for an hour
+plugin: sensible.qlik.site
+host: qlik.example.com
+auth_method: jwt
+virtual_proxy_prefix: admin
+token: "{{ lookup('sensible.qlik.jwt', 'ACME\\inventory', private_key_path=lookup('env', 'ADMIN_KEY')) }}"
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.ansible/cache/qlik
+cache_timeout: 3600
+
+---
+# More groups and variables, by Ansible's usual means
+plugin: sensible.qlik.site
+host: qlik1.example.com
+client_cert: certificates/prod/client.pem
+client_key: certificates/prod/client_key.pem
+ca_path: certificates/prod/root.pem
+strict: true
+compose:
+  # Here people reach the proxies by other names than the machines have.
+  qlik_proxies: "['https://' ~ qlik_node.name | lower ~ '.qlik.example.com']"
+groups:
+  qlik_plain_http: qlik_proxy is defined and qlik_proxy.allow_http
+keyed_groups:
+  - key: qlik_node.node_purpose
+    prefix: qlik
+  - key: qlik_node.custom_properties.Environment | default([])
+    prefix: environment
+
+# The smoke test on each proxy of the site, one report each. group_vars/qlik_proxies.yml beside the inventory says what
+# to try, with the variables of playbooks/inventory: qlik_virtual_proxies, qlik_smoke_test_users and
+# qlik_jwt_private_key_path.
+#
+#   ansible-playbook sensible.qlik.smoke_test -i prod.qlik_site.yml -e qlik_sites_pattern=qlik_proxies
+"""
+
+import hashlib
+import json
+import os
+import typing as t
+
+from ansible import template
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
+from ansible_collections.sensible.qlik.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR
+
+if t.TYPE_CHECKING:
+    from ansible.inventory.data import InventoryData
+    from ansible.parsing.dataloader import DataLoader
+
+_ALL = "nodes"
+# Groups, and what is true of their nodes.
+_GROUPS = {
+    "central": "is_central",
+    "proxies": "proxy_enabled",
+    "engines": "engine_enabled",
+    "schedulers": "scheduler_enabled",
+    "printing": "printing_enabled",
+}
+# What decides which site is seen, and how much of it; part of the key in the cache, so nothing secret.
+_VIEWPOINT = ("host", "port", "auth_method", "virtual_proxy_prefix", "user", "header_name")
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
+    """Options in, hosts out; what a site consists of is decided in module_utils."""
+
+    NAME = "sensible.qlik.site"
+
+    def verify_file(self, path: str) -> bool:
+        return super().verify_file(path) and path.endswith(("qlik_site.yml", "qlik_site.yaml"))
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        super().parse(inventory, loader, path, cache)
+        self._path = path
+        try:
+            self._require_known(self._read_config_data(path))
+            self._fill(inventory, self._site(use_cache=cache))
+        except QlikError as exc:
+            raise AnsibleParserError(str(exc)) from None
+
+    def set_options(
+        self,
+        task_keys: t.Any = None,
+        var_options: t.Mapping[str, t.Any] | None = None,
+        direct: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        """Ansible converts the values of the file to their types here, so templates and paths are resolved before."""
+        resolved = {name: self._resolved(name, value) for name, value in (direct or {}).items()}
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=resolved)
+
+    def _resolved(self, name: str, value: t.Any) -> t.Any:
+        spec = _connection.argument_spec().get(name)
+        if spec is None or not isinstance(value, str):
+            return value
+        try:
+            value = self.templar.template(value)
+        except AnsibleError as exc:
+            raise InputError(
+                f"Tried to read the option '{name}' in {self._path}.",
+                f"Its template cannot be resolved: {str(exc).rstrip('. ')}.",
+                "Correct the template, or give the value itself.",
+            ) from None
+        if spec["type"] == "path" and isinstance(value, str) and value and value[0] not in "~$":
+            value = os.path.join(os.path.dirname(os.path.abspath(self._path)), value)  # noqa: PTH100, PTH118, PTH120
+        return value
+
+    def _require_known(self, config: t.Mapping[str, t.Any]) -> None:
+        """Ansible ignores what it does not know, and a misspelt option would silently do nothing."""
+        if unknown := sorted(config.keys() - self.option_definitions.keys()):
+            raise InputError(
+                f"Tried to read the options in {self._path}.",
+                f"The inventory plugin {self.NAME} has no option {', '.join(map(str, unknown))}.",
+                f"Known are {', '.join(sorted(self.option_definitions))}.",
+            )
+
+    def _site(self, *, use_cache: bool) -> Site:
+        """The site from the cache, if it may be used and is there, else from the repository."""
+        if not self.get_option("cache"):
+            return self._read()
+        key = self._cache_key()
+        if use_cache and (site := _restored(self._cache.get(key))):
+            return site
+        site = self._read()
+        self._cache[key] = site._asdict()
+        return site
+
+    def _cache_key(self) -> str:
+        viewpoint = json.dumps([self._path, *(self.get_option(name) for name in _VIEWPOINT)])
+        return f"{self.NAME}_{hashlib.sha256(viewpoint.encode()).hexdigest()[:32]}"
+
+    def _read(self) -> Site:
+        if REQUESTS_IMPORT_ERROR:
+            raise MissingLibraryError("Tried to read the site.", "requests")
+        # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
+        values = {name: self.get_option(name) for name in _connection.argument_spec()}
+        options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
+        connection = _connection.Connection(options)
+        try:
+            return in_words(*Repository(connection).read_site())
+        finally:
+            connection.close()
+
+    def _fill(self, inventory: InventoryData, site: Site) -> None:
+        names = {name: self._sanitize_group_name(self.get_option("group_prefix") + name) for name in (_ALL, *_GROUPS)}
+        groups = {name: inventory.add_group(full_name) for name, full_name in names.items()}
+        for name in _GROUPS:
+            inventory.add_child(groups[_ALL], groups[name])
+        proxies = {proxy["name"]: proxy for proxy in site.proxies}
+        for node in site.nodes:
+            proxy = proxies.get(node["name"]) if node.get("proxy_enabled", True) else None
+            variables = {"ansible_host": node["host_name"], "qlik_node": node, "qlik_release": site.release}
+            if proxy:
+                variables["qlik_proxy"] = proxy
+            host = self._add_host(inventory, node, variables)
+            inventory.add_child(groups[_ALL], host)
+            for name, field in _GROUPS.items():
+                if proxy if name == "proxies" else node.get(field):
+                    inventory.add_child(groups[name], host)
+            self._construct(host, inventory.hosts[host].get_vars())
+
+    def _add_host(self, inventory: InventoryData, node: dict[str, t.Any], variables: dict[str, t.Any]) -> str:
+        host = _inert(node[self.get_option("hostname")] or node["name"])
+        other = inventory.hosts.get(host)
+        if other and other.vars.get("qlik_node", node)["host_name"] != node["host_name"]:
+            raise InputError(
+                f"Tried to make hosts of the nodes in {self._path}.",
+                f"There are two nodes called {host}: {other.vars['qlik_node']['host_name']} and {node['host_name']}.",
+                "Use 'hostname: host_name', because several sites may have nodes of the same name.",
+            )
+        inventory.add_host(host)
+        for name, value in variables.items():
+            inventory.set_variable(host, name, _inert(value))
+        return t.cast("str", host)
+
+    def _construct(self, host: str, variables: dict[str, t.Any]) -> None:
+        strict = self.get_option("strict")
+        self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
+        self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+
+def _restored(cached: t.Any) -> Site | None:
+    """The site in an entry of the cache, None if there is none or another release of this plugin wrote it."""
+    try:
+        return Site(**cached)
+    except TypeError:
+        return None
+
+
+def _inert(value: t.Any) -> t.Any:
+    """What a site says, as what it is: no template. From ansible-core 2.19 on that goes without saying."""
+    if hasattr(template, "trust_as_template"):
+        return value
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    return wrap_var(value)

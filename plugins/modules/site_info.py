@@ -1,0 +1,357 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_info
+short_description: Read release, nodes and proxies of Qlik Sense Enterprise on Windows
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Says which release a site has, which nodes it consists of and what runs on them, and how their proxies are set up.
+  - The names are the ones that the other modules take, for instance for
+    O(sensible.qlik.jwt_virtual_proxy#module:load_balancing_server_nodes) and
+    O(sensible.qlik.jwt_virtual_proxy#module:proxies).
+  - It takes three requests on one connection, however large the site is.
+extends_documentation_fragment:
+  - sensible.qlik.attributes
+  - sensible.qlik.attributes.action_group
+  - sensible.qlik.connection
+  - sensible.qlik.connection.https
+attributes:
+  check_mode:
+    support: full
+    details:
+      - It changes nothing, so there is no difference.
+  diff_mode:
+    support: N/A
+    details:
+      - It changes nothing.
+  idempotent:
+    support: full
+notes:
+  - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
+    Python 3.11 or newer there.
+  - Who may not read nodes and proxies gets an error. Who may read some of them gets those; the repository does not say
+    that there are more.
+seealso:
+  - plugin: sensible.qlik.site
+    plugin_type: inventory
+  - module: sensible.qlik.jwt_virtual_proxy
+  - module: sensible.qlik.login_check
+"""
+
+EXAMPLES = r"""
+- name: Read the site
+  sensible.qlik.site_info:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+  register: site
+
+- name: Say what it is
+  ansible.builtin.debug:
+    msg: Repository {{ site.release.build_version }} with {{ site.nodes | length }} nodes
+
+- name: Link a virtual proxy to each proxy, with all engines of production behind it
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: portal
+    load_balancing_server_nodes: >-
+      {{ site.nodes | selectattr('engine_enabled') | rejectattr('node_purpose', 'eq', 'development')
+      | map(attribute='name') }}
+    proxies: "{{ site.proxies | map(attribute='name') }}"
+
+- name: Refuse to go on while a proxy lets people in without TLS
+  ansible.builtin.assert:
+    that: site.proxies | selectattr('allow_http') | length == 0
+"""
+
+RETURN = r"""
+release:
+  description:
+    - What the repository says about itself.
+  returned: success
+  type: dict
+  contains:
+    build_version:
+      description: Build of the repository. Qlik publishes no table of builds and releases.
+      type: str
+      returned: success
+      sample: 31.62.1.0
+    build_date:
+      description: When it was built, as the repository spells it.
+      type: str
+      returned: success
+      sample: 11/4/2025 10:11:12 AM
+    database_provider:
+      description: Driver of the database.
+      type: str
+      returned: success
+      sample: Devart.Data.PostgreSql
+    node_type:
+      description: Whether the node that answered is the V(central) one or a V(rim) node.
+      type: str
+      returned: success
+      sample: central
+    shared_persistence:
+      description: Whether the nodes share one database and one file share.
+      type: bool
+      returned: success
+      sample: true
+    requires_bootstrap:
+      description: Whether the installation waits to be completed.
+      type: bool
+      returned: success
+      sample: false
+    single_node_only:
+      description: Whether the site can have one node only.
+      type: bool
+      returned: success
+      sample: false
+nodes:
+  description:
+    - The nodes, the central one first, the others by name. Fields that this release does not have are left out.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Its id in the repository.
+      type: str
+      returned: success
+      sample: 08a0aefb-88cd-4add-989b-53d0dce21b6c
+    name:
+      description: Its name in the QMC.
+      type: str
+      returned: success
+      sample: Central
+    host_name:
+      description: Its host name, as it was when Qlik Sense was installed.
+      type: str
+      returned: success
+      sample: qlik1.example.com
+    is_central:
+      description: Whether it is the central node.
+      type: bool
+      returned: success
+      sample: true
+    node_purpose:
+      description: What it is for, V(production), V(development) or V(both).
+      type: str
+      returned: success
+      sample: production
+    engine_enabled:
+      description: Whether an engine runs on it.
+      type: bool
+      returned: success
+      sample: true
+    proxy_enabled:
+      description: Whether a proxy runs on it.
+      type: bool
+      returned: success
+      sample: true
+    printing_enabled:
+      description: Whether the printing service runs on it.
+      type: bool
+      returned: success
+      sample: true
+    scheduler_enabled:
+      description: Whether a scheduler runs on it.
+      type: bool
+      returned: success
+      sample: true
+    scheduler_reload_enabled:
+      description: Whether its scheduler reloads apps. Releases before 2024 do not have it.
+      type: bool
+      returned: success
+      sample: true
+    scheduler_preload_enabled:
+      description: Whether its scheduler preloads apps. Releases before 2024 do not have it.
+      type: bool
+      returned: success
+      sample: true
+    failover_candidate:
+      description: Whether it can take over from the central node.
+      type: bool
+      returned: success
+      sample: false
+    roles:
+      description: What it does for the whole site. The central node has all of them.
+      type: list
+      elements: str
+      returned: success
+      sample: [scheduler_master, licence_maintenance]
+    service_cluster:
+      description: Name of its service cluster.
+      type: str
+      returned: success
+      sample: ServiceCluster
+    tags:
+      description: Names of its tags.
+      type: list
+      elements: str
+      returned: success
+      sample: [managed]
+    custom_properties:
+      description: Its custom properties, each a list of values by name.
+      type: dict
+      returned: success
+      sample: {Environment: [Production]}
+proxies:
+  description:
+    - The proxy services, in the order of their nodes. Fields that this release does not have are left out.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Its id in the repository.
+      type: str
+      returned: success
+      sample: ce4bf7b6-f56f-445d-806e-93fd57763d0c
+    name:
+      description: Name of its node.
+      type: str
+      returned: success
+      sample: Central
+    host_name:
+      description: Host name of its node.
+      type: str
+      returned: success
+      sample: qlik1.example.com
+    url:
+      description: Where people reach it by that host name, as
+        O(sensible.qlik.login_check#module:proxies) takes it.
+      type: str
+      returned: success
+      sample: https://qlik1.example.com
+    listen_port:
+      description: Its port for HTTPS.
+      type: int
+      returned: success
+      sample: 443
+    allow_http:
+      description: Whether it takes plain HTTP, too.
+      type: bool
+      returned: success
+      sample: false
+    unencrypted_listen_port:
+      description: Its port for HTTP.
+      type: int
+      returned: success
+      sample: 80
+    authentication_listen_port:
+      description: Its port for Windows authentication over HTTPS.
+      type: int
+      returned: success
+      sample: 4244
+    unencrypted_authentication_listen_port:
+      description: Its port for Windows authentication over HTTP.
+      type: int
+      returned: success
+      sample: 4248
+    rest_listen_port:
+      description: Port of its own API (QPS).
+      type: int
+      returned: success
+      sample: 4243
+    kerberos_authentication:
+      description: Whether Kerberos is used for Windows authentication.
+      type: bool
+      returned: success
+      sample: false
+    ssl_browser_certificate_thumbprint:
+      description: SHA-1 thumbprint of the certificate that people see; empty for Qlik's own.
+      type: str
+      returned: success
+      sample: ''
+    keep_alive_timeout_seconds:
+      description: Seconds after which an idle connection is closed.
+      type: int
+      returned: success
+      sample: 10
+    max_header_size_bytes:
+      description: Most bytes of all headers of a request together. A token with many groups can exceed it.
+      type: int
+      returned: success
+      sample: 16384
+    max_header_lines:
+      description: Most headers of a request.
+      type: int
+      returned: success
+      sample: 100
+    use_ws_trace:
+      description: Whether websockets are traced.
+      type: bool
+      returned: success
+      sample: false
+    performance_logging_interval:
+      description: Minutes between two entries in the performance log.
+      type: int
+      returned: success
+      sample: 5
+    virtual_proxies:
+      description: Prefixes of the virtual proxies that are linked to it. The default one has none, so it is empty.
+      type: list
+      elements: str
+      returned: success
+      sample: ['', portal]
+    tags:
+      description: Names of its tags.
+      type: list
+      elements: str
+      returned: success
+      sample: []
+    custom_properties:
+      description: Its custom properties, each a list of values by name.
+      type: dict
+      returned: success
+      sample: {}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
+
+
+def run(module: AnsibleModule) -> Site:
+    """Read the site.
+
+    Raises:
+        QlikError: see Repository.read_site.
+    """
+    connection = _connection.Connection(module.params)
+    try:
+        return in_words(*Repository(connection).read_site())
+    finally:
+        connection.close()
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=_connection.argument_spec(),
+        required_if=_connection.REQUIRED_IF,
+        supports_check_mode=True,
+    )
+    _connection.require_requests(module)
+    try:
+        site = run(module)
+    except QlikError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **site._asdict())
+
+
+if __name__ == "__main__":
+    main()

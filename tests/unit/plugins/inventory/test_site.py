@@ -1,0 +1,288 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible import template
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import inventory_loader
+
+from ansible_collections.sensible.qlik.plugins.inventory import site as plugin
+from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
+
+CONFIG: dict[str, t.Any] = {
+    "plugin": "sensible.qlik.site",
+    "host": "qlik.example.com",
+    "client_cert": "client.pem",
+    "client_key": "client_key.pem",
+}
+SERVICES = ("engineEnabled", "proxyEnabled", "printingEnabled", "schedulerEnabled")
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("QLIK_SENSE_")]:
+        monkeypatch.delenv(name)
+
+
+class Source:
+    """An inventory file, and what its plugin makes of a repository in memory."""
+
+    def __init__(self, repository: FakeRepository, path: Path) -> None:
+        self.repository = repository
+        self.path = path
+        self.asked_with: dict[str, t.Any] = {}
+
+    def connection(self, options: dict[str, t.Any]) -> FakeRepository:
+        self.asked_with = options
+        return self.repository
+
+    def parse(
+        self, inventory: InventoryData | None = None, *, use_cache: bool = True, **changes: t.Any
+    ) -> InventoryData:
+        inventory = inventory or InventoryData()
+        config = {name: value for name, value in {**CONFIG, **changes}.items() if value is not None}
+        self.path.write_text(yaml.safe_dump(config))
+        one = inventory_loader.get("sensible.qlik.site")
+        assert one.verify_file(str(self.path))
+        one.parse(inventory, DataLoader(), str(self.path), cache=use_cache)
+        if config.get("cache"):
+            one.update_cache_if_changed()
+        inventory.reconcile_inventory()
+        return inventory
+
+    def groups(self, **changes: t.Any) -> dict[str, list[str]]:
+        inventory = self.parse(**changes)
+        return {name: [host.name for host in group.hosts] for name, group in inventory.groups.items()}
+
+    def error(self, **changes: t.Any) -> str:
+        with pytest.raises(AnsibleError) as caught:
+            self.parse(**changes)
+        return str(caught.value)
+
+
+@pytest.fixture
+def source(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
+    """A file for a site whose central node does everything, with a second proxy and an engine."""
+    central, rim, engines = repository.nodes
+    central.update(dict.fromkeys(SERVICES, True), isCentral=True)
+    rim.update(dict.fromkeys(SERVICES, False), proxyEnabled=True)
+    engines.update(dict.fromkeys(SERVICES, False), engineEnabled=True)
+    monkeypatch.setattr(repository, "close", lambda: None, raising=False)
+    one = Source(repository, tmp_path / "test.qlik_site.yml")
+    monkeypatch.setattr(_connection, "Connection", one.connection)
+    return one
+
+
+def test_nodes_are_hosts_in_groups_by_what_runs_on_them(source: Source) -> None:
+    central, rim, engines = (f"{name}.example.com" for name in ("central", "rim1", "engines"))
+    groups = source.groups()
+    assert {name: hosts for name, hosts in groups.items() if name.startswith("qlik_")} == {
+        "qlik_nodes": [central, engines, rim],
+        "qlik_central": [central],
+        "qlik_proxies": [central, rim],
+        "qlik_engines": [central, engines],
+        "qlik_schedulers": [central],
+        "qlik_printing": [central],
+    }
+
+
+def test_a_host_has_the_words_of_site_info(source: Source) -> None:
+    hosts = source.parse().hosts
+    variables = hosts["rim1.example.com"].vars
+    assert variables["ansible_host"] == "rim1.example.com"
+    assert variables["qlik_node"]["name"] == "Rim1"
+    assert variables["qlik_proxy"]["url"] == "https://rim1.example.com"
+    assert variables["qlik_proxy"]["virtual_proxies"] == [""]
+    assert variables["qlik_release"] == {"build_version": "26.31.3.0"}
+    assert "qlik_proxy" not in hosts["engines.example.com"].vars
+
+
+def test_a_proxy_that_is_switched_off_is_none(source: Source) -> None:
+    source.repository.nodes[1]["proxyEnabled"] = False
+    inventory = source.parse()
+    assert "qlik_proxy" not in inventory.hosts["rim1.example.com"].vars
+    assert [host.name for host in inventory.groups["qlik_proxies"].hosts] == ["central.example.com"]
+
+
+def test_names_and_groups_can_be_chosen(source: Source) -> None:
+    groups = source.groups(hostname="name", group_prefix="prod-", groups={"prod": True, "never": False})
+    assert groups["prod_proxies"] == ["Central", "Rim1"]
+    assert groups["prod"] == ["Central", "Engines", "Rim1"]
+    assert "never" not in groups
+
+
+def test_constructed_groups_and_variables(source: Source) -> None:
+    inventory = source.parse(
+        compose={"url": "qlik_proxy.url ~ '/hub'"},
+        groups={"linked": "'' in qlik_proxy.virtual_proxies"},
+        keyed_groups=[{"key": "qlik_node.name", "prefix": "node"}],
+    )
+    assert inventory.hosts["rim1.example.com"].vars["url"] == "https://rim1.example.com/hub"
+    assert [host.name for host in inventory.groups["linked"].hosts] == ["central.example.com", "rim1.example.com"]
+    assert [host.name for host in inventory.groups["node_Engines"].hosts] == ["engines.example.com"]
+
+
+@pytest.mark.parametrize("what", ["compose", "groups"])
+def test_strict_tells_of_mistakes(source: Source, what: str) -> None:
+    changes: dict[str, t.Any] = {what: {"linked": "'' in qlik_proxy.virtual_proxies"}}
+    source.parse(**changes)
+    assert "engines.example.com" in source.error(strict=True, **changes)
+
+
+def test_a_node_of_the_same_name_of_another_site_is_not_overwritten(source: Source) -> None:
+    inventory = source.parse(hostname="name")
+    source.parse(inventory, hostname="name")
+    for node in source.repository.nodes:
+        node["hostName"] = f"other-{node['hostName']}"
+    message = source.error(inventory=inventory, hostname="name")
+    assert "two nodes called Central: central.example.com and other-central.example.com. Use 'hostname: hos" in message
+
+
+def test_what_a_site_says_is_no_template(source: Source) -> None:
+    source.repository.nodes[1]["name"] = text = "{{ 1 + 1 }}"
+    host = source.parse(hostname="name").hosts[text]
+    assert host.vars["qlik_node"]["name"] == text
+    templar = template.Templar(loader=DataLoader(), variables=host.get_vars())
+    trusted = getattr(template, "trust_as_template", str)
+    assert templar.template(trusted("{{ qlik_node.name }}, {{ inventory_hostname }}")) == f"{text}, {text}"
+
+
+# ---- Options
+
+
+def test_options_are_those_of_the_modules() -> None:
+    one = inventory_loader.get("sensible.qlik.site")
+    definitions = one.option_definitions
+    for name, spec in _connection.argument_spec().items():
+        option = definitions[name]
+        _fallback, variables = spec["fallback"]
+        assert [variable["name"] for variable in option["env"]] == variables, name
+        for field in ("type", "default", "choices", "required"):
+            assert option.get(field) == spec.get(field), (name, field)
+    variables = [variable["name"] for option in definitions.values() for variable in option.get("env", ())]
+    ours = [name for name in variables if name.startswith("QLIK_SENSE_")]
+    assert len(ours) == len(_connection.argument_spec())
+
+
+def test_every_option_reaches_the_connection(source: Source) -> None:
+    source.parse(port=4343, validate_certs=False, read_timeout="90", user="ACME\\anna", ca_path="/pki/root.pem")
+    assert source.asked_with.keys() == _connection.argument_spec().keys()
+    expected = {"port": 4343, "validate_certs": False, "read_timeout": 90.0, "user": "ACME\\anna", "retries": 3}
+    assert {name: source.asked_with[name] for name in expected} == expected
+
+
+def test_templates_and_the_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_TOKEN", "abc")
+    monkeypatch.setenv("QLIK_SENSE_PASSWORD", "def")
+    monkeypatch.setenv("QLIK_SENSE_HOST", "other.example.com")
+    source.parse(
+        host=None, token="{{ lookup('env', 'A_TOKEN') }}", port="{{ 4000 + 242 }}", retries="{{ 2 if true else 5 }}"
+    )
+    options = source.asked_with
+    assert (options["token"], options["password"], options["host"]) == ("abc", "def", "other.example.com")
+    assert (options["port"], options["retries"]) == (4242, 2)
+    assert type(options["token"]) is str
+
+
+def test_paths_start_at_the_file(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PKI", "/pki")
+    monkeypatch.setenv("HOME", "/home/anna")
+    source.parse(client_cert="pki/client.pem", client_key="$PKI/key.pem", ca_path="~/root.pem")
+    options = source.asked_with
+    assert options["client_cert"] == str(source.path.parent / "pki" / "client.pem")
+    assert (options["client_key"], options["ca_path"]) == ("/pki/key.pem", "/home/anna/root.pem")
+
+
+@pytest.mark.parametrize("name", ["site.yml", "qlik_site.txt", "qlik_site.yml.orig"])
+def test_other_files_are_left_to_others(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert not inventory_loader.get("sensible.qlik.site").verify_file(str(tmp_path / name))
+
+
+# ---- Mistakes
+
+
+def test_a_misspelt_option_is_named(source: Source) -> None:
+    message = source.error(hostnam="name")
+    assert "has no option hostnam. Known are auth_method, " in message
+    assert source.repository.requests == []
+
+
+def test_a_template_that_fails_is_named(source: Source) -> None:
+    message = source.error(token="{{ lookup('ansible.builtin.file', '/nowhere/token') }}")
+    assert f"read the option 'token' in {source.path}." in message
+    assert "/nowhere/token" in message
+
+
+def test_errors_keep_their_sentences(source: Source) -> None:
+    source.repository.proxies.clear()
+    with pytest.raises(AnsibleParserError, match=re.escape("sees no proxy, although each site has one. Give the")):
+        source.parse()
+
+
+def test_a_missing_library_is_named(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin, "REQUESTS_IMPORT_ERROR", "Traceback")
+    assert "The Python library requests is missing" in source.error()
+
+
+# ---- Cache
+
+
+@pytest.fixture
+def cached(tmp_path: Path) -> dict[str, t.Any]:
+    return {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+
+
+def test_the_second_time_nobody_is_asked(source: Source, cached: dict[str, t.Any]) -> None:
+    first = source.parse(**cached)
+    asked = len(source.repository.requests)
+    second = source.parse(**cached)
+    assert (asked, len(source.repository.requests)) == (3, 3)
+    assert {name: host.vars for name, host in second.hosts.items()} == {
+        name: host.vars for name, host in first.hosts.items()
+    }
+
+
+def test_a_flushed_cache_is_written_anew(source: Source, cached: dict[str, t.Any]) -> None:
+    source.parse(**cached)
+    source.repository.nodes.pop()
+    assert "engines.example.com" in source.parse(**cached).hosts
+    assert "engines.example.com" not in source.parse(use_cache=False, **cached).hosts
+    assert "engines.example.com" not in source.parse(**cached).hosts
+    assert len(source.repository.requests) == 6
+
+
+@pytest.mark.parametrize("change", [{"host": "b"}, {"port": 4343}, {"user": "ACME\\b"}, {"virtual_proxy_prefix": "b"}])
+def test_another_view_has_another_entry(source: Source, cached: dict[str, t.Any], change: dict[str, t.Any]) -> None:
+    source.parse(**cached)
+    source.parse(**cached, **change)
+    assert len(source.repository.requests) == 6
+
+
+def test_no_secret_is_cached(source: Source, cached: dict[str, t.Any], tmp_path: Path) -> None:
+    secrets: dict[str, t.Any] = {"token": "the-token", "password": "the-password", "session_cookie": "A=the-cookie"}
+    source.parse(**cached, **secrets)
+    [file] = (tmp_path / "cache").iterdir()
+    content = f"{file.name} {file.read_text()}"
+    assert "Rim1" in content
+    assert not [secret for secret in secrets.values() if secret in content]
+
+
+def test_an_entry_of_another_kind_is_replaced(source: Source, cached: dict[str, t.Any], tmp_path: Path) -> None:
+    source.parse(**cached)
+    [file] = (tmp_path / "cache").iterdir()
+    file.write_text('{"older": []}')
+    assert "rim1.example.com" in source.parse(**cached).hosts
+    assert len(source.repository.requests) == 6

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import yaml
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _site
+from ansible_collections.sensible.qlik.plugins.modules import site_info
+
+
+def test_each_word_is_documented() -> None:
+    fields: dict[str, t.Any] = dict.fromkeys((*_site._NODE, *_site._PROXY_SETTINGS), "")
+    labels: dict[str, t.Any] = {"tags": [], "customProperties": []}
+    site = _site.in_words(
+        dict.fromkeys(_site._RELEASE, ""),
+        [{**fields, **labels, "roles": [], "serviceCluster": None}],
+        [{**labels, "id": "p", "settings": fields}],
+    )
+    documented = yaml.safe_load(site_info.RETURN)
+    assert set(documented["release"]["contains"]) == set(site.release)
+    assert set(documented["nodes"]["contains"]) == set(site.nodes[0])
+    assert set(documented["proxies"]["contains"]) == set(site.proxies[0])
