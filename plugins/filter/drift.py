@@ -114,8 +114,8 @@ _value:
               type: str
             status:
               description:
-                - V(same) as declared, V(differs), V(missing) declared and not there, V(unwanted) declared absent and
-                  there, V(undeclared) there and not declared.
+                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not there, V(unwanted)
+                  declared absent and there, V(undeclared) there and not declared.
               type: str
             drifted:
               description: Whether that counts as drift.
@@ -239,8 +239,11 @@ def _rows(outcome: Mapping[str, t.Any]) -> list[Row]:
         prefix = entry["prefix"]
         status = _STATUS[entry["outcome"]]
         differences = _differences(changes[prefix]) if status == "differs" else []
+        drifted = status != "same"
+        if not drifted and prefix not in found:
+            status = "absent"
         certificate = found.pop(prefix, {}).get("certificate")
-        rows.append(_row(prefix, status, certificate, drifted=status != "same", differences=differences))
+        rows.append(_row(prefix, status, certificate, drifted=drifted, differences=differences))
     tag = str(outcome.get("undeclared_tag") or "").casefold()
     for prefix, one in sorted(found.items()):
         tags = [name.casefold() for name in one.get("tags", ())]
@@ -274,7 +277,8 @@ def _summary(sites: Sequence[Mapping[str, t.Any]]) -> str:
     if same == len(sites):
         return "The site is as declared." if same == 1 else f"All {same} sites are as declared."
     virtual_proxies = sum(row["drifted"] for site in sites for row in site["virtual_proxies"])
-    parts = [f"{same or 'none'} of {len(sites)} site{'s' if len(sites) > 1 else ''} {'is' if same <= 1 else 'are'} as declared"]
+    total = f"{len(sites)} site{'s' if len(sites) > 1 else ''}"
+    parts = [f"{same or 'none'} of {total} {'is' if same <= 1 else 'are'} as declared"]
     if drifted:
         what = f"{virtual_proxies} virtual prox{'y' if virtual_proxies == 1 else 'ies'}"
         parts.append(f"{drifted} {'has' if drifted == 1 else 'have'} drifted ({what})")

@@ -44,16 +44,20 @@ def test_sites_as_declared() -> None:
     assert report["summary"] == "All 2 sites are as declared."
     assert report["prefixes"] == ["portal", "trial"]
     assert [one["status"] for one in report["sites"]] == ["same", "same"]
+    assert rows(report) == {"portal": "same", "trial": "absent"}
 
 
 def test_each_way_to_drift() -> None:
     outcomes = {"portal": "updated", "new": "created", "old": "deleted", "fine": "unchanged"}
     found = [there("stray"), there("portal"), there("old"), there("fine")]
     diff = [
-        change({"description": "A", "tags": ["x"], "proxies": ["Central"]}, {"description": "B", "tags": ["x"], "proxies": []}),
+        change(
+            {"description": "A", "tags": ["x"], "proxies": ["Central"]},
+            {"description": "B", "tags": ["x"], "proxies": []},
+        ),
         {"before": {}, "after": {"prefix": "new"}},
         {"before": {"prefix": "old"}, "after": {}},
-    ]  # fmt: skip
+    ]
     report = drift({"dev": site(outcomes, *found, diff=diff)})
     assert rows(report) == {
         "portal": "differs", "new": "missing", "old": "unwanted", "fine": "same", "stray": "undeclared",
