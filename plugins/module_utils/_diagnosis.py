@@ -288,7 +288,7 @@ def still_linked(answer: Answer) -> str:
         return not_a_refusal(answer)
     return (
         "This proxy answers for the virtual proxy, although it is not linked to it by its settings: it has not taken "
-        "over the change yet, or the links differ in the repository. jwt_virtual_proxy in check mode shows a difference."
+        "over the change yet, or the links in the repository differ; jwt_virtual_proxy in check mode shows whether."
     )
 
 
@@ -301,8 +301,8 @@ def host_is_refused(host: str) -> str:
 
 
 HOST_ACCEPTED = (
-    "A host name was accepted that is not on the host allow list: pages of any site can use sessions here. Something in "
-    "front of Qlik Sense may replace the Host header; test the node directly, and look at the list in the QMC."
+    "A host name was accepted that is not on the host allow list: pages of any site can use sessions here. Something "
+    "in front of Qlik Sense may replace the Host header; test the node directly, and look at the list in the QMC."
 )
 
 

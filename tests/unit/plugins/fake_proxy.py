@@ -73,7 +73,7 @@ class FakeProxy:
         self.cookie = f"X-Qlik-Session-{prefix}-HTTP"
         self.attributes = "Path=/; HttpOnly"
         self.user_claims = ("userDirectory", "userId")
-        self.hosts = ("127.0.0.1", "portal.example.com")
+        self.hosts: tuple[str, ...] = ("127.0.0.1", "portal.example.com")
         self.headers: tuple[tuple[str, str], ...] = (
             ("X-Frame-Options", "DENY"),
             ("Content-Security-Policy", "frame-ancestors https://a.example"),

@@ -92,7 +92,7 @@ def test_what_is_not_declared_is_listed_and_counts_if_told_to(more: dict[str, t.
 def test_a_site_that_could_not_be_compared_does_not_stop_the_others() -> None:
     report = drift({"gone": {"error": "The connection was refused."}, "never": {}, "dev": site({}), "test": site({})})
     assert [one["status"] for one in report["sites"]] == ["unreadable", "unreadable", "same", "same"]
-    assert [one["error"] for one in report["sites"]][0] == "The connection was refused."
+    assert report["sites"][0]["error"] == "The connection was refused."
     assert "before it was compared" in report["sites"][1]["error"]
     assert not report["passed"]
     assert report["summary"] == "2 of 4 sites are as declared, 2 could not be compared."

@@ -314,7 +314,7 @@ def test_where_it_is_not_linked_it_has_to_be_unknown(proxy: FakeProxy, manner: M
 def test_where_it_is_still_linked_it_is_said_and_logged_out(proxy: FakeProxy, manner: Manner) -> None:
     endpoint = prove_one(login_at(proxy, linked=False), manner)
     assert statuses(endpoint) == {"not_linked": "failed", "logout": "passed"}
-    assert "the links differ" in (check_of(endpoint, "not_linked")["diagnosis"] or "")
+    assert "the links in the repository differ" in (check_of(endpoint, "not_linked")["diagnosis"] or "")
     assert proxy.sessions == {}
 
 
