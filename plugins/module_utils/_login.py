@@ -20,7 +20,7 @@ from . import _answer_headers, _cookie, _diagnosis, _forgery, _websocket
 from ._diagnosis import Answer, same_user, shown
 from ._greeting import greeting_fault
 from ._token import inspect_token
-from ._visitor import NoAnswerError, Redaction, Visitor
+from ._visitor import LONGEST_HEADER, NoAnswerError, Redaction, Visitor
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -200,7 +200,7 @@ class Endpoint:
         redact = Redaction(_tokens(login), private=_said_about_user(login))
         declared = _answer_headers.declared_headers(login.virtual_proxy)
         # Redacted like the answer, or the two could not be compared.
-        self._declared_headers = [(name, redact(value, len(value))) for name, value in declared]
+        self._declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]
         self._answered_headers: t.Mapping[str, t.Sequence[str]] = {}
         new_visitor = functools.partial(
             Visitor,
@@ -376,8 +376,6 @@ class Endpoint:
         """
         hosts = self.login.virtual_proxy.get("websocket_cross_origin_white_list")
         if hosts is None:
-            hosts = self.login.virtual_proxy.get("host_allow_list")
-        if hosts is None:
             raise UntestableError("no host allow list is known")
         if not self._user.has_cookies:
             raise UntestableError("there is no session cookie to try it with")
@@ -389,7 +387,7 @@ class Endpoint:
         answer = self._as_known_by(_STRANGE_HOST)
         if same_user(answer.user, self._signed_in):
             return Verdict(expected, answer, _diagnosis.HOST_ACCEPTED, f"{answer} for {_STRANGE_HOST}")
-        if not answer.refused and answer.status not in (400, 404):
+        if answer.status >= 500 or answer.status == 429:
             return Verdict(expected, answer, _diagnosis.not_a_refusal(answer), f"{answer} for {_STRANGE_HOST}")
         return Verdict(expected, answer, actual=f"all of them; {answer.status} for another name")
 

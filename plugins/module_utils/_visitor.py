@@ -31,7 +31,7 @@ with contextlib.suppress(ImportError):  # reported by _connection.require_reques
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
 _EXCERPT = 200  # characters
-_LONGEST_HEADER = 4096  # characters
+LONGEST_HEADER = 4096  # characters
 _SHORTEST_SECRET = 4  # characters
 
 # Every JWT begins with the base64 of '{"'.
@@ -322,7 +322,7 @@ class Visitor:
 
     def _wanted_headers(self, response: requests.Response) -> dict[str, list[str]]:
         values = {name: response.raw.headers.getlist(name) for name in self._headers}
-        return {name: [self._redact(text, _LONGEST_HEADER) for text in texts] for name, texts in values.items()}
+        return {name: [self._redact(text, LONGEST_HEADER) for text in texts] for name, texts in values.items()}
 
     def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
         """Of a JSON object only what says who is signed in; the rest is nobody's business."""
