@@ -42,6 +42,7 @@ class Answer(t.NamedTuple):
         data: userDirectory and userId of a JSON object.
         location: where a redirect leads that was not followed, without its query; otherwise "".
         cookies: what the answers of all hops wanted to set.
+        headers: the values of those headers of the last answer that were asked for, by name in lower case.
         date: the server's clock in seconds since 1970, if it sent a Date.
     """
 
@@ -52,6 +53,7 @@ class Answer(t.NamedTuple):
     data: t.Mapping[str, t.Any] = {}
     location: str = ""
     cookies: tuple[Cookie, ...] = ()
+    headers: t.Mapping[str, t.Sequence[str]] = {}
     date: float | None = None
 
     @property
@@ -268,10 +270,50 @@ def accepted_although(name: str) -> str:
             "An expired token was accepted. Check the server's clock, and whether something in front of Qlik Sense "
             "signs people in by itself."
         )
+    if name == "wrong_audience_token":
+        return (
+            "A token for another audience was accepted: the proxy has not taken over jwt_audience yet, or this release "
+            "does not enforce it."
+        )
+    if name == "incomplete_token":
+        return (
+            "A token without the mandatory attributes was accepted: the proxy has not taken over jwt_attribute_map "
+            "yet, or something in front of Qlik Sense signs people in by itself."
+        )
     return (
         "The signature of the token is not verified: whoever can write a token can be anybody. Something other than "
         "Qlik Sense's JWT authentication answers here; take the virtual proxy out of service until it is found."
     )
+
+
+def still_linked(answer: Answer) -> str:
+    """What to think of a proxy that should not know a prefix; "" if it does not know it.
+
+    Known answers are one page with 400 for every such prefix (qlik-sense-mcp, docs/AUTH_JWT.md), 404, and the login of
+    the default virtual proxy.
+    """
+    if answer.status in (400, 404) or answer.location:
+        return ""
+    if answer.status >= 500 or answer.status == 429:
+        return not_a_refusal(answer)
+    return (
+        "This proxy answers for the virtual proxy, although it is not linked to it by its settings: it has not taken "
+        "over the change yet, or the links in the repository differ; jwt_virtual_proxy in check mode shows whether."
+    )
+
+
+def host_is_refused(host: str) -> str:
+    """Why a host name of the host allow list is of no use."""
+    return (
+        f"The name '{host}' is on the host allow list, and the proxy refuses it: it has not taken over the list yet, "
+        "or the repository holds another one."
+    )
+
+
+HOST_ACCEPTED = (
+    "A host name was accepted that is not on the host allow list: pages of any site can use sessions here. Something "
+    "in front of Qlik Sense may replace the Host header; test the node directly, and look at the list in the QMC."
+)
 
 
 def not_a_refusal(answer: Answer) -> str:

@@ -16,11 +16,11 @@ import time
 import typing as t
 import urllib.parse
 
-from . import _cookie, _diagnosis, _forgery, _websocket
+from . import _answer_headers, _cookie, _diagnosis, _forgery, _websocket
 from ._diagnosis import Answer, same_user, shown
 from ._greeting import greeting_fault
 from ._token import inspect_token
-from ._visitor import NoAnswerError, Redaction, Visitor
+from ._visitor import LONGEST_HEADER, NoAnswerError, Redaction, Visitor
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -30,6 +30,30 @@ SESSIONS_AT_ONCE = 4
 
 FIRST_PAUSE = 1.0  # seconds between two attempts; grows by half each time
 LONGEST_PAUSE = 10.0
+
+# Tokens that have to be refused and that only the caller can mint: the check, and what they would have to be.
+GIVEN_TOKENS = {
+    "expired_token": "expired token",
+    "wrong_audience_token": "token for another audience",
+    "incomplete_token": "token without the mandatory attributes",
+}
+# Checks that can be left out.
+OPTIONAL_CHECKS = (
+    "no_token",
+    "identity",
+    "cookie",
+    "cookie_flags",
+    "response_headers",
+    "host_allow_list",
+    "websocket",
+    "forged_token",
+    "wrong_key_token",
+    *GIVEN_TOKENS,
+    "not_linked",
+)
+
+# A name that nobody has (RFC 2606).
+_STRANGE_HOST = "not-on-the-host-allow-list.invalid"
 
 
 class Check(t.TypedDict):
@@ -72,17 +96,19 @@ class Login:
         proxy: base URL of the proxy, without a trailing slash.
         prefix: of the virtual proxy.
         token: to sign in with.
-        expired_token: the same in expired, if there is one.
+        to_be_refused: tokens of the same user that have to be refused, by their check (GIVEN_TOKENS).
         user: directory and id of the user it has to sign in; "" where that is not known.
         virtual_proxy: settings of the virtual proxy as far as they are known.
+        linked: whether the virtual proxy is linked to this proxy. If not, the only thing to prove is that it is not.
     """
 
     proxy: str
     prefix: str
     token: str
-    expired_token: str | None
+    to_be_refused: t.Mapping[str, str]
     user: tuple[str, str]
     virtual_proxy: t.Mapping[str, t.Any]
+    linked: bool = True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +121,7 @@ class Manner:
         wait: seconds to keep trying, for all logins together; 0 tries once.
         threads: how many logins are proved at the same time.
         stranger_key: a throw-away RSA key for tokens that have to be refused.
+        skip: names of checks to leave out, of OPTIONAL_CHECKS.
         clock: monotonic seconds.
         wall_clock: seconds since 1970.
         sleep: waits some seconds.
@@ -105,6 +132,7 @@ class Manner:
     wait: float
     threads: int
     stranger_key: RSAPrivateKey
+    skip: frozenset[str] = frozenset()
     clock: t.Callable[[], float] = time.monotonic
     wall_clock: t.Callable[[], float] = time.time
     sleep: t.Callable[[float], None] = time.sleep
@@ -134,6 +162,10 @@ def _waves(endpoints: t.Sequence[Endpoint]) -> list[list[Endpoint]]:
     waves: list[list[Endpoint]] = []
     seen: dict[tuple[str, str], int] = {}
     for endpoint in endpoints:
+        if not endpoint.login.linked:  # no session, if all is well
+            waves[0:0] = [] if waves else [[]]
+            waves[0].append(endpoint)
+            continue
         directory, user_id = endpoint.login.user
         user = (directory.casefold(), user_id.casefold())
         number = seen.get(user, 0) // SESSIONS_AT_ONCE
@@ -166,12 +198,17 @@ class Endpoint:
         self._strays: list[dict[str, str]] = []  # sessions that a proxy opened although it should have refused
         self._hopeless = False
         redact = Redaction(_tokens(login), private=_said_about_user(login))
+        declared = _answer_headers.declared_headers(login.virtual_proxy)
+        # Redacted like the answer, or the two could not be compared.
+        self._declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]
+        self._answered_headers: t.Mapping[str, t.Sequence[str]] = {}
         new_visitor = functools.partial(
             Visitor,
             f"{login.proxy}/{login.prefix}",
             verify=manner.verify,
             timeout=manner.timeout,
             redact=redact,
+            headers=[name for name, _value in declared],
             clock=manner.clock,
         )
         self._user = new_visitor()  # has the token, and gets the session
@@ -199,7 +236,8 @@ class Endpoint:
     def leave(self) -> None:
         """Log out, which is a check as well, and close all connections."""
         try:
-            self.checks.append(self._perform("logout", self._log_out))
+            if self.login.linked or self._user.has_cookies:
+                self.checks.append(self._perform("logout", self._log_out))
             for cookies in self._strays:
                 with contextlib.suppress(NoAnswerError):
                     self._stranger.log_out(cookies)
@@ -208,12 +246,17 @@ class Endpoint:
             self._stranger.close()
 
     def _examine_once(self) -> None:
+        if not self.login.linked:
+            self.checks = [self._perform("not_linked", self._stay_out)]
+            return
         login = self._perform("login", self._log_in)
         others: dict[str, t.Callable[[], Verdict]] = {
             "no_token": lambda: self._must_be_refused("no_token", None),
             "identity": self._identify,
             "cookie": self._come_back_with_cookie,
             "cookie_flags": self._compare_cookie,
+            "response_headers": self._compare_headers,
+            "host_allow_list": self._try_hosts,
             "websocket": self._open_websocket,
             "forged_token": lambda: self._must_be_refused(
                 "forged_token", _forgery.forged(self.login.token, self._user_claim)
@@ -221,12 +264,13 @@ class Endpoint:
             "wrong_key_token": lambda: self._must_be_refused(
                 "wrong_key_token", _forgery.signed_with(self._manner.stranger_key, self.login.token)
             ),
-            "expired_token": self._try_expired_token,
+            **{name: functools.partial(self._try_given_token, name) for name in GIVEN_TOKENS},
         }
         if login["status"] == "failed":
             # A refusal of everything would prove nothing about the rest. Only an open door would still be news.
             refused = login["status_code"] in (200, 301, 302, 303, 307, 308, 401, 403)
             others = {name: check if name == "no_token" and refused else _not_tried for name, check in others.items()}
+        others |= dict.fromkeys(self._manner.skip & others.keys(), _left_out)
         self.checks = [login, *(self._perform(name, check) for name, check in others.items())]
 
     def _start_afresh(self) -> None:
@@ -260,6 +304,7 @@ class Endpoint:
     def _log_in(self) -> Verdict:
         answer = self._user.get("hub/", token=self.login.token)
         self._remember(answer)
+        self._answered_headers = answer.headers
         if answer.status == 200 and answer.kind == "HTML":
             self.response_ms = answer.ms
             return Verdict("200 with HTML", answer)
@@ -316,6 +361,44 @@ class Endpoint:
         )
         return Verdict(expected, None, _cookie.cookie_advice(faults), actual)
 
+    def _compare_headers(self) -> Verdict:
+        if not self._declared_headers:
+            raise UntestableError("no additional_response_headers are known")
+        faults = _answer_headers.header_faults(self._declared_headers, self._answered_headers)
+        expected = "; ".join(f"{name}: {value}" for name, value in self._declared_headers)
+        return Verdict(expected, None, _answer_headers.header_advice(faults), "; ".join(faults) or "all of them")
+
+    def _try_hosts(self) -> Verdict:
+        """The names on the host allow list lead to our session, and another name does not.
+
+        Qlik help, "Virtual proxies": all host names by which the virtual proxy is used have to be on the list. What
+        answers others is reported as 400 or 403 (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community).
+        """
+        hosts = self.login.virtual_proxy.get("websocket_cross_origin_white_list")
+        if hosts is None:
+            raise UntestableError("no host allow list is known")
+        if not self._user.has_cookies:
+            raise UntestableError("there is no session cookie to try it with")
+        expected = ", ".join([*hosts, "no other name"])
+        for host in hosts:
+            answer = self._as_known_by(host)
+            if not same_user(answer.user, self._signed_in):
+                return Verdict(expected, answer, _diagnosis.host_is_refused(host), f"{answer} for {host}")
+        answer = self._as_known_by(_STRANGE_HOST)
+        if same_user(answer.user, self._signed_in):
+            return Verdict(expected, answer, _diagnosis.HOST_ACCEPTED, f"{answer} for {_STRANGE_HOST}")
+        if answer.status >= 500 or answer.status == 429:
+            return Verdict(expected, answer, _diagnosis.not_a_refusal(answer), f"{answer} for {_STRANGE_HOST}")
+        return Verdict(expected, answer, actual=f"all of them; {answer.status} for another name")
+
+    def _as_known_by(self, host: str) -> Answer:
+        """For whom the proxy takes us with the cookies of our session and another host name."""
+        try:
+            return self._stranger.who_am_i(cookies=self._user.cookies, host=host)
+        finally:
+            if self._stranger.has_cookies:
+                self._strays.append(self._stranger.take_cookies())
+
     def _open_websocket(self) -> Verdict:
         if not _websocket.AVAILABLE:
             raise UntestableError("the Python package websocket-client is not installed")
@@ -356,10 +439,14 @@ class Endpoint:
         fault = _diagnosis.ANONYMOUS_ACCEPTED if _diagnosis.is_anonymous(user) else _diagnosis.OPEN_PAGE
         return Verdict(expected, answer, fault, actual)
 
-    def _try_expired_token(self) -> Verdict:
-        if not self.login.expired_token:
-            raise UntestableError("no expired token was given")
-        return self._must_be_refused("expired_token", self.login.expired_token)
+    def _try_given_token(self, name: str) -> Verdict:
+        if name not in self.login.to_be_refused:
+            raise UntestableError(f"no {GIVEN_TOKENS[name]} was given")
+        return self._must_be_refused(name, self.login.to_be_refused[name])
+
+    def _stay_out(self) -> Verdict:
+        answer = self._user.get("hub/", token=self.login.token)
+        return Verdict("400, 404 or a redirect to a login", answer, _diagnosis.still_linked(answer))
 
     def _log_out(self) -> Verdict:
         if not self._user.has_cookies:
@@ -388,6 +475,10 @@ def _not_tried() -> t.NoReturn:
     raise UntestableError("not tried, because the login itself failed")
 
 
+def _left_out() -> t.NoReturn:
+    raise UntestableError("left out, as told to")
+
+
 def _check(
     name: str,
     status: t.Literal["passed", "failed", "skipped"],
@@ -411,7 +502,7 @@ def _check(
 
 def _tokens(login: Login) -> list[str]:
     """The tokens and their longer parts."""
-    tokens = [token for token in (login.token, login.expired_token) if token]
+    tokens = [login.token, *login.to_be_refused.values()]
     return tokens + [part for token in tokens for part in token.split(".") if len(part) > 16]
 
 

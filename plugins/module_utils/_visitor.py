@@ -31,6 +31,7 @@ with contextlib.suppress(ImportError):  # reported by _connection.require_reques
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
 _EXCERPT = 200  # characters
+LONGEST_HEADER = 4096  # characters
 _SHORTEST_SECRET = 4  # characters
 
 # Every JWT begins with the base64 of '{"'.
@@ -84,6 +85,7 @@ class Visitor:
         verify: as for _transport.http_session.
         timeout: seconds for the connection and for an answer.
         redact: cleans what is taken over from answers.
+        headers: names of the headers to take over from answers.
         clock: seconds of a monotonic clock.
     """
 
@@ -94,6 +96,7 @@ class Visitor:
         verify: bool | str,
         timeout: tuple[float, float],
         redact: Redaction,
+        headers: t.Iterable[str] = (),
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.base = base
@@ -101,6 +104,7 @@ class Visitor:
         self._session.headers["User-Agent"] = "sensible.qlik login_check"
         self._timeout = timeout
         self._redact = redact
+        self._headers = frozenset(name.lower() for name in headers)
         self._clock = clock
 
     def get(self, path: str, *, token: str | None = None) -> Answer:
@@ -111,18 +115,21 @@ class Visitor:
         """
         return self._request("GET", path, token=token)
 
-    def who_am_i(self, *, token: str | None = None, cookies: dict[str, str] | None = None) -> Answer:
+    def who_am_i(
+        self, *, token: str | None = None, cookies: dict[str, str] | None = None, host: str | None = None
+    ) -> Answer:
         """Ask the proxy for whom it takes us. It answers 200 in either case (Qlik help, "Proxy Service API").
 
         Args:
             token: sent as bearer token.
             cookies: sent in addition to those kept.
+            host: sent as Host, as if the proxy were known by this name.
 
         Raises:
             NoAnswerError: there was none.
         """
         target = urllib.parse.quote(f"{self.base}/hub/", safe="")
-        return self._request("GET", f"qps/user?targetUri={target}", token=token, cookies=cookies)
+        return self._request("GET", f"qps/user?targetUri={target}", token=token, cookies=cookies, host=host)
 
     def log_out(self, cookies: dict[str, str] | None = None) -> Answer:
         """End all sessions of our user on this virtual proxy, and forget the cookies.
@@ -178,9 +185,14 @@ class Visitor:
 
     def take_cookies(self) -> dict[str, str]:
         """Hand over the cookies and forget them."""
-        cookies = {cookie.name: cookie.value or "" for cookie in self._session.cookies}
+        cookies = self.cookies
         self._session.cookies.clear()
         return cookies
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that are kept."""
+        return {cookie.name: cookie.value or "" for cookie in self._session.cookies}
 
     @property
     def has_cookies(self) -> bool:
@@ -199,8 +211,11 @@ class Visitor:
         token: str | None = None,
         cookies: dict[str, str] | None = None,
         csrf_token: str | None = None,
+        host: str | None = None,
     ) -> Answer:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if host:
+            headers["Host"] = host
         if csrf_token:
             headers["qlik-csrf-token"] = csrf_token
         started = self._clock()
@@ -301,8 +316,13 @@ class Visitor:
             data=self._user_of(data) if isinstance(data, dict) else {},
             location=self._redact(location.partition("?")[0].partition("#")[0]),
             cookies=cookies,
+            headers=self._wanted_headers(response),
             date=_server_time(response.headers.get("Date")),
         )
+
+    def _wanted_headers(self, response: requests.Response) -> dict[str, list[str]]:
+        values = {name: response.raw.headers.getlist(name) for name in self._headers}
+        return {name: [self._redact(text, LONGEST_HEADER) for text in texts] for name, texts in values.items()}
 
     def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
         """Of a JSON object only what says who is signed in; the rest is nobody's business."""

@@ -26,14 +26,23 @@ description:
   - "B(cookie): the session cookie alone is enough to come back as that user."
   - "B(cookie_flags): name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
     configured, as far as O(logins[].virtual_proxy) says how."
+  - "B(response_headers): the answer has the additional response headers that O(logins[].virtual_proxy) names."
+  - "B(host_allow_list): each name on the host allow list of O(logins[].virtual_proxy) leads to the session when it is
+    sent as C(Host), and a name that is not on it does not."
   - "B(websocket): with the session cookie a websocket to the engine opens, over which hub and apps do all their work,
     and it belongs to that user. It is asked for as releases since November 2024 want it, with a csrf token and the
     proxy's URL as C(Origin), and on earlier ones with the token. Skipped if C(websocket-client) is not installed."
   - "B(forged_token): the token with another user id in it is refused."
   - "B(wrong_key_token): the same header and claims, signed with a throw-away key, are refused."
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if there is none."
+  - "B(wrong_audience_token), B(incomplete_token): O(logins[].wrong_audience_token) and O(logins[].incomplete_token)
+    are refused. Skipped if there is none."
   - "B(logout): the logout works, and the cookie is worth nothing afterwards. Done also when other checks failed."
   - If the login itself fails, most others are skipped, because a refusal would prove nothing then.
+  - "On a proxy to which the virtual proxy is not linked there is one check only, B(not_linked): the proxy does not know
+    the prefix. Which proxies these are is known if O(proxies) has names and O(logins[].virtual_proxy) has C(proxies)."
+  - Not to be seen from outside, and so not checked, are the mapping of attributes, the inactivity timeout and which
+    engine serves whom. M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.connection.https
@@ -51,16 +60,18 @@ attributes:
 options:
   proxies:
     description:
-      - Base URLs of the proxies, such as V(https://qlik1.example.com) or V(https://qlik1.example.com:8443). A host name
-        alone means HTTPS.
+      - A list of the base URLs of the proxies, such as V(https://qlik1.example.com) or
+        V(https://qlik1.example.com:8443). A host name alone means HTTPS. Each login is tried on each of them.
+      - "Or a dictionary of such URLs by the name of the node, such as V({Central: https://qlik1.example.com}). Then a
+        login is tried where C(proxies) of O(logins[].virtual_proxy) says that it is linked, and has to be refused on
+        the others."
       - Name each node itself and not a load balancer in front of them, because a proxy that is not linked, or has
         missed a change, otherwise hides behind the others. Each name has to be on the host allow list.
-    type: list
-    elements: str
+    type: raw
     required: true
   logins:
     description:
-      - Who logs in where. Each is tried on each of O(proxies).
+      - Who logs in where.
     type: list
     elements: dict
     required: true
@@ -84,6 +95,16 @@ options:
         description:
           - A token of the same user that has expired, to see that it is refused.
         type: str
+      wrong_audience_token:
+        description:
+          - A token of the same user for another audience than C(jwt_audience), to see that it is refused. Whether all
+            releases enforce the audience is not published.
+        type: str
+      incomplete_token:
+        description:
+          - A token of the same user without the attributes that C(jwt_attribute_map) calls mandatory, to see that it is
+            refused.
+        type: str
       user_id:
         description:
           - Id of the user that has to be logged in.
@@ -101,12 +122,34 @@ options:
         or a server whose certificate is not trusted.
     type: float
     default: 120
+  skip_checks:
+    description:
+      - Checks to leave out. They are reported as skipped, but for V(not_linked), which is not reported then. B(login)
+        and B(logout) are always done.
+    type: list
+    elements: str
+    choices:
+      - no_token
+      - identity
+      - cookie
+      - cookie_flags
+      - response_headers
+      - host_allow_list
+      - websocket
+      - forged_token
+      - wrong_key_token
+      - expired_token
+      - wrong_audience_token
+      - incomplete_token
+      - not_linked
+    default: []
   threads:
     description:
       - How many logins are tried at the same time.
-      - At most four sessions of one user are open at a time, since Qlik Sense allows five.
+      - At most four sessions of one user are open at a time, since Qlik Sense allows five. So many logins are proved
+        faster by several users.
     type: int
-    default: 16
+    default: 64
 requirements:
   - cryptography >= 42
   - websocket-client >= 1.6 for the check B(websocket), which is skipped without it
@@ -152,6 +195,18 @@ EXAMPLES = r"""
     user: ACME\smoketest
     key: keys/portal_key.pem
 
+- name: Prove that it works where it is linked, and that it does not where it is not
+  sensible.qlik.login_check:
+    proxies:
+      Central: https://qlik1.example.com
+      Rim1: https://qlik2.example.com
+      Rim2: https://qlik3.example.com
+    ca_path: certificates/root.pem
+    skip_checks: [websocket]
+    logins:
+      - virtual_proxy: "{{ declared.virtual_proxy }}"
+        token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"
+
 - name: Watch a login that somebody else manages, without waiting
   sensible.qlik.login_check:
     proxies: [qlik.example.com]
@@ -173,7 +228,7 @@ summary:
   description: The outcome in one sentence.
   returned: always
   type: str
-  sample: 'All 4 logins work (2 proxies, 40 checks: 36 passed, 4 skipped).'
+  sample: 'All 4 logins work (2 proxies, 56 checks: 40 passed, 16 skipped).'
 endpoints:
   description: One entry for each login on each proxy, in the order of O(logins), then of O(proxies).
   returned: always
@@ -188,6 +243,10 @@ endpoints:
       description: Prefix of the virtual proxy.
       type: str
       sample: portal
+    linked:
+      description: Whether the virtual proxy is linked to this proxy as far as is known, so that the login has to work.
+      type: bool
+      sample: true
     user:
       description: The user that has to be logged in.
       type: str
@@ -231,7 +290,8 @@ endpoints:
       contains: *certificate
     checks:
       description: Outcomes, in this order - V(login), V(no_token), V(identity), V(cookie), V(cookie_flags),
-        V(websocket), V(forged_token), V(wrong_key_token), V(expired_token), V(logout).
+        V(response_headers), V(host_allow_list), V(websocket), V(forged_token), V(wrong_key_token), V(expired_token),
+        V(wrong_audience_token), V(incomplete_token), V(logout). Or V(not_linked) alone.
       type: list
       elements: dict
       contains:
@@ -273,10 +333,18 @@ import typing as t
 import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.validation import check_type_list
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _diagnosis, _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._login import Endpoint, Login, Manner, prove
+from ansible_collections.sensible.qlik.plugins.module_utils._login import (
+    GIVEN_TOKENS,
+    OPTIONAL_CHECKS,
+    Endpoint,
+    Login,
+    Manner,
+    prove,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._token import inspect_token
 
 SOON = 30  # days; certificates that expire earlier are warned about
@@ -285,7 +353,7 @@ _SHOWN = ("subject", "issuer", "not_after", "days_left")
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
     return {
-        "proxies": {"type": "list", "elements": "str", "required": True},
+        "proxies": {"type": "raw", "required": True},
         "logins": {
             "type": "list",
             "elements": "dict",
@@ -295,12 +363,15 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
                 "prefix": {"type": "str"},
                 "token": {"type": "str", "required": True, "no_log": True},
                 "expired_token": {"type": "str", "no_log": True},
+                "wrong_audience_token": {"type": "str", "no_log": True},
+                "incomplete_token": {"type": "str", "no_log": True},
                 "user_id": {"type": "str"},
                 "user_directory": {"type": "str"},
             },
         },
         "wait": {"type": "float", "default": 120.0},
-        "threads": {"type": "int", "default": 16},
+        "skip_checks": {"type": "list", "elements": "str", "choices": list(OPTIONAL_CHECKS), "default": []},
+        "threads": {"type": "int", "default": 64},
         **_connection.https_argument_spec(),
     }
 
@@ -333,13 +404,45 @@ def base_url(proxy: str, number: int = 1) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
+def named_urls(proxies: t.Any) -> dict[str, str]:
+    """The option 'proxies' as base URLs, each once, with the name of its node, or "" where that is not known.
+
+    Raises:
+        InputError: it is neither a list of base URLs nor a dictionary of them.
+    """
+    if isinstance(proxies, dict):
+        pairs = [(str(name), url) for name, url in proxies.items()]
+    else:
+        pairs = [("", url) for url in _names(proxies)]
+    return {base_url(str(url or ""), number): name for number, (name, url) in enumerate(pairs, start=1)}
+
+
+def _names(value: t.Any) -> list[str]:
+    """A list of texts as Ansible takes it: also one text with commas, or none."""
+    try:
+        return [str(item).strip() for item in check_type_list(value or [])]
+    except TypeError:
+        raise InputError(
+            "Tried to understand the task.", f"A {type(value).__name__} stands where a list is due.", "Give a list."
+        ) from None
+
+
+def _known(virtual_proxy: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Settings of a virtual proxy that are given, with the lists that are compared as lists."""
+    known = {name: value for name, value in virtual_proxy.items() if value is not None}
+    if "host_allow_list" in known:
+        known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
+    lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
+    return known | {name: _names(known[name]) for name in lists}
+
+
 def logins(params: dict[str, t.Any]) -> list[Login]:
     """Each login on each proxy.
 
     Raises:
         InputError: something cannot be right.
     """
-    proxies = list(dict.fromkeys(base_url(proxy, number) for number, proxy in enumerate(params["proxies"], start=1)))
+    proxies = named_urls(params["proxies"])
     if not proxies or not params["logins"]:
         raise InputError(
             "Tried to find out what to check.",
@@ -349,7 +452,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     result = []
     for number, given in enumerate(params["logins"], start=1):
         tried = f"Tried to understand login {number}."
-        virtual_proxy = given["virtual_proxy"] or {}
+        virtual_proxy = _known(given["virtual_proxy"] or {})
         prefix = str(given["prefix"] or virtual_proxy.get("prefix") or "").strip("/").lower()
         if not prefix or re.search(r"[/\\?#%\s]", prefix):
             raise InputError(
@@ -357,23 +460,51 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
                 f"Its prefix is {prefix!r}, which cannot be one." if prefix else "It has no prefix.",
                 "Give the prefix of a virtual proxy alone, such as portal, or the virtual_proxy itself.",
             )
-        tokens = {name: (given[name] or "").strip() for name in ("token", "expired_token")}
+        tokens = {name: (given[name] or "").strip() for name in ("token", *GIVEN_TOKENS)}
         for name, token in tokens.items():
             if token or name == "token":
                 _require_token(token, name=name, number=number)
         directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
+        linked = _linked(tried, virtual_proxy, proxies)
         result += [
             Login(
                 proxy=proxy,
                 prefix=prefix,
                 token=tokens["token"],
-                expired_token=tokens["expired_token"] or None,
+                to_be_refused={name: tokens[name] for name in GIVEN_TOKENS if tokens[name]},
                 user=(given["user_directory"] or directory, given["user_id"] or user_id),
                 virtual_proxy=virtual_proxy,
+                linked=proxy in linked,
             )
             for proxy in proxies
+            if proxy in linked or "not_linked" not in params["skip_checks"]
         ]
     return result
+
+
+def _linked(tried: str, virtual_proxy: dict[str, t.Any], proxies: dict[str, str]) -> set[str]:
+    """The URLs of the proxies to which a virtual proxy is linked, by node name or host name; all if that is not known.
+
+    Raises:
+        InputError: it is linked to one of which there is no URL, so that a login would not be proved.
+    """
+    if "proxies" not in virtual_proxy or not all(proxies.values()):
+        return set(proxies)
+    linked = set()
+    for name in virtual_proxy["proxies"]:
+        urls = [
+            url
+            for url, node in proxies.items()
+            if name.casefold() in (node.casefold(), (urllib.parse.urlsplit(url).hostname or "").casefold())
+        ]
+        if not urls:
+            raise InputError(
+                tried,
+                f"Its virtual proxy is linked to the proxy of '{name}', of which 'proxies' has no URL.",
+                f"Add it; known are: {', '.join(proxies.values())}.",
+            )
+        linked.update(urls)
+    return linked
 
 
 def _require_token(token: str, *, name: str, number: int) -> None:
@@ -419,6 +550,7 @@ def described(
     return {
         "proxy": login.proxy,
         "prefix": login.prefix,
+        "linked": login.linked,
         "user": _diagnosis.shown(login.user),
         "passed": endpoint.passed,
         "seconds_waited": round(endpoint.seconds_waited, 1),
@@ -444,6 +576,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         wait=max(0.0, params["wait"]),
         threads=params["threads"],
         stranger_key=_forgery.stranger_key(),
+        skip=frozenset(params["skip_checks"]),
     )
     endpoints = prove(todo, manner)
     proxies = list(dict.fromkeys(login.proxy for login in todo))
@@ -466,11 +599,15 @@ def summary(endpoints: list[dict[str, t.Any]]) -> str:
     proxies = len({endpoint["proxy"] for endpoint in endpoints})
     place = f"{proxies} {'proxy' if proxies == 1 else 'proxies'}, {len(statuses)} checks: {counts}"
     working, total = sum(endpoint["passed"] for endpoint in endpoints), len(endpoints)
-    if total == 1:
-        return f"The login {'works' if working else 'does not work as it should'} ({place})."
-    if working == total:
-        return f"All {total} logins work ({place})."
-    return f"{working or 'None'} of {total} logins work{'s' if working == 1 else ''} as they should ({place})."
+    if working < total:
+        if total == 1:
+            return f"The login does not work as it should ({place})."
+        return f"{working or 'None'} of {total} logins work{'s' if working == 1 else ''} as they should ({place})."
+    linked = sum(endpoint["linked"] for endpoint in endpoints)
+    parts = [f"All {linked} logins work" if linked > 1 else "The login works"] if linked else []
+    if linked < total:
+        parts.append(f"{total - linked} {'is' if total - linked == 1 else 'are'} refused where there is no link")
+    return f"{', and '.join(parts)} ({place})."
 
 
 def failure(endpoints: list[dict[str, t.Any]]) -> str:

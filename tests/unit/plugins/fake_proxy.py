@@ -61,6 +61,7 @@ class FakeProxy:
     Attributes:
         key: public key that tokens have to be signed for.
         cookie: name of the session cookie; attributes: what follows its value.
+        hosts: names that it answers to; headers: of each answer.
         sessions: cookie value to user, alive.
         most_sessions: how many sessions of one user were alive at the same time at most.
         requests: what was asked, oldest first.
@@ -72,6 +73,11 @@ class FakeProxy:
         self.cookie = f"X-Qlik-Session-{prefix}-HTTP"
         self.attributes = "Path=/; HttpOnly"
         self.user_claims = ("userDirectory", "userId")
+        self.hosts: tuple[str, ...] = ("127.0.0.1", "portal.example.com")
+        self.headers: tuple[tuple[str, str], ...] = (
+            ("X-Frame-Options", "DENY"),
+            ("Content-Security-Policy", "frame-ancestors https://a.example"),
+        )
         self.answer: t.Callable[[Request], Reply | None] = lambda request: None
         self.sessions: dict[str, tuple[str, str]] = {}
         self.most_sessions = 0
@@ -171,10 +177,11 @@ class FakeProxy:
                 if below == "hub" and self.path.endswith("/"):
                     below = "hub/"
                 request = Request(self.command, below, token, cookies, dict(self.headers), address.query)
-                reply = proxy.reply(request) if path != below else Reply(400, INCORRECT)
+                known = path != below and self.headers.get("Host", "").partition(":")[0] in proxy.hosts
+                reply = proxy.reply(request) if known else Reply(400, INCORRECT)
                 body = reply.body.encode()
                 self.send_response(reply.status)
-                for name, value in reply.headers:
+                for name, value in (*reply.headers, *proxy.headers):
                     self.send_header(name, value)
                 if reply.status == 101:
                     self._be_websocket(reply.frames)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._login import (
+    OPTIONAL_CHECKS,
     SESSIONS_AT_ONCE,
     Check,
     Endpoint,
@@ -29,9 +30,14 @@ KEY = rsa.generate_private_key(65537, 2048)
 STRANGER = rsa.generate_private_key(65537, 2048)
 CLAIMS = {"userDirectory": "ACME", "userId": "smoke", "email": "secret.person@example.com", "groups": ["Board42"]}
 COOKIE_SETTINGS = {"session_cookie_header_name": "X-Qlik-Session-portal"}
+SETTINGS = {
+    **COOKIE_SETTINGS,
+    "additional_response_headers": "X-Frame-Options: DENY\nContent-Security-Policy:  frame-ancestors  https://a.example",
+    "websocket_cross_origin_white_list": ["portal.example.com"],
+}
 ALL = [
-    "login", "no_token", "identity", "cookie", "cookie_flags", "websocket", "forged_token", "wrong_key_token",
-    "expired_token", "logout",
+    "login", "no_token", "identity", "cookie", "cookie_flags", "response_headers", "host_allow_list", "websocket",
+    "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token", "logout",
 ]  # fmt: skip
 
 
@@ -46,9 +52,13 @@ def login_at(proxy: FakeProxy, **more: t.Any) -> Login:
         "proxy": proxy.url,
         "prefix": proxy.prefix,
         "token": token(),
-        "expired_token": token(exp=int(time.time()) - 300),
+        "to_be_refused": {
+            "expired_token": token(exp=int(time.time()) - 300),
+            "wrong_audience_token": token(aud="another"),
+            "incomplete_token": token(userId=None),
+        },
         "user": ("acme", "Smoke"),  # the repository compares without regard to case
-        "virtual_proxy": COOKIE_SETTINGS,
+        "virtual_proxy": SETTINGS,
     }
     return Login(**{**ours, **more})
 
@@ -112,9 +122,11 @@ def test_a_login_that_works_passes_every_check_and_leaves_no_session(proxy: Fake
     assert proxy.most_sessions == 1
 
 
-def test_no_expired_token_is_a_skipped_check(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy, expired_token=None), manner)
-    assert statuses(endpoint)["expired_token"] == "skipped"
+def test_tokens_and_settings_that_are_not_given_are_skipped_checks(proxy: FakeProxy, manner: Manner) -> None:
+    endpoint = prove_one(login_at(proxy, to_be_refused={}, virtual_proxy={}), manner)
+    assert [name for name, status in statuses(endpoint).items() if status == "skipped"] == [
+        "response_headers", "host_allow_list", "expired_token", "wrong_audience_token", "incomplete_token",
+    ]  # fmt: skip
     assert endpoint.passed
 
 
@@ -225,15 +237,91 @@ def test_a_proxy_that_verifies_nothing_is_found_out_and_left_without_sessions(
 ) -> None:
     def believe(token: str) -> tuple[str, str]:
         claims = jwt.decode(token, options={"verify_signature": False})
-        return claims["userDirectory"], claims["userId"]
+        return claims["userDirectory"], claims.get("userId", "smoke")
 
     monkeypatch.setattr(proxy, "_user_of", believe)
     endpoint = prove_one(login_at(proxy), manner)
     found = statuses(endpoint)
-    assert [name for name in ALL if found[name] == "failed"] == ["forged_token", "wrong_key_token", "expired_token"]
+    assert [name for name in ALL if found[name] == "failed"] == [
+        "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token",
+    ]  # fmt: skip
     assert "signature" in (check_of(endpoint, "forged_token")["diagnosis"] or "")
     assert "clock" in (check_of(endpoint, "expired_token")["diagnosis"] or "")
+    assert "jwt_audience" in (check_of(endpoint, "wrong_audience_token")["diagnosis"] or "")
+    assert "mandatory" in (check_of(endpoint, "incomplete_token")["diagnosis"] or "")
     assert proxy.sessions == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "fault"),
+    [
+        ((), "X-Frame-Options is missing, Content-Security-Policy is missing"),
+        ((("X-Frame-Options", "SAMEORIGIN"), ("Content-Security-Policy", "frame-ancestors https://a.example")),
+         "differ: X-Frame-Options is SAMEORIGIN."),
+    ],
+)  # fmt: skip
+def test_headers_that_are_not_as_configured(
+    proxy: FakeProxy, manner: Manner, headers: tuple[tuple[str, str], ...], fault: str
+) -> None:
+    proxy.headers = headers
+    endpoint = prove_one(login_at(proxy), manner)
+    assert [name for name, status in statuses(endpoint).items() if status == "failed"] == ["response_headers"]
+    assert fault in (check_of(endpoint, "response_headers")["diagnosis"] or "")
+
+
+def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, manner: Manner) -> None:
+    proxy.headers = (("X-Team", "Board42"),)
+    settings = {"additional_response_headers": "X-Team: Board42"}
+    endpoint = prove_one(login_at(proxy, virtual_proxy=settings), manner)
+    assert statuses(endpoint)["response_headers"] == "passed"
+    assert "Board42" not in json.dumps(endpoint.checks)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        (("127.0.0.1",), "'portal.example.com' is on the host allow list, and"),
+        (("127.0.0.1", "portal.example.com", "not-on-the-host-allow-list.invalid"), "pages of any site"),
+    ],
+)
+def test_a_host_allow_list_that_is_not_as_configured(
+    proxy: FakeProxy, manner: Manner, hosts: tuple[str, ...], words: str
+) -> None:
+    proxy.hosts = hosts
+    endpoint = prove_one(login_at(proxy), manner)
+    assert [name for name, status in statuses(endpoint).items() if status == "failed"] == ["host_allow_list"]
+    assert words in (check_of(endpoint, "host_allow_list")["diagnosis"] or "")
+    assert proxy.sessions == {}
+
+
+def test_checks_can_be_left_out(proxy: FakeProxy, manner: Manner) -> None:
+    endpoint = prove_one(login_at(proxy), dataclasses.replace(manner, skip=frozenset(OPTIONAL_CHECKS)))
+    found = statuses(endpoint)
+    assert [name for name in found if found[name] == "passed"] == ["login", "logout"]
+    assert list(found) == ALL
+    assert len(proxy.requests) == 3
+
+
+@pytest.mark.parametrize("status", [400, 404, 302])
+def test_where_it_is_not_linked_it_has_to_be_unknown(proxy: FakeProxy, manner: Manner, status: int) -> None:
+    location = (("Location", "/login/"),) if status == 302 else ()
+    proxy.answer = lambda request: Reply(status, "", location)
+    endpoint = prove_one(login_at(proxy, linked=False), manner)
+    assert statuses(endpoint) == {"not_linked": "passed"}
+    assert len(proxy.requests) == 1
+
+
+def test_where_it_is_still_linked_it_is_said_and_logged_out(proxy: FakeProxy, manner: Manner) -> None:
+    endpoint = prove_one(login_at(proxy, linked=False), manner)
+    assert statuses(endpoint) == {"not_linked": "failed", "logout": "passed"}
+    assert "the links in the repository differ" in (check_of(endpoint, "not_linked")["diagnosis"] or "")
+    assert proxy.sessions == {}
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_other_answers_do_not_show_that_it_is_not_linked(proxy: FakeProxy, manner: Manner, status: int) -> None:
+    proxy.answer = lambda request: Reply(status, "no")
+    assert statuses(prove_one(login_at(proxy, linked=False), manner)) == {"not_linked": "failed"}
 
 
 def test_the_wrong_person_is_noticed(proxy: FakeProxy, manner: Manner) -> None:
@@ -493,7 +581,7 @@ def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, manner: Manner,
     shown = json.dumps(prove_one(login, manner).checks)
     cookies = [value for request in proxy.requests for value in request.cookies.values()]
     assert cookies
-    secrets = [login.token, login.expired_token or "", *cookies, CLAIMS["email"], "Board42"]
+    secrets = [login.token, *login.to_be_refused.values(), *cookies, CLAIMS["email"], "Board42"]
     secrets += [part for request in proxy.requests for part in request.token.split(".") if part]
     assert [secret for secret in secrets if str(secret) in shown] == []
     assert "***" in shown

@@ -48,7 +48,7 @@ def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) 
         proxy=proxy.url,
         prefix=proxy.prefix,
         token=token(),
-        expired_token=None,
+        to_be_refused={},
         user=USER,
         virtual_proxy=virtual_proxy,
     )

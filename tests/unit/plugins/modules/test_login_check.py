@@ -120,7 +120,7 @@ def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not result["failed"]
     assert result["changed"] is False
     assert result["passed"] is True
-    assert result["summary"] == "The login works (1 proxy, 10 checks: 10 passed)."
+    assert result["summary"] == "The login works (1 proxy, 14 checks: 10 passed, 4 skipped)."
     [endpoint] = result["endpoints"]
     assert endpoint["user"] == "ACME\\smoke"
     assert endpoint["prefix"] == "portal"
@@ -260,6 +260,56 @@ def test_each_login_on_each_proxy_once(site: Site) -> None:
     ]
 
 
+PROXIES = {"Central": "https://a.example.com", "Rim1": "b.example.com", "Rim2": "c.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "skipped", "linked"),
+    [
+        ({}, [], {"a": True, "b": True, "c": True}),
+        ({"proxies": None}, [], {"a": True, "b": True, "c": True}),
+        ({"proxies": ["central", "RIM2"]}, [], {"a": True, "b": False, "c": True}),
+        ({"proxies": "Central, b.example.com"}, [], {"a": True, "b": True, "c": False}),
+        ({"proxies": []}, [], {"a": False, "b": False, "c": False}),
+        ({"proxies": ["Rim1"]}, ["not_linked"], {"b": True}),
+    ],
+)
+def test_names_of_nodes_tell_where_a_login_has_to_work(
+    site: Site, settings: dict[str, t.Any], skipped: list[str], linked: dict[str, bool]
+) -> None:
+    login = {"token": token(), "virtual_proxy": {"prefix": "portal", **settings}}
+    options = {**site.options, "proxies": PROXIES, "logins": [login], "skip_checks": skipped}
+    found = login_check.logins(FakeModule(options).params)
+    assert {login.proxy: login.linked for login in found} == {
+        f"https://{name}.example.com": value for name, value in linked.items()
+    }
+
+
+def test_a_list_of_urls_has_each_login_tried_on_each(site: Site) -> None:
+    login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central"]}}
+    options = {**site.options, "proxies": list(PROXIES.values()), "logins": [login]}
+    assert [login.linked for login in login_check.logins(FakeModule(options).params)] == [True, True, True]
+
+
+def test_a_linked_node_without_a_url_is_no_proof(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central", "Rim9"]}}
+    message = main({**site.options, "proxies": PROXIES, "logins": [login]}, monkeypatch).result["msg"]
+    assert "'Rim9'" in message
+    assert "Central, Rim1, Rim2" in message
+
+
+def test_the_summary_tells_who_is_refused_where_there_is_no_link(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    [login] = site.options["logins"]
+    login = {**login, "virtual_proxy": {**login["virtual_proxy"], "proxies": ["Central"]}}
+    with FakeProxy(KEY.public_key(), prefix="other") as elsewhere:
+        proxies = {"Central": site.proxy.url, "Rim1": elsewhere.url}
+        result = main({**site.options, "proxies": proxies, "logins": [login]}, monkeypatch).result
+    assert result["summary"].startswith("The login works, and 1 is refused where there is no link (2 proxies, ")
+    assert [endpoint["linked"] for endpoint in result["endpoints"]] == [True, False]
+
+
 def test_the_specification_masks_the_tokens() -> None:
     options = login_check.argument_spec()["logins"]["options"]
-    assert [name for name, option in options.items() if option.get("no_log")] == ["token", "expired_token"]
+    assert [name for name, option in options.items() if option.get("no_log")] == [
+        "token", "expired_token", "wrong_audience_token", "incomplete_token",
+    ]  # fmt: skip

@@ -1,0 +1,296 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: drift
+short_description: Puts sites side by side and says where they differ from what is declared
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Makes one report of what M(sensible.qlik.jwt_virtual_proxies) would change on each of several sites, and of the
+    certificates that M(sensible.qlik.virtual_proxy_info) found there. The role P(sensible.qlik.drift#role) writes it as
+    text, HTML, JSON and JUnit XML.
+options:
+  _input:
+    description:
+      - What was found, by the name of the site. V({}) for a site of which nothing is known.
+    type: dict
+    required: true
+    suboptions:
+      error:
+        description: Why the site could not be compared; empty if it could.
+        type: str
+        default: ''
+      checked:
+        description: What M(sensible.qlik.jwt_virtual_proxies) returned in check mode, without C(purge).
+        type: dict
+      found:
+        description: The C(virtual_proxies) that M(sensible.qlik.virtual_proxy_info) returned.
+        type: list
+        elements: dict
+      undeclared:
+        description: Whether a JWT virtual proxy that is not declared counts as drift.
+        type: bool
+        default: true
+      undeclared_tag:
+        description: With O(_input.undeclared=true), only those with this tag count. Empty for all.
+        type: str
+        default: ''
+  expires_within:
+    description: A certificate with fewer days left is listed as ending soon.
+    type: int
+    default: 30
+seealso:
+  - plugin: sensible.qlik.drift
+    plugin_type: role
+"""
+
+EXAMPLES = r"""
+- name: See what would be changed
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies: "{{ qlik_virtual_proxies }}"
+  check_mode: true
+  register: checked
+
+- name: Read what is there
+  sensible.qlik.virtual_proxy_info:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+  register: info
+
+- name: Say it in one sentence
+  ansible.builtin.debug:
+    msg: "{{ (sites | sensible.qlik.drift(expires_within=60)).summary }}"
+  vars:
+    sites:
+      prod:
+        checked: "{{ checked }}"
+        found: "{{ info.virtual_proxies }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The report.
+  type: dict
+  contains:
+    passed:
+      description: Whether each site could be compared and is as declared. Certificates do not count.
+      type: bool
+    summary:
+      description: The outcome in one sentence.
+      type: str
+      sample: 1 of 3 sites is as declared, 1 has drifted (2 virtual proxies), 1 could not be compared.
+    sites:
+      description: The sites, in the order given.
+      type: list
+      elements: dict
+      contains:
+        site:
+          description: Its name.
+          type: str
+        status:
+          description: V(same), V(drifted) or V(unreadable).
+          type: str
+        error:
+          description: Why it could not be compared, otherwise empty.
+          type: str
+        virtual_proxies:
+          description: The declared virtual proxies, in that order, then those that are not declared.
+          type: list
+          elements: dict
+          contains:
+            prefix:
+              description: Which one.
+              type: str
+            status:
+              description:
+                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not there, V(unwanted)
+                  declared absent and there, V(undeclared) there and not declared.
+              type: str
+            drifted:
+              description: Whether that counts as drift.
+              type: bool
+            differences:
+              description: What differs.
+              type: list
+              elements: dict
+              contains:
+                option:
+                  description: Name of the option.
+                  type: str
+                declared:
+                  description: The declared value. A certificate is shown as its subject, expiry and fingerprint.
+                  type: raw
+                actual:
+                  description: The value that is there.
+                  type: raw
+            certificate:
+              description: The certificate that is there, as M(sensible.qlik.virtual_proxy_info) shows it, or null.
+              type: dict
+    prefixes:
+      description: The prefixes of all virtual proxies of all sites, declared ones first.
+      type: list
+      elements: str
+    certificates:
+      description: The certificates on all sites, those that end first in front.
+      type: list
+      elements: dict
+      contains:
+        site:
+          description: Name of the site.
+          type: str
+        prefix:
+          description: Prefix of the virtual proxy.
+          type: str
+        subject:
+          description: Whose it is.
+          type: str
+        not_after:
+          description: When it ends, in UTC.
+          type: str
+        days_left:
+          description: Days until then, negative when it has ended.
+          type: int
+        soon:
+          description: Whether that is within O(expires_within) days.
+          type: bool
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Row = dict[str, t.Any]  # one virtual proxy of one site, as documented above
+
+# In the order in which the module that writes would have to do something.
+_STATUS = {"created": "missing", "updated": "differs", "deleted": "unwanted", "unchanged": "same"}
+
+
+def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) -> dict[str, t.Any]:
+    """Make one report of what was found on several sites.
+
+    Args:
+        sites: what was found, by the name of the site.
+        expires_within: days.
+
+    Raises:
+        AnsibleError: this is not what the modules return.
+    """
+    try:
+        compared = [_site(name, dict(outcome or {})) for name, outcome in sites.items()]
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise AnsibleError(
+            "Tried to compare sites with what is declared. What was given does not look like the results of "
+            f"jwt_virtual_proxies and virtual_proxy_info ({type(exc).__name__}: {exc}). "
+            "Give each site 'checked' and 'found', or 'error'."
+        ) from exc
+    rows = [(site["site"], row) for site in compared for row in site["virtual_proxies"]]
+    declared = [row["prefix"] for _site_name, row in rows if row["status"] != "undeclared"]
+    undeclared = sorted(row["prefix"] for _site_name, row in rows if row["status"] == "undeclared")
+    return {
+        "passed": all(site["status"] == "same" for site in compared),
+        "summary": _summary(compared),
+        "sites": compared,
+        "prefixes": list(dict.fromkeys([*declared, *undeclared])),
+        "certificates": sorted(
+            (
+                {
+                    "site": name,
+                    "prefix": row["prefix"],
+                    **{key: row["certificate"][key] for key in ("subject", "not_after", "days_left")},
+                    "soon": row["certificate"]["days_left"] < expires_within,
+                }
+                for name, row in rows
+                if row["certificate"]
+            ),
+            key=lambda certificate: certificate["days_left"],
+        ),
+    }
+
+
+def _site(name: str, outcome: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    error = str(outcome.get("error") or "")
+    if not error and "checked" not in outcome:
+        error = "The play ended for this site before it was compared. Look at its own error."
+    rows = [] if error else _rows(outcome)
+    drifted = any(row["drifted"] for row in rows)
+    status = "unreadable" if error else "drifted" if drifted else "same"
+    return {"site": name, "status": status, "error": error, "virtual_proxies": rows}
+
+
+def _rows(outcome: Mapping[str, t.Any]) -> list[Row]:
+    found = {one["prefix"].lower(): one for one in outcome["found"]}
+    changes = {(change["after"] or change["before"])["prefix"]: change for change in outcome["checked"]["diff"]}
+    rows = []
+    for entry in outcome["checked"]["outcomes"]:
+        prefix = entry["prefix"]
+        status = _STATUS[entry["outcome"]]
+        differences = _differences(changes[prefix]) if status == "differs" else []
+        drifted = status != "same"
+        if not drifted and prefix not in found:
+            status = "absent"
+        certificate = found.pop(prefix, {}).get("certificate")
+        rows.append(_row(prefix, status, certificate, drifted=drifted, differences=differences))
+    tag = str(outcome.get("undeclared_tag") or "").casefold()
+    for prefix, one in sorted(found.items()):
+        tags = [name.casefold() for name in one.get("tags", ())]
+        counts = bool(outcome.get("undeclared", True)) and (not tag or tag in tags)
+        rows.append(_row(prefix, "undeclared", one.get("certificate"), drifted=counts, differences=[]))
+    return rows
+
+
+def _row(prefix: str, status: str, certificate: t.Any, *, drifted: bool, differences: list[Row]) -> Row:
+    return {
+        "prefix": prefix,
+        "status": status,
+        "drifted": drifted,
+        "differences": differences,
+        "certificate": certificate or None,
+    }
+
+
+def _differences(change: Mapping[str, t.Any]) -> list[Row]:
+    before, after = change["before"], change["after"]
+    return [
+        {"option": name, "declared": after[name], "actual": before.get(name)}
+        for name in sorted(after)
+        if after[name] != before.get(name)
+    ]
+
+
+def _summary(sites: Sequence[Mapping[str, t.Any]]) -> str:
+    statuses = [site["status"] for site in sites]
+    same, drifted, unreadable = (statuses.count(status) for status in ("same", "drifted", "unreadable"))
+    if same == len(sites):
+        return "The site is as declared." if same == 1 else f"All {same} sites are as declared."
+    virtual_proxies = sum(row["drifted"] for site in sites for row in site["virtual_proxies"])
+    total = f"{len(sites)} site{'s' if len(sites) > 1 else ''}"
+    parts = [f"{same or 'none'} of {total} {'is' if same <= 1 else 'are'} as declared"]
+    if drifted:
+        what = f"{virtual_proxies} virtual prox{'y' if virtual_proxies == 1 else 'ies'}"
+        parts.append(f"{drifted} {'has' if drifted == 1 else 'have'} drifted ({what})")
+    if unreadable:
+        parts.append(f"{unreadable} could not be compared")
+    sentence = ", ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
+        """The filters in this file, by name."""
+        return {"drift": drift}

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""The additional response headers of a virtual proxy: which are declared, and which are missing. Pure, no I/O."""
+
+from __future__ import annotations
+
+import typing as t
+
+# What frames an answer, and what servers decide by themselves, cannot be compared.
+_NOT_COMPARED = frozenset(("connection", "content-length", "transfer-encoding", "upgrade", "date", "set-cookie"))
+
+
+def declared_headers(virtual_proxy: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+    """Names and values of additional_response_headers, one "Name: value" a line (Qlik article ta-p/2509211)."""
+    lines = str(virtual_proxy.get("additional_response_headers") or "").splitlines()
+    pairs = [line.partition(":") for line in lines if ":" in line]
+    return [
+        (name.strip(), " ".join(value.split()))
+        for name, _colon, value in pairs
+        if name.strip().lower() not in _NOT_COMPARED
+    ]
+
+
+def header_faults(declared: t.Iterable[tuple[str, str]], answered: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """What is wrong with the headers of an answer.
+
+    Args:
+        declared: what has to be there.
+        answered: the values that came, by the name in lower case.
+    """
+    faults = []
+    for name, value in declared:
+        values = answered.get(name.lower(), ())
+        if not values:
+            faults.append(f"{name} is missing")
+        elif value not in values:
+            faults.append(f"{name} is {' and '.join(values)}")
+    return faults
+
+
+def header_advice(faults: t.Sequence[str]) -> str:
+    """What to do about headers that are not as configured; "" for no faults."""
+    if not faults:
+        return ""
+    return (
+        f"The answer's headers differ: {', '.join(faults)}. Either the proxy has not taken over "
+        "additional_response_headers yet, or something in between changes headers."
+    )
