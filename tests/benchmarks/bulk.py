@@ -10,6 +10,7 @@ Node.js, and CONFORMANCE_CLIENTS or a temporary directory to be installed in. Ne
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -43,8 +44,8 @@ class Site:
         self.nodes = [node["name"] for node in running.ready["nodes"]]
         files = {"client_cert": "client", "client_key": "client_key", "ca_path": "root"}
         port = int(self.ready["qrs_url"].rpartition(":")[2])
-        self.connection = {name: str(self.pki / f"{file}.pem") for name, file in files.items()}
-        self.connection |= {"host": "localhost", "port": port}
+        self.connection: dict[str, t.Any] = {"host": "localhost", "port": port}
+        self.connection |= {name: str(self.pki / f"{file}.pem") for name, file in files.items()}
         self._seen = 0
 
     def entries(self, number: int) -> list[Entry]:
@@ -148,10 +149,9 @@ def others(directory: Path) -> None:
         print("Other clients: not tried, there is no Node.js on this machine")
         return
     sys.path.insert(0, str(HERE.parent / "conformance"))
-    from clients import install_npm_packages
-
+    clients: t.Any = importlib.import_module("clients")
     chosen = os.environ.get("CONFORMANCE_CLIENTS")
-    modules = install_npm_packages(Path(chosen) if chosen else directory / "npm")
+    modules: Path = clients.install_npm_packages(Path(chosen) if chosen else directory / "npm")
     print("The same work by others: create so many, link them to two proxies; then the same again")
     for number in (1, 20, 100):
         for name in ("sensible.qlik", "qrs-interact", "qlik-repo-api"):
