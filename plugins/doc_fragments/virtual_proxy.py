@@ -206,9 +206,10 @@ requirements:
 class ModuleDocFragment:
     """A JWT virtual proxy as options of a module, or as elements of a list. See module_utils/_virtual_proxy.py."""
 
-    DOCUMENTATION = "options:" + textwrap.indent(_OPTIONS, "  ") + _REQUIREMENTS
+    # With types: ansible-test's yamllint takes each plain assignment for a literal.
+    DOCUMENTATION: str = "options:" + textwrap.indent(_OPTIONS, "  ") + _REQUIREMENTS
 
-    LIST = (
+    LIST: str = (
         r"""
 options:
   virtual_proxies:
