@@ -12,8 +12,8 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - In an inventory of sites each connection option of M(sensible.qlik.jwt_virtual_proxies) is a variable with C(qlik_)
-    before its name, such as C(qlik_host) and C(qlik_client_cert). This filter makes options of those that are set, to be
-    given to C(module_defaults).
+    before its name, such as C(qlik_host) and C(qlik_client_cert). This filter makes options of those that are set, to
+    be given to C(module_defaults).
 options:
   _input:
     description:

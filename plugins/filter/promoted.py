@@ -24,8 +24,8 @@ options:
   nodes:
     description:
       - What each node of the source is on the target, for C(load_balancing_server_nodes) and C(proxies). A name, or a
-        list of names where one node stands for several, or V([]) where it stands for none. The key V(*) is for all nodes
-        that are not named. Without it they keep their names.
+        list of names where one node stands for several, or V([]) where it stands for none. The key V(*) is for all
+        nodes that are not named. Without it they keep their names.
     type: dict
     default: {}
   keep:
@@ -161,7 +161,9 @@ def _option(name: str, rules: str) -> str:
         meant = f" Do you mean {close[0]}?" if close else ""
         raise AnsibleFilterError(f"{rules} names {name!r}, which is no option of jwt_virtual_proxy.{meant}")
     if _NAMES[name] in _NO_RULE_FOR:
-        raise AnsibleFilterError(f"{rules} names {name!r}, which says what is promoted and cannot be changed by a rule.")
+        raise AnsibleFilterError(
+            f"{rules} names {name!r}, which says what is promoted and cannot be changed by a rule."
+        )
     return _NAMES[name]
 
 
