@@ -63,8 +63,8 @@ options:
     default: false
   restore:
     description:
-      - Whether to write what M(sensible.qlik.virtual_proxy_info) has read earlier even where it cannot be right, such as
-        an empty certificate, so that what was there can be put back. Private keys are refused all the same.
+      - Whether to write what M(sensible.qlik.virtual_proxy_info) has read earlier even where it cannot be right, such
+        as an empty certificate, so that what was there can be put back. Private keys are refused all the same.
     type: bool
     default: false
 notes:

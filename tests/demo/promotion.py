@@ -97,7 +97,7 @@ class Story:
 
     def run(self, playbook: str, *arguments: str, succeeds: bool = True) -> None:
         """Run a playbook, and find out whether it ended as it should."""
-        command = ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", "inventory", *arguments]
+        command = ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", "inventory/sites.yml", *arguments]
         print(f"$ {' '.join(command)}", flush=True)
         command[0] = str(Path(sys.executable).with_name(command[0]))
         code = run(command, self._variables, self._directory)
