@@ -115,7 +115,7 @@ def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
     story.tell("The dev team declares its virtual proxy, and dev gets it.")
     story.run("provision", "--limit", "dev")
 
-    story.tell("From dev to test to prod. Each has its own certificate, nodes and host names: see inventory/host_vars.")
+    story.tell("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
     story.run("promote", "-e", "stages=dev,test,prod", "-e", "approved=prod")
 
     story.tell("The same again: nothing differs, so nothing is written and nobody's proxy restarts.")
