@@ -44,7 +44,7 @@ $(foreach name,$(filter QLIK_SENSE_%,$(.VARIABLES)),$(eval unexport $(name)))
 .PHONY: help
 help:
 	@echo 'make <target>, with one of these:'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # ---- The virtual environment
 
@@ -105,10 +105,14 @@ install: build
 
 # ---- For everybody
 
-.PHONY: demo test bench
+.PHONY: demo demo-promotion test bench
 demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
+
+demo-promotion: QUIET = yes
+demo-promotion: install ## Three simulated sites: from dev to test to prod, and put back where it does not work
+	@$(VENV)/bin/python tests/demo/promotion.py --directory .demo --collections $(INSTALLED)
 
 STEPS = style types yaml ansiblelint changelog docs units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts

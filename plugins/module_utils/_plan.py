@@ -100,10 +100,12 @@ class Guards(t.NamedTuple):
     Attributes:
         signs_in_through: prefix of the virtual proxy that this very connection uses, None for none.
         allow_connection_virtual_proxy: it may be changed nevertheless.
+        restore: a value is written even if it cannot be right, because it was there before.
     """
 
     signs_in_through: str | None = None
     allow_connection_virtual_proxy: bool = False
+    restore: bool = False
 
 
 class Purge(t.NamedTuple):
@@ -170,7 +172,9 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
             fields = site.resolved(tried, options, entity)
             if entity is None or entity.get("authenticationMethod") != JWT:
                 fields = _with_first_values(tried, fields, before, warnings)
-            after, body = _desired(tried, before, fields, entity, site)
+            after, body = _desired(before, fields, entity, site)
+            if not guards.restore:
+                require_valid(tried, {name: fields[name] for name, qrs_name in QRS_NAMES.items() if qrs_name in body})
             if "proxies" in options:
                 proxies = {proxy["id"]: proxy for proxy in site.proxies_named(tried, options["proxies"])}
                 link = ("id", entity["id"]) if entity else ("prefix", prefix)
@@ -442,12 +446,9 @@ def default_cookie_name(prefix: str) -> str:
     return f"X-Qlik-Session-{prefix}"
 
 
-def _desired(
-    tried: str, before: Options, fields: Options, entity: Entity | None, site: _Site
-) -> tuple[Options, Entity]:
+def _desired(before: Options, fields: Options, entity: Entity | None, site: _Site) -> tuple[Options, Entity]:
     """What the virtual proxy will be, and the QRS fields that have to be written for it."""
     differing = [name for name in fields if not _same(name, fields, before)]
-    require_valid(tried, {name: fields[name] for name in differing})
     after = {**before, **{name: fields[name] for name in differing}}
     if entity is None:
         after.setdefault("proxies", [])

@@ -61,6 +61,12 @@ options:
       - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
     type: bool
     default: false
+  restore:
+    description:
+      - Whether to write what M(sensible.qlik.virtual_proxy_info) has read earlier even where it cannot be right, such
+        as an empty certificate, so that what was there can be put back. Private keys are refused all the same.
+    type: bool
+    default: false
 notes:
   - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
     Python 3.11 or newer there.
@@ -205,7 +211,7 @@ def run(module: AnsibleModule) -> Outcome:
             f"Give a number from 1 to {MOST_PARALLEL_WRITES}.",
         )
     connection = _connection.Connection(params)
-    guards = Guards(connection.signs_in_through, params["allow_connection_virtual_proxy"])
+    guards = Guards(connection.signs_in_through, params["allow_connection_virtual_proxy"], params["restore"])
     try:
         return Repository(connection).reconcile(
             declared,
@@ -232,6 +238,7 @@ def main() -> None:
             "purge_tag": {"type": "str"},
             "parallel_writes": {"type": "int", "default": 1},
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
+            "restore": {"type": "bool", "default": False},
         },
         required_if=_connection.REQUIRED_IF,
         required_by={"purge_tag": ["purge"]},

@@ -260,6 +260,11 @@ class TestInfo:
         assert run(virtual_proxies=changed)["changed"] is True
         wrong = run(virtual_proxies=[{"prefix": "it's", "websocket_cross_origin_white_list": ["a.example:1"]}])
         assert "not a host name" in wrong["msg"]
+        good = [{"prefix": one["prefix"], "websocket_cross_origin_white_list": []} for one in result["virtual_proxies"]]
+        assert run(virtual_proxies=good)["changed"] is True
+        assert "is below 1" in run(virtual_proxies=result["virtual_proxies"])["msg"]
+        assert run(virtual_proxies=result["virtual_proxies"], restore=True)["changed"] is True
+        assert info()["virtual_proxies"] == result["virtual_proxies"]
         gone = [{"prefix": one["prefix"], "state": "absent"} for one in result["virtual_proxies"]]
         assert run(virtual_proxies=gone)["changed"] is True
 

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: connection_options
+short_description: The connection options of a site from the variables of its host in the inventory
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - In an inventory of sites each connection option of M(sensible.qlik.jwt_virtual_proxies) is a variable with C(qlik_)
+    before its name, such as C(qlik_host) and C(qlik_client_cert). This filter makes options of those that are set, to
+    be given to C(module_defaults).
+options:
+  _input:
+    description:
+      - The variables of a host, as in C(hostvars).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Read the JWT virtual proxies of each site
+  hosts: qlik_sites
+  gather_facts: false
+  connection: local
+  module_defaults:
+    group/sensible.qlik.qlik: "{{ hostvars[inventory_hostname] | sensible.qlik.connection_options }}"
+  tasks:
+    - name: Read
+      sensible.qlik.virtual_proxy_info:
+      register: site
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The options by name. They can hold secrets, such as C(token).
+  type: dict
+  sample:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+"""
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.sensible.qlik.plugins.module_utils._connection import argument_spec
+
+
+def connection_options(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The connection options among a host's variables.
+
+    Raises:
+        AnsibleFilterError: these are no variables of a site.
+    """
+    if not isinstance(variables, Mapping):
+        raise AnsibleFilterError("connection_options takes the variables of a host, such as hostvars['test'].")
+    # One by one: a host's other variables must not be templated for this.
+    options = {name: variables[f"qlik_{name}"] for name in argument_spec() if f"qlik_{name}" in variables}
+    if not options.get("host"):
+        raise AnsibleFilterError(
+            f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so it is not known how to "
+            "reach the site. Set it in the inventory."
+        )
+    return options
+
+
+class FilterModule:
+    """What Ansible looks for in this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"connection_options": connection_options}

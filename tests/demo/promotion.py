@@ -1,0 +1,174 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Promote from dev to test to prod on three simulated sites, with the installed collection and its example inventory.
+
+Usage: promotion.py --directory DIRECTORY --collections PATH
+
+Everything is done with commands that a user types, and each is shown. The exit status is 0 when each has come to what
+the demo says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import signal
+import ssl
+import sys
+import typing as t
+import urllib.request
+from pathlib import Path
+
+from run import environment, run
+
+from qlik_sense_simulator.testing import RunningSite
+
+STAGES = ("dev", "test", "prod")
+# What says when, by whom and under which number something was saved.
+CIRCUMSTANCES = {"id", "modifiedDate", "modifiedByUserName"}
+
+
+def description(stage: str) -> dict[str, t.Any]:
+    """A site file: prod has a second node, and a proxy needs a second to take over a change."""
+    nodes = [{"name": "Central", "host_name": "localhost", "is_central": True}]
+    if stage == "prod":
+        nodes.append({"name": "Rim1", "host_name": "127.0.0.1"})
+    return {"nodes": nodes, "switches": {"reload_seconds": 1.0}}
+
+
+def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]) -> None:
+    """The example inventory with the simulated sites in place of example.com, and the certificates beside it."""
+    shutil.copytree(example, directory)
+    hosts = {}
+    for stage, site in sites.items():
+        hosts[stage] = {
+            "qlik_host": "localhost",
+            "qlik_port": int(site.ready["qrs_url"].rpartition(":")[2]),
+            "qlik_nodes": [node["name"] for node in site.ready["nodes"]],
+            "qlik_proxies": [node["proxy_url"] for node in site.ready["nodes"]],
+            "qlik_smoke_test_wait": 20,
+        }
+        certificates = directory / "certificates" / stage
+        certificates.mkdir(parents=True)
+        for name in ("root.pem", "client.pem", "client_key.pem"):
+            shutil.copy(site.pki / name, certificates)
+        # Each site has a pair of its own to sign tokens with and to verify them.
+        shutil.copy(site.pki / "server.pem", certificates / "portal.pem")
+        shutil.copy(site.pki / "server_key.pem", certificates / "portal_key.pem")
+    (directory / "sites.yml").write_text(json.dumps({"qlik_sites": {"hosts": hosts}}))
+
+
+def database(site: RunningSite) -> t.Any:
+    """What a site has stored about virtual proxies and their links, without the circumstances."""
+    context = ssl.create_default_context(cafile=str(site.pki / "root.pem"))
+    context.load_cert_chain(site.pki / "client.pem", site.pki / "client_key.pem")
+    handler = urllib.request.HTTPSHandler(context=context)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), handler)
+    with opener.open(f"{site.ready['qrs_url']}/simulator/database", timeout=30) as answer:
+        content = json.load(answer)
+    return _essence([content["VirtualProxyConfig"], [proxy["settings"] for proxy in content["ProxyService"]]])
+
+
+def _essence(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {name: _essence(one) for name, one in value.items() if name not in CIRCUMSTANCES}
+    return [_essence(one) for one in value] if isinstance(value, list) else value
+
+
+class Story:
+    """Tells what is done, does it, and remembers whether it came to what it should.
+
+    Args:
+        directory: where the commands are run.
+        variables: their environment.
+    """
+
+    def __init__(self, directory: Path, variables: dict[str, str]) -> None:
+        self._directory = directory
+        self._variables = variables
+        self.went_well = True
+
+    def tell(self, text: str) -> None:
+        print(f"\n######## {text}", flush=True)
+
+    def run(self, playbook: str, *arguments: str, succeeds: bool = True) -> None:
+        """Run a playbook, and find out whether it ended as it should."""
+        command = ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", "inventory/sites.yml", *arguments]
+        print(f"$ {' '.join(command)}", flush=True)
+        command[0] = str(Path(sys.executable).with_name(command[0]))
+        code = run(command, self._variables, self._directory)
+        print(f"Exit status: {code}", flush=True)
+        self.check(f"It should have {'succeeded' if succeeds else 'failed'}.", (code == 0) is succeeds)
+
+    def check(self, complaint: str, truth: bool) -> None:
+        if not truth:
+            print(f"UNEXPECTED: {complaint}", flush=True)
+            self.went_well = False
+
+
+def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
+    """The whole story."""
+    story.tell("The dev team declares its virtual proxy, and dev gets it.")
+    story.run("provision", "--limit", "dev")
+
+    story.tell("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
+    story.run("promote", "-e", "stages=dev,test,prod", "-e", "approved=prod")
+
+    story.tell("The same again: nothing differs, so nothing is written and nobody's proxy restarts.")
+    before = {stage: database(site) for stage, site in sites.items()}
+    story.run("promote", "-e", "stages=dev,test,prod")
+    story.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})
+
+    story.tell("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
+    (inventory / "host_vars" / "dev.yml").write_text("qlik_portal_timeout: 10\n")
+    shutil.copy(inventory / "certificates" / "dev" / "portal.pem", inventory / "certificates" / "test" / "portal.pem")
+    story.run("provision", "--limit", "dev")
+    before = {stage: database(site) for stage, site in sites.items()}
+    story.run("promote", "-e", "stages=dev,test,prod", "-e", "approved=prod", succeeds=False)
+
+    for stage in ("test", "prod"):
+        same = database(sites[stage]) == before[stage]
+        story.check(f"{stage} should be what it was.", same)
+        if same:
+            print(f"{stage}: compared with its database before this run, field by field: the same.")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True, help="replaced")
+    parser.add_argument("--collections", type=Path, required=True)
+    options = parser.parse_args()
+    # So that `kill` and a closed terminal end it like Ctrl-C does: through every `finally`.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    directory, collections = options.directory.absolute(), options.collections.absolute()
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    inventory = directory / "inventory"
+    variables = environment(collections, directory) | {
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
+        "PWD": str(directory),  # reports and snapshots go there
+    }
+    with contextlib.ExitStack() as stack:
+        sites = {
+            stage: stack.enter_context(RunningSite(directory / "sites" / stage, description(stage))) for stage in STAGES
+        }
+        make_inventory(inventory, collections / "ansible_collections/sensible/qlik/playbooks/inventory", sites)
+        story = Story(directory, variables)
+        tell(story, sites, inventory)
+    print(f"\nThe reports: {directory}/smoke_test_report\nThe snapshots: {directory}/promotion_snapshots")
+    return 0 if story.went_well else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except RuntimeError as error:  # with a simulator's log
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)

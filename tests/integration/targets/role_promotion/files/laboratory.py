@@ -1,0 +1,198 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Simulated sites in an inventory, and playbooks run on them as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import typing as t
+from pathlib import Path
+
+import requests
+
+from qlik_sense_simulator.testing import RunningSite
+
+Values = dict[str, t.Any]
+
+# What only says who saved something when, and where.
+_CIRCUMSTANCES = {"id", "createdDate", "modifiedDate", "modifiedByUserName", "schemaPath", "impactSecurityAccess"}
+
+
+class State(t.NamedTuple):
+    """What a site's database says about virtual proxies.
+
+    Attributes:
+        virtual_proxies: by prefix, each field of each.
+        links: prefixes by the name of the proxy's node.
+        others: everything else in the proxies' settings, by node.
+    """
+
+    virtual_proxies: dict[str, Values]
+    links: dict[str, set[str]]
+    others: dict[str, Values]
+
+
+class Site:
+    """A simulated site that is a host of an inventory.
+
+    Args:
+        directory: its files; those that are there already are used.
+        description: a site file.
+    """
+
+    def __init__(self, directory: Path, description: Values) -> None:
+        self.simulator = RunningSite(directory, description)
+        self.pki = self.simulator.pki
+        self._url = self.simulator.ready["qrs_url"]
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = str(self.pki / "root.pem")
+        self._session.cert = (str(self.pki / "client.pem"), str(self.pki / "client_key.pem"))
+
+    def variables(self) -> Values:
+        """How the inventory describes it. Every login is quick here, and no request is repeated."""
+        return {
+            "qlik_host": "localhost",
+            "qlik_port": int(self._url.rpartition(":")[2]),
+            "qlik_ca_path": str(self.pki / "root.pem"),
+            "qlik_client_cert": str(self.pki / "client.pem"),
+            "qlik_client_key": str(self.pki / "client_key.pem"),
+            "qlik_retries": 0,
+            "qlik_read_timeout": 20,
+            "qlik_proxies": [node["proxy_url"] for node in self.simulator.ready["nodes"]],
+            "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
+            "qlik_smoke_test_users": ["SMOKE\\test"],
+            "qlik_smoke_test_wait": 30,
+        }
+
+    @property
+    def certificate(self) -> str:
+        return (self.pki / "server.pem").read_text()
+
+    def requests(self) -> list[tuple[str, str]]:
+        """What the repository was asked so far: method and path."""
+        journal = self._get("requests")["requests"]
+        return [(entry["method"], entry["path"]) for entry in journal if entry["port"] == "qrs"]
+
+    def writes(self) -> int:
+        return sum(method != "GET" for method, _path in self.requests())
+
+    def set_field(self, prefix: str, **fields: t.Any) -> None:
+        """Change a virtual proxy, as somebody at the QMC would."""
+        key = "0123456789abcdef"
+        headers = {"X-Qlik-Xrfkey": key, "X-Qlik-User": "UserDirectory=INTERNAL;UserId=sa_api"}
+        [entity] = [one for one in self._get("database")["VirtualProxyConfig"] if one["prefix"] == prefix]
+        url = f"{self._url}/qrs/virtualproxyconfig/{entity['id']}?xrfkey={key}"
+        self._session.put(url, json={**entity, **fields}, headers=headers, timeout=30).raise_for_status()
+
+    def set_faults(self, *faults: Values) -> None:
+        answer = self._session.put(f"{self._url}/simulator/faults", json=list(faults), timeout=30)
+        answer.raise_for_status()
+
+    def state(self) -> State:
+        database = self._get("database")
+        prefixes = {one["id"]: one["prefix"] for one in database["VirtualProxyConfig"]}
+        proxies = {one["serverNodeConfiguration"]["name"]: one["settings"] for one in database["ProxyService"]}
+        return State(
+            {one["prefix"]: _essence(one) for one in database["VirtualProxyConfig"]},
+            {node: {prefixes[link["id"]] for link in one["virtualProxies"]} for node, one in proxies.items()},
+            {node: _essence({**one, "virtualProxies": None}) for node, one in proxies.items()},
+        )
+
+    def _get(self, what: str) -> Values:
+        answer = self._session.get(f"{self._url}/simulator/{what}", timeout=30)
+        answer.raise_for_status()
+        content: Values = answer.json()
+        return content
+
+
+def _essence(value: t.Any) -> t.Any:
+    """A value without the circumstances, and lists in an order that means nothing."""
+    if isinstance(value, dict):
+        return {name: _essence(one) for name, one in value.items() if name not in _CIRCUMSTANCES}
+    if isinstance(value, list):
+        return sorted((_essence(one) for one in value), key=lambda one: json.dumps(one, sort_keys=True))
+    return value
+
+
+class Run(t.NamedTuple):
+    """What came of a playbook."""
+
+    code: int
+    output: str
+
+
+class Laboratory:
+    """Sites and a directory to run playbooks in.
+
+    Attributes:
+        sites: by the name of the host.
+        hosts: the variables of each host, to be changed at will.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.sites: dict[str, Site] = {}
+        self.hosts: dict[str, Values] = {}
+
+    def add(self, name: str, description: Values, *, like: Path | None = None) -> Site:
+        """Start a site, with the files of another one that is stopped."""
+        directory = self.directory / name
+        if like:
+            shutil.copytree(like, directory)
+        self.sites[name] = site = Site(directory, description)
+        self.hosts[name] = site.variables()
+        return site
+
+    def stop(self) -> None:
+        for site in self.sites.values():
+            site.simulator.stop()
+
+    def begin(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a playbook."""
+        inventory = self.directory / "inventory.json"
+        inventory.write_text(json.dumps({"qlik_sites": {"hosts": self.hosts}}))
+        environment = os.environ | {
+            "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "PWD": str(self.directory),
+        }
+        return subprocess.Popen(
+            ["ansible-playbook", playbook, "-i", str(inventory), *arguments],
+            cwd=self.directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, playbook: str, *arguments: str) -> Run:
+        """Run a playbook to its end. Whatever comes of it, it must not give away a secret."""
+        process = self.begin(playbook, *arguments)
+        output, _nothing = process.communicate()
+        self.check_secrets(output)
+        return Run(process.returncode, " ".join(output.split()))
+
+    def check_secrets(self, text: str) -> None:
+        """Insist that there is no key, not even a line of one, and no token in the text."""
+        assert "PRIVATE KEY" not in text
+        assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", text)
+        for site in self.sites.values():
+            for key in ("client_key.pem", "server_key.pem"):
+                for line in (site.pki / key).read_text().splitlines()[1:-1]:
+                    assert line not in text
+
+    def snapshots(self) -> list[Path]:
+        """The snapshot files, oldest first. None of them may hold a secret."""
+        files = sorted((self.directory / "promotion_snapshots").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+        for file in files:
+            self.check_secrets(file.read_text())
+        return files

@@ -1,0 +1,167 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The life of three sites: each test begins where the one before it has left them."""
+
+from __future__ import annotations
+
+import pytest
+from descriptions import SOURCE, TARGET
+from laboratory import Laboratory, State
+
+PROMOTE = "sensible.qlik.promote"
+before: dict[str, State] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sites(laboratory: Laboratory) -> None:
+    dev = laboratory.add("dev", SOURCE)
+    for prefix in ("portal", "embedded", "trial"):
+        dev.set_field(prefix, jwtPublicKeyCertificate=dev.certificate)
+    for name in ("test", "prod"):
+        site = laboratory.add(name, TARGET)
+        for prefix in ("portal", "others"):
+            site.set_field(prefix, jwtPublicKeyCertificate=site.certificate)
+        laboratory.hosts[name]["promotion_nodes"] = {"Dev2": "Rim1"}
+        laboratory.hosts[name]["promotion_overrides"] = {
+            "*": {"jwt_public_key_certificate": site.certificate},
+            "portal": {"host_allow_list": [f"{name}.example.com"]},
+        }
+        before[name] = site.state()
+    laboratory.hosts["prod"]["promotion_approval"] = True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "known are dev, test, prod"),
+        (["-e", "source=dev", "-e", "target=tset"], "known are dev, test, prod"),
+        (["-e", "stages=dev"], "Give -e source=SITE and -e target=SITE"),
+        (["-e", "stages=dev,test,dev"], "Give -e source=SITE and -e target=SITE"),
+        (["-e", "stages=dev,test,prod", "--limit", "prod,localhost"], "Do not use --limit here"),
+        (["-e", "stages=dev,test", "-e", "prefixes=portal,nothing"], "dev has no such JWT virtual proxy: nothing"),
+        (["-e", "stages=dev,test", "-e", "tag=nothing"], "dev has no such JWT virtual proxy."),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_happens(
+    laboratory: Laboratory, arguments: list[str], message: str
+) -> None:
+    done = laboratory.run(PROMOTE, *arguments)
+    assert done.code == 2
+    assert message in done.output
+
+
+def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) -> None:
+    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "tag=portal", "--check", "--diff")
+    assert done.code == 0, done.output
+    # Test has it from dev, and prod from what test will be, with the list of each.
+    for name in ("test", "prod"):
+        assert laboratory.sites[name].state() == before[name]
+        assert f"+ - {name}.example.com" in done.output
+    assert done.output.count("- session_inactivity_timeout: 45 + session_inactivity_timeout: 20") == 2
+    assert done.output.count("after: virtual proxy embedded (created)") == 2
+    assert "trial" not in done.output
+    assert laboratory.snapshots() == []
+
+
+def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> None:
+    right = laboratory.hosts["dev"]["qlik_jwt_private_key_path"]
+    laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = str(laboratory.sites["test"].pki / "server_key.pem")
+    done = laboratory.run(PROMOTE, "-e", "stages=dev,test", "-e", "prefixes=embedded")
+    laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = right
+    assert done.code == 2
+    assert "was not begun and nothing was written, because the smoke test on dev failed" in done.output
+    assert "The signature does not fit the certificate" in done.output
+    assert laboratory.sites["test"].state() == before["test"]
+    assert laboratory.snapshots() == []
+
+
+def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
+    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "tag=portal", "-vvv")
+    assert done.code == 2
+    assert "Promotion of dev to test: embedded created, portal updated." in done.output
+    assert "Promotion of test to prod is not approved, so nothing was written" in done.output
+    assert laboratory.sites["prod"].state() == before["prod"]
+    test, old = laboratory.sites["test"].state(), before["test"]
+    dev = laboratory.sites["dev"].state()
+    assert test.virtual_proxies["portal"] == {
+        **dev.virtual_proxies["portal"],
+        "jwtPublicKeyCertificate": laboratory.sites["test"].certificate,
+        "websocketCrossOriginWhiteList": ["test.example.com"],
+        "loadBalancingServerNodes": test.virtual_proxies["portal"]["loadBalancingServerNodes"],
+    }
+    nodes = [node["name"] for node in test.virtual_proxies["portal"]["loadBalancingServerNodes"]]
+    assert sorted(nodes) == ["Central", "Rim1"]
+    assert test.links == {node: links | {"portal", "embedded"} for node, links in old.links.items()}
+    assert test.virtual_proxies["others"] == old.virtual_proxies["others"]
+    assert "trial" not in test.virtual_proxies
+    assert test.others == old.others
+    assert len(laboratory.snapshots()) == 1
+
+
+def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
+    arguments = ["-e", "source=test", "-e", "target=prod", "-e", "prefixes=portal", "-e", "approved=prod"]
+    done = laboratory.run(PROMOTE, *arguments)
+    assert done.code == 0, done.output
+    assert "Promotion of test to prod: portal updated. Logins proved on: test, prod." not in done.output
+    prod = laboratory.sites["prod"].state()
+    assert prod.virtual_proxies["portal"]["websocketCrossOriginWhiteList"] == ["prod.example.com"]
+    assert prod.virtual_proxies["portal"]["sessionInactivityTimeout"] == 20
+    assert "embedded" not in prod.virtual_proxies
+    assert len(laboratory.snapshots()) == 2
+
+
+def test_the_second_run_writes_nothing_asks_nobody_and_proves_the_target(laboratory: Laboratory) -> None:
+    writes = laboratory.sites["prod"].writes()
+    done = laboratory.run(PROMOTE, "-e", "source=test", "-e", "target=prod", "-e", "prefixes=portal")
+    assert done.code == 0, done.output
+    assert "Logins proved on: prod." in done.output
+    assert "none, because nothing differed" in done.output
+    assert laboratory.sites["prod"].writes() == writes
+    assert len(laboratory.snapshots()) == 2
+
+
+def test_what_does_not_work_on_the_target_is_put_back(laboratory: Laboratory) -> None:
+    dev, test = laboratory.sites["dev"], laboratory.sites["test"]
+    old = test.state()
+    dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
+    # Somebody has copied the wrong file, and trial is new here.
+    laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = dev.certificate
+    laboratory.hosts["test"]["qlik_smoke_test_wait"] = 0
+    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "approved=prod")
+    laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = test.certificate
+    assert done.code == 2
+    assert "Promotion of dev to test failed: " in done.output
+    assert "The signature does not fit the certificate" in done.output
+    assert "Everything was put back as it was (" in done.output
+    assert "trial deleted)." in done.output
+    assert f"The snapshot is {laboratory.snapshots()[-1]}." in done.output
+    assert test.state() == old
+    assert "prod" not in done.output.partition("PLAY RECAP")[2]
+
+
+def test_a_snapshot_is_put_back_by_hand(laboratory: Laboratory) -> None:
+    first = str(laboratory.snapshots()[0].relative_to(laboratory.directory))
+    test = laboratory.sites["test"]
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}")
+    assert done.code == 0, done.output
+    assert "Put back: portal updated, embedded deleted." in done.output
+    assert test.state() == before["test"]
+
+    writes = test.writes()
+    again = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}", "--check")
+    assert again.code == 0, again.output
+    assert "portal unchanged, embedded unchanged" in again.output
+    assert test.writes() == writes
+
+
+def test_the_virtual_proxy_that_the_connection_goes_through_is_left_out(laboratory: Laboratory) -> None:
+    """Where it is not named; where it is, the module refuses."""
+    # Signing in with a certificate, the variable is without effect on the connection: the rule alone is seen here.
+    laboratory.hosts["test"]["qlik_virtual_proxy_prefix"] = "embedded"
+    done = laboratory.run(PROMOTE, "-e", "stages=dev,test", "--check")
+    del laboratory.hosts["test"]["qlik_virtual_proxy_prefix"]
+    assert done.code == 0, done.output
+    assert "virtual proxy trial (created)" in done.output
+    assert "virtual proxy embedded" not in done.output

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Mapping
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.sensible.qlik.plugins.filter.connection_options import FilterModule, connection_options
+
+
+class Templated(Mapping[str, t.Any]):
+    """Like hostvars: a value is made when it is asked for, and some cannot be."""
+
+    def __init__(self, values: dict[str, t.Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> t.Any:
+        value = self._values[name]
+        if value is NotImplemented:
+            raise AssertionError(f"{name} was templated")
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def test_variables_become_options_and_others_are_left_alone() -> None:
+    variables = Templated({"qlik_host": "q", "qlik_port": 1, "qlik_token": "t", "qlik_nodes": NotImplemented})
+    assert connection_options(variables) == {"host": "q", "port": 1, "token": "t"}
+
+
+def test_a_host_that_is_no_site_is_named() -> None:
+    with pytest.raises(AnsibleFilterError, match="The host web1 has no variable qlik_host"):
+        connection_options({"inventory_hostname": "web1", "qlik_port": 1})
+
+
+def test_something_else_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="variables of a host"):
+        connection_options(t.cast("t.Any", "test"))
+
+
+def test_its_name() -> None:
+    assert FilterModule().filters() == {"connection_options": connection_options}

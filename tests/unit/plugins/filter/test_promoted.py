@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.sensible.qlik.plugins.filter.promoted import FilterModule, promoted
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import Options
+
+PORTAL: Options = {
+    "id": "3b0c",
+    "prefix": "portal",
+    "authentication_method": "jwt",
+    "certificate": {"subject": "CN=dev"},
+    "jwt_public_key_certificate": "PEM of dev",
+    "session_cookie_header_name": "X-Qlik-Session-portal",
+    "session_inactivity_timeout": 30,
+    "websocket_cross_origin_white_list": ["dev.example.com"],
+    "load_balancing_server_nodes": ["Central", "Dev2"],
+    "proxies": ["Dev2"],
+}
+
+
+def only(**rules: t.Any) -> Options:
+    [result] = promoted([PORTAL], **rules)
+    return result
+
+
+def test_without_rules_all_settings_are_taken_over() -> None:
+    before = copy.deepcopy(PORTAL)
+    assert only() == {name: value for name, value in PORTAL.items() if name not in ("id", "certificate")}
+    assert before == PORTAL
+
+
+@pytest.mark.parametrize(
+    ("nodes", "engines", "proxies"),
+    [
+        ({}, ["Central", "Dev2"], ["Dev2"]),
+        ({"dev2": "Rim1"}, ["Central", "Rim1"], ["Rim1"]),
+        ({"Dev2": ["Rim1", "Rim2"]}, ["Central", "Rim1", "Rim2"], ["Rim1", "Rim2"]),
+        ({"Dev2": "Central"}, ["Central"], ["Central"]),
+        ({"Dev2": []}, ["Central"], []),
+        ({"Central": "Main", "*": ["Rim1", "Rim2"]}, ["Main", "Rim1", "Rim2"], ["Rim1", "Rim2"]),
+    ],
+)
+def test_nodes(nodes: dict[str, t.Any], engines: list[str], proxies: list[str]) -> None:
+    result = only(nodes=nodes)
+    assert (result["load_balancing_server_nodes"], result["proxies"]) == (engines, proxies)
+
+
+def test_what_is_kept_is_not_declared() -> None:
+    result = only(keep=["jwt_public_key_certificate", "host_allow_list"])
+    assert not {"jwt_public_key_certificate", "websocket_cross_origin_white_list"} & set(result)
+
+
+def test_a_prefix_goes_before_all_and_an_override_before_keep_and_nodes() -> None:
+    result = only(
+        keep=["jwt_public_key_certificate"],
+        nodes={"*": "Rim1"},
+        overrides={
+            "*": {"session_inactivity_timeout": 15, "jwt_public_key_certificate": "PEM of prod"},
+            "Portal": {"session_inactivity_timeout": 5, "host_allow_list": ["example.com"], "proxies": ["Central"]},
+            "other": {"session_inactivity_timeout": 1},
+        },
+    )
+    assert result["session_inactivity_timeout"] == 5
+    assert result["jwt_public_key_certificate"] == "PEM of prod"
+    assert result["websocket_cross_origin_white_list"] == ["example.com"]
+    assert "host_allow_list" not in result
+    assert (result["load_balancing_server_nodes"], result["proxies"]) == (["Rim1"], ["Central"])
+
+
+@pytest.mark.parametrize(
+    ("cookie", "renamed"),
+    [
+        ("X-Qlik-Session-portal-dev", "X-Qlik-Session-portal-test"),
+        ("x-qlik-session-PORTAL-DEV", "x-qlik-session-portal-test"),
+        ("MyCookie", "MyCookie"),
+    ],
+)
+def test_suffixes(cookie: str, renamed: str) -> None:
+    on_source = [{**PORTAL, "prefix": "portal-dev", "session_cookie_header_name": cookie}, {**PORTAL, "prefix": "hr"}]
+    [result] = promoted(
+        on_source,
+        source_suffix="-dev",
+        target_suffix="-Test",
+        overrides={"portal": {"description": "Tested"}},
+    )
+    assert result["prefix"] == "portal-test"
+    assert result["session_cookie_header_name"] == renamed
+    assert result["description"] == "Tested"
+
+
+def test_a_prefix_can_be_left_out() -> None:
+    assert promoted([PORTAL], without=["Portal"]) == []
+    assert promoted([PORTAL], target_suffix="-test", without=["portal"]) != []
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"overrides": {"portal": {"session_inactivity_timeot": 1}}}, "Do you mean session_inactivity_timeout?"),
+        ({"overrides": {"*": {"prefix": "other"}}}, "cannot be changed by a rule"),
+        ({"overrides": {"*": {"session_cookie_domain": None}}}, r"overrides\['\*'\] has no value"),
+        ({"overrides": {"*": ["session_cookie_domain"]}}, "options and their values"),
+        ({"keep": ["certificates"]}, "keep names 'certificates'"),
+        ({"keep": ["id"]}, "cannot be changed by a rule"),
+        ({"nodes": {"Central": None}}, r"nodes\['Central'\] has to be"),
+        ({"nodes": {"Central": [1]}}, r"nodes\['Central'\] has to be"),
+    ],
+)
+def test_rules_that_cannot_be_right(rules: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        promoted([PORTAL], **rules)
+
+
+def test_its_name() -> None:
+    assert FilterModule().filters() == {"promoted": promoted}
