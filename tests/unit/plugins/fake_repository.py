@@ -29,7 +29,6 @@ class FakeRepository:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
         self.failures: dict[int, str | int] = {}
-        self.record_limit: int | None = None
         self.before_write: t.Callable[[int], None] = lambda number: None
         self._ids = itertools.count(1)
         self._writes = 0
