@@ -13,9 +13,9 @@ author:
 description:
   - Takes the virtual proxies of a site and says where the rotation of one's key stands. It is what the role
     C(sensible.qlik.key_rotation) decides by, which keeps no notes anywhere but on the site.
-  - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. What relation
-    they are in stands at the end of their descriptions: C([replaces PREFIX]) on the new one from its first moment on, and
-    C([replaced TIME]) on the old one once its users were led to the new one."
+  - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. What
+    relation they are in stands at the end of their descriptions: C([replaces PREFIX]) on the new one from its first
+    moment on, and C([replaced TIME]) on the old one once its users were led to the new one."
   - A virtual proxy without such a note is never taken for one that replaces another, whatever its prefix.
 positional: name
 options:
@@ -69,8 +69,8 @@ _value:
       type: dict
     wanted:
       description:
-        - What the new one has to be, as M(sensible.qlik.jwt_virtual_proxies) takes it, but for the certificate. Everything
-          is copied from the old one except prefix, name of the cookie and description.
+        - What the new one has to be, as M(sensible.qlik.jwt_virtual_proxies) takes it, but for the certificate.
+          Everything is copied from the old one except prefix, name of the cookie and description.
       type: dict
     switched_at:
       description: When the users were led to the new one, in seconds since 1970. V(0) if that is not noted.

@@ -13,8 +13,8 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Logs everybody out who is signed in through a virtual proxy of Qlik Sense Enterprise on Windows, over the API that
-    each proxy has for it (QPS, port 4243). Replacing a certificate keeps the old key's tokens out, but not the people who
-    came in with one before; this does.
+    each proxy has for it (QPS, port 4243). Replacing a certificate keeps the old key's tokens out, but not the people
+    who came in with one before; this does.
   - In check mode nobody is logged out, so that it counts who is there.
 extends_documentation_fragment:
   - sensible.qlik.attributes
@@ -217,7 +217,9 @@ def base_url(proxy: str) -> str:
     """
     try:
         parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"https://{proxy}")
-        usable = parts.scheme == "https" and bool(parts.hostname) and parts.path in ("", "/") and "@" not in parts.netloc
+        usable = (
+            parts.scheme == "https" and bool(parts.hostname) and parts.path in ("", "/") and "@" not in parts.netloc
+        )
         netloc = parts.netloc if parts.port else f"{parts.netloc}:{QPS_PORT}"
     except ValueError:
         usable = False
