@@ -44,7 +44,7 @@ $(foreach name,$(filter QLIK_SENSE_%,$(.VARIABLES)),$(eval unexport $(name)))
 .PHONY: help
 help:
 	@echo 'make <target>, with one of these:'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # ---- The virtual environment
 
@@ -105,10 +105,15 @@ install: build
 
 # ---- For everybody
 
-.PHONY: demo test bench
+.PHONY: demo demo-rotation test bench
 demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
+
+demo-rotation: QUIET = yes
+demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
+demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
+	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts

@@ -263,10 +263,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     try:
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
         found = [(api, api.sessions()) for api in apis]
-        proxies, users = [], set()
+        proxies: list[dict[str, t.Any]] = []
+        users: dict[str, str] = {}  # the case of a name means nothing
         for api, all_sessions in found:
             chosen = [one for one in all_sessions or () if wanted is None or user_of(one).casefold() in wanted]
-            users |= {user_of(one) for one in chosen}
+            for one in chosen:
+                users.setdefault(user_of(one).casefold(), user_of(one))
             proxies.append({"proxy": api.base, "linked": all_sessions is not None, "sessions": len(chosen)})
             if not module.check_mode:
                 for one in chosen:
@@ -274,8 +276,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     finally:
         session.close()
     return {
-        "sessions": sum(int(str(proxy["sessions"])) for proxy in proxies),
-        "users": sorted(users, key=str.casefold),
+        "sessions": sum(proxy["sessions"] for proxy in proxies),
+        "users": [users[user] for user in sorted(users)],
         "proxies": proxies,
     }
 

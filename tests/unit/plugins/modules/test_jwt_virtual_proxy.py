@@ -14,6 +14,7 @@ from ansible.module_utils import basic
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
+
 @pytest.fixture
 def run(run_module: t.Callable[..., t.Any]) -> t.Callable[..., dict[str, t.Any]]:
     """Run the module, with a repository in memory."""
