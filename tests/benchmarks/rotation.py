@@ -4,11 +4,11 @@
 
 """How many requests fail while a key is rotated.
 
-People sign in and work through nginx, with the configuration that the role key_rotation writes, in front of two proxies
-of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes at once, one whose
-proxies are away for some seconds after each save, and one where they forget their sessions on top of it.
+People sign in and work through nginx or HAProxy, with the configuration that the role key_rotation writes, in front of
+two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes at once,
+one whose proxies are away for some seconds after each save, and one where they forget their sessions on top of it.
 
-Needs nginx, ansible-playbook beside the Python that runs this, and the collection on ANSIBLE_COLLECTIONS_PATH. Prints
+Needs nginx or HAProxy, ansible-playbook beside the Python that runs this, and the collection on ANSIBLE_COLLECTIONS_PATH. Prints
 its findings and never fails because of them; with --demo it shows one rotation as it goes on, and fails if a request
 does.
 """
@@ -39,10 +39,7 @@ from load import REQUESTS_A_VISIT, Figures, Issuer, Load, Watch, figures
 
 from qlik_sense_simulator.testing import RunningSite
 
-NO_NGINX = (
-    "There is no nginx here, so there is no front end to put load on. "
-    "Install it (on Debian and Ubuntu the package is nginx-light) and run this again."
-)
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy"}  # on Debian and Ubuntu
 PEOPLE, RATE = 16, 40.0
 LIMIT = (900.0, 50_000)  # seconds and requests
 # A token is one visit old when it is used, and then one visit more is made on the session.
@@ -82,6 +79,18 @@ http {{
         include {directory}/portal.server.conf;
     }}
 }}
+"""
+HAPROXY = """
+global
+    maxconn 500
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend public
+    bind 127.0.0.1:{port} ssl crt {directory}/public.pem
+    use_backend portal if {{ path_reg ^/portal(-[0-9]+)?(/|$) }}
 """
 SWITCH_TASKS = """
 - name: Have the issuer sign with the new key
@@ -136,10 +145,12 @@ class Rotation:
     Args:
         directory: made and kept.
         switches: how the simulated site behaves.
+        front_end: nginx or haproxy.
     """
 
-    def __init__(self, directory: Path, switches: dict[str, t.Any]) -> None:
+    def __init__(self, directory: Path, switches: dict[str, t.Any], front_end: str) -> None:
         self.directory = directory
+        self.front_end = front_end
         self.keys = directory / "keys"
         self.keys.mkdir(parents=True, mode=0o700)
         certificate = make_pair(self.keys / "portal_key.pem")
@@ -156,8 +167,12 @@ class Rotation:
         self._write_files()
 
     def _write_files(self) -> None:
-        text = NGINX.format(directory=self.directory, port=self.port, pki=self.site.pki)
-        (self.directory / "nginx.conf").write_text(text)
+        template = {"nginx": NGINX, "haproxy": HAPROXY}[self.front_end]
+        text = template.format(directory=self.directory, port=self.port, pki=self.site.pki)
+        (self.directory / "front_end.conf").write_text(text)
+        pair = [(self.site.pki / name).read_text() for name in ("server.pem", "server_key.pem")]
+        (self.directory / "public.pem").touch(mode=0o600)
+        (self.directory / "public.pem").write_text("".join(pair))
         (self.directory / "switch.yml").write_text(SWITCH_TASKS)
         (self.directory / "ansible.cfg").write_text("[defaults]\n")
         ready, pki = self.site.ready, self.site.pki
@@ -175,7 +190,7 @@ class Rotation:
             "key_rotation_key_size": 2048,
             "key_rotation_overlap": OVERLAP,
             "key_rotation_poll": 1,
-            "key_rotation_front_end": "nginx",
+            "key_rotation_front_end": self.front_end,
             "key_rotation_front_end_directory": str(self.directory),
             "key_rotation_public_urls": [self.url],
             "key_rotation_switch_tasks": str(self.directory / "switch.yml"),
@@ -184,10 +199,17 @@ class Rotation:
         inventory = {"qlik_sites": {"hosts": {"demo": variables}}}
         (self.directory / "inventory.yml").write_text(json.dumps(inventory))
 
-    def _nginx(self, *arguments: str) -> list[str]:
-        nginx = found_nginx()
-        assert nginx is not None
-        return [nginx, "-p", str(self.directory), "-c", str(self.directory / "nginx.conf"), *arguments]
+    def _commands(self) -> tuple[list[str], list[str]]:
+        """What starts the front end, and what has it read its configuration again."""
+        program = found(self.front_end)
+        assert program is not None
+        configuration, directory = str(self.directory / "front_end.conf"), str(self.directory)
+        if self.front_end == "nginx":
+            start = [program, "-p", directory, "-c", configuration]
+            return start, [*start, "-s", "reload"]
+        pid_file = f"{directory}/haproxy.pid"
+        start = [program, "-W", "-p", pid_file, "-f", configuration, "-f", f"{directory}/portal.cfg"]
+        return start, ["sh", "-c", f"kill -USR2 $(head -n 1 {pid_file})"]
 
     def play(self, variables: dict[str, t.Any]) -> subprocess.Popen[str]:
         """Start the playbook."""
@@ -210,14 +232,15 @@ class Rotation:
             output, _errors = written.communicate()
         if written.returncode:
             raise RuntimeError(output)
-        self._front_end = subprocess.Popen(self._nginx(), stderr=subprocess.DEVNULL)
+        with (self.directory / "front_end.log").open("wb") as log:
+            self._front_end = subprocess.Popen(self._commands()[0], stdout=log, stderr=log)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self._front_end.poll() is None:
             with socket.socket() as probe:
                 if not probe.connect_ex(("127.0.0.1", self.port)):
                     return
             time.sleep(0.05)
-        raise RuntimeError((self.directory / "error.log").read_text())
+        raise RuntimeError((self.directory / "front_end.log").read_text())
 
     def rotate(self, told: t.Callable[[str], None]) -> int:
         """Run the playbook to its end; its exit status.
@@ -226,7 +249,7 @@ class Rotation:
             told: called with each step when it begins, and with the whole output if it fails.
         """
         lines = []
-        with self.play({"key_rotation_front_end_reload": self._nginx("-s", "reload")}) as running:
+        with self.play({"key_rotation_front_end_reload": self._commands()[1]}) as running:
             assert running.stdout is not None
             for line in running.stdout:
                 lines.append(line)
@@ -246,14 +269,14 @@ class Rotation:
         self.site.stop()
 
 
-def found_nginx() -> str | None:
-    """Path of nginx; also where the search path of people who are not root does not lead."""
-    return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+def found(program: str) -> str | None:
+    """Path of a front end; also where the search path of people who are not root does not lead."""
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
-def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int, Figures]:
+def run(directory: Path, switches: dict[str, t.Any], front_end: str, *, show: bool) -> tuple[int, Figures]:
     """One rotation under load; the playbook's exit status, and the figures."""
-    rotation = Rotation(directory, switches)
+    rotation = Rotation(directory, switches, front_end)
     try:
         rotation.start_front_end()
         issuer = Issuer(rotation.issuer_key)
@@ -284,37 +307,40 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
         rotation.stop()
 
 
-def sentence(found: Figures) -> str:
+def sentence(counted: Figures) -> str:
     """The figures in words."""
-    spread = ", ".join(f"{count} on {name.removeprefix('X-Qlik-Session-')}" for name, count in found.logins.items())
-    text = f"{found.requests} requests, {found.rate:.1f} a second (logins: {spread}): {found.failed} failed"
-    if found.in_windows or found.lost:
-        text += f" while the proxies were there, {found.in_windows} while one was away"
-        text += f"; {found.lost} sessions were forgotten by a proxy that had been" if found.lost else ""
-    return text + (f" {found.troubles}" if found.troubles else "")
+    spread = ", ".join(f"{count} on {name.removeprefix('X-Qlik-Session-')}" for name, count in counted.logins.items())
+    text = f"{counted.requests} requests, {counted.rate:.1f} a second (logins: {spread}): {counted.failed} failed"
+    if counted.in_windows or counted.lost:
+        text += f" while the proxies were there, {counted.in_windows} while one was away"
+        text += f"; {counted.lost} sessions were forgotten by a proxy that had been" if counted.lost else ""
+    return text + (f" {counted.troubles}" if counted.troubles else "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", action="store_true", help="one rotation, shown as it goes on")
+    parser.add_argument("--front-end", choices=list(PACKAGES), default="nginx", help="default: %(default)s")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
-    if not found_nginx():
-        print(NO_NGINX)
+    front_end = arguments.front_end
+    if not found(front_end):
+        print(
+            f"Skipped: there is no {front_end} here, so there is no front end to put load on. Install it and run this "
+        )
+        print(f"again; on Debian and Ubuntu the package is {PACKAGES[front_end]}.")
         return 0
-    worst = 0
-    for name, switches in SCENARIOS.items():
+    if arguments.demo:
+        print(
+            f"People sign in with tokens and work through {front_end} in front of two proxies, while the key changes."
+        )
+    for name, switches in list(SCENARIOS.items())[: 1 if arguments.demo else None]:
         with tempfile.TemporaryDirectory(prefix="rotation-") as directory:
-            if arguments.demo:
-                print(
-                    "People sign in with tokens and work through nginx in front of two proxies, while the key changes."
-                )
-            status, found = run(Path(directory), switches, show=arguments.demo)
-            print(f"{name}: {sentence(found)}{'' if status == 0 else '; the rotation failed'}", flush=True)
-            worst = worst or status or int(bool(found.failed))
-        if arguments.demo:
-            return worst
+            status, counted = run(Path(directory), switches, front_end, show=arguments.demo)
+        print(f"{name}: {sentence(counted)}{'' if status == 0 else '; the rotation failed'}", flush=True)
+        if arguments.demo and (status or counted.failed):
+            return 1
     return 0
 
 
