@@ -120,7 +120,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
             "Check the name, or declare the virtual proxy first.",
         )
     members = {one["prefix"].lower(): one for one in by_number.values()}
-    pairs = [(members[old], new) for new in members.values() if (old := _replaces(new)) in members]
+    pairs = [(members[_replaces(new)], new) for new in members.values() if _replaces(new) in members]
     if len(pairs) > 1:
         raise InputError(
             _TRIED,

@@ -8,9 +8,9 @@ People sign in and work through nginx or HAProxy, with the configuration that th
 two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes at once,
 one whose proxies are away for some seconds after each save, and one where they forget their sessions on top of it.
 
-Needs nginx or HAProxy, ansible-playbook beside the Python that runs this, and the collection on ANSIBLE_COLLECTIONS_PATH. Prints
-its findings and never fails because of them; with --demo it shows one rotation as it goes on, and fails if a request
-does.
+Needs nginx or HAProxy, ansible-playbook beside the Python that runs this, and the collection on
+ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
+goes on, and fails if a request does.
 """
 
 from __future__ import annotations
