@@ -161,7 +161,8 @@ class Rotation:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"https://localhost:{self.port}"
-        self.proxies = [node["proxy_url"] for node in self.site.ready["nodes"]]
+        # By name: HAProxy cannot verify a server's certificate for an IP address.
+        self.proxies = [node["proxy_url"].replace("127.0.0.1", "localhost") for node in self.site.ready["nodes"]]
         self.root = self.site.pki / "root.pem"
         self._front_end: subprocess.Popen[bytes] | None = None
         self._write_files()
