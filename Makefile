@@ -110,12 +110,16 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
+<<<<<<< HEAD
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+=======
+STEPS = style types yaml ansiblelint changelog docs units faults simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+>>>>>>> bulk
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
@@ -132,7 +136,7 @@ style: dev stage
 
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
-SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
+SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py faults/*.py \
   demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
@@ -162,9 +166,12 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units faults simulator $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
+
+faults: dev stage ## Every request of the bulk module goes wrong in every way; two writers at once
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/faults
 
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests

@@ -47,8 +47,8 @@ windows_authentication_enabled_device_pattern:
   type: str
 authentication_method:
   description:
-    - How users sign in. Only V(jwt) can be declared, and it need not be: the option is there so that a result can be fed
-      back. QMC label B(Authentication method).
+    - How users sign in. Only V(jwt) can be declared, and it need not be. The option is there so that a result can
+      be fed back. QMC label B(Authentication method).
   type: str
   choices: [jwt]
 jwt_public_key_certificate:

@@ -54,13 +54,8 @@ def der_of(pem: str) -> bytes:
         InputError: there is no certificate, more than one, or anything else beside it; above all a private key.
     """
     labels = _BEGIN.findall(pem)
+    refuse_private_key(pem)
     for label in labels:
-        if "PRIVATE KEY" in label:
-            raise InputError(
-                _TRIED,
-                "The text holds a private key.",
-                f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
-            )
         if label != "CERTIFICATE":
             raise InputError(_TRIED, f"The text holds a {label.lower()}, not just a certificate.", f"{_WANTED}.")
     if len(labels) > 1:
@@ -85,6 +80,25 @@ def der_of(pem: str) -> bytes:
             f"{_WANTED}, with real line breaks and not the two characters \\n.",
         )
     return der
+
+
+def is_private_key(text: str) -> bool:
+    """Whether a private key of any kind is in the text."""
+    return any("PRIVATE KEY" in label for label in _BEGIN.findall(text))
+
+
+def refuse_private_key(text: str) -> None:
+    """Insist that there is none.
+
+    Raises:
+        InputError: there is one.
+    """
+    if is_private_key(text):
+        raise InputError(
+            _TRIED,
+            "The text holds a private key.",
+            f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
+        )
 
 
 def _without_a_block(text: str) -> str:

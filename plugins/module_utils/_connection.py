@@ -167,7 +167,11 @@ class Connection:
                 enter(self)
             response = self.send(method, url, tried=tried, query=query, body=body)
         if 200 <= response.status_code < 300:
-            return Answer(response.status_code, self._json(response, tried))
+            try:
+                return Answer(response.status_code, self._json(response, tried))
+            except AnswerError as error:
+                error.uncertain = method != "GET"
+                raise
         raise self.refusal(response, tried)
 
     def send(

@@ -20,6 +20,7 @@ from ._virtual_proxy import (
     Entity,
     Options,
     comparable,
+    require_valid,
     to_options,
 )
 
@@ -131,7 +132,7 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
 
     Args:
         snapshot: must hold what lookups() asks for.
-        declared: validated options with state (present or absent), one for each prefix.
+        declared: normalised options with state (present or absent), one for each prefix.
 
     Raises:
         InputError: something declared is unknown to this site or release, collides or is guarded.
@@ -165,7 +166,7 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
             fields = site.resolved(tried, options, entity)
             if entity is None or entity.get("authenticationMethod") != JWT:
                 fields = _with_first_values(tried, fields, before, warnings)
-            after, body = _desired(before, fields, entity, site)
+            after, body = _desired(tried, before, fields, entity, site)
             if "proxies" in options:
                 proxies = {proxy["id"]: proxy for proxy in site.proxies_named(tried, options["proxies"])}
                 link = ("id", entity["id"]) if entity else ("prefix", prefix)
@@ -431,9 +432,12 @@ def default_cookie_name(prefix: str) -> str:
     return f"X-Qlik-Session-{prefix}"
 
 
-def _desired(before: Options, fields: Options, entity: Entity | None, site: _Site) -> tuple[Options, Entity]:
+def _desired(
+    tried: str, before: Options, fields: Options, entity: Entity | None, site: _Site
+) -> tuple[Options, Entity]:
     """What the virtual proxy will be, and the QRS fields that have to be written for it."""
     differing = [name for name in fields if not _same(name, fields, before)]
+    require_valid(tried, {name: fields[name] for name in differing})
     after = {**before, **{name: fields[name] for name in differing}}
     if entity is None:
         after.setdefault("proxies", [])

@@ -201,7 +201,7 @@ class Repository:
         it should be was done (by us, if the answer was lost); the rest is planned again and written once more.
 
         Args:
-            declared: validated options, one for each prefix.
+            declared: normalised options, one for each prefix.
             purge: which others are removed.
             parallel_writes: how many writes may be under way at once; never two to the same entity.
 
@@ -414,7 +414,7 @@ def _last_change(snapshot: Snapshot, write: Write) -> str:
 def _filter(declared: list[Options]) -> dict[str, str] | None:
     """A query for the declared prefixes and cookie names, None when it would be too long.
 
-    QRS escapes a quote in a literal with a backslash (measured by butler-sheet-icons); names here hold no backslash.
+    QRS escapes a quote and a backslash in a literal with a backslash (measured by butler-sheet-icons).
     """
     terms = []
     for options in declared:
@@ -424,5 +424,5 @@ def _filter(declared: list[Options]) -> dict[str, str] | None:
             terms.append(("sessionCookieHeaderName", cookie))
     if len(terms) > FILTER_TERMS:
         return None
-    escaped = [f"{name} eq '" + value.replace("'", "\\'") + "'" for name, value in terms]
+    escaped = [f"{name} eq '" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for name, value in terms]
     return {"filter": " or ".join(escaped)}

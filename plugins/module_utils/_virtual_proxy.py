@@ -139,7 +139,7 @@ def reveal_certificate(pem: str | None, no_log_values: set[str]) -> None:
 
 
 _SPEC = argument_spec()
-# No fields of the entity. "id" and "certificate" are what a result says in addition, accepted so that it can be fed back.
+# No fields of the entity. "id" and "certificate" are what a result says in addition.
 _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in _SPEC if name not in _BESIDES)
 QRS_NAMES = {name: next(iter(snake_dict_to_camel_dict({name: None}))) for name in FIELDS}
@@ -171,6 +171,8 @@ def _read(name: str, value: t.Any) -> t.Any:
     if name == "jwt_attribute_map":
         items = [camel_dict_to_snake_dict(item) for item in value or []]
         return [{key: item[key] for key in MAP_KEYS} for item in items]
+    if name == "jwt_public_key_certificate" and _certificate.is_private_key(value or ""):
+        return ""  # somebody has pasted the wrong file into the QMC; it must not travel any further
     if value is None:  # never set: releases differ between null, "" and absent
         return [] if name in _LISTS else (False if _SPEC[name]["type"] == "bool" else "")
     return value
@@ -193,24 +195,32 @@ def comparable(name: str, value: t.Any) -> t.Any:
     return value
 
 
-def validated(declared: Options) -> tuple[Options, list[str]]:
-    """A declared JWT virtual proxy with everything checked that can be checked without a server.
+def normalised(declared: Options) -> tuple[Options, list[str]]:
+    """A declared JWT virtual proxy in the form in which it is compared and sent.
+
+    What only matters where it is written is left to require_valid: what a site holds already can be fed back, whoever
+    has put it there.
 
     Args:
         declared: option values; an option that is None or absent is not managed.
 
     Returns:
-        The options that are managed, normalised, and warnings.
+        The options that are managed, and warnings.
 
     Raises:
-        InputError: something cannot be right.
+        InputError: the default virtual proxy is meant, or there is a private key where the certificate belongs.
     """
     options = {name: value for name, value in declared.items() if value is not None}
     warnings: list[str] = []
     given = options["prefix"]
-    options["prefix"] = _valid_prefix(given)
+    options["prefix"] = given.lower()
     options["authentication_method"] = "jwt"
-    tried = f"Tried to understand the virtual proxy '{options['prefix']}'."
+    if not given:
+        raise InputError(
+            "Tried to understand the prefix.",
+            "The prefix is empty, which means the default virtual proxy, and that one is out of bounds.",
+            "Choose a prefix such as 'jwt' or 'portal'.",
+        )
     if given != options["prefix"]:
         warnings.append(
             f"The prefix {given!r} will be {options['prefix']!r}: Qlik Sense keeps prefixes in lower case, "
@@ -221,18 +231,56 @@ def validated(declared: Options) -> tuple[Options, list[str]]:
             str(name): [str(value) for value in (values if isinstance(values, list) else [values])]
             for name, values in options["custom_properties"].items()
         }
+    pem = options.get("jwt_public_key_certificate")
+    if pem:
+        _certificate.refuse_private_key(pem)
+        if _certificate.fingerprint(pem):
+            # Sent in the usual form, whatever a clipboard made of it: what QRS does to other forms is not known.
+            options["jwt_public_key_certificate"] = _certificate.pem_of(pem)
+    warnings += [
+        f"{name} names the claim 'sub'. It is reported to work, but Qlik's article asks for names which are not "
+        "reserved for JSON Web Tokens."
+        for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory")
+        if options.get(name) == "sub"
+    ]
+    return options, warnings
+
+
+def expiry_warning(virtual_proxy: Options) -> str | None:
+    """What to say about the certificate of a described virtual proxy when it has expired."""
+    certificate = virtual_proxy.get("certificate")
+    if not certificate or certificate["days_left"] >= 0:
+        return None
+    return (
+        f"The certificate of the virtual proxy '{virtual_proxy['prefix']}' expired on {certificate['not_after']}. "
+        "Nothing documents that Qlik Sense refuses it, but do not count on it."
+    )
+
+
+def require_valid(tried: str, options: Options) -> None:
+    """Insist that values can be right which are about to be written.
+
+    Args:
+        tried: the sentence that says what was attempted.
+        options: normalised, and only those that will be written.
+
+    Raises:
+        InputError: one cannot be right.
+    """
+    if "prefix" in options:
+        _check_prefix(options["prefix"])
     for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory"):
         if name in options:
-            _check_claim_name(tried, name, options[name], warnings)
+            _check_claim_name(tried, name, options[name])
     for item in options.get("jwt_attribute_map", ()):
-        _check_claim_name(tried, "jwt_attribute_map", item["jwt_attribute"], warnings)
+        _check_claim_name(tried, "jwt_attribute_map", item["jwt_attribute"])
     if "session_cookie_header_name" in options and not re.fullmatch(
         r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", options["session_cookie_header_name"]
     ):
         raise InputError(
             tried,
             f"session_cookie_header_name is {options['session_cookie_header_name']!r}, which is no cookie name.",
-            f"Use letters, digits and hyphens, such as X-Qlik-Session-{options['prefix']}.",
+            "Use letters, digits and hyphens, such as X-Qlik-Session-portal.",
         )
     if options.get("session_inactivity_timeout", 1) < 1:
         raise InputError(tried, "session_inactivity_timeout is below 1.", "Give the minutes, such as 30.")
@@ -251,32 +299,20 @@ def validated(declared: Options) -> tuple[Options, list[str]]:
                 "Give one 'Name: value' a line.",
             )
     if "jwt_public_key_certificate" in options:
-        certificate = _certificate.require_rsa(options["jwt_public_key_certificate"])
-        # Sent in the usual form, whatever a clipboard made of it: what QRS does to other forms is not known.
-        options["jwt_public_key_certificate"] = _certificate.pem_of(options["jwt_public_key_certificate"])
-        options["certificate"] = certificate
-        if certificate["days_left"] < 0:
-            warnings.append(
-                f"The certificate of the virtual proxy '{options['prefix']}' expired on {certificate['not_after']}. "
-                "Nothing documents that Qlik Sense refuses it, but do not count on it."
-            )
-    return options, warnings
+        _certificate.require_rsa(options["jwt_public_key_certificate"])
 
 
-def _valid_prefix(prefix: str) -> str:
-    lower = prefix.lower()
-    if not lower:
-        outcome = "The prefix is empty, which means the default virtual proxy, and that one is out of bounds."
-    elif not re.fullmatch(r"[a-z0-9._~-]+", lower) or lower in (".", ".."):
+def _check_prefix(prefix: str) -> None:
+    if not re.fullmatch(r"[a-z0-9._~-]+", prefix) or prefix in (".", ".."):
         outcome = f"The prefix {prefix!r} holds something else than letters, digits, '-', '.', '_' and '~'."
-    elif lower in RESERVED_PREFIXES:
+    elif prefix in RESERVED_PREFIXES:
         outcome = f"The prefix {prefix!r} is one of the paths that Qlik Sense itself answers."
     else:
-        return lower
+        return
     raise InputError("Tried to understand the prefix.", outcome, "Choose a prefix such as 'jwt' or 'portal'.")
 
 
-def _check_claim_name(tried: str, option: str, claim: str, warnings: list[str]) -> None:
+def _check_claim_name(tried: str, option: str, claim: str) -> None:
     if claim in RESERVED_CLAIMS:
         raise InputError(
             tried,
@@ -285,11 +321,6 @@ def _check_claim_name(tried: str, option: str, claim: str, warnings: list[str]) 
         )
     if not claim.strip():
         raise InputError(tried, f"{option} is empty.", "Give the name of a claim, such as 'userId' or 'userDirectory'.")
-    if claim == "sub":
-        warnings.append(
-            f"{option} names the claim 'sub'. It is reported to work, but Qlik's article asks for names which are not "
-            "reserved for JSON Web Tokens."
-        )
 
 
 def described(options: Options) -> Options:

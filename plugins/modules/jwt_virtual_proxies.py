@@ -18,8 +18,8 @@ description:
     When nothing differs, nothing is written. Each virtual proxy that differs is saved once, and each proxy whose links
     differ is saved once, however many of them differ.
   - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it.
-  - What is created is linked afterwards and what is deleted is unlinked before, so that the site works at each step, and
-    a run that was interrupted is finished by the next one.
+  - What is created is linked afterwards and what is deleted is unlinked before, so that the site works at each step,
+    and a run that was interrupted is finished by the next one.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -46,8 +46,8 @@ options:
     default: false
   purge_tag:
     description:
-      - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each look after
-        their own. Declare the same tag in each virtual proxy.
+      - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each look
+        after their own. Declare the same tag in each virtual proxy.
     type: str
   parallel_writes:
     description:
@@ -112,8 +112,8 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxies:
   description:
-    - The declared virtual proxies that are present, as they are now (in check mode as they would be), in the words of the
-      options, in the order in which they were declared. Fed back into the module they change nothing.
+    - The declared virtual proxies that are present, as they are now (in check mode as they would be), in the words of
+      the options, in the order in which they were declared. Fed back into the module they change nothing.
     - Fields that this release does not have are left out.
   returned: success
   type: list
@@ -128,8 +128,8 @@ virtual_proxies:
       proxies: [Central]
 outcomes:
   description:
-    - What became of each virtual proxy, in the order in which they were declared; purged ones follow. In check mode what
-      would.
+    - What became of each virtual proxy, in the order in which they were declared; purged ones follow. In check mode
+      what would.
   returned: always, unless the site could not be read
   type: list
   elements: dict
@@ -187,7 +187,7 @@ def run(module: AnsibleModule) -> Outcome:
     params = module.params
     declared = []
     for entry in params["virtual_proxies"]:
-        options, warnings = _virtual_proxy.validated(entry)
+        options, warnings = _virtual_proxy.normalised(entry)
         for warning in warnings:
             module.warn(warning)
         declared.append(options)
@@ -244,11 +244,12 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done, outcomes=error.entries)
-    for warning in outcome.warnings:
+    virtual_proxies = [_virtual_proxy.described(one) for one in outcome.virtual_proxies if one]
+    for warning in filter(None, [*outcome.warnings, *map(_virtual_proxy.expiry_warning, virtual_proxies)]):
         module.warn(warning)
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxies=[_virtual_proxy.described(one) for one in outcome.virtual_proxies if one],
+        virtual_proxies=virtual_proxies,
         outcomes=outcome.entries,
         writes=outcome.writes,
         diff=[

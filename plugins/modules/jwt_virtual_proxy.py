@@ -178,7 +178,7 @@ def run(module: AnsibleModule) -> Outcome:
     Raises:
         QlikError: see Repository.reconcile.
     """
-    options, warnings = _virtual_proxy.validated(module.params)
+    options, warnings = _virtual_proxy.normalised(module.params)
     for warning in warnings:
         module.warn(warning)
     connection = _connection.Connection(module.params)
@@ -208,12 +208,13 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
-    for warning in outcome.warnings:
+    [change] = outcome.changes
+    virtual_proxy = _virtual_proxy.described(outcome.virtual_proxies[0])
+    for warning in filter(None, [*outcome.warnings, _virtual_proxy.expiry_warning(virtual_proxy)]):
         module.warn(warning)
-    [change], [virtual_proxy] = outcome.changes, outcome.virtual_proxies
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxy=_virtual_proxy.described(virtual_proxy),
+        virtual_proxy=virtual_proxy,
         writes=outcome.writes,
         diff={
             "before": _virtual_proxy.for_diff(change.before),

@@ -13,8 +13,8 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Reads virtual proxies with their links in the very words that M(sensible.qlik.jwt_virtual_proxies) and
-    M(sensible.qlik.jwt_virtual_proxy) take, names instead of ids. Fed back to the same site they change nothing; given to
-    another site they make it the same.
+    M(sensible.qlik.jwt_virtual_proxy) take, names instead of ids. Fed back to the same site they change nothing; given
+    to another site they make it the same.
   - It costs two requests, however many virtual proxies there are.
   - It warns about each certificate among them that ends within thirty days.
 extends_documentation_fragment:
@@ -26,8 +26,8 @@ extends_documentation_fragment:
 options:
   prefixes:
     description:
-      - Only the virtual proxies with these prefixes; V([]) means all. One that does not exist is not an error; it is not
-        in the result.
+      - Only the virtual proxies with these prefixes; V([]) means all. One that does not exist is not an error; it is
+        not in the result.
     type: list
     elements: str
     default: []
@@ -39,8 +39,8 @@ options:
     default: []
   authentication_methods:
     description:
-      - Only the virtual proxies with these authentication methods; V([]) means all, the default virtual proxy among them.
-        Of those without JWT only the fields are shown that all virtual proxies have in common.
+      - Only the virtual proxies with these authentication methods; V([]) means all, the default virtual proxy among
+        them. Of those without JWT only the fields are shown that all virtual proxies have in common.
     type: list
     elements: str
     choices: [ticket, header_static_user_directory, header_dynamic_user_directory, saml, jwt, oidc]
@@ -90,8 +90,8 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxies:
   description:
-    - The virtual proxies in the words of M(sensible.qlik.jwt_virtual_proxy), sorted by prefix, with C(id), C(proxies) and
-      C(certificate).
+    - The virtual proxies in the words of M(sensible.qlik.jwt_virtual_proxy), sorted by prefix, with C(id), C(proxies)
+      and C(certificate).
     - Fields that this release does not have are left out.
   returned: success
   type: list

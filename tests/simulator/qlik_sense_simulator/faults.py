@@ -184,8 +184,24 @@ async def _happen(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, se
             await send({"type": "http.response.start", "status": fault.status, "headers": headers})
             await send({"type": "http.response.body", "body": fault.body.encode()})
         case "delay":
+            received = await _received(receive)
             await asyncio.sleep(fault.seconds)
-            await app(scope, receive, send)
+            await app(scope, _again(received, receive), send)
+
+
+async def _received(receive: Receive) -> list[Message]:
+    """The request's body: it has arrived, also when the caller does not wait for the answer."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    return messages
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return again
 
 
 def _length(body: str) -> bytes:

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import json
 import types
 import typing as t
 
 import pytest
-from ansible.module_utils import basic
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -19,18 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
-
-try:
-    from ansible.module_utils.testing import patch_module_args
-except ImportError:  # ansible-core before 2.18
-
-    @contextlib.contextmanager
-    def patch_module_args(args: dict[str, t.Any] | None = None) -> t.Iterator[None]:
-        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": args}).encode()
-        try:
-            yield
-        finally:
-            basic._ANSIBLE_ARGS = None
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
 
 
 def make_certificate(name: str, *, days: int = 365) -> str:

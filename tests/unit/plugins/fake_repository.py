@@ -130,7 +130,7 @@ class FakeRepository:
             return [
                 entity
                 for entity in self.virtual_proxies.values()
-                if any(str(entity[name]).lower() == value.lower() for name, value in wanted)
+                if any(str(entity[name]).lower() == re.sub(r"\\(.)", r"\1", value).lower() for name, value in wanted)
             ]
         if path == "virtualproxyconfig/count":
             return {"value": len(self.virtual_proxies)}

@@ -17,14 +17,14 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import described, validated
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import described, normalised
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 
 def reconcile(
     repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **guards: t.Any
 ) -> Outcome:
-    options = [{"state": "present", **validated(one)[0]} for one in declared]
+    options = [{"state": "present", **normalised(one)[0]} for one in declared]
     return Repository(t.cast("t.Any", repository)).reconcile(options, Guards(**guards), check_mode=check_mode)
 
 
@@ -218,8 +218,9 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
         reconcile(repository, {"prefix": "saml", "allow_non_jwt": True})
     assert repository.writes == []
     entity |= {"jwtAttributeUserId": "", "jwtAttributeUserDirectory": "directory"}
-    declared = {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
-    [change] = reconcile(repository, declared).changes
+    [change] = reconcile(
+        repository, {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
+    ).changes
     assert (change.before["authentication_method"], change.after["authentication_method"]) == ("saml", "jwt")
     converted = repository.virtual_proxies[entity["id"]]
     assert converted["authenticationMethod"] == 4

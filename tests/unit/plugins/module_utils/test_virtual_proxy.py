@@ -15,9 +15,11 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy impor
     argument_spec,
     comparable,
     described,
+    expiry_warning,
     for_diff,
+    normalised,
+    require_valid,
     to_options,
-    validated,
 )
 
 
@@ -115,39 +117,46 @@ def test_certificates_compare_by_content(pem: str, other_pem: str) -> None:
 
 
 def test_what_is_not_given_is_not_managed() -> None:
-    options, warnings = validated({"prefix": "jwt", "description": None, "tags": []})
+    options, warnings = normalised({"prefix": "jwt", "description": None, "tags": []})
     assert options == {"prefix": "jwt", "authentication_method": "jwt", "tags": []}
     assert warnings == []
 
 
 def test_upper_case_is_lowered_and_said() -> None:
-    options, [warning] = validated({"prefix": "JWT"})
+    options, [warning] = normalised({"prefix": "JWT"})
     assert options["prefix"] == "jwt"
     assert "'JWT'" in warning
     assert "lower case" in warning
 
 
 def test_custom_properties_take_a_value_or_a_list() -> None:
-    options, _warnings = validated({"prefix": "jwt", "custom_properties": {"Stage": "prod", "Floor": [1, 2]}})
+    options, _warnings = normalised({"prefix": "jwt", "custom_properties": {"Stage": "prod", "Floor": [1, 2]}})
     assert options["custom_properties"] == {"Stage": ["prod"], "Floor": ["1", "2"]}
 
 
 def test_the_certificate_is_described_and_its_expiry_warned_about(pem: str, expired_pem: str) -> None:
-    options, warnings = validated({"prefix": "jwt", "jwt_public_key_certificate": pem})
-    assert options["certificate"]["subject"] == "CN=portal"
-    assert warnings == []
-    _options, [warning] = validated({"prefix": "jwt", "jwt_public_key_certificate": expired_pem})
-    assert "expired" in warning
+    virtual_proxy = described({"prefix": "jwt", "jwt_public_key_certificate": pem})
+    assert virtual_proxy["certificate"]["subject"] == "CN=portal"
+    assert expiry_warning(virtual_proxy) is None
+    assert "expired on" in str(expiry_warning(described({"prefix": "x", "jwt_public_key_certificate": expired_pem})))
+    assert expiry_warning({}) is None
+
+
+def test_a_private_key_goes_neither_in_nor_out() -> None:
+    key = "-----BEGIN RSA PRIVATE KEY-----\nbm90IGEga2V5\n-----END RSA PRIVATE KEY-----"
+    with pytest.raises(InputError, match="holds a private key"):
+        normalised({"prefix": "jwt", "jwt_public_key_certificate": key})
+    assert to_options({"prefix": "jwt", "jwtPublicKeyCertificate": key})["jwt_public_key_certificate"] == ""
 
 
 def test_the_certificate_is_sent_in_its_usual_form(pem: str) -> None:
     for variant in (pem, pem.replace("\n", "\r\n"), "\ufeff" + pem, "Subject: x\n" + pem.replace("\n", " ")):
-        options, _warnings = validated({"prefix": "jwt", "jwt_public_key_certificate": variant})
+        options, _warnings = normalised({"prefix": "jwt", "jwt_public_key_certificate": variant})
         assert options["jwt_public_key_certificate"] == pem
 
 
 def test_sub_is_warned_about() -> None:
-    _options, [warning] = validated({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
+    _options, [warning] = normalised({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
     assert "'sub'" in warning
 
 
@@ -181,7 +190,7 @@ def test_sub_is_warned_about() -> None:
 )
 def test_bad_input_is_refused_in_three_sentences(declared: dict[str, t.Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
-        validated(declared)
+        require_valid("Tried this.", normalised(declared)[0])
     assert words in caught.value.outcome
     assert caught.value.tried.endswith(".")
     assert caught.value.advice.endswith(".")

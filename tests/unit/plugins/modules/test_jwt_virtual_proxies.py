@@ -243,6 +243,27 @@ class TestInfo:
         assert result["virtual_proxies"] == created["virtual_proxies"]
         assert run(virtual_proxies=result["virtual_proxies"], purge=True)["changed"] is False
 
+    def test_what_nobody_could_declare_can_be_fed_back(self, run: Run, info: Run, repository: FakeRepository) -> None:
+        odd: dict[str, t.Any] = {
+            "jwtAttributeUserId": "",
+            "jwtPublicKeyCertificate": "-----BEGIN PUBLIC KEY-----",
+            "websocketCrossOriginWhiteList": ["https://a.example:8443/x"],
+            "additionalResponseHeaders": "no header",
+            "sessionCookieHeaderName": "a b",
+            "sessionInactivityTimeout": 0,
+        }
+        for prefix in ("Old/Slashes", "it's", "back\\slash", "qps"):
+            repository.add(prefix, **{**odd, "sessionCookieHeaderName": f"{prefix} cookie"})
+        result = info()
+        assert run(virtual_proxies=result["virtual_proxies"])["changed"] is False
+        assert run(virtual_proxies=result["virtual_proxies"][:1])["changed"] is False
+        changed = [{**one, "session_inactivity_timeout": 5} for one in result["virtual_proxies"]]
+        assert run(virtual_proxies=changed)["changed"] is True
+        wrong = run(virtual_proxies=[{"prefix": "it's", "websocket_cross_origin_white_list": ["a.example:1"]}])
+        assert "not a host name" in wrong["msg"]
+        gone = [{"prefix": one["prefix"], "state": "absent"} for one in result["virtual_proxies"]]
+        assert run(virtual_proxies=gone)["changed"] is True
+
     def test_chooses(
         self, run: Run, info: Run, repository: FakeRepository, declared: list[dict[str, t.Any]], expired_pem: str
     ) -> None:

@@ -50,13 +50,13 @@ def test_a_failure_says_what_had_been_done(
     assert "Done before that: create the virtual proxy 'portal'." in result["msg"]
 
 
-def test_nothing_is_asked_for_when_the_input_is_wrong(
+def test_nothing_is_written_when_the_input_is_wrong(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
 ) -> None:
     result = run(prefix="a/b")
     assert result["failed"] is True
     assert result["changed"] is False
-    assert repository.requests == []
+    assert repository.writes == []
 
 
 def test_the_diff_is_that_of_check_mode(
