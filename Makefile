@@ -110,16 +110,12 @@ demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
-<<<<<<< HEAD
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
-STEPS = style types yaml ansiblelint changelog docs units simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
-=======
 STEPS = style types yaml ansiblelint changelog docs units faults simulator $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
->>>>>>> bulk
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
