@@ -83,6 +83,7 @@ http {{
 HAPROXY = """
 global
     maxconn 500
+    stats socket {directory}/haproxy.sock mode 600 level admin expose-fd listeners
 defaults
     mode http
     timeout connect 5s
