@@ -105,7 +105,7 @@ install: build
 
 # ---- For everybody
 
-.PHONY: demo demo-promotion test bench
+.PHONY: demo demo-promotion demo-rotation test bench
 demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
@@ -113,6 +113,11 @@ demo: install ## Two JWT virtual proxies on a simulated two-node site: declared,
 demo-promotion: QUIET = yes
 demo-promotion: install ## Three simulated sites: from dev to test to prod, and put back where it does not work
 	@$(VENV)/bin/python tests/demo/promotion.py --directory .demo --collections $(INSTALLED)
+
+demo-rotation: QUIET = yes
+demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
+demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
+	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 STEPS = style types yaml ansiblelint changelog docs units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 MINIMUM_BITS = 2048
+SOON = 30  # days; certificates that end earlier are warned about
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
@@ -234,3 +235,16 @@ def _summary(certificate: x509.Certificate, der: bytes) -> Certificate:
         "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
         "key_size": getattr(_public_key(certificate), "key_size", None),
     }
+
+
+def expiry_warning(name: str, certificate: t.Mapping[str, t.Any]) -> str | None:
+    """A sentence about a certificate that ends soon or has ended, None for one that does not.
+
+    Args:
+        name: what it is, to begin the sentence with.
+        certificate: not_after and days_left are looked at.
+    """
+    if certificate["days_left"] >= SOON:
+        return None
+    verb = "has expired" if certificate["days_left"] < 0 else f"expires in {certificate['days_left']} days"
+    return f"{name} {verb} ({certificate['not_after']})."

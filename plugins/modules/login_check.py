@@ -347,7 +347,6 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._token import inspect_token
 
-SOON = 30  # days; certificates that expire earlier are warned about
 _SHOWN = ("subject", "issuer", "not_after", "days_left")
 
 
@@ -630,14 +629,10 @@ def warn(module: AnsibleModule, result: dict[str, t.Any]) -> None:
             warnings[endpoint["proxy"]] = f"The tokens were sent to {endpoint['proxy']} without encryption."
         for kind, place in (("tls_certificate", endpoint["proxy"]), ("jwt_certificate", endpoint["prefix"])):
             certificate = endpoint[kind]
-            if certificate and certificate["days_left"] < SOON:
-                name = (
-                    "The TLS certificate of"
-                    if kind == "tls_certificate"
-                    else "The JWT certificate of the virtual proxy"
-                )
-                verb = "has expired" if certificate["days_left"] < 0 else f"expires in {certificate['days_left']} days"
-                warnings[kind + place] = f"{name} {place} {verb} ({certificate['not_after']})."
+            name = "The TLS certificate of" if kind == "tls_certificate" else "The JWT certificate of the virtual proxy"
+            warning = certificate and _certificate.expiry_warning(f"{name} {place}", certificate)
+            if warning:
+                warnings[kind + place] = warning
     for warning in warnings.values():
         module.warn(warning)
 

@@ -16,6 +16,7 @@ description:
     M(sensible.qlik.jwt_virtual_proxy) take, names instead of ids. Fed back to the same site they change nothing; given
     to another site they make it the same.
   - It costs two requests, however many virtual proxies there are.
+  - It warns about each certificate among them that ends within thirty days.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -122,7 +123,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import all_options, has_tag
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
@@ -181,6 +182,11 @@ def main() -> None:
         virtual_proxies = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error))
+    for one in virtual_proxies:
+        name = f"The JWT certificate of the virtual proxy {one['prefix']}"
+        warning = one["certificate"] and _certificate.expiry_warning(name, one["certificate"])
+        if warning:
+            module.warn(warning)
     module.exit_json(changed=False, virtual_proxies=virtual_proxies)
 
 

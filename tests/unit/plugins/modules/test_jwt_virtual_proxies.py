@@ -9,6 +9,7 @@ import json
 import typing as t
 
 import pytest
+from ansible.module_utils import basic
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxies, virtual_proxy_info
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
@@ -287,6 +288,17 @@ class TestInfo:
         assert prefixes(authentication_methods=[]) == ["", "a", "b", "c", "saml"]
         assert prefixes(authentication_methods=["saml", "ticket"]) == ["", "saml"]
         assert prefixes(prefixes=["saml"]) == []
+
+    def test_warns_about_a_certificate_that_ends_soon(
+        self, run: Run, info: Run, declared: list[dict[str, t.Any]], expired_pem: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        declared[1]["jwt_public_key_certificate"] = expired_pem
+        run(virtual_proxies=declared)
+        warnings: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
+        info()
+        assert len(warnings) == 1
+        assert warnings[0].startswith("The JWT certificate of the virtual proxy b has expired (")
 
 
 def test_a_private_key_pasted_by_mistake_is_not_shown(run: Run, declared: list[dict[str, t.Any]]) -> None:

@@ -1,0 +1,353 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many requests fail while a key is rotated.
+
+People sign in and work through nginx or HAProxy, with the configuration that the role key_rotation writes, in front of
+two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes at once,
+one whose proxies are away for some seconds after each save, and one where they forget their sessions on top of it.
+
+Needs nginx or HAProxy, ansible-playbook beside the Python that runs this, and the collection on
+ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
+goes on, and fails if a request does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from load import REQUESTS_A_VISIT, Figures, Issuer, Load, Watch, figures
+
+from qlik_sense_simulator.testing import RunningSite
+
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy"}  # on Debian and Ubuntu
+PEOPLE, RATE = 16, 40.0
+LIMIT = (900.0, 50_000)  # seconds and requests
+# A token is one visit old when it is used, and then one visit more is made on the session.
+OVERLAP = int(3 * REQUESTS_A_VISIT * PEOPLE / RATE)
+SCENARIOS: dict[str, dict[str, t.Any]] = {
+    "changes are taken over at once": {"reload_drops_sessions": "none"},
+    "proxies are away for 2 s after a save": {"reload_seconds": 2.0, "reload_drops_sessions": "none"},
+    "and forget their sessions": {"reload_seconds": 2.0, "reload_drops_sessions": "all"},
+}
+STEPS = {
+    "Prepare the new key": "prepare",
+    "Publish a virtual proxy": "publish",
+    "Verify that each key": "verify",
+    "Switch front end": "switch",
+    "Drain the old": "drain",
+    "Retire it": "retire",
+}
+NGINX = """
+daemon off;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log;
+worker_processes 2;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    include {directory}/portal.http.conf;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        server_name localhost;
+        ssl_certificate {pki}/server.pem;
+        ssl_certificate_key {pki}/server_key.pem;
+        include {directory}/portal.server.conf;
+    }}
+}}
+"""
+HAPROXY = """
+global
+    maxconn 500
+    stats socket {directory}/haproxy.sock mode 600 level admin expose-fd listeners
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend public
+    bind 127.0.0.1:{port} ssl crt {directory}/public.pem
+    use_backend portal if {{ path_reg ^/portal(-[0-9]+)?(/|$) }}
+"""
+SWITCH_TASKS = """
+- name: Have the issuer sign with the new key
+  ansible.builtin.file:
+    src: "{{ key_rotation_new_key_path }}"
+    dest: "{{ issuer_key }}"
+    state: link
+    force: true
+"""
+
+
+def make_pair(key_path: Path) -> str:
+    """Make a private key, and return the text of a certificate for it."""
+    key = rsa.generate_private_key(65537, 2048)
+    key_path.touch(mode=0o600)
+    key_path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tokens of the portal")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=20))
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def site_file(certificate: str, switches: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A site of two nodes with one JWT virtual proxy, to which both proxies are linked."""
+    portal = {
+        "prefix": "portal",
+        "description": "The portal",
+        "sessionCookieHeaderName": "X-Qlik-Session-portal",
+        "authenticationMethod": 4,
+        "jwtPublicKeyCertificate": certificate,
+        "jwtAttributeUserId": "userId",
+        "jwtAttributeUserDirectory": "userDirectory",
+        "loadBalancingServerNodes": ["Central"],
+        "websocketCrossOriginWhiteList": ["localhost", "127.0.0.1"],
+        "proxies": ["Central", "Rim1"],
+    }
+    return {"virtual_proxies": [portal], "switches": switches}
+
+
+class Rotation:
+    """A site, a front end and a playbook, all in one directory.
+
+    Args:
+        directory: made and kept.
+        switches: how the simulated site behaves.
+        front_end: nginx or haproxy.
+    """
+
+    def __init__(self, directory: Path, switches: dict[str, t.Any], front_end: str) -> None:
+        self.directory = directory
+        self.front_end = front_end
+        self.keys = directory / "keys"
+        self.keys.mkdir(parents=True, mode=0o700)
+        certificate = make_pair(self.keys / "portal_key.pem")
+        self.issuer_key = directory / "issuer_key.pem"
+        self.issuer_key.symlink_to(self.keys / "portal_key.pem")
+        self.site = RunningSite(directory / "site", site_file(certificate, switches))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"https://localhost:{self.port}"
+        # By name: HAProxy cannot verify a server's certificate for an IP address.
+        self.proxies = [node["proxy_url"].replace("127.0.0.1", "localhost") for node in self.site.ready["nodes"]]
+        self.root = self.site.pki / "root.pem"
+        self._front_end: subprocess.Popen[bytes] | None = None
+        self._write_files()
+
+    def _write_files(self) -> None:
+        template = {"nginx": NGINX, "haproxy": HAPROXY}[self.front_end]
+        text = template.format(directory=self.directory, port=self.port, pki=self.site.pki)
+        (self.directory / "front_end.conf").write_text(text)
+        pair = [(self.site.pki / name).read_text() for name in ("server.pem", "server_key.pem")]
+        (self.directory / "public.pem").touch(mode=0o600)
+        (self.directory / "public.pem").write_text("".join(pair))
+        (self.directory / "switch.yml").write_text(SWITCH_TASKS)
+        (self.directory / "ansible.cfg").write_text("[defaults]\n")
+        ready, pki = self.site.ready, self.site.pki
+        variables = {
+            "qlik_host": "localhost",
+            "qlik_port": int(ready["qrs_url"].rpartition(":")[2]),
+            "qlik_ca_path": str(self.root),
+            "qlik_client_cert": str(pki / "client.pem"),
+            "qlik_client_key": str(pki / "client_key.pem"),
+            "qlik_proxies": self.proxies,
+            "qlik_qps_urls": [node["qps_url"] for node in ready["nodes"]],
+            "qlik_smoke_test_users": ["SMOKE\\test"],
+            "key_rotation_name": "portal",
+            "key_rotation_directory": str(self.keys),
+            "key_rotation_key_size": 2048,
+            "key_rotation_overlap": OVERLAP,
+            "key_rotation_poll": 1,
+            "key_rotation_front_end": self.front_end,
+            "key_rotation_front_end_directory": str(self.directory),
+            "key_rotation_public_urls": [self.url],
+            "key_rotation_switch_tasks": str(self.directory / "switch.yml"),
+            "issuer_key": str(self.issuer_key),
+        }
+        inventory = {"qlik_sites": {"hosts": {"demo": variables}}}
+        (self.directory / "inventory.yml").write_text(json.dumps(inventory))
+
+    def _commands(self) -> tuple[list[str], list[str]]:
+        """What starts the front end, and what has it read its configuration again."""
+        program = found(self.front_end)
+        assert program is not None
+        configuration, directory = str(self.directory / "front_end.conf"), str(self.directory)
+        if self.front_end == "nginx":
+            start = [program, "-p", directory, "-c", configuration]
+            return start, [*start, "-s", "reload"]
+        pid_file = f"{directory}/haproxy.pid"
+        start = [program, "-W", "-p", pid_file, "-f", configuration, "-f", f"{directory}/portal.cfg"]
+        return start, ["sh", "-c", f"kill -USR2 $(head -n 1 {pid_file})"]
+
+    def play(self, variables: dict[str, t.Any]) -> subprocess.Popen[str]:
+        """Start the playbook."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("QLIK_SENSE_")}
+        environment |= {"ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        playbook = Path(sys.executable).with_name("ansible-playbook")
+        command = [str(playbook), "sensible.qlik.rotate_keys", "-i", str(self.directory / "inventory.yml")]
+        return subprocess.Popen(
+            [*command, "-e", json.dumps(variables)],
+            env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def start_front_end(self) -> None:
+        """Write its configuration as the role does, and start it.
+
+        Raises:
+            RuntimeError: it did not work; with what was said.
+        """
+        with self.play({"key_rotation_mode": "front_end"}) as written:
+            output, _errors = written.communicate()
+        if written.returncode:
+            raise RuntimeError(output)
+        with (self.directory / "front_end.log").open("wb") as log:
+            self._front_end = subprocess.Popen(self._commands()[0], stdout=log, stderr=log)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self._front_end.poll() is None:
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", self.port)):
+                    return
+            time.sleep(0.05)
+        raise RuntimeError((self.directory / "front_end.log").read_text())
+
+    def rotate(self, told: t.Callable[[str], None]) -> int:
+        """Run the playbook to its end; its exit status.
+
+        Args:
+            told: called with each step when it begins, and with the whole output if it fails.
+        """
+        lines = []
+        with self.play({"key_rotation_front_end_reload": self._commands()[1]}) as running:
+            assert running.stdout is not None
+            for line in running.stdout:
+                lines.append(line)
+                begun = re.match(r"TASK \[sensible\.qlik\.key_rotation : ([A-Z]\w+(?: \w+){1,3})", line)
+                step = next((step for start, step in STEPS.items() if begun and begun[1].startswith(start)), None)
+                if step:
+                    told(step)
+        if running.returncode:
+            told("".join(lines))
+        return running.returncode
+
+    def stop(self) -> None:
+        """Stop what was started."""
+        if self._front_end is not None:
+            self._front_end.send_signal(signal.SIGTERM)
+            self._front_end.wait()
+        self.site.stop()
+
+
+def found(program: str) -> str | None:
+    """Path of a front end; also where the search path of people who are not root does not lead."""
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+
+
+def run(directory: Path, switches: dict[str, t.Any], front_end: str, *, show: bool) -> tuple[int, Figures]:
+    """One rotation under load; the playbook's exit status, and the figures."""
+    rotation = Rotation(directory, switches, front_end)
+    try:
+        rotation.start_front_end()
+        issuer = Issuer(rotation.issuer_key)
+        url = f"{rotation.url}/portal/"
+        with (
+            Watch(rotation.proxies, rotation.root) as watch,
+            Load(url=url, issuer=issuer, ca=rotation.root, people=PEOPLE, rate=RATE, limit=LIMIT) as load,
+        ):
+            started = time.monotonic()
+
+            def told(step: str) -> None:
+                if step not in STEPS.values():
+                    print(step)
+                elif show:
+                    now = figures(load.outcomes, watch)
+                    spread = ", ".join(f"{count} logins on {name[15:]}" for name, count in sorted(now.logins.items()))
+                    print(
+                        f"{time.monotonic() - started:6.1f} s  {step:<8} {now.requests:5} requests, "
+                        f"{now.failed} failed; {spread}",
+                        flush=True,
+                    )
+
+            time.sleep(2 * REQUESTS_A_VISIT * PEOPLE / RATE)  # two visits of everybody before anything happens
+            status = rotation.rotate(told)
+            time.sleep(REQUESTS_A_VISIT * PEOPLE / RATE)  # and one after it
+        return status, figures(load.outcomes, watch)
+    finally:
+        rotation.stop()
+
+
+def sentence(counted: Figures) -> str:
+    """The figures in words."""
+    spread = ", ".join(f"{count} on {name.removeprefix('X-Qlik-Session-')}" for name, count in counted.logins.items())
+    text = f"{counted.requests} requests, {counted.rate:.1f} a second (logins: {spread}): {counted.failed} failed"
+    if counted.in_windows or counted.lost:
+        text += f" while the proxies were there, {counted.in_windows} while one was away"
+        text += f"; {counted.lost} sessions were forgotten by a proxy that had been" if counted.lost else ""
+    return text + (f" {counted.troubles}" if counted.troubles else "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demo", action="store_true", help="one rotation, shown as it goes on")
+    parser.add_argument("--front-end", choices=list(PACKAGES), default="nginx", help="default: %(default)s")
+    arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    front_end = arguments.front_end
+    if not found(front_end):
+        print(
+            f"Skipped: there is no {front_end} here, so there is no front end to put load on. Install it and run this "
+        )
+        print(f"again; on Debian and Ubuntu the package is {PACKAGES[front_end]}.")
+        return 0
+    if arguments.demo:
+        print(
+            f"People sign in with tokens and work through {front_end} in front of two proxies, while the key changes."
+        )
+    for name, switches in list(SCENARIOS.items())[: 1 if arguments.demo else None]:
+        with tempfile.TemporaryDirectory(prefix="rotation-") as directory:
+            status, counted = run(Path(directory), switches, front_end, show=arguments.demo)
+        print(f"{name}: {sentence(counted)}{'' if status == 0 else '; the rotation failed'}", flush=True)
+        if arguments.demo and (status or counted.failed):
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

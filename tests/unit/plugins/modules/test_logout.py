@@ -1,0 +1,142 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import typing as t
+import urllib.parse
+from pathlib import Path
+
+import pytest
+import requests
+
+from ansible_collections.sensible.qlik.plugins.modules import logout
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+class Apis:
+    """The APIs of two proxies, with their sessions by prefix; a stand-in for the session of requests."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, dict[str, list[dict[str, str]]]] = {
+            "https://qlik1:4243": {"portal": [named("anna", "secret-1"), named("bert", "secret/2")]},
+            "https://qlik2:8443": {"portal": [named("Anna", "secret-3")]},
+        }
+        self.deleted: list[str] = []
+        self.fault: t.Callable[[str, str], requests.Response | None] = lambda _method, _url: None
+
+    def request(self, method: str, url: str, **more: t.Any) -> requests.Response:
+        assert more["headers"]["X-Qlik-Xrfkey"] == more["params"]["xrfkey"]
+        if faulty := self.fault(method, url):
+            return faulty
+        base, _qps, prefix, _session, *session_id = url.replace("https://", "").split("/")
+        sessions = self.sessions[f"https://{base}"].get(prefix)
+        if sessions is None:
+            return answer(404)
+        if method == "DELETE":
+            gone = urllib.parse.unquote(session_id[0])
+            self.deleted.append(gone)
+            sessions[:] = [one for one in sessions if one["SessionId"] != gone]
+            return answer(200, {})
+        return answer(200, list(sessions))
+
+    def close(self) -> None:
+        pass
+
+
+def named(user: str, session_id: str) -> dict[str, str]:
+    return {"UserDirectory": "ACME", "UserId": user, "SessionId": session_id}
+
+
+def answer(status: int, content: t.Any = None) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response._content = b"" if content is None else json.dumps(content).encode()
+    return response
+
+
+@pytest.fixture
+def apis(monkeypatch: pytest.MonkeyPatch) -> Apis:
+    found = Apis()
+    monkeypatch.setattr(logout, "http_session", lambda **_options: found)
+    return found
+
+
+@pytest.fixture
+def run(run_module: Run, apis: Apis, tmp_path: Path) -> Run:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).touch()
+
+    def main(**options: t.Any) -> dict[str, t.Any]:
+        usual = {"proxies": ["qlik1", "https://qlik2:8443/"], "prefix": "/Portal/", "host": None}
+        pair = {"client_cert": str(tmp_path / "c.pem"), "client_key": str(tmp_path / "k.pem")}
+        return run_module(logout, **{**usual, **pair, **options})
+
+    return main
+
+
+def test_everybody_goes_and_nobody_is_named_by_a_session(run: Run, apis: Apis) -> None:
+    counted = run(_ansible_check_mode=True)
+    assert apis.deleted == []
+    result = run()
+    assert counted == result
+    assert result["changed"] is True
+    assert result["sessions"] == 3
+    assert result["users"] == ["ACME\\anna", "ACME\\bert"]
+    assert [proxy["sessions"] for proxy in result["proxies"]] == [2, 1]
+    assert sorted(apis.deleted) == ["secret-1", "secret-3", "secret/2"]
+    assert "secret" not in json.dumps(result)
+    assert run()["changed"] is False
+
+
+def test_some_users_only(run: Run, apis: Apis) -> None:
+    assert run(users=["acme\\ANNA"])["sessions"] == 2
+    assert sorted(apis.deleted) == ["secret-1", "secret-3"]
+
+
+def test_a_proxy_without_the_link_has_nobody(run: Run) -> None:
+    result = run(prefix="other")
+    assert result["changed"] is False
+    assert [proxy["linked"] for proxy in result["proxies"]] == [False, False]
+
+
+def test_nobody_goes_if_a_proxy_cannot_be_asked(run: Run, apis: Apis) -> None:
+    def fault(_method: str, url: str) -> requests.Response | None:
+        if "qlik2" in url:
+            raise requests.ConnectionError(f"no way to {url}")
+        return None
+
+    apis.fault = fault
+    result = run()
+    assert "Tried to list the sessions of the virtual proxy 'portal' on https://qlik2:8443" in result["msg"]
+    assert apis.deleted == []
+
+
+@pytest.mark.parametrize("content", [{"error": 1}, [{"UserId": "x"}], ["x"], None])
+def test_an_answer_that_is_something_else(run: Run, apis: Apis, content: t.Any) -> None:
+    apis.fault = lambda _method, _url: answer(200, content)
+    assert "not what this API says" in run()["msg"]
+
+
+def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -> None:
+    def fault(method: str, url: str) -> requests.Response | None:
+        if method == "DELETE":
+            raise requests.ConnectionError(f"no way to {url}")
+        return None
+
+    apis.fault = fault
+    result = run()
+    assert "Tried to end a session" in result["msg"]
+    assert "secret" not in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"proxies": ["http://qlik1"]}, {"proxies": ["https://a/b"]}, {"prefix": ""}, {"prefix": "a/b"}],
+)
+def test_wrong_input_sends_nothing(run: Run, apis: Apis, options: dict[str, t.Any]) -> None:
+    apis.fault = lambda _method, _url: pytest.fail("something was sent")
+    assert run(**options)["failed"] is True

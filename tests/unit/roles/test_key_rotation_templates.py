@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import typing as t
+import urllib.parse
+
+import jinja2
+import pytest
+
+TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "key_rotation" / "templates"
+OLD = {"prefix": "portal", "session_cookie_header_name": "X-Qlik-Session-portal"}
+NEW = {
+    "prefix": "portal-2",
+    "session_cookie_header_name": "X-Qlik-Session-portal-2",
+    "same_site_attribute_https": "none",
+}
+
+
+def render(name: str, slots: list[dict[str, str]], **more: t.Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["regex_escape"] = re.escape
+    environment.filters["regex_replace"] = lambda text, pattern, by: re.sub(pattern, by, text)
+    environment.filters["urlsplit"] = urllib.parse.urlsplit
+    variables = {
+        "key_rotation_public_path": "portal",
+        "key_rotation_proxies": ["https://qlik1.example.com", "https://qlik2.example.com:8443"],
+        "key_rotation_validate_certs": True,
+        "key_rotation_ca_path": "/etc/root.pem",
+        "key_rotation_front_end_directory": "/etc/front",
+    }
+    return environment.get_template(name).render(__key_rotation_slots=slots, **variables | more)
+
+
+def found(program: str) -> str | None:
+    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
+
+
+class TestNginx:
+    def test_one_virtual_proxy_has_no_second_try(self) -> None:
+        server, http = render("nginx/server.conf.j2", [OLD]), render("nginx/http.conf.j2", [OLD])
+        assert "error_page 401" not in server
+        assert "portal_second" not in server + http
+        assert "default portal;" in http
+
+    def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
+        server, http = render("nginx/server.conf.j2", [NEW, OLD]), render("nginx/http.conf.j2", [NEW, OLD])
+        assert server.count("error_page 401 = @portal_second;") == 2  # also where the first node does not answer
+        assert "map $portal_first $portal_second {\n    portal-2 portal;\n    default portal-2;" in http
+        assert '"~^portal\\-2\\.\\d+$" portal-2;' in http
+        assert "location ^~ /portal-2/ {" in server
+        assert "proxy_redirect ~^(https?://[^/]+)?/(?:portal\\-2|portal)(/.*)?$ $1/portal$2;" in server
+
+    def test_a_cookie_that_may_go_into_an_iframe_stays_one(self) -> None:
+        routes = [line for line in render("nginx/http.conf.j2", [NEW, OLD]).splitlines() if "portal_route=" in line]
+        assert ["SameSite=None" in line for line in routes] == [True, False]
+
+    def test_one_node_needs_no_other(self) -> None:
+        one = {"key_rotation_proxies": ["https://qlik1.example.com"]}
+        assert "@portal_other" not in render("nginx/server.conf.j2", [NEW, OLD], **one)
+        assert "    * portal_1;" in render("nginx/http.conf.j2", [NEW, OLD], **one)
+
+    @pytest.mark.skipif(found("nginx") is None, reason="there is no nginx here")
+    @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
+    def test_nginx_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, str]]) -> None:
+        # Name resolution is not what is tested.
+        nodes = {"key_rotation_proxies": ["https://localhost:1", "https://127.0.0.1:2"]}
+        for name in ("http", "server"):
+            text = render(f"nginx/{name}.conf.j2", slots, **nodes, key_rotation_validate_certs=False)
+            (tmp_path / f"{name}.conf").write_text(text)
+        (tmp_path / "nginx.conf").write_text(
+            f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; include http.conf;"
+            f"client_body_temp_path {tmp_path}; server {{ listen 127.0.0.1:1; include server.conf; }} }}"
+        )
+        command = [str(found("nginx")), "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "syntax is ok" in checked.stderr
+
+
+class TestHaproxy:
+    def test_a_token_goes_where_its_key_belongs(self) -> None:
+        text = render("haproxy/cfg.j2", [NEW, OLD])
+        assert text.index('jwt_verify(txn.alg,"/etc/front/portal.portal-2.pub")') < text.index("default_backend")
+        assert "default_backend portal-to-portal-2\n" in text
+        assert "server node2 qlik2.example.com:8443 ssl verify required verifyhost qlik2.example.com" in text
+
+    @pytest.mark.skipif(found("haproxy") is None, reason="there is no haproxy here")
+    @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
+    def test_haproxy_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, str]]) -> None:
+        nodes = {"key_rotation_proxies": ["https://localhost:1"], "key_rotation_validate_certs": False}
+        timeouts = "\n".join(f"    timeout {name} 5s" for name in ("connect", "client", "server"))
+        (tmp_path / "cfg").write_text(f"defaults\n{timeouts}\n{render('haproxy/cfg.j2', slots, **nodes)}")
+        checked = subprocess.run([str(found("haproxy")), "-c", "-f", str(tmp_path / "cfg")], check=False)
+        assert checked.returncode == 0
