@@ -137,7 +137,10 @@ def inspect(pem: str) -> Certificate:
         MissingLibraryError: the library cryptography is missing.
     """
     der = der_of(pem)
-    return _summary(_load(der), der)
+    try:
+        return _summary(_load(der), der)
+    except ValueError:  # names and dates are parsed only now
+        raise InputError(_TRIED, "Its names or dates cannot be read.", "Make the certificate anew.") from None
 
 
 def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:

@@ -17,6 +17,9 @@ import typing as t
 from . import _certificate
 from ._errors import InputError, QlikError
 
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 # Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
 ALGORITHMS = ("RS256", "RS384", "RS512")
 # Claims that RFC 7519 gives a meaning. Qlik's support article on JWT says that reserved words cannot name an
@@ -59,7 +62,7 @@ def inspect_token(token: str) -> Content:
 
 def _json_object(part: str, what: str) -> dict[str, t.Any]:
     try:
-        result = json.loads(_decode(part))
+        result = json.loads(base64url_decoded(part))
     except (ValueError, RecursionError):  # their texts quote the token
         result = None
     if not isinstance(result, dict):
@@ -67,7 +70,12 @@ def _json_object(part: str, what: str) -> dict[str, t.Any]:
     return result
 
 
-def _decode(part: str) -> bytes:
+def base64url_decoded(part: str) -> bytes:
+    """The bytes that base64url without padding stands for.
+
+    Raises:
+        ValueError: it is anything else.
+    """
     if not re.fullmatch(r"[A-Za-z0-9_-]*", part):
         raise ValueError
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
@@ -80,7 +88,12 @@ def constant_directory(attribute: str) -> str | None:
 
 
 def diagnose(
-    token: str, virtual_proxy: t.Mapping[str, t.Any], *, now: float | None = None, leeway: float = 60
+    token: str,
+    virtual_proxy: t.Mapping[str, t.Any],
+    *,
+    now: float | None = None,
+    leeway: float = 60,
+    judge_user: bool = True,
 ) -> list[str]:
     """Say why a virtual proxy with these settings would refuse a token.
 
@@ -91,6 +104,7 @@ def diagnose(
         now: the server's clock in seconds since 1970, by default this machine's.
         leeway: seconds by which clocks may differ. Qlik publishes no figure for its tolerance; with 0, any
             difference is a reason.
+        judge_user: whether the claims that name the user are to be there.
 
     Returns:
         One sentence per reason, the most basic first; none if the token should pass.
@@ -99,37 +113,49 @@ def diagnose(
         content = inspect_token(token)
     except InputError as exc:
         return [exc.outcome.replace("It ", "The token ", 1).replace("Its ", "The token's ", 1)]
-    header, claims = content["header"], content["claims"]
+    claims = content["claims"]
     return [
-        *_signature_reasons(token, header, virtual_proxy.get("jwt_public_key_certificate")),
+        *signature_reasons(token, virtual_proxy.get("jwt_public_key_certificate")),
         *_time_reasons(claims, time.time() if now is None else now, leeway),
-        *_identity_reasons(claims, virtual_proxy),
+        *(_identity_reasons(claims, virtual_proxy) if judge_user else ()),
         *_audience_reasons(claims, virtual_proxy.get("jwt_audience")),
         *_attribute_reasons(claims, virtual_proxy.get("jwt_attribute_map") or ()),
     ]
 
 
-def _signature_reasons(token: str, header: dict[str, t.Any], certificate: str | None) -> t.Iterator[str]:
-    algorithm = header.get("alg")
+def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
+    """As diagnose, but only what algorithm and signature give reason for. Without a certificate only the algorithm.
+
+    Raises:
+        InputError: it is not a signed token.
+    """
+    algorithm = inspect_token(token)["header"].get("alg")
     if algorithm not in ALGORITHMS:
         yield f"The token is signed with {str(algorithm)[:20]}; Qlik Sense accepts {', '.join(ALGORITHMS)} only."
         return
     if not certificate:
         return
     try:
-        fits = _fits(token, str(algorithm), certificate)
+        key = _certificate.rsa_public_key(certificate)
     except QlikError as exc:
         yield f"The certificate of the virtual proxy cannot be used: {exc.outcome}"
         return
-    if not fits:
+    if not fits(token, key):
         yield (
             "The signature does not fit the certificate of the virtual proxy"
             f" (SHA-256 {_certificate.fingerprint(certificate)}): the token was signed with another key, or altered."
         )
 
 
-def _fits(token: str, algorithm: str, certificate: str) -> bool:
-    key = _certificate.rsa_public_key(certificate)
+def fits(token: str, key: RSAPublicKey) -> bool:
+    """Whether a token that one of ALGORITHMS signed was signed with the other half of a key.
+
+    Raises:
+        InputError: it is not a signed token.
+    """
+    algorithm = inspect_token(token)["header"].get("alg")
+    if algorithm not in ALGORITHMS:
+        return False
 
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
@@ -137,7 +163,7 @@ def _fits(token: str, algorithm: str, certificate: str) -> bool:
 
     content, _dot, signature = token.rpartition(".")
     try:
-        key.verify(_decode(signature), content.encode(), PKCS1v15(), getattr(hashes, f"SHA{algorithm[2:]}")())
+        key.verify(base64url_decoded(signature), content.encode(), PKCS1v15(), getattr(hashes, f"SHA{algorithm[2:]}")())
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -148,7 +174,7 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
         value = claims.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_END_OF_TIME < value < _END_OF_TIME:
+        if not is_time(value):
             yield f"The claim {name} is not a number of seconds since 1970."
         elif name == "exp" and value <= now - leeway:
             yield f"The token expired {_duration(now - value)} ago."
@@ -156,6 +182,13 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
             yield f"The token is not valid before {_duration(value - now)} from now; do the clocks agree?"
         elif name == "iat" and value > now + leeway:
             yield f"The token was issued {_duration(value - now)} in the future; do the clocks agree?"
+
+
+def is_time(value: t.Any) -> bool:
+    """Whether a claim's value is a number of seconds that can be reckoned with."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return -_END_OF_TIME < value < _END_OF_TIME
 
 
 def _duration(seconds: float) -> str:

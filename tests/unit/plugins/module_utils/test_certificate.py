@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import subprocess
 import sys
@@ -145,6 +146,14 @@ def test_base64_that_is_no_certificate() -> None:
 
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_a_certificate_with_a_name_that_is_no_text(certificate: x509.Certificate) -> None:
+    der = certificate.public_bytes(Encoding.DER).replace(b"signing", b"\xff" * 7)
+    text = f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode()}-----END CERTIFICATE-----"
+
+    with pytest.raises(InputError, match="names or dates"):
+        _certificate.inspect(text)
 
 
 def test_other_kinds_of_keys_are_refused_by_name() -> None:

@@ -1,0 +1,281 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""A JSON Web Key Set (RFC 7517) as a list of keys, with what Qlik Sense can do with each. Pure: no I/O.
+
+What is wrong with one key never stands in the way of the others. No member of a key is quoted but its kid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing as t
+from collections.abc import Mapping
+
+from . import _certificate
+from ._errors import InputError, MissingLibraryError
+from ._private_key import thumbprint
+from ._token import ALGORITHMS, base64url_decoded
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_TRIED = "Read the JWKS."
+_WANTED = 'Give the provider\'s key set as it publishes it, JSON of the form {"keys": [...]}'
+# RFC 7518, 6: members with the private half of a key, and "k", which is the whole of a symmetric one.
+_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+# RFC 7638 and RFC 8037: the members that name a key of another kind than RSA.
+_NAMING = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
+_LONGEST_KID = 256
+_MOST_BITS = 16384  # OpenSSL verifies with no longer ones
+
+
+@dataclasses.dataclass
+class Key:
+    """One entry of a key set.
+
+    Attributes:
+        kid: its name; the thumbprint if it has none, "" if it has none of both.
+        thumbprint: its name after RFC 7638, None if it cannot be computed.
+        kind: its "kty", None if it has none.
+        use: as published; None if it says nothing.
+        algorithms: the signature algorithms it is for, those of Qlik Sense if it is an RSA key that does not say.
+        public_key: the key, None if it is not a sound RSA key.
+        certificate: the first of its "x5c" as PEM, None if there is none or it is not a certificate of this key.
+        reasons: why Qlik Sense cannot verify tokens with it, one sentence each; none if it can.
+        warnings: what is odd about it nevertheless, one sentence each.
+    """
+
+    kid: str = ""
+    thumbprint: str | None = None
+    kind: str | None = None
+    use: str | None = None
+    algorithms: list[str] = dataclasses.field(default_factory=list)
+    public_key: RSAPublicKey | None = None
+    certificate: str | None = None
+    reasons: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def shown(self) -> str:
+        """Its name, short enough for a message."""
+        return self.kid if len(self.kid) <= 64 else f"{self.kid[:60]}..."
+
+
+def parse(jwks: t.Any) -> list[t.Any]:
+    """The raw entries of a key set.
+
+    Args:
+        jwks: JSON text, or what JSON text was read into.
+
+    Raises:
+        InputError: it is no key set at all.
+    """
+    if isinstance(jwks, str):
+        jwks = _parsed(jwks)
+    if not isinstance(jwks, Mapping):
+        raise InputError(_TRIED, "It is not a JSON object.", f"{_WANTED}.")
+    entries = jwks.get("keys")
+    if isinstance(entries, (list, tuple)):
+        return list(entries)
+    if "keys" in jwks:
+        raise InputError(_TRIED, "Its member keys is not a list.", f"{_WANTED}.")
+    if isinstance(jwks.get("jwks_uri"), str):
+        raise InputError(
+            _TRIED, "This is the provider's configuration, not its keys.", "Give the address that it has as jwks_uri."
+        )
+    if "kty" in jwks:
+        raise InputError(_TRIED, "This is a single key.", f"{_WANTED}, with this key in the list.")
+    raise InputError(_TRIED, "It has no member keys.", f"{_WANTED}.")
+
+
+def _parsed(text: str) -> t.Any:
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):  # their texts quote what they stumble over
+        pass
+    if not text.strip():
+        outcome = "There is nothing in it."
+    elif "-----BEGIN" in text:
+        outcome = "This is PEM, not JSON."
+    elif text.lstrip().startswith("<"):
+        outcome = "This is an HTML or XML page, not JSON."
+    else:
+        outcome = "It is not JSON."
+    raise InputError(_TRIED, outcome, f"{_WANTED}.")
+
+
+def holds_private_key(entries: t.Iterable[t.Any]) -> bool:
+    """Whether an entry has what must never be published."""
+    return any(isinstance(entry, Mapping) and any(name in entry for name in _PRIVATE) for entry in entries)
+
+
+def read(jwks: t.Any) -> list[Key]:
+    """The keys of a key set, sorted by kid and thumbprint: the order of the provider has no meaning.
+
+    Args:
+        jwks: as parse.
+
+    Raises:
+        InputError: it is no key set at all.
+        MissingLibraryError: the library cryptography is missing.
+    """
+    keys = sorted(map(_key, parse(jwks)), key=_rank)
+    _mark_duplicates(keys)
+    return keys
+
+
+def _rank(key: Key) -> tuple[t.Any, ...]:
+    """By names; and of two entries for one key the one with a certificate is first."""
+    rest = (key.use or "", key.algorithms, key.reasons, key.warnings)
+    return (key.kid, key.thumbprint or "", key.certificate is None, key.certificate or "", rest)
+
+
+def _mark_duplicates(keys: list[Key]) -> None:
+    """Of entries with the same kid and key only the first one is usable. Else the order would decide about a site."""
+    seen: dict[tuple[str, str | None], Key] = {}
+    for key in [key for key in keys if key.public_key is not None and not key.reasons]:
+        if (key.kid, key.thumbprint) in seen:
+            key.reasons.append("It is listed more than once; the other entry is taken.")
+            continue
+        for other in seen.values():
+            if other.kid == key.kid:
+                text = "Another key has the same kid, so the kid of a token does not tell which one signed it."
+            elif other.thumbprint == key.thumbprint:
+                text = "The same key is listed under another kid as well."
+            else:
+                continue
+            for one in (other, key):
+                if text not in one.warnings:
+                    one.warnings.append(text)
+        seen[key.kid, key.thumbprint] = key
+
+
+def _key(entry: t.Any) -> Key:
+    key = Key()
+    if not isinstance(entry, Mapping):
+        key.reasons.append("It is not a JSON object.")
+        return key
+    if holds_private_key([entry]):
+        key.reasons.append(
+            "It holds its private half, so whoever has read it can sign tokens. Have the provider withdraw the key."
+        )
+    key.kind, key.use = _text(entry, "kty", key.reasons), _text(entry, "use", key.reasons)
+    if key.kind == "RSA":
+        _read_numbers(key, entry)
+    elif key.kind is not None:
+        key.thumbprint = _thumbprint(entry, _NAMING.get(key.kind, ()))
+        key.reasons.append(f"It is of the kind {key.kind[:20]}, and Qlik Sense verifies tokens with RSA keys only.")
+    elif entry.get("kty") is None:
+        key.reasons.append("It has no kty, so it is of no known kind.")
+    _judge_purpose(key, entry)
+    _name(key, entry)
+    if key.public_key is not None and entry.get("x5c") is not None:
+        _read_x5c(key, entry["x5c"])
+    return key
+
+
+def _text(entry: Mapping[t.Any, t.Any], name: str, reasons: list[str]) -> str | None:
+    value = entry.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isprintable():
+        return str(value)
+    reasons.append(f"Its {name} is not text.")
+    return None
+
+
+def _read_numbers(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
+    numbers = {name: _number(entry.get(name)) for name in ("n", "e")}
+    for name, number in numbers.items():
+        if number is None:
+            problem = "is not a number in base64url" if name in entry else "is missing"
+            key.reasons.append(f"It is an RSA key whose {name} {problem}.")
+    n, e = numbers["n"], numbers["e"]
+    if n is None or e is None:
+        return
+    try:
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+    except ImportError as exc:
+        raise MissingLibraryError(_TRIED, "cryptography") from exc
+    try:
+        key.public_key = RSAPublicNumbers(e, n).public_key() if n % 2 and n.bit_length() <= _MOST_BITS else None
+    except (ValueError, OverflowError):
+        key.public_key = None
+    if key.public_key is None:
+        key.reasons.append("Its n and e are not those of an RSA key.")
+        return
+    key.thumbprint = thumbprint(key.public_key)
+    if key.public_key.key_size < _certificate.MINIMUM_BITS:
+        key.reasons.append(
+            f"It has {key.public_key.key_size} bits, fewer than the {_certificate.MINIMUM_BITS} that are safe."
+        )
+
+
+def _number(value: t.Any) -> int | None:
+    """RFC 7518 wants no padding and no leading zeros; providers are forgiven both."""
+    try:
+        data = base64url_decoded(value.rstrip("=")) if isinstance(value, str) else b""
+    except ValueError:
+        return None
+    return int.from_bytes(data, "big") or None
+
+
+def _thumbprint(entry: Mapping[t.Any, t.Any], names: t.Sequence[str]) -> str | None:
+    import base64
+
+    members = {name: entry.get(name) for name in names}
+    if not members or not all(isinstance(value, str) for value in members.values()):
+        return None
+    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode("ascii")
+
+
+def _judge_purpose(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
+    """What RFC 7517, 4.2 to 4.4 lets a key say about its purpose. A member that is absent allows everything."""
+    if key.use not in (None, "sig"):
+        purpose = "for encryption" if key.use == "enc" else "not for signatures"
+        key.reasons.append(f"It is {purpose} (use: {str(key.use)[:20]}).")
+    operations = entry.get("key_ops")
+    if operations is not None and not (isinstance(operations, (list, tuple)) and "verify" in operations):
+        key.reasons.append("It is not for verifying signatures (key_ops).")
+    algorithm = _text(entry, "alg", key.reasons)
+    if algorithm is not None:
+        key.algorithms = [algorithm]
+    elif entry.get("alg") is None and key.public_key is not None and key.use in (None, "sig"):
+        key.algorithms = list(ALGORITHMS)
+    if algorithm is not None and algorithm not in ALGORITHMS and key.use in (None, "sig") and key.kind == "RSA":
+        key.reasons.append(f"It is for {algorithm[:20]}, and Qlik Sense accepts {', '.join(ALGORITHMS)} only.")
+
+
+def _name(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
+    kid = entry.get("kid")
+    if isinstance(kid, str) and kid.isprintable() and 0 < len(kid) <= _LONGEST_KID:
+        key.kid = str(kid)
+        return
+    key.kid = key.thumbprint or ""
+    if kid is not None:
+        key.reasons.append(f"Its kid is not a printable text of 1 to {_LONGEST_KID} characters.")
+
+
+def _read_x5c(key: Key, chain: t.Any) -> None:
+    """RFC 7517, 4.7: DER in plain base64, and the first one has to hold this very key."""
+    first = chain[0] if isinstance(chain, (list, tuple)) and chain else None
+    try:
+        pem = _certificate.pem_of(
+            f"-----BEGIN CERTIFICATE-----{first if isinstance(first, str) else ''}-----END CERTIFICATE-----"
+        )
+        belongs = _certificate.rsa_public_key(pem) == key.public_key
+        _certificate.inspect(pem)
+    except InputError:
+        key.warnings.append("Its x5c does not begin with a certificate of an RSA key, so it is left aside.")
+        return
+    if belongs:
+        key.certificate = pem
+    else:
+        key.warnings.append("The certificate in its x5c is that of another key than its n and e, so it is left aside.")

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Certificates over keys whose private half nobody here has, issued by a small CA of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+
+from . import _certificate
+from ._errors import InputError
+from ._private_key import load_private_key, thumbprint
+
+if t.TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_TRIED = "Load the own CA."
+
+
+class OwnCA:
+    """Issues, for the same key, the same certificate to the last byte, each time and on each machine.
+
+    Otherwise each run would find another certificate on the site and write, and each save restarts Qlik's proxies. So
+    nothing is random and nothing depends on the time of the day: subject and serial number come from the key, the dates
+    from the CA's certificate, and the signature is RSA with PKCS#1 v1.5, which has no random part.
+
+    Args:
+        certificate: of the CA, PEM.
+        private_key: its RSA key, PEM.
+        passphrase: of an encrypted key.
+
+    Raises:
+        InputError: the two do not make a CA.
+        MissingLibraryError: the library cryptography is missing.
+    """
+
+    def __init__(self, certificate: str, private_key: str, passphrase: str | None = None) -> None:
+        der = _certificate.der_of(certificate)
+        self.details = _certificate.inspect(certificate)
+        try:
+            self._key = load_private_key(private_key, passphrase=passphrase)
+            _certificate.require_matching_key(certificate, self._key)
+        except InputError as exc:
+            raise InputError(
+                _TRIED,
+                f"Its certificate and its key cannot be used: {exc.outcome}",
+                "Give the certificate of a CA and the RSA key that belongs to it (and its passphrase). Only RSA"
+                " signatures come out the same each time.",
+            ) from None
+
+        from cryptography import x509
+
+        self._certificate = x509.load_der_x509_certificate(der)
+        if not self._may_issue():
+            raise InputError(
+                _TRIED,
+                "Its certificate is not that of a CA.",
+                "Make one with basic_constraints: ['CA:TRUE'], as in the documentation of the module.",
+            )
+
+    def _may_issue(self) -> bool:
+        from cryptography import x509
+
+        try:
+            return self._certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except (x509.ExtensionNotFound, ValueError):
+            return False
+
+    def issue(self, key: RSAPublicKey) -> str:
+        """The certificate of a public key, as PEM."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        name = thumbprint(key)
+        no_use = {
+            "content_commitment": False,
+            "key_encipherment": False,
+            "data_encipherment": False,
+            "key_agreement": False,
+            "key_cert_sign": False,
+            "crl_sign": False,
+            "encipher_only": False,
+            "decipher_only": False,
+        }
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(self._certificate.subject)
+            .public_key(key)
+            # RFC 5280, 4.1.2.2: positive, at most 20 octets.
+            .serial_number((int.from_bytes(hashlib.sha256(name.encode()).digest()[:20], "big") >> 1) | 1)
+            .not_valid_before(self._certificate.not_valid_before_utc)
+            .not_valid_after(self._certificate.not_valid_after_utc)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(digital_signature=True, **no_use), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return certificate.public_bytes(Encoding.PEM).decode("ascii")

@@ -1,0 +1,244 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import time
+import typing as t
+
+import jwt
+import pytest
+from ansible.errors import AnsibleFilterError
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.sensible.qlik.plugins.filter import jwt_claims as plugin
+from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
+from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set
+
+NOW = int(time.time())
+USER = {"userId": "anna", "userDirectory": "ACME"}
+PEM = key_sets.pem(key_sets.certificate(key()))
+OTHER_PEM = key_sets.pem(key_sets.certificate(key(1)))
+
+
+def token(number: int = 0, *, algorithm: str = "RS256", kid: str | None = None, **claims: t.Any) -> str:
+    headers = {"kid": kid} if kid is not None else None
+    claims = {**USER, "iat": NOW - 60, "exp": NOW + 600, **claims}
+    return jwt.encode({k: v for k, v in claims.items() if v is not None}, key(number), algorithm, headers)
+
+
+def raw(header: t.Any, claims: t.Any) -> str:
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
+    return ".".join([*parts, "c2ln"])
+
+
+def judge(text: t.Any, **options: t.Any) -> dict[str, t.Any]:
+    [(name, function)] = plugin.FilterModule().filters().items()
+    assert name == "jwt_claims"
+    result: dict[str, t.Any] = function(text, **options)
+    if isinstance(text, str) and text.count(".") == 2 and len(text.split(".")[2]) > 10:
+        shown = json.dumps(result)
+        assert all(part not in shown for part in text.split("."))
+    return result
+
+
+def test_what_is_in_a_token() -> None:
+    result = judge(token(kid="k1", nbf=NOW - 60))
+    left = result.pop("seconds_left")
+
+    assert 590 < left <= 600
+    assert result == {
+        "header": {"alg": "RS256", "kid": "k1", "typ": "JWT"},
+        "claims": {**USER, "iat": NOW - 60, "nbf": NOW - 60, "exp": NOW + 600},
+        "times": {
+            "iat": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW - 60)),
+            "nbf": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW - 60)),
+            "exp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 600)),
+        },
+        "expired": False,
+        "verified": None,
+        "verified_by": None,
+        "accepted": True,
+        "reasons": [],
+        "warnings": [],
+    }
+
+
+def test_the_documentation_has_what_is_returned() -> None:
+    import yaml
+
+    [documented] = yaml.safe_load(plugin.RETURN).values()
+
+    assert list(judge(token())) == list(documented["contains"])
+    assert set(yaml.safe_load(plugin.DOCUMENTATION)["options"]) == {"_input", *plugin._OPTIONS}
+
+
+def test_times() -> None:
+    expired = judge(token(exp=NOW - 300))
+    within = judge(token(exp=NOW - 30))
+    strict = judge(token(exp=NOW - 30), leeway=0)
+    early = judge(token(nbf=NOW + 300))
+    endless = judge(token(exp=None))
+
+    assert (expired["expired"], expired["accepted"]) == (True, False)
+    assert expired["seconds_left"] <= -300
+    assert expired["reasons"] == ["The token expired 5 minutes ago."]
+    assert (within["expired"], within["accepted"]) == (True, True)
+    assert (strict["expired"], strict["accepted"]) == (True, False)
+    assert "not valid before" in early["reasons"][0]
+    assert (endless["expired"], endless["seconds_left"], endless["times"]["exp"]) == (False, None, None)
+    assert endless["accepted"]
+    assert "has no exp" in endless["warnings"][0]
+
+
+@pytest.mark.parametrize("value", ["soon", True, [1], 1e300, 10**400, float("nan"), 9e14])
+def test_times_that_no_calendar_has(value: t.Any) -> None:
+    result = judge(raw({"alg": "RS256"}, {"exp": value}))
+
+    assert result["times"]["exp"] is None
+    assert result["accepted"] == (value == 9e14)
+
+
+def test_a_certificate_verifies() -> None:
+    right, wrong = judge(token(), certificate=PEM), judge(token(), certificate=OTHER_PEM)
+
+    assert (right["verified"], right["accepted"]) == (True, True)
+    assert (wrong["verified"], wrong["accepted"]) == (False, False)
+    assert "does not fit the certificate" in wrong["reasons"][0]
+
+
+def test_a_virtual_proxy_is_judged_as_a_whole() -> None:
+    virtual_proxy = {
+        "prefix": "portal",
+        "jwt_public_key_certificate": PEM,
+        "jwt_attribute_user_id": "login",
+        "jwt_attribute_user_directory": "[ACME]",
+        "jwt_audience": "qlik",
+        "jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}],
+    }
+    good = judge(token(login="anna", groups=["a"], aud="qlik"), virtual_proxy=virtual_proxy)
+    bad = judge(token(Login="anna"), virtual_proxy=virtual_proxy)
+    other = judge(token(1, login="anna", groups=[], aud="me"), virtual_proxy=virtual_proxy, audience="me")
+    both = judge(token(login="x", groups=[], aud="qlik"), virtual_proxy=virtual_proxy, certificate=OTHER_PEM)
+
+    assert (good["verified"], good["reasons"]) == (True, [])
+    assert bad["verified"]
+    assert [reason.split(",")[0] for reason in bad["reasons"]] == [
+        "The token lacks the claim login",
+        "The token has no audience (aud)",
+        "The token lacks the claim groups",
+    ]
+    assert "it has Login, and capitals matter" in bad["reasons"][0]
+    assert other["reasons"][1:] == []
+    assert not both["verified"]
+
+
+def test_a_key_set_verifies_by_kid() -> None:
+    jwks = key_set(
+        key_sets.keycloak_encryption(key(4), "encryption"),
+        key_sets.okta(key(1), "k1"),
+        {**key_sets.okta(key(0), "k0"), "alg": "RS512"},
+        key_sets.okta(key(2), "k2"),
+    )
+
+    for number in (1, 2):
+        result = judge(token(number, kid=f"k{number}"), jwks=jwks)
+        assert (result["verified"], result["verified_by"], result["reasons"]) == (True, f"k{number}", [])
+        assert judge(token(number), jwks=json.dumps(jwks))["verified_by"] == f"k{number}"
+    for text, reason in (
+        (token(1, kid="k9"), "has no key with the kid of the token"),
+        (token(1, kid="k2"), "does not fit the key of the JWKS with the kid"),
+        (token(5), "no key of the JWKS for signatures fits"),
+        (token(0, kid="k0"), "It is for RS512, and the token is signed with RS256."),
+        (token(4, kid="encryption"), "cannot be used: It is for encryption"),
+        (token(4), "no key of the JWKS for signatures fits"),
+    ):
+        result = judge(text, jwks=jwks)
+        assert (result["verified"], result["verified_by"], result["accepted"]) == (False, None, False)
+        [sentence] = result["reasons"]
+        assert reason in sentence
+    assert judge(token(), jwks=key_set())["reasons"] == ["The JWKS is empty."]
+
+
+def test_the_key_set_goes_before_the_certificate_of_the_virtual_proxy() -> None:
+    virtual_proxy = {"jwt_public_key_certificate": OTHER_PEM}
+    jwks = key_set(key_sets.okta(key(), "k0"))
+
+    assert judge(token(), virtual_proxy=virtual_proxy, jwks=jwks)["reasons"] == []
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "HS256", "PS256", "none"])
+def test_other_algorithms_are_told_once(algorithm: str) -> None:
+    if algorithm == "ES256":
+        text = jwt.encode(USER, ec.generate_private_key(ec.SECP256R1()), algorithm)
+    elif algorithm == "PS256":
+        text = token(algorithm=algorithm)
+    else:
+        text = raw({"alg": algorithm}, USER)
+
+    for options in ({}, {"certificate": PEM}, {"jwks": key_set(key_sets.okta(key(), "k"))}):
+        result = judge(text, **options)
+        assert result["verified"] is (False if options else None)
+        [sentence] = result["reasons"]
+        assert f"signed with {algorithm}" in sentence
+
+
+REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
+    "nothing": ("", {}, "It has 1 parts."),
+    "not text": (5, {}, "The token is a number, not text."),
+    "null": (None, {}, "The token is null, not text."),
+    "with Bearer": (f"Bearer {token()}", {}, "begins with the word Bearer"),
+    "encrypted": ("a.b.c.d.e", {}, "encrypted (JWE)"),
+    "not base64url": ("sec+ret.secret.c2ln", {}, "header cannot be read"),
+    "not JSON": (f"{token().split('.')[0]}.c2VjcmV0.c2ln", {}, "claims cannot be read"),
+    "an unknown option": (token(), {"certifcate": PEM}, "has no option certifcate"),
+    "two things to verify with": (token(), {"certificate": PEM, "jwks": key_set()}, "both certificate and jwks"),
+    "no certificate": (token(), {"certificate": "secret"}, "holds no certificate"),
+    "a private key": (token(), {"certificate": key_sets.private_pem(key())}, "holds a private key"),
+    "no key set": (token(), {"jwks": "secret"}, "It is not JSON"),
+    "no virtual proxy": (token(), {"virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
+    "no audience": (token(), {"audience": 5}, "option audience is a number"),
+    "no leeway": (token(), {"leeway": "60"}, "leeway is not a number"),
+    "a negative leeway": (token(), {"leeway": -1}, "leeway is not a number"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_token_or_no_option_is_refused_and_not_quoted(case: str) -> None:
+    text, options, sentence = REFUSED[case]
+
+    with pytest.raises(AnsibleFilterError) as caught:
+        judge(text, **options)
+
+    message = str(caught.value)
+    assert sentence in message
+    assert "secret" not in message
+    assert caught.value.__cause__ is None
+    assert all(part not in message for part in str(text or "-").split(".") if len(part) > 5)
+
+
+def test_blanks_around_a_token_and_options_that_are_none() -> None:
+    assert judge(f" {token()}\n", certificate=None, jwks=None, leeway=None)["accepted"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+CLAIMS = st.dictionaries(st.sampled_from(["exp", "nbf", "iat", "aud", "userId", "userDirectory", "x"]), JSON)
+HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "typ"]), JSON | st.sampled_from(["RS256", "k1"]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(HEADERS | JSON, CLAIMS | JSON)
+def test_whatever_a_token_says_it_is_judged_or_refused(header: t.Any, claims: t.Any) -> None:
+    for options in ({}, {"virtual_proxy": {"jwt_public_key_certificate": PEM, "jwt_audience": "qlik"}}):
+        with contextlib.suppress(AnsibleFilterError):
+            json.dumps(judge(raw(header, claims), jwks=key_set(key_sets.okta(key(), "k1")), **options))

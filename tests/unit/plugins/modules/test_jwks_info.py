@@ -1,0 +1,490 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import ipaddress
+import json
+import ssl
+import stat
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _jwks_source
+from ansible_collections.sensible.qlik.plugins.modules import jwks_info
+from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
+from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set
+
+CA_KEY = key(9)
+CA = key_sets.certificate(CA_KEY, "Keys of Okta", ca=True)
+OWN_CA: dict[str, t.Any] = {
+    "issue_certificates": True,
+    "ownca_content": key_sets.pem(CA),
+    "ownca_privatekey_content": key_sets.private_pem(CA_KEY),
+}
+
+
+class Ended(Exception):  # noqa: N818 -- an outcome, not an error
+    pass
+
+
+class FakeModule:
+    """AnsibleModule as far as jwks_info uses it, with its real validation of options."""
+
+    def __init__(self, options: dict[str, t.Any], *, check_mode: bool = False) -> None:
+        validated = ModuleArgumentSpecValidator(jwks_info.argument_spec(), **jwks_info.RULES).validate(options)
+        self.refused = validated.error_messages
+        self.params = validated.validated_parameters
+        self.no_log_values = set(validated._no_log_values)
+        self.check_mode = check_mode
+        self.warnings: list[str] = []
+        self.result: dict[str, t.Any] = {}
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def exit_json(self, **result: t.Any) -> t.NoReturn:
+        self.result = {"failed": False, **result}
+        raise Ended
+
+    def fail_json(self, **result: t.Any) -> t.NoReturn:
+        self.result = {"failed": True, **result}
+        raise Ended
+
+
+def main(monkeypatch: pytest.MonkeyPatch, *, check_mode: bool = False, **options: t.Any) -> FakeModule:
+    module = FakeModule(options, check_mode=check_mode)
+    assert module.refused == []
+    monkeypatch.setattr(jwks_info, "AnsibleModule", lambda **spec: module)
+    with pytest.raises(Ended):
+        jwks_info.main()
+    return module
+
+
+def keys_of(module: FakeModule) -> list[dict[str, t.Any]]:
+    assert not module.result["failed"], module.result
+    assert module.result["changed"] is False
+    json.dumps(module.result)
+    return module.result["public_keys"]
+
+
+def test_four_providers_in_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = key_set(
+        key_sets.keycloak_encryption(key(4), "e-encryption"),
+        key_sets.entra(key(3), "d-entra"),
+        key_sets.keycloak(key(2), "c-keycloak"),
+        key_sets.auth0(key(1), "b-auth0"),
+        key_sets.okta(key(0), "a-okta"),
+    )
+
+    module = main(monkeypatch, jwks=document, **OWN_CA)
+    keys = keys_of(module)
+
+    assert [one["kid"] for one in keys] == ["a-okta", "b-auth0", "c-keycloak", "d-entra", "e-encryption"]
+    assert [one["certificate_source"] for one in keys] == ["issued", "x5c", "x5c", "x5c", None]
+    assert [one["usable"] for one in keys] == [True] * 4 + [False]
+    assert module.warnings == []
+    for number, one in enumerate(keys[:4]):
+        assert one["key_size"] == 2048
+        assert _certificate.rsa_public_key(one["jwt_public_key_certificate"]) == key(number).public_key()
+        assert one["certificate"] == _certificate.inspect(one["jwt_public_key_certificate"])
+        assert one["certificate"]["fingerprint_sha256"] == _certificate.fingerprint(one["jwt_public_key_certificate"])
+    assert keys[4]["jwt_public_key_certificate"] is None
+    assert keys[4]["certificate"] is None
+    assert (module.result["source"], module.result["fresh_until"]) == ("jwks", None)
+
+
+def test_the_documentation_has_what_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    import yaml
+
+    documented = yaml.safe_load(jwks_info.RETURN)
+    module = main(monkeypatch, jwks=key_set(key_sets.entra(key(), "k")))
+
+    [one] = keys_of(module)
+
+    assert set(module.result) - {"failed", "changed"} == set(documented)
+    assert list(one) == list(documented["public_keys"]["contains"])
+    assert list(one["certificate"]) == list(documented["public_keys"]["contains"]["certificate"]["contains"])
+
+
+def test_an_own_ca_only_where_it_is_asked_for_and_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    okta = key_sets.okta(key(), "k")
+    wrong = {**okta, **key_sets.x5c(key_sets.certificate(key(1)))}
+
+    [without] = keys_of(main(monkeypatch, jwks=key_set(okta), **{**OWN_CA, "issue_certificates": False}))
+    [issued] = keys_of(main(monkeypatch, jwks=key_set(okta), **OWN_CA))
+    module = main(monkeypatch, jwks=key_set(wrong), **OWN_CA)
+    [instead] = keys_of(module)
+
+    assert (without["usable"], without["certificate"]) == (False, None)
+    assert "issue_certificates" in without["reasons"][0]
+    assert issued["jwt_public_key_certificate"] == instead["jwt_public_key_certificate"]
+    assert instead["certificate_source"] == "issued"
+    assert module.warnings == [f"Key k: {instead['warnings'][0]}"]
+
+
+def test_unusable_keys_get_no_certificate_issued(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = [
+        key_sets.keycloak_encryption(key(), "encryption"),
+        key_sets.okta(key(bits=1024), "short"),
+        key_sets.elliptic("elliptic"),
+        {**key_sets.okta(key(1), "private"), **key_sets.private_numbers(key(1))},
+    ]
+    module = main(monkeypatch, jwks=key_set(*bad), **OWN_CA)
+
+    for one in keys_of(module):
+        assert not one["usable"]
+        assert len(one["reasons"]) == 1
+        assert one["jwt_public_key_certificate"] is None
+    assert any("None of the 4 keys is usable" in text for text in module.warnings)
+
+
+def test_an_expired_certificate_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {**key_sets.okta(key(), "k"), **key_sets.x5c(key_sets.certificate(key(), days=-3))}
+    module = main(monkeypatch, jwks=key_set(old))
+
+    [one] = keys_of(module)
+
+    assert one["usable"]
+    assert one["certificate"]["days_left"] == -3
+    assert "expired at" in module.warnings[0]
+
+
+def test_a_published_private_key_is_told_and_shown_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    private = key_sets.private_numbers(key())
+    document = key_set({**key_sets.auth0(key(), "k"), **private})
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps(document))
+
+    for options in ({"jwks": document}, {"jwks": json.dumps(document)}, {"path": str(path)}):
+        module = main(monkeypatch, **options)
+        [one] = keys_of(module)
+        assert not one["usable"]
+        assert "private keys" in module.warnings[0]
+        for value in private.values():
+            assert value not in json.dumps([module.result, module.warnings, module.params])
+
+
+def test_no_log_of_the_key_set_hides_nothing_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = FakeModule({"jwks": key_set(key_sets.okta(key(), "k")), **OWN_CA, "ownca_privatekey_passphrase": "sesame"})
+    assert "RS256" in module.no_log_values
+
+    jwks_info.take_key_set(t.cast("t.Any", module))
+
+    assert module.no_log_values == {OWN_CA["ownca_privatekey_content"], "sesame"}
+
+
+REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
+    "nothing": ({}, "one of the following is required"),
+    "two sources": ({"path": "x", "jwks": "{}"}, "mutually exclusive"),
+    "a copy of a file": ({"path": "x", "cache_path": "y"}, "mutually exclusive"),
+    "no CA": ({"jwks": "{}", "issue_certificates": True}, "ownca_path, ownca_content"),
+    "no key of the CA": (
+        {"jwks": "{}", "issue_certificates": True, "ownca_path": "x"},
+        "ownca_privatekey_path, ownca_privatekey_content",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_options_that_do_not_go_together(case: str) -> None:
+    options, sentence = REFUSED[case]
+
+    assert any(sentence in message for message in FakeModule(options).refused)
+
+
+FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
+    "no JSON": ({"jwks": "kaputt"}, "It is not JSON."),
+    "no file": ({"path": "/nowhere/jwks.json"}, "/nowhere/jwks.json cannot be read: No such file or directory."),
+    "a directory": ({"path": "/"}, "cannot be read: Is a directory."),
+    "no https": ({"url": "http://127.0.0.1/keys"}, "not an https address"),
+    "a password": ({"url": "https://me:secret@127.0.0.1/keys"}, "not an https address"),
+    "no address": ({"url": "keys"}, "not an https address"),
+    "nobody there": ({"url": "https://127.0.0.1:1/keys", "retries": 0}, "The connection was refused."),
+    "no CA file": ({"jwks": "{}", **OWN_CA, "ownca_content": None, "ownca_path": "/nowhere"}, "option 'ownca_path'"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_failures_are_told_in_sentences(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options, sentence = FAILURES[case]
+    module = main(monkeypatch, **{name: value for name, value in options.items() if value is not None})
+
+    assert module.result["failed"]
+    assert sentence in module.result["msg"]
+    assert "secret" not in module.result["msg"]
+
+
+# ---- Over the network
+
+
+class Provider(http.server.ThreadingHTTPServer):
+    """An identity provider with one key set, an ETag, and whatever headers and status a test wants."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.document: t.Any = key_set(key_sets.auth0(key(), "k1"))
+        self.more: dict[str, str] = {"Cache-Control": "public, max-age=600"}
+        self.status = 200
+        self.asked: list[int] = []
+        self.ca_path = self._tls(directory)
+        self.url = f"https://127.0.0.1:{self.server_port}/keys"
+
+    def _tls(self, directory: Path) -> str:
+        name = x509.Name.from_rfc4514_string("CN=127.0.0.1")
+        end = key_sets.NOW + datetime.timedelta(days=2)
+        builder = x509.CertificateBuilder(name, name, CA_KEY.public_key(), 1, key_sets.NOW, end)
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        builder = builder.add_extension(names, critical=False)
+        (directory / "tls.pem").write_text(key_sets.pem(builder.sign(CA_KEY, hashes.SHA256())))
+        (directory / "tls_key.pem").write_text(key_sets.private_pem(CA_KEY))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(directory / "tls.pem", directory / "tls_key.pem")
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        return str(directory / "tls.pem")
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_GET(self) -> None:
+        document = self.server.document
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        etag = f'"{hash(body)}"'
+        same = self.server.status == 200 and self.headers.get("If-None-Match") == etag
+        status = 304 if same else self.server.status
+        self.server.asked.append(status)
+        self.send_response(status)
+        for name, value in {"ETag": etag, **self.server.more}.items():
+            self.send_header(name, value)
+        if not same:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not same:
+            self.wfile.write(body)
+
+    def log_message(self, *_args: t.Any) -> None:
+        pass
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> t.Iterator[Provider]:
+    with Provider(tmp_path) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def options(provider: Provider, tmp_path: Path) -> dict[str, t.Any]:
+    cache = str(tmp_path / "cache" / "jwks.json")
+    Path(cache).parent.mkdir()
+    return {"url": provider.url, "ca_path": provider.ca_path, "cache_path": cache, "retries": 0}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[float], None]:
+    """Sets the clock of the source forward by so many seconds."""
+
+    class Clock:
+        monotonic = staticmethod(time.monotonic)
+        ahead = 0.0
+
+        def time(self) -> float:
+            return time.time() + self.ahead
+
+    fake = Clock()
+    monkeypatch.setattr(_jwks_source, "time", fake)
+
+    def forward(seconds: float) -> None:
+        fake.ahead += seconds
+
+    return forward
+
+
+def test_a_fresh_copy_is_not_asked_for_again(
+    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = main(monkeypatch, **options)
+    clock(599)
+    second = main(monkeypatch, **options)
+
+    assert keys_of(first) == keys_of(second)
+    assert provider.asked == [200]
+    assert [first.result["source"], second.result["source"]] == ["provider", "cache"]
+    assert first.result["fresh_until"] == second.result["fresh_until"]
+    assert stat.S_IMODE(Path(options["cache_path"]).stat().st_mode) == 0o600
+    assert list(Path(options["cache_path"]).parent.iterdir()) == [Path(options["cache_path"])]
+
+
+def test_an_old_copy_is_asked_about_and_may_still_hold(
+    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = main(monkeypatch, **options)
+    clock(601)
+    second = main(monkeypatch, **options)
+    third = main(monkeypatch, **options)
+    provider.document = key_set(key_sets.auth0(key(1), "k2"))
+    clock(601)
+    fourth = main(monkeypatch, **options)
+
+    assert provider.asked == [200, 304, 200]
+    assert [one.result["source"] for one in (second, third, fourth)] == ["unchanged", "cache", "provider"]
+    assert keys_of(first) == keys_of(second) == keys_of(third)
+    assert [one["kid"] for one in keys_of(fourth)] == ["k2"]
+
+
+def test_a_clock_set_back_makes_no_copy_last_for_ever(
+    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(monkeypatch, **options)
+    clock(-86400)
+    main(monkeypatch, **options)
+
+    assert provider.asked == [200, 304]
+
+
+@pytest.mark.parametrize(
+    ("headers", "answers"),
+    [
+        ({}, [200, 304]),
+        ({"Cache-Control": "no-cache, max-age=600"}, [200, 304]),
+        ({"Cache-Control": "max-age=600", "Age": "600"}, [200, 304]),
+        ({"Cache-Control": "max-age=600", "Age": "rubbish"}, [200]),
+        ({"Cache-Control": "max-age=soon"}, [200, 304]),
+        ({"Cache-Control": 'PUBLIC, Max-Age="600"'}, [200]),
+        ({"Cache-Control": "no-store, max-age=600"}, [200, 200]),
+    ],
+)
+def test_the_provider_says_how_long_a_copy_lasts(
+    headers: dict[str, str],
+    answers: list[int],
+    provider: Provider,
+    options: dict[str, t.Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider.more = headers
+    assert keys_of(main(monkeypatch, **options)) == keys_of(main(monkeypatch, **options))
+
+    assert provider.asked == answers
+    assert Path(options["cache_path"]).exists() == (200 not in answers[1:])
+
+
+def test_a_failed_fetch_fails_and_leaves_the_copy(
+    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(monkeypatch, **options)
+    before = Path(options["cache_path"]).read_text()
+    clock(601)
+    for status, document, sentence in (
+        (500, b"oops", "The answer was 500 Internal Server Error."),
+        (302, b"", "Redirects are not followed"),
+        (200, b"<html>log in</html>", "HTML or XML page"),
+        (200, b'{"keys": [{"kty', "It is not JSON."),
+        (200, b" " * 1_000_001, "larger than 1000000 bytes"),
+    ):
+        provider.status, provider.document = status, document
+        module = main(monkeypatch, **options)
+        assert module.result["failed"]
+        assert sentence in module.result["msg"]
+        assert Path(options["cache_path"]).read_text() == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"url": 1}',
+        '{"url": "%s", "text": "{}", "etag": null, "fetched_at": 0, "fresh_until": 9e9}',
+        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": null, "fetched_at": 0, "fresh_until": 9e99}',
+        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": 5, "fetched_at": 0, "fresh_until": 9e8}',
+        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": null, "fetched_at": "0", "fresh_until": 9e8}',
+    ],
+)
+def test_a_broken_copy_is_no_copy(
+    content: str, provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(options["cache_path"]).write_text(content.replace("%s", provider.url))
+
+    assert main(monkeypatch, **options).result["source"] == "provider"
+    assert main(monkeypatch, **options).result["source"] == "cache"
+
+
+def test_a_copy_of_another_provider_is_no_copy(
+    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(monkeypatch, **options)
+    main(monkeypatch, **{**options, "url": f"{provider.url}?other"})
+
+    assert provider.asked == [200, 200]
+
+
+def test_check_mode_reads_the_copy_and_writes_none(
+    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(monkeypatch, check_mode=True, **options)
+    assert not Path(options["cache_path"]).exists()
+
+    main(monkeypatch, **options)
+    assert main(monkeypatch, check_mode=True, **options).result["source"] == "cache"
+
+
+def test_a_private_key_is_never_kept(
+    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(monkeypatch, **options)
+    provider.document = key_set({**key_sets.auth0(key(), "k1"), **key_sets.private_numbers(key())})
+    clock(601)
+
+    [one] = keys_of(main(monkeypatch, **options))
+
+    assert not one["usable"]
+    assert list(Path(options["cache_path"]).parent.iterdir()) == []
+
+
+def test_a_copy_that_cannot_be_written_is_told(
+    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = main(monkeypatch, **{**options, "cache_path": "/nowhere/jwks.json"})
+
+    assert module.result["failed"]
+    assert "/nowhere/jwks.json cannot be written" in module.result["msg"]
+
+
+def test_the_provider_has_to_prove_who_it_is(
+    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the environment says something about the Qlik site."""
+    monkeypatch.setenv("QLIK_SENSE_VALIDATE_CERTS", "false")
+    monkeypatch.setenv("QLIK_SENSE_CA_PATH", provider.ca_path)
+    unverified = {name: value for name, value in options.items() if name != "ca_path"}
+
+    module = main(monkeypatch, **unverified)
+    assert module.result["failed"]
+    assert "is not trusted" in module.result["msg"]
+    assert provider.asked == []
+
+    module = main(monkeypatch, validate_certs=False, **unverified)
+    assert len(keys_of(module)) == 1
+    assert "not verified" in module.warnings[-1]
+
+
+def test_through_a_web_proxy(provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = main(monkeypatch, http_proxy="http://127.0.0.1:1", **options)
+
+    assert module.result["failed"]
+    assert provider.asked == []
