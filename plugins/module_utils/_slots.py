@@ -198,7 +198,7 @@ def _existing_slots(
             warnings.append(f"The virtual proxy {name} has no note of a slot in its description, so it is left alone.")
             continue
         kids = [urllib.parse.unquote(kid) for kid in note[1].split()] if note else []
-        gone = datetime.datetime.fromisoformat(note[2]) if note and note[2] else None
+        gone = _time(note[2]) if note else None
         slots.append(Slot(name, "gone" if gone else "open", kids, gone, existing))
     return slots
 
@@ -321,6 +321,14 @@ def _described(slot: Slot, overlap: float) -> dict[str, t.Any]:
         "closes_at": _text(closes),
         "session_cookie_header_name": cookie,
     }
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    """The time in a note; None if there is none, or somebody has edited it."""
+    try:
+        return datetime.datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 def _text(time: datetime.datetime | None) -> str | None:

@@ -181,6 +181,14 @@ def test_a_lower_limit_takes_what_is_gone_and_leaves_what_is_published() -> None
     assert states(plan) == {slot(0): "open", slot(1): "open", slot(2): "evicted"}
 
 
+def test_a_note_with_a_time_that_is_none_counts_from_now() -> None:
+    site = Site()
+    site.follow(keys(A, B))
+    site.entities[slot(0)]["description"] = "Edited [kid a; gone since 2026-13-25T01:00:00Z]"
+    site.follow(keys(B))
+    assert site.entities[slot(0)]["description"] == "Tokens of Keycloak [kid a; gone since 2026-11-25T01:00:00Z]"
+
+
 def test_overlap_zero_closes_at_once_without_a_note() -> None:
     site = Site()
     site.follow(keys(A, B), overlap=0)
