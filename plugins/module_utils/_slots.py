@@ -45,6 +45,9 @@ _OWN = (
 )
 _NOT_COMPARED = ("state", "allow_non_jwt", "id", "certificate")
 _DEFAULT_DESCRIPTION = "Tokens of an identity provider"
+# Results are kept in variables, and Ansible before 2.19 evaluates what looks like a template in a variable. A provider
+# must not be able to have something evaluated here.
+_TEMPLATE = re.compile(r"\{[{%#]")
 _CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 _RENEW_WITHIN = 30  # days
 
@@ -143,7 +146,7 @@ def plan(
         "slots": [_described(slot, overlap) for slot in slots],
         "routes": _routes(slots, warnings),
         "unopened": unopened,
-        "warnings": warnings,
+        "warnings": [_TEMPLATE.sub("(", warning) for warning in warnings],
     }
 
 
@@ -172,6 +175,12 @@ def _by_prefix(keys: Sequence[Key], prefix: str) -> dict[str, list[Key]]:
     """The keys by the prefix of their slot; the unusable ones, too: they are published nevertheless."""
     listed: dict[str, list[Key]] = {}
     for key in keys:
+        if _TEMPLATE.search(key["kid"]):
+            raise InputError(
+                _TRIED,
+                "A key has a name that Ansible could take for a template.",
+                "Do not trust the provider before you know why, and have it name the key otherwise.",
+            )
         if key["thumbprint"]:
             listed.setdefault(f"{prefix}-{slot_name(key['thumbprint'])}", []).append(key)
     for name, same in listed.items():
@@ -198,6 +207,7 @@ def _existing_slots(
             warnings.append(f"The virtual proxy {name} has no note of a slot in its description, so it is left alone.")
             continue
         kids = [urllib.parse.unquote(kid) for kid in note[1].split()] if note else []
+        kids = [kid for kid in kids if not _TEMPLATE.search(kid)]
         gone = _time(note[2]) if note else None
         slots.append(Slot(name, "gone" if gone else "open", kids, gone, existing))
     return slots
@@ -278,7 +288,7 @@ def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnin
 
 
 def _wanted(slot: Slot, options: VirtualProxy) -> VirtualProxy:
-    names = " ".join(urllib.parse.quote(kid, safe="!#$&'()*+,/:=?@^`{|}~") for kid in slot.kids)
+    names = " ".join(urllib.parse.quote(kid, safe="!#$&'()*+,/:=?@^`|~") for kid in slot.kids)
     since = f"; gone since {_text(slot.gone_since)}" if slot.gone_since else ""
     description = options.get("description") or _DEFAULT_DESCRIPTION
     wanted = {**options, "prefix": slot.prefix, "description": f"{description} [kid {names}{since}]"}

@@ -9,6 +9,7 @@ import functools
 import itertools
 import random
 import typing as t
+import urllib.parse
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -283,6 +284,19 @@ def test_names_of_a_key() -> None:
     # A key that is gone gives way to a published one with the same name.
     site.follow(keys(B), 60)
     assert site.plan(keys(B, keycloak(key(2), "second")), 61)["routes"]["second"] == slot(2)
+
+
+@pytest.mark.parametrize("name", ["{{x}}", "{%x%}", "{#x#}"])
+def test_nothing_that_a_provider_says_is_a_template(name: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="could take for a template"):
+        Site().plan(keys(A, keycloak(key(1), name)))
+    site = Site()
+    site.follow(keys(A, keycloak(key(1), "{x")))
+    for prefix in (slot(0), slot(1)):
+        site.entities[prefix]["description"] = f"Edited [kid {urllib.parse.quote(name)}]"
+    plan = site.plan(keys({**A, "use": name}, B))
+    assert "for signatures" in plan["warnings"][0]
+    assert name[:2] not in str(plan)
 
 
 def test_two_published_keys_with_the_same_name_are_said() -> None:
