@@ -1,0 +1,345 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""From a provider's keys and a site's virtual proxies to one virtual proxy (slot) per signing key. Pure, no I/O.
+
+What has to be remembered stands on the site, in a note at the end of a slot's description: the names of its key, and
+since when the provider does not publish it any more. So the next run can be made by another machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import re
+import typing as t
+import urllib.parse
+from collections.abc import Mapping, Sequence
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from . import _certificate, _virtual_proxy
+from ._errors import InputError
+from ._plan import default_cookie_name
+from ._private_key import thumbprint
+
+VirtualProxy = dict[str, t.Any]
+Key = Mapping[str, t.Any]
+
+_TRIED = "Plan the slots."
+_NOTE = re.compile(r"\s*\[kid ([^\[\];]*)(?:; gone since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?\]\s*$")
+# Each slot's own, so they cannot be the same for all.
+_OWN = (
+    "prefix",
+    "state",
+    "session_cookie_header_name",
+    "authentication_method",
+    "jwt_public_key_certificate",
+    "allow_non_jwt",
+    "id",
+    "certificate",
+)
+_NOT_COMPARED = ("state", "allow_non_jwt", "id", "certificate")
+_DEFAULT_DESCRIPTION = "Tokens of an identity provider"
+# Results are kept in variables, and Ansible before 2.19 evaluates what looks like a template in a variable. A provider
+# must not be able to have something evaluated here.
+_TEMPLATE = re.compile(r"\{[{%#]")
+_CLOCKS_DIFFER = datetime.timedelta(minutes=5)
+_RENEW_WITHIN = 30  # days
+
+
+@dataclasses.dataclass
+class Slot:
+    """One virtual proxy for one key.
+
+    Attributes:
+        prefix: its prefix, which comes from the key.
+        state: opened (now), open, gone (within the overlap), closed (after it) or evicted (before its end, for room).
+        kids: the names of its key, as the provider has and had them.
+        gone_since: when the key was first seen to be missing.
+        existing: the virtual proxy as it is; None if there is none yet.
+        certificate: the one to hold, PEM; None to leave it as it is.
+        wanted: what to declare; None if it is to stay exactly as it is.
+    """
+
+    prefix: str
+    state: str
+    kids: list[str]
+    gone_since: datetime.datetime | None = None
+    existing: VirtualProxy | None = None
+    certificate: str | None = None
+    wanted: VirtualProxy | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state in ("opened", "open", "gone")
+
+    @property
+    def differs(self) -> bool:
+        """Whether something has to be written. In doubt it says so, and the module that writes knows better."""
+        if self.wanted is None or self.existing is None:
+            return self.wanted is not None
+        return self.wanted.get("state") == "absent" or any(
+            name not in self.existing or not _same(name, value, self.existing[name])
+            for name, value in self.wanted.items()
+            if name not in _NOT_COMPARED
+        )
+
+
+def slot_name(key_thumbprint: str) -> str:
+    """What a slot is called: the first 12 hexadecimal digits of the RFC 7638 thumbprint (base64url) of its key."""
+    return base64.urlsafe_b64decode(key_thumbprint + "=" * (-len(key_thumbprint) % 4)).hex()[:12]
+
+
+def plan(
+    keys: Sequence[Key],
+    virtual_proxies: Sequence[VirtualProxy],
+    *,
+    prefix: str,
+    template: Mapping[str, t.Any],
+    overlap: float,
+    limit: int,
+    now: datetime.datetime,
+) -> dict[str, t.Any]:
+    """What is to be done so that each key has its slot, as the filter jwks_slots returns it.
+
+    Args:
+        keys: as jwks_info returns them. If none of them is usable they count as unknown, and nothing is changed.
+        virtual_proxies: those of the site with JWT, as virtual_proxy_info returns them.
+        prefix: what the prefixes of the slots begin with.
+        template: options that all slots have in common.
+        overlap: seconds for which a slot outlives its key.
+        limit: how many slots there may be at any time.
+        now: with time zone.
+
+    Raises:
+        InputError: something given cannot be right, or two keys would have the same slot.
+    """
+    prefix = prefix.lower()
+    options = _validated(template, prefix)
+    now = now.replace(microsecond=0)
+    warnings: list[str] = []
+    listed = _by_prefix(keys, prefix)
+    slots = _existing_slots(virtual_proxies, prefix, listed, warnings)
+    unopened: list[str] = []
+    known = any(key["usable"] for names in listed.values() for key in names)
+    if known:
+        for slot in slots:
+            _follow(slot, listed, now, overlap, warnings)
+        unopened = _open(slots, listed, limit, warnings)
+        for slot in slots:
+            slot.wanted = _wanted(slot, options) if slot.live else {"prefix": slot.prefix, "state": "absent"}
+    slots.sort(key=lambda slot: slot.prefix)
+    going = [slot.wanted for slot in slots if slot.existing and not slot.live and slot.wanted]
+    count = sum(1 for slot in slots if slot.existing or slot.live)
+    first = going[: max(0, count - limit)] if any(slot.state == "opened" for slot in slots) else []
+    rest = [slot.wanted for slot in slots if slot.wanted and slot.wanted not in first and slot.differs]
+    return {
+        "keys_known": known,
+        "differs": bool(first or rest),
+        "make_room": first,
+        "virtual_proxies": rest,
+        "slots": [_described(slot, overlap) for slot in slots],
+        "routes": _routes(slots, warnings),
+        "unopened": unopened,
+        "warnings": [_TEMPLATE.sub("(", warning) for warning in warnings],
+    }
+
+
+def _validated(template: Mapping[str, t.Any], prefix: str) -> VirtualProxy:
+    if own := sorted(template.keys() & set(_OWN)):
+        raise InputError(
+            _TRIED, f"The virtual proxy has {', '.join(own)}, which each slot has of its own.", "Leave it out."
+        )
+    spec = _virtual_proxy.argument_spec()
+    result = ArgumentSpecValidator(spec).validate({**template, "prefix": prefix})
+    if result.error_messages:
+        raise InputError(
+            _TRIED,
+            f"The virtual proxy cannot be right: {result.error_messages[0]}.",
+            "Give options of sensible.qlik.jwt_virtual_proxy.",
+        )
+    given = {name: value for name, value in result.validated_parameters.items() if name in spec}  # no aliases
+    options, _warnings = _virtual_proxy.normalised(given)
+    _virtual_proxy.require_valid(_TRIED, options)
+    if _NOTE.search(options.get("description", "")):
+        raise InputError(_TRIED, "The description ends like the note of a slot.", "Choose another description.")
+    return options
+
+
+def _by_prefix(keys: Sequence[Key], prefix: str) -> dict[str, list[Key]]:
+    """The keys by the prefix of their slot; the unusable ones, too: they are published nevertheless."""
+    listed: dict[str, list[Key]] = {}
+    for key in keys:
+        if _TEMPLATE.search(key["kid"]):
+            raise InputError(
+                _TRIED,
+                "A key has a name that Ansible could take for a template.",
+                "Do not trust the provider before you know why, and have it name the key otherwise.",
+            )
+        if key["thumbprint"]:
+            listed.setdefault(f"{prefix}-{slot_name(key['thumbprint'])}", []).append(key)
+    for name, same in listed.items():
+        if len({key["thumbprint"] for key in same}) > 1:
+            raise InputError(
+                _TRIED,
+                f"Two keys would have the same slot {name}: {', '.join(sorted(key['kid'] for key in same))}.",
+                "Have the provider replace one of them.",
+            )
+    return listed
+
+
+def _existing_slots(
+    virtual_proxies: Sequence[VirtualProxy], prefix: str, listed: Mapping[str, t.Any], warnings: list[str]
+) -> list[Slot]:
+    """The slots that the site has. Without a note, and without a key that it would be for, it is somebody else's."""
+    slots = []
+    for existing in virtual_proxies:
+        name = existing["prefix"].lower()
+        if not re.fullmatch(re.escape(prefix) + "-[0-9a-f]{12}", name):
+            continue
+        note = _NOTE.search(existing.get("description") or "")
+        if note is None and name not in listed:
+            warnings.append(f"The virtual proxy {name} has no note of a slot in its description, so it is left alone.")
+            continue
+        kids = [urllib.parse.unquote(kid) for kid in note[1].split()] if note else []
+        kids = [kid for kid in kids if not _TEMPLATE.search(kid)]
+        gone = _time(note[2]) if note else None
+        slots.append(Slot(name, "gone" if gone else "open", kids, gone, existing))
+    return slots
+
+
+def _follow(
+    slot: Slot, listed: Mapping[str, list[Key]], now: datetime.datetime, overlap: float, warnings: list[str]
+) -> None:
+    """Decide about a slot that exists."""
+    keys = listed.get(slot.prefix)
+    if keys is None:
+        if slot.gone_since is not None and slot.gone_since > now + _CLOCKS_DIFFER:
+            warnings.append(f"The key of {slot.prefix} is said to be gone since a time to come, so it counts from now.")
+            slot.gone_since = None
+        slot.gone_since = slot.gone_since or now
+        slot.state = "gone" if now < slot.gone_since + datetime.timedelta(seconds=overlap) else "closed"
+        return
+    slot.state, slot.gone_since = "open", None
+    usable = [key for key in keys if key["usable"]]
+    _name(slot, keys, listed)
+    if usable:
+        slot.certificate = _certificate_for(usable[0], slot.existing or {})
+    else:
+        warnings.append(
+            f"The key of {slot.prefix} is still published but cannot be used, and its slot stays: "
+            + " ".join(keys[0]["reasons"])
+        )
+
+
+def _name(slot: Slot, keys: Sequence[Key], listed: Mapping[str, list[Key]]) -> None:
+    """The names of a key: those that it has, and those that it had unless another key has them now."""
+    others = {key["kid"] for prefix, same in listed.items() if prefix != slot.prefix for key in same}
+    slot.kids = sorted({key["kid"] for key in keys} | (set(slot.kids) - others))
+
+
+def _certificate_for(key: Key, existing: VirtualProxy) -> str | None:
+    """The certificate to declare, None to leave the one that is there: what counts is the key inside.
+
+    Another certificate of the same key (reissued by the provider, or by another own CA) is no reason to restart Qlik's
+    proxies, as long as the one that is there does not end soon.
+    """
+    try:
+        held = existing.get("jwt_public_key_certificate", "")
+        same = bool(held) and thumbprint(_certificate.rsa_public_key(held)) == key["thumbprint"]
+    except InputError:
+        same = False
+    days = (existing.get("certificate") or {}).get("days_left", -1)
+    if same and (days >= _RENEW_WITHIN or days >= key["certificate"]["days_left"]):
+        return None
+    return str(key["jwt_public_key_certificate"])
+
+
+def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnings: list[str]) -> list[str]:
+    """Add the slots of new keys as far as the limit allows, and take the room of keys that are gone.
+
+    A key that is published goes before one that is gone: its tokens are those that people get now.
+
+    Returns:
+        The names of the keys for which there is no room.
+    """
+    there = {slot.prefix for slot in slots}
+    new = []
+    for name, keys in listed.items():
+        usable = [key for key in keys if key["usable"]]
+        if usable and name not in there:
+            slot = Slot(name, "opened", [], certificate=usable[0]["jwt_public_key_certificate"])
+            _name(slot, keys, listed)
+            new.append(slot)
+    new.sort(key=lambda slot: slot.kids)
+    gone = sorted((slot.gone_since, slot.prefix, slot) for slot in slots if slot.state == "gone" and slot.gone_since)
+    excess = sum(slot.live for slot in slots) + len(new) - limit
+    for _since, _prefix, slot in gone[: max(0, excess)]:
+        slot.state = "evicted"
+        warnings.append(f"The slot {slot.prefix} is closed before its overlap is over: there is room for {limit} only.")
+    room = max(0, limit - sum(slot.live for slot in slots))
+    slots += new[:room]
+    return [kid for slot in new[room:] for kid in slot.kids]
+
+
+def _wanted(slot: Slot, options: VirtualProxy) -> VirtualProxy:
+    names = " ".join(urllib.parse.quote(kid, safe="!#$&'()*+,/:=?@^`|~") for kid in slot.kids)
+    since = f"; gone since {_text(slot.gone_since)}" if slot.gone_since else ""
+    description = options.get("description") or _DEFAULT_DESCRIPTION
+    wanted = {**options, "prefix": slot.prefix, "description": f"{description} [kid {names}{since}]"}
+    if slot.certificate:
+        wanted["jwt_public_key_certificate"] = slot.certificate
+    return wanted
+
+
+def _same(name: str, wanted: t.Any, existing: t.Any) -> bool:
+    try:
+        return bool(_virtual_proxy.comparable(name, wanted) == _virtual_proxy.comparable(name, existing))
+    except (AttributeError, KeyError, TypeError):  # stored in a form that nobody expects
+        return False
+
+
+def _routes(slots: Sequence[Slot], warnings: list[str]) -> dict[str, str]:
+    """Which slot a token belongs to, by its kid. What a published key is called goes before what one was called."""
+    routes: dict[str, str] = {}
+    for slot in sorted(slots, key=lambda slot: slot.state != "gone"):
+        for kid in slot.kids if slot.live else ():
+            if slot.state != "gone" and kid in routes and routes[kid] in _published(slots):
+                warnings.append(f"Two published keys are called {kid}; tokens go to {routes[kid]} only.")
+                continue
+            routes[kid] = slot.prefix
+    return dict(sorted(routes.items()))
+
+
+def _published(slots: Sequence[Slot]) -> set[str]:
+    return {slot.prefix for slot in slots if slot.state in ("opened", "open")}
+
+
+def _described(slot: Slot, overlap: float) -> dict[str, t.Any]:
+    closes = slot.gone_since + datetime.timedelta(seconds=overlap) if slot.gone_since else None
+    cookie = (slot.existing or {}).get("session_cookie_header_name") or default_cookie_name(slot.prefix)
+    return {
+        "prefix": slot.prefix,
+        "state": slot.state,
+        "kids": slot.kids,
+        "gone_since": _text(slot.gone_since),
+        "closes_at": _text(closes),
+        "session_cookie_header_name": cookie,
+    }
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    """The time in a note; None if there is none, or somebody has edited it."""
+    try:
+        return datetime.datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _text(time: datetime.datetime | None) -> str | None:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
