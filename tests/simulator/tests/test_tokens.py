@@ -177,7 +177,10 @@ def test_a_directory_in_brackets_is_a_constant() -> None:
 
 
 def test_the_case_of_claim_names_is_a_switch() -> None:
-    fields = {"jwtAttributeUserId": "UserID", "jwtAttributeMap": [mapped("GROUPS", "group", mandatory=True)]}
+    fields: dict[str, t.Any] = {
+        "jwtAttributeUserId": "UserID",
+        "jwtAttributeMap": [mapped("GROUPS", "group", mandatory=True)],
+    }
     text = token(groups=["ops"])
     assert isinstance(judge(text, **fields), Refusal)
     verdict = judge(text, switches=Switches(case_sensitive_claims=False), **fields)
