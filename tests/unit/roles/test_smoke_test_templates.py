@@ -78,6 +78,7 @@ def rendered(template: str, data: dict[str, t.Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["lookup"] = lambda _plugin, name: (TEMPLATES.parent / "files" / name).read_text(encoding="utf-8")
     return environment.get_template(template).render(smoke_test_report=data)
 
 
