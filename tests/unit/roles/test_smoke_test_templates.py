@@ -47,6 +47,7 @@ def endpoint(proxy: str, prefix: str, failed: tuple[str, ...] = (), **more: t.An
         "proxy": proxy,
         "prefix": prefix,
         "user": "ACME\\smoke",
+        "linked": True,
         "passed": not failed,
         "seconds_waited": 0.0,
         "response_ms": None if "login" in failed else 80,
@@ -78,7 +79,7 @@ def rendered(template: str, data: dict[str, t.Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["lookup"] = lambda _plugin, name: (TEMPLATES.parent / "files" / name).read_text(encoding="utf-8")
+    environment.globals["lookup"] = lambda _plugin, name: (TEMPLATES.parent / "files" / name).read_text()
     return environment.get_template(template).render(smoke_test_report=data)
 
 
