@@ -21,7 +21,17 @@ from qlik_sense_simulator.testing import RunningSite
 Values = dict[str, t.Any]
 
 # What only says who saved something when, and where.
-_CIRCUMSTANCES = {"id", "createdDate", "modifiedDate", "modifiedByUserName", "schemaPath", "impactSecurityAccess"}
+# Each site listens on ports of its own.
+_PORTS = {"listenPort", "restListenPort"}
+_CIRCUMSTANCES = {
+    "id",
+    "createdDate",
+    "modifiedDate",
+    "modifiedByUserName",
+    "schemaPath",
+    "impactSecurityAccess",
+    *_PORTS,
+}
 
 
 class State(t.NamedTuple):
