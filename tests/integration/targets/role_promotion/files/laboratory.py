@@ -20,18 +20,9 @@ from qlik_sense_simulator.testing import RunningSite
 
 Values = dict[str, t.Any]
 
-# What only says who saved something when, and where.
-# Each site listens on ports of its own.
-_PORTS = {"listenPort", "restListenPort"}
-_CIRCUMSTANCES = {
-    "id",
-    "createdDate",
-    "modifiedDate",
-    "modifiedByUserName",
-    "schemaPath",
-    "impactSecurityAccess",
-    *_PORTS,
-}
+# What only says who saved something when, and where; each site listens on ports of its own.
+_CIRCUMSTANCES = {"id", "createdDate", "modifiedDate", "modifiedByUserName", "schemaPath", "impactSecurityAccess"}
+_CIRCUMSTANCES |= {"listenPort", "restListenPort"}
 
 
 class State(t.NamedTuple):
