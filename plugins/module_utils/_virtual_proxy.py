@@ -144,7 +144,7 @@ _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in _SPEC if name not in _BESIDES)
 QRS_NAMES = {name: next(iter(snake_dict_to_camel_dict({name: None}))) for name in FIELDS}
 _LISTS = frozenset(name for name in FIELDS if _SPEC[name]["type"] == "list")
-TEXTS = frozenset(name for name in FIELDS if _SPEC[name]["type"] == "str" and name not in ENUMS)
+TEXTS = tuple(name for name in FIELDS if _SPEC[name]["type"] == "str" and name not in ENUMS)
 
 
 def to_options(entity: Entity) -> Options:

@@ -26,6 +26,9 @@ DEVIATIONS: dict[str, dict[str, tuple[str, str]]] = {
     "reserved_claims_work: false": {"odd": ("login", "Try another claim than 'sub'")},
     # Nobody has created the user.
     "unknown_user: refuse": dict.fromkeys(("plain", "odd"), ("login", "the user is unknown or blocked")),
+    # What has to be refused is not: the login is sound, and whoever relies on the setting has to know.
+    "host_allow_list: off": {"plain": ("host_allow_list", "not on the host allow list")},
+    "enforce_audience: false": {"odd": ("wrong_audience_token", "does not enforce it")},
     # Without a licence the hub opens, and no app.
     **dict.fromkeys(
         ("access_pass: false", "access_pass_notice: websocket", "websocket_refusal: session_state"),
