@@ -301,11 +301,11 @@ class Repository:
         """Carry out the writes, keeping the snapshot's lists true, until the end or the first failures."""
         created: dict[str, str] = {}
 
-        def attempt(write: Write) -> tuple[Write, Entity | None, QlikError | None]:
+        def attempt(write: Write) -> _Attempt:
             try:
-                return write, self.execute(write, created), None
+                return _Attempt(write, self.execute(write, created))
             except QlikError as error:
-                return write, None, error
+                return _Attempt(write, error=error)
 
         # What is created is linked later, and what is deleted has been unlinked before.
         order = {"create": 0, "update": 0, "link": 1, "delete": 2}
@@ -325,22 +325,27 @@ class Repository:
                 return
 
 
-_Attempted = tuple[Write, Entity | None, QlikError | None]
+class _Attempt(t.NamedTuple):
+    """What came of a write: the entity as it is now (None for a deleted one), or the error."""
+
+    write: Write
+    entity: Entity | None = None
+    error: QlikError | None = None
 
 
-def _results(attempt: t.Callable[[Write], _Attempted], writes: list[Write], parallel: int) -> Iterator[_Attempted]:
+def _results(attempt: t.Callable[[Write], _Attempt], writes: list[Write], parallel: int) -> Iterator[_Attempt]:
     """Attempt the writes; begin no further one after a failure."""
     if parallel == 1 or len(writes) == 1:
         for write in writes:
             result = attempt(write)
             yield result
-            if result[2]:
+            if result.error:
                 return
         return
     from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait  # dear, and rarely needed
 
     waiting, failed = list(writes), False
-    under_way: set[Future[_Attempted]] = set()
+    under_way: set[Future[_Attempt]] = set()
     with ThreadPoolExecutor(parallel) as pool:
         while under_way or (waiting and not failed):
             while waiting and not failed and len(under_way) < parallel:
@@ -348,7 +353,7 @@ def _results(attempt: t.Callable[[Write], _Attempted], writes: list[Write], para
             finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             for future in finished:
                 result = future.result()
-                failed = failed or result[2] is not None
+                failed = failed or result.error is not None
                 yield result
 
 

@@ -79,7 +79,7 @@ class Enigma:
         """
         where = {**self._address, "urlParams": dict(query or {}), **address}
         said = self.pipe.call("open", where, dict(headers or {}), {"delta": delta})
-        return [(name, content) for name, content in said]
+        return [(one[0], one[1]) for one in said]
 
     def call(self, method: str, *arguments: t.Any) -> t.Any:
         """The result of a method of the engine's Global."""

@@ -193,7 +193,7 @@ def test_templates_and_the_environment(source: Source, monkeypatch: pytest.Monke
     options = source.asked_with
     assert (options["token"], options["password"], options["host"]) == ("abc", "def", "other.example.com")
     assert (options["port"], options["retries"]) == (4242, 2)
-    assert type(options["token"]) is str
+    assert options["token"].__class__ is str
 
 
 def test_paths_start_at_the_file(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
