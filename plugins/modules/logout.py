@@ -241,7 +241,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     """Find the sessions, and end them.
 
     Raises:
-        QlikError: the options cannot be right, or an answer was no use. Sessions may have been ended before.
+        QlikError: the options cannot be right, or an answer was no use. Its attribute done says where sessions had been
+            ended before.
     """
     params = module.params
     prefix = params["prefix"].strip("/").lower()
@@ -264,6 +265,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
         found = [(api, api.sessions()) for api in apis]
         proxies: list[dict[str, t.Any]] = []
+        done: list[str] = []
         users: dict[str, str] = {}  # the case of a name means nothing
         for api, all_sessions in found:
             chosen = [one for one in all_sessions or () if wanted is None or user_of(one).casefold() in wanted]
@@ -272,7 +274,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
             proxies.append({"proxy": api.base, "linked": all_sessions is not None, "sessions": len(chosen)})
             if not module.check_mode:
                 for one in chosen:
-                    api.end(str(one["SessionId"]))
+                    try:
+                        api.end(str(one["SessionId"]))
+                    except QlikError as error:
+                        error.done = done
+                        raise
+                    done.append(f"end a session of {user_of(one)} on {api.base}")
     finally:
         session.close()
     return {
@@ -307,7 +314,7 @@ def main() -> None:
     try:
         result = run(module)
     except QlikError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), changed=bool(error.done))
     module.exit_json(changed=result["sessions"] > 0, **result)
 
 

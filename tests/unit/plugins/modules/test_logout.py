@@ -30,7 +30,8 @@ class Apis:
 
     def request(self, method: str, url: str, **more: t.Any) -> requests.Response:
         assert more["headers"]["X-Qlik-Xrfkey"] == more["params"]["xrfkey"]
-        if faulty := self.fault(method, url):
+        faulty = self.fault(method, url)
+        if faulty is not None:  # a refusal is false
             return faulty
         base, _qps, prefix, _session, *session_id = url.replace("https://", "").split("/")
         sessions = self.sessions[f"https://{base}"].get(prefix)
@@ -130,6 +131,17 @@ def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -
     apis.fault = fault
     result = run()
     assert "Tried to end a session" in result["msg"]
+    assert result["changed"] is False
+    assert "secret" not in json.dumps(result)
+
+
+def test_a_failure_says_what_had_been_done(run: Run, apis: Apis) -> None:
+    apis.fault = lambda method, url: answer(500) if method == "DELETE" and "qlik2" in url else None
+    result = run()
+    assert result["failed"] is True
+    assert result["changed"] is True
+    assert "Done before that: end a session of ACME\\anna on https://qlik1:4243; end a session of" in result["msg"]
+    assert apis.deleted == ["secret-1", "secret/2"]
     assert "secret" not in json.dumps(result)
 
 
