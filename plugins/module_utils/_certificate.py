@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 import typing as t
@@ -45,6 +46,8 @@ class Certificate(t.TypedDict):
     key_size: int | None
 
 
+# A site's virtual proxies often share a certificate, and each is looked at several times. Errors are not remembered.
+@functools.cache
 def der_of(pem: str) -> bytes:
     """The DER of the one certificate in a PEM text.
 
@@ -137,11 +140,7 @@ def inspect(pem: str) -> Certificate:
         InputError: as der_of, or the content is not a certificate.
         MissingLibraryError: the library cryptography is missing.
     """
-    der = der_of(pem)
-    try:
-        return _summary(_load(der), der)
-    except ValueError:  # names and dates are parsed only now
-        raise InputError(_TRIED, "Its names or dates cannot be read.", "Make the certificate anew.") from None
+    return _summary(der_of(pem)).copy()
 
 
 def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
@@ -222,19 +221,24 @@ def _public_key(certificate: x509.Certificate) -> t.Any:
         return None
 
 
-def _summary(certificate: x509.Certificate, der: bytes) -> Certificate:
+@functools.cache
+def _summary(der: bytes) -> Certificate:
     import datetime
 
-    expires = certificate.not_valid_after_utc
-    return {
-        "subject": certificate.subject.rfc4514_string(),
-        "issuer": certificate.issuer.rfc4514_string(),
-        "not_before": certificate.not_valid_before_utc.isoformat().replace("+00:00", "Z"),
-        "not_after": expires.isoformat().replace("+00:00", "Z"),
-        "days_left": (expires - datetime.datetime.now(datetime.UTC)).days,
-        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
-        "key_size": getattr(_public_key(certificate), "key_size", None),
-    }
+    certificate = _load(der)
+    try:
+        expires = certificate.not_valid_after_utc
+        return {
+            "subject": certificate.subject.rfc4514_string(),
+            "issuer": certificate.issuer.rfc4514_string(),
+            "not_before": certificate.not_valid_before_utc.isoformat().replace("+00:00", "Z"),
+            "not_after": expires.isoformat().replace("+00:00", "Z"),
+            "days_left": (expires - datetime.datetime.now(datetime.UTC)).days,
+            "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+            "key_size": getattr(_public_key(certificate), "key_size", None),
+        }
+    except ValueError:  # names and dates are parsed only now
+        raise InputError(_TRIED, "Its names or dates cannot be read.", "Make the certificate anew.") from None
 
 
 def expiry_warning(name: str, certificate: t.Mapping[str, t.Any]) -> str | None:

@@ -169,7 +169,7 @@ def make_plan(snapshot: Snapshot, declared: list[Options], guards: Guards) -> Pl
                 deletes.append(Write("delete", prefix, (prefix,), f"virtualproxyconfig/{entity['id']}"))
         else:
             site.check_release(tried, options)
-            fields = site.resolved(tried, options, entity)
+            fields = site.resolved(tried, options, entity, before)
             if entity is None or entity.get("authenticationMethod") != JWT:
                 fields = _with_first_values(tried, fields, before, warnings)
             after, body = _desired(before, fields, entity, site)
@@ -248,11 +248,10 @@ def lookups(snapshot: Snapshot, declared: Iterable[Options]) -> list[str]:
         tags = {tag["name"].casefold() for tag in entity.get("tags") or ()}
         if not tags.issuperset(name.casefold() for name in options.get("tags", ())):
             needed.add("tags")
-        properties = to_options(entity).get("custom_properties", {})
-        if "custom_properties" in options and not _same(
-            "custom_properties", options, {"custom_properties": properties}
-        ):
-            needed.add("custom_property_definitions")
+        if "custom_properties" in options:
+            properties = to_options(entity).get("custom_properties", {})
+            if not _same("custom_properties", options, {"custom_properties": properties}):
+                needed.add("custom_property_definitions")
         if site.lacking(options):
             needed.add("fields" if snapshot.fields is None else "about")
     return sorted(name for name in needed if getattr(snapshot, name) is None)
@@ -334,10 +333,9 @@ class _Site:
                 "Leave it out for this site, or upgrade Qlik Sense.",
             )
 
-    def resolved(self, tried: str, options: Options, entity: Entity | None) -> Options:
+    def resolved(self, tried: str, options: Options, entity: Entity | None, current: Options) -> Options:
         """The declared fields, with nodes, tags and custom properties in the site's own spelling."""
         fields = {name: options[name] for name in FIELDS if name in options}
-        current = to_options(entity or {})
         if "load_balancing_server_nodes" in fields:
             nodes = _named(tried, "node", fields["load_balancing_server_nodes"], self.nodes, ("name", "hostName"))
             fields["load_balancing_server_nodes"] = _sorted(node["name"] for node in nodes)

@@ -292,7 +292,7 @@ class Repository:
             for failure in failures:
                 if not failure.worth_another_look:
                     raise run.told(failure)
-        now = options_in(snapshot, declared)
+        now = options_in(snapshot, declared) if run.done else [change.after for change in changes[: len(declared)]]
         return Outcome(bool(run.done), changes, now, run.words, run.entries(run.done), plan.warnings)
 
     def _carry_out(

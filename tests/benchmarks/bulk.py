@@ -28,7 +28,12 @@ from qlik_sense_simulator.testing import RunningSite
 
 HERE = Path(__file__).parent
 XRFKEY = "0123456789abcdef"
-ENVIRONMENT = {**os.environ, "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false"}
+ENVIRONMENT = {
+    **os.environ,
+    "ANSIBLE_LOCALHOST_WARNING": "false",
+    "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+    "ANSIBLE_LIBRARY": str(HERE / "library"),
+}
 Entry = dict[str, t.Any]
 
 
@@ -92,6 +97,10 @@ class Playbooks:
     def bulk(self, entries: list[Entry], **options: t.Any) -> Cost:
         return self.play({"sensible.qlik.jwt_virtual_proxies": {"virtual_proxies": entries, **options}})
 
+    def carry(self, entries: list[Entry]) -> Cost:
+        """A task with the same arguments and results that does nothing: what Ansible alone costs."""
+        return self.play({"carry": {"virtual_proxies": entries}})
+
     def loop(self, entries: list[Entry]) -> Cost:
         return self.play({"sensible.qlik.jwt_virtual_proxy": "{{ item }}", "loop": entries})
 
@@ -112,6 +121,8 @@ def counts_and_ratios(directory: Path) -> None:
         title = "Nothing to change among 500 against 1, whole playbooks"
         ratio = measure(lambda: playbooks.bulk(all_of_them), lambda: playbooks.bulk(one))
         print(ratio.report(title, goal=1.15))
+        ratio = measure(lambda: playbooks.carry(all_of_them), lambda: playbooks.carry(one))
+        print(ratio.report("  of which Ansible alone: 500 against 1 of a module that does nothing", goal=1.15))
         ten = site.entries(10)
         title = "Nothing to change among 100 in one task against a loop of 10 single tasks, whole playbooks"
         ratio = measure(lambda: playbooks.bulk(hundred), lambda: playbooks.loop(ten))
