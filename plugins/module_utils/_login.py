@@ -163,7 +163,8 @@ def _waves(endpoints: t.Sequence[Endpoint]) -> list[list[Endpoint]]:
     seen: dict[tuple[str, str], int] = {}
     for endpoint in endpoints:
         if not endpoint.login.linked:  # no session, if all is well
-            waves[0:0] = [] if waves else [[]]
+            if not waves:
+                waves.append([])
             waves[0].append(endpoint)
             continue
         directory, user_id = endpoint.login.user
