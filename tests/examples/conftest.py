@@ -1,0 +1,50 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The world of the examples, and a desk at which somebody follows them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from desk import Desk
+from documents import COLLECTION
+
+PROVIDER_KEYS = COLLECTION / "tests/integration/targets/role_follow_jwks/files/provider_keys.py"
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Path]:
+    """A directory, while the world that it describes is there; see world.py."""
+    directory = tmp_path_factory.mktemp("world")
+    made = subprocess.run(
+        [sys.executable, str(PROVIDER_KEYS), str(directory), "2026-a", "2026-b"], capture_output=True, check=True
+    )
+    key_sets = {shape: {"keys": list(keys.values())} for shape, keys in json.loads(made.stdout).items()}
+    (directory / "providers.json").write_text(json.dumps(key_sets))
+    log = directory / "log"
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("world.py")), str(directory)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert any(line == "ready\n" for line in process.stdout), log.read_text()
+        yield directory
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def desk(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"), world)

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where somebody sits who follows the documentation: a directory with what the examples take for granted."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import typing as t
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from documents import COLLECTION
+
+PASSPHRASE = "correct horse battery staple"
+HERE = Path(__file__).parent
+# The only thing that is changed in an example: nobody writes to such places for a test.
+_ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
+_CERTIFICATES = {"root", "client", "client_key", "server", "server_key"}
+# One pair signs and verifies tokens everywhere, whatever it is called.
+_PAIRS = {"portal", "embedded", "admin", "tokens", "okta"}
+
+
+class Done(t.NamedTuple):
+    """What came of a command."""
+
+    status: int
+    output: str
+
+
+class Desk:
+    """A working directory, with the world in reach.
+
+    Args:
+        directory: where everything is written.
+        world: see conftest.
+
+    Attributes:
+        directory: where commands are run.
+    """
+
+    def __init__(self, directory: Path, world: Path) -> None:
+        self.directory = directory / "work"
+        self._root = directory
+        self._pki = world / "pki"
+        self._environment = os.environ | {
+            "HOME": str(directory / "home"),
+            "PWD": str(self.directory),
+            "PYTHONPATH": str(HERE / "network"),
+            "EXAMPLES_NETWORK": str(world / "network.json"),
+            "SSL_CERT_FILE": str(self._pki / "root.pem"),
+            "ANSIBLE_DEPRECATION_WARNINGS": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+        }
+        self._furnish(world)
+
+    def _furnish(self, world: Path) -> None:
+        collection = self._root / "home/.ansible/collections/ansible_collections/sensible/qlik"
+        collection.parent.mkdir(parents=True)
+        collection.symlink_to(COLLECTION)
+        sites = [f"certificates/{site}" for site in ("dev", "test", "prod")]
+        for folder in (".", "certificates", *sites, *(f"inventory/{site}" for site in sites), "keys"):
+            self._file_certificates(self.directory / folder)
+        signing = self._root / "etc/qlik"
+        self._file_certificates(signing)
+        shutil.copy(self._pki / "server_key.pem", signing / "signing_key.pem")
+        shutil.copy(self._pki / "server.pem", self.directory / "signing.pem")
+        key = serialization.load_pem_private_key((self._pki / "server_key.pem").read_bytes(), password=None)
+        encryption = serialization.BestAvailableEncryption(PASSPHRASE.encode())
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        (self.directory / "signing_key.pem").write_bytes(key.private_bytes(*form))
+
+    def _file_certificates(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _CERTIFICATES:
+            shutil.copy(self._pki / f"{name}.pem", folder)
+        for name in _PAIRS:
+            shutil.copy(self._pki / "server.pem", folder / f"{name}.pem")
+            shutil.copy(self._pki / "server_key.pem", folder / f"{name}_key.pem")
+
+    def own(self, text: str) -> str:
+        """An example with places for which one need not be root. Their directories are made."""
+        for place in re.findall(r"(?<![\w.}/-])/(?:etc|srv|var)/[\w./-]*", text):
+            path = self._root / place.lstrip("/")
+            (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
+        return _ROOT.sub(f"{self._root}/", text)
+
+    def save(self, name: str, text: str) -> Path:
+        """Write an example to a file of the working directory."""
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.own(text))
+        return path
+
+    def run(self, command: str, **environment: str) -> Done:
+        """Run a command as a shell does, with nobody to answer questions."""
+        done = subprocess.run(
+            ["bash", "-c", self.own(command)],
+            cwd=self.directory,
+            env=self._environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout)
