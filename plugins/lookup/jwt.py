@@ -201,6 +201,24 @@ EXAMPLES = r"""
   vars:
     user: CORP\alice
   no_log: true
+
+- name: A token as the identity provider makes them, for a virtual proxy with other claims and an audience
+  ansible.builtin.set_fact:
+    qlik_token: >-
+      {{ lookup('sensible.qlik.jwt', 'alice', private_key_content=signing_key, certificate_content=signing_certificate,
+                jwt_attribute_user_id='preferred_username', jwt_attribute_user_directory='[CORP]', audience='qlik',
+                name='Alice Example', email='alice@corp.example', groups=['sales'], groups_claim='roles',
+                claims={'department': 'Sales'}) }}
+  no_log: true
+
+- name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
+  ansible.builtin.set_fact:
+    qlik_token: >-
+      {{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, validate_key=true, algorithm='RS512',
+                key_id='2026-a', backdate='5m') }}
+  vars:
+    user: CORP\alice
+  no_log: true
 """
 
 RETURN = r"""

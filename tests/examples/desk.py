@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,9 @@ import typing as t
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from documents import COLLECTION
+from jwt.algorithms import RSAAlgorithm
 
 PASSPHRASE = "correct horse battery staple"
 HERE = Path(__file__).parent
@@ -22,7 +25,7 @@ HERE = Path(__file__).parent
 _ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
 _CERTIFICATES = {"root", "client", "client_key", "server", "server_key"}
 # One pair signs and verifies tokens everywhere, whatever it is called.
-_PAIRS = {"portal", "embedded", "admin", "tokens", "okta"}
+_PAIRS = {"portal", "embedded", "admin", "tokens", "idp"}
 
 
 class Done(t.NamedTuple):
@@ -64,17 +67,29 @@ class Desk:
         collection = self._root / "home/.ansible/collections/ansible_collections/sensible/qlik"
         collection.parent.mkdir(parents=True)
         collection.symlink_to(COLLECTION)
+        (self._root / "home/.cache").mkdir()
         sites = [f"certificates/{site}" for site in ("dev", "test", "prod")]
-        for folder in (".", "certificates", *sites, *(f"inventory/{site}" for site in sites), "keys"):
+        for folder in (".", "certificates", *sites, "keys"):
             self._file_certificates(self.directory / folder)
+        shutil.copy(self._pki / "root.pem", self.directory / "company_ca.pem")
         signing = self._root / "etc/qlik"
         self._file_certificates(signing)
         shutil.copy(self._pki / "server_key.pem", signing / "signing_key.pem")
         shutil.copy(self._pki / "server.pem", self.directory / "signing.pem")
+        (self.directory / "signing_key.pem").write_bytes(_encrypted(self._pki / "server_key.pem"))
+        (self.directory / "vault_ca_key.pem").write_bytes(_encrypted(world / "root_key.pem"))
         key = serialization.load_pem_private_key((self._pki / "server_key.pem").read_bytes(), password=None)
-        encryption = serialization.BestAvailableEncryption(PASSPHRASE.encode())
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-        (self.directory / "signing_key.pem").write_bytes(key.private_bytes(*form))
+        assert isinstance(key, rsa.RSAPrivateKey)
+        public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        (self.directory / "jwks.json").write_text(json.dumps({"keys": [{**public, "kid": "2026-a", "use": "sig"}]}))
+
+    def add_inventory(self) -> None:
+        """The example inventory with certificates, as its comments say, unless it was copied already."""
+        inventory = self.directory / "inventory"
+        if not inventory.exists():
+            shutil.copytree(COLLECTION / "playbooks/inventory", inventory)
+        for site in ("dev", "test", "prod"):
+            self._file_certificates(inventory / "certificates" / site)
 
     def _file_certificates(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,3 +126,9 @@ class Desk:
             check=False,
         )
         return Done(done.returncode, done.stdout)
+
+
+def _encrypted(path: Path) -> bytes:
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    encryption = serialization.BestAvailableEncryption(PASSPHRASE.encode())
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)

@@ -97,7 +97,9 @@ def examples() -> list[Example]:
         blocks = [token for token in MarkdownIt().parse(path.read_text()) if token.type in ("fence", "code_block")]
         found += _numbered(path, [(block.info, block.content) for block in blocks])
     for path in sorted(COLLECTION.glob("docs/docsite/rst/guide_*.rst")):
-        found += _numbered(path, [(block.language or "", block.content) for block in find_code_blocks(path.read_text())])
+        found += _numbered(
+            path, [(block.language or "", block.content) for block in find_code_blocks(path.read_text())]
+        )
     return found
 
 

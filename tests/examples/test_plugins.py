@@ -17,24 +17,48 @@ PLUGINS = [example for example in examples() if example.file.startswith("plugins
 INVENTORIES = [example for example in PLUGINS if example.file.startswith("plugins/inventory/")]
 TASKS = [example for example in PLUGINS if example not in INVENTORIES]
 
-TOKEN = "lookup('sensible.qlik.jwt', 'ACME\\\\anna', private_key_path='keys/portal_key.pem', audience='qlik')"
+_KEY = "private_key_path='keys/portal_key.pem', key_id='2026-a', audience='qlik'"
 VARIABLES: dict[str, t.Any] = {
     "declared": {"virtual_proxy": {"prefix": "portal"}},
-    "monitoring_token": "{{ lookup('sensible.qlik.jwt', 'ACME\\\\monitoring', private_key_path='keys/portal_key.pem') }}",
+    "key_set": "{{ lookup('ansible.builtin.file', 'jwks.json') | from_json }}",
+    "monitoring_token": f"{{{{ lookup('sensible.qlik.jwt', 'ACME\\\\monitoring', {_KEY}) }}}}",
+    "portal_session": "{{ hostvars.localhost.begun.cookies['X-Qlik-Session-admin'] }}",
     "qlik_virtual_proxies": [{"prefix": "portal", "description": "The customer portal"}],
+    "signing_certificate": "{{ lookup('ansible.builtin.file', 'server.pem') }}",
     "signing_key": "{{ lookup('ansible.builtin.file', 'server_key.pem') }}",
     "signing_key_passphrase": PASSPHRASE,
-    "token": f"{{{{ {TOKEN} }}}}",
+    "token": f"{{{{ lookup('sensible.qlik.jwt', 'ACME\\\\anna', {_KEY}) }}}}",
     "vault_automation_password": "An open secret",
+    "vault_okta_ca": "{{ lookup('ansible.builtin.file', 'root.pem') }}",
+    "vault_okta_ca_key": "{{ lookup('ansible.builtin.file', 'vault_ca_key.pem') }}",
+    "vault_okta_ca_passphrase": PASSPHRASE,
 }
 """What the examples leave to the reader."""
+
+BEFORE: dict[str, t.Any] = {
+    "hosts": "localhost",
+    "gather_facts": False,
+    "tasks": [
+        {
+            "name": "Begin the session of a portal",
+            "ansible.builtin.uri": {
+                "url": "https://qlik.example.com/admin/qps/user",
+                "headers": {
+                    "Authorization": f"Bearer {{{{ lookup('sensible.qlik.jwt', 'ACME\\\\portal', {_KEY}) }}}}"
+                },
+            },
+            "register": "begun",
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="module")
 def played(desk: Desk) -> dict[str, list[dict[str, t.Any]]]:
     """The results of all tasks, by example."""
-    plays: list[dict[str, t.Any]] = []
-    owners: list[str] = []
+    desk.add_inventory()
+    plays = [BEFORE]
+    owners = ["before"]
     for example in TASKS:
         content = example.yaml[0]
         owners += [str(example)] * (len(content) if "hosts" in content[0] else 1)
@@ -50,16 +74,13 @@ def played(desk: Desk) -> dict[str, list[dict[str, t.Any]]]:
                 "vars": VARIABLES,
                 # An example that fails must not keep the others from being run.
                 "tasks": [
-                    {
-                        "block": [{"ansible.builtin.include_tasks": file}],
-                        "rescue": [{"ansible.builtin.meta": "clear_host_errors"}],
-                    }
+                    {"block": [{"ansible.builtin.include_tasks": file}], "rescue": [{"ansible.builtin.meta": "noop"}]}
                 ],
             }
         )
     desk.save("examples.yml", json.dumps(plays))
     done = desk.run(
-        "ansible-playbook -i inventory.yml examples.yml",
+        "ansible-playbook -i inventory/sites.yml examples.yml",
         ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
         QLIK_SENSE_JWT_PRIVATE_KEY_PATH=str(desk.directory / "server_key.pem"),
     )
@@ -67,6 +88,7 @@ def played(desk: Desk) -> dict[str, list[dict[str, t.Any]]]:
         answer = json.loads(done.output[done.output.index('{\n    "custom_stats"') :])
     except ValueError:
         pytest.fail(done.output)
+    (desk.directory / "answer.json").write_text(json.dumps(answer))
     results: dict[str, list[dict[str, t.Any]]] = {owner: [] for owner in owners}
     for owner, play in zip(owners, answer["plays"], strict=True):
         results[owner] += [result for task in play["tasks"] for result in task["hosts"].values()]

@@ -41,7 +41,12 @@ SITES = {
     },
 }
 """The names under which the nodes of each site are known, first the one that the site itself knows."""
-PROVIDERS = {"keycloak.example.com": "keycloak", "acme.okta.example": "okta"}
+PROVIDERS = {
+    "keycloak.example.com": "keycloak",
+    "login.acme.example.com": "auth0",
+    "acme.okta.example": "okta",
+    "login.microsoftonline.com": "entra",
+}
 OTHERS = ["www.example.com", "portal.example.com", "issuer.example.com"]
 PROXY = "proxy.example.com"
 
@@ -54,30 +59,51 @@ def site(name: str, certificate: str) -> Site:
         "jwtPublicKeyCertificate": certificate,
         "jwtAttributeUserId": "userId",
         "jwtAttributeUserDirectory": "userDirectory",
-        "loadBalancingServerNodes": list(nodes),
-        "proxies": list(nodes),
     }
-    prefixes = ["admin"] if name == "prod" else ["portal", "embedded"]
+    prefixes = ["admin", "jwt"] if name == "prod" else ["portal", "embedded"]
+    others = [
+        {
+            "prefix": "internal",
+            "authenticationMethod": 2,
+            "headerAuthenticationHeaderName": "X-Qlik-Automation",
+            "headerAuthenticationDynamicUserDirectory": "$ud\\\\$id",
+        },
+        {"prefix": "intranet", "authenticationMethod": 0},
+        {"prefix": "", "sessionCookieHeaderName": "X-Qlik-Session"},
+        {
+            **jwt,
+            "prefix": "mashup",
+            "jwtAudience": "qlik",
+            "jwtAttributeMap": [{"jwtAttribute": "department", "senseAttribute": "department", "isMandatory": True}],
+        },
+    ]
     return parse_site(
         {
+            "release": "november-2025" if name == "prod" else "may-2025",
             "nodes": [
                 {"name": node, "host_name": names[0], "is_central": node == "Central"} for node, names in nodes.items()
             ],
             "users": [
-                {"user_directory": "ACME", "user_id": "automation", "roles": ["RootAdmin"], "password": "An open secret"},
+                {
+                    "user_directory": "ACME",
+                    "user_id": "automation",
+                    "roles": ["RootAdmin"],
+                    "password": "An open secret",
+                },
+                {"user_directory": "ACME", "user_id": "portal", "roles": ["RootAdmin"]},
                 {"user_directory": "ACME", "user_id": "inventory", "roles": ["AuditAdmin"]},
             ],
             "tags": ["portal", "embedded"],
             "custom_properties": [{"name": "environment", "choice_values": ["dev", "test", "prod"]}],
             "virtual_proxies": [
                 {
-                    **jwt,
-                    "prefix": prefix,
-                    "sessionCookieHeaderName": f"X-Qlik-Session-{prefix}",
+                    "sessionCookieHeaderName": f"X-Qlik-Session-{one['prefix']}",
                     "websocketCrossOriginWhiteList": ["qlik.example.com"],
-                    "tags": ["portal"],
+                    "loadBalancingServerNodes": list(nodes),
+                    "proxies": list(nodes),
+                    **one,
                 }
-                for prefix in prefixes
+                for one in [*({**jwt, "prefix": prefix, "tags": [] if name == "prod" else ["portal"]} for prefix in prefixes), *others]
             ],
         }
     )

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import socket
 import typing as t
 
 if "EXAMPLES_NETWORK" in os.environ:
-    with open(os.environ["EXAMPLES_NETWORK"]) as _file:
-        _PORTS: dict[str, dict[str, int]] = json.load(_file)
+    _PORTS: dict[str, dict[str, int]] = json.loads(pathlib.Path(os.environ["EXAMPLES_NETWORK"]).read_text())
     _getaddrinfo = socket.getaddrinfo
 
     def getaddrinfo(host: t.Any, port: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
