@@ -153,11 +153,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read the user's streams with a token that lives for fifteen minutes
+- name: Ask Qlik Sense whom it takes us for, with a token that lives for fifteen minutes
   ansible.builtin.uri:
-    url: https://qlik.example.com/jwt/qrs/stream?xrfkey=0123456789abcdef
+    url: https://qlik.example.com/jwt/qps/user
     headers:
-      X-Qlik-Xrfkey: 0123456789abcdef
       Authorization: "Bearer {{ lookup('sensible.qlik.jwt', user, private_key_path='/etc/qlik/signing_key.pem') }}"
   vars:
     user: CORP\alice

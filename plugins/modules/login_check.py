@@ -209,7 +209,7 @@ EXAMPLES = r"""
 
 - name: Watch a login that somebody else manages, without waiting
   sensible.qlik.login_check:
-    proxies: [qlik.example.com]
+    proxies: [qlik1.example.com]
     wait: 0
     logins:
       - prefix: portal

@@ -35,7 +35,7 @@ VARIABLES: dict[str, t.Any] = {
 }
 """What the examples leave to the reader."""
 
-BEFORE: dict[str, t.Any] = {
+SESSION: dict[str, t.Any] = {
     "hosts": "localhost",
     "gather_facts": False,
     "tasks": [
@@ -43,9 +43,7 @@ BEFORE: dict[str, t.Any] = {
             "name": "Begin the session of a portal",
             "ansible.builtin.uri": {
                 "url": "https://qlik.example.com/admin/qps/user",
-                "headers": {
-                    "Authorization": f"Bearer {{{{ lookup('sensible.qlik.jwt', 'ACME\\\\portal', {_KEY}) }}}}"
-                },
+                "headers": {"Authorization": f"Bearer {{{{ lookup('sensible.qlik.jwt', 'ACME\\\\portal', {_KEY}) }}}}"},
             },
             "register": "begun",
         }
@@ -57,9 +55,13 @@ BEFORE: dict[str, t.Any] = {
 def played(desk: Desk) -> dict[str, list[dict[str, t.Any]]]:
     """The results of all tasks, by example."""
     desk.add_inventory()
-    plays = [BEFORE]
-    owners = ["before"]
+    plays: list[dict[str, t.Any]] = []
+    owners: list[str] = []
     for example in TASKS:
+        if "portal_session" in example.text:
+            # Not earlier: whoever signs in and out ends sessions, and so does a change of the virtual proxy.
+            plays.append(SESSION)
+            owners.append("session")
         content = example.yaml[0]
         owners += [str(example)] * (len(content) if "hosts" in content[0] else 1)
         file = f"{example.file.replace('/', '_')}.yml"

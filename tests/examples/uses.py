@@ -85,7 +85,7 @@ def _of_template(text: str, keys: set[str]) -> t.Iterator[tuple[str, Path]]:
                 yield name, ("_terms",)
     for call in tree.find_all(jinja2.nodes.Filter):
         if call.name in documented()["filter"]:
-            positional = documented()["filter"][call.name]["doc"].get("positional") or []
+            positional = documented()["filter"][call.name]["doc"].get("positional", "").replace(" ", "").split(",")
             yield from ((call.name, (name,)) for name, _given in zip(positional, call.args, strict=False))
             yield from ((call.name, (keyword.key,)) for keyword in call.kwargs)
             yield call.name, ("_input",)

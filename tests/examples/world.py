@@ -103,7 +103,10 @@ def site(name: str, certificate: str) -> Site:
                     "proxies": list(nodes),
                     **one,
                 }
-                for one in [*({**jwt, "prefix": prefix, "tags": [] if name == "prod" else ["portal"]} for prefix in prefixes), *others]
+                for one in [
+                    *({**jwt, "prefix": prefix, "tags": [] if name == "prod" else ["portal"]} for prefix in prefixes),
+                    *others,
+                ]
             ],
         }
     )
