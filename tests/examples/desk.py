@@ -20,12 +20,37 @@ from documents import COLLECTION
 from jwt.algorithms import RSAAlgorithm
 
 PASSPHRASE = "correct horse battery staple"
+
+
+def token_of(user: str) -> str:
+    """A template for a token of somebody at ACME."""
+    options = "private_key_path='keys/portal_key.pem', key_id='2026-a', audience='qlik'"
+    return f"{{{{ lookup('sensible.qlik.jwt', 'ACME\\\\{user}', {options}) }}}}"
+
+
+VARIABLES = {
+    "monitoring_token": token_of("monitoring"),
+    "signing_certificate": "{{ lookup('ansible.builtin.file', 'server.pem') }}",
+    "signing_key": "{{ lookup('ansible.builtin.file', 'server_key.pem') }}",
+    "signing_key_passphrase": PASSPHRASE,
+    "token": token_of("anna"),
+    "vault_automation_password": "An open secret",
+    "vault_issuer_token": "another open secret",
+    "vault_next_key_passphrase": PASSPHRASE,
+    "vault_okta_ca": "{{ lookup('ansible.builtin.file', 'root.pem') }}",
+    "vault_okta_ca_key": "{{ lookup('ansible.builtin.file', 'vault_ca_key.pem') }}",
+    "vault_okta_ca_passphrase": PASSPHRASE,
+    "vault_portal_key": "{{ lookup('ansible.builtin.file', 'signing_key.pem') }}",
+    "vault_portal_key_passphrase": PASSPHRASE,
+}
+"""What the examples leave to the reader; in the file variables.json as well."""
+SNAPSHOT = "test-20261125T091500Z.yml"
 HERE = Path(__file__).parent
 # The only thing that is changed in an example: nobody writes to such places for a test.
 _ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
 _CERTIFICATES = {"root", "client", "client_key", "server", "server_key"}
 # One pair signs and verifies tokens everywhere, whatever it is called.
-_PAIRS = {"portal", "embedded", "admin", "tokens", "idp"}
+_PAIRS = {"portal", "embedded", "admin", "tokens", "idp", "www"}
 
 
 class Done(t.NamedTuple):
@@ -33,6 +58,9 @@ class Done(t.NamedTuple):
 
     status: int
     output: str
+
+
+DeskOf = t.Callable[[str], tuple["Desk", bool]]
 
 
 class Desk:
@@ -57,6 +85,7 @@ class Desk:
             "EXAMPLES_NETWORK": str(world / "network.json"),
             "SSL_CERT_FILE": str(self._pki / "root.pem"),
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
+            "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_NOCOLOR": "true",
             "ANSIBLE_FORCE_COLOR": "false",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
@@ -77,6 +106,15 @@ class Desk:
         shutil.copy(self._pki / "server_key.pem", signing / "signing_key.pem")
         shutil.copy(self._pki / "server.pem", self.directory / "signing.pem")
         (self.directory / "signing_key.pem").write_bytes(_encrypted(self._pki / "server_key.pem"))
+        encrypted = (self.directory / "signing_key.pem").read_bytes()
+        for name in ("embedded", "next"):
+            (self.directory / f"keys/{name}_key.pem").write_bytes(encrypted)
+        shutil.copy(self._pki / "server.pem", self.directory / "keys/next.pem")
+        (self.directory / "variables.json").write_text(json.dumps(VARIABLES))
+        for name in ("etc/haproxy", "etc/nginx", "etc/nginx/qlik"):
+            self._file_certificates(self._root / name)
+        pair = [(self._pki / name).read_text() for name in ("server.pem", "server_key.pem")]
+        (self._root / "etc/haproxy/portal.pem").write_text("".join(pair))
         (self.directory / "vault_ca_key.pem").write_bytes(_encrypted(world / "root_key.pem"))
         key = serialization.load_pem_private_key((self._pki / "server_key.pem").read_bytes(), password=None)
         assert isinstance(key, rsa.RSAPrivateKey)
@@ -114,9 +152,12 @@ class Desk:
         return path
 
     def run(self, command: str, **environment: str) -> Done:
-        """Run a command as a shell does, with nobody to answer questions."""
+        """Run a command as a shell does, with nobody there to answer questions."""
+        command = self.own(command)
+        if SNAPSHOT in command:
+            self._name_snapshot()
         done = subprocess.run(
-            ["bash", "-c", self.own(command)],
+            ["bash", "-c", f"set -e\n{command}"],
             cwd=self.directory,
             env=self._environment | environment,
             stdin=subprocess.DEVNULL,
@@ -126,6 +167,15 @@ class Desk:
             check=False,
         )
         return Done(done.returncode, done.stdout)
+
+    def _name_snapshot(self) -> None:
+        """Give the newest snapshot of test the name that it has in the examples, where they have it."""
+        made = sorted(
+            (self.directory / "promotion_snapshots").glob("test-*.yml"), key=lambda file: file.stat().st_mtime
+        )
+        for place in (self.directory / SNAPSHOT, made[-1].with_name(SNAPSHOT)):
+            if place != made[-1]:
+                shutil.copy(made[-1], place)
 
 
 def _encrypted(path: Path) -> bytes:

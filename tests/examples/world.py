@@ -60,7 +60,7 @@ def site(name: str, certificate: str) -> Site:
         "jwtAttributeUserId": "userId",
         "jwtAttributeUserDirectory": "userDirectory",
     }
-    prefixes = ["admin", "jwt"] if name == "prod" else ["portal", "embedded"]
+    prefixes = ["portal", "embedded", *{"dev": ["portal-dev"], "test": [], "prod": ["admin", "jwt"]}[name]]
     others = [
         {
             "prefix": "internal",
