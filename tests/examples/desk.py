@@ -152,12 +152,17 @@ class Desk:
         return path
 
     def run(self, command: str, **environment: str) -> Done:
-        """Run a command as a shell does, with nobody there to answer questions."""
+        """Run a command as a shell does, with nobody there to answer questions.
+
+        Args:
+            command: one, but it may have several lines.
+            environment: more for its environment.
+        """
         command = self.own(command)
         if SNAPSHOT in command:
             self._name_snapshot()
         done = subprocess.run(
-            ["bash", "-c", f"set -e\n{command}"],
+            ["bash", "-c", command],
             cwd=self.directory,
             env=self._environment | environment,
             stdin=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 from desk import Desk, DeskOf
 from documents import Example, examples
-from ways import WAYS, Way, command, text_of
+from ways import WAYS, Way, commands, text_of
 
 DOCUMENTS = [example for example in examples() if not example.file.startswith("plugins/")]
 FRONT_ENDS = ("nginx", "haproxy")
@@ -56,18 +56,18 @@ def file_of(example: Example) -> str:
     return WAYS.get(str(example), Way()).save or f"example-{example.number}.yml"
 
 
-@pytest.mark.parametrize("example", _parameters())
+@pytest.mark.parametrize("example", list(_parameters()))
 def test_example(desk: Desk, example: Example) -> None:
     way = WAYS.get(str(example), Way())
-    lines = command(example, file_of(example))
+    lines = commands(example, file_of(example))
     if not lines:
         assert any(way.save in other.text for other in DOCUMENTS if other.file == example.file and other != example)
         return
-    program = lines.split()[0]
+    program = lines[0].split()[0]
     if program in FRONT_ENDS and not shutil.which(program):
         pytest.skip(f"there is no {program}")
-    if "cp -r" not in lines:
+    if program != "cp":
         desk.add_inventory()
-    for one in (way.before, lines):
+    for one in filter(None, (way.before, *lines)):
         done = desk.run(one)
-        assert done.status == 0, done.output
+        assert done.status == 0, f"$ {one}\n{done.output}"

@@ -10,6 +10,7 @@ Commands are run, playbooks and tasks are run. Everything else has to be named h
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from documents import Example
@@ -47,20 +48,22 @@ class Way:
 
 _GUIDES = "docs/docsite/rst/guide_"
 _ISSUER = "---\n- name: Nothing to be told\n  ansible.builtin.debug:\n"
-_PROXY_VARIABLES = """
+_PROXY_VARIABLES = r"""
 qlik_virtual_proxies: [{prefix: portal}]
-qlik_smoke_test_users: ['SMOKE\\test']
-qlik_jwt_private_key_path: portal_key.pem
-qlik_ca_path: root.pem
+qlik_smoke_test_users: ['SMOKE\test']
+qlik_jwt_private_key_path: "{{ inventory_dir }}/portal_key.pem"
+qlik_ca_path: "{{ inventory_dir }}/root.pem"
 """
 
 WAYS = {
     "README.md 1": Way(skip="CI runs the demos by themselves"),
     "README.md 2": Way(skip="it downloads from the internet; tests/package installs what is here"),
     "README.md 3": Way(save="first.yml"),
+    # Two sites are not yet what is declared, which is what 2 says.
+    "README.md 7": Way(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
     "README.md 8": Way(save="prod.qlik_site.yml"),
     "README.md 10": Way(also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES}),
-    "roles/drift/README.md 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES}"),
+    "roles/drift/README.md 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     "roles/follow_jwks/README.md 2": Way(run="ansible-playbook example-1.yml -e @{}"),
     "roles/key_rotation/README.md 1": Way(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
     "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
@@ -124,24 +127,25 @@ def text_of(example: Example) -> str:
     return text
 
 
-def command(example: Example, file: str) -> str:
-    """What somebody types who follows an example.
+def commands(example: Example, file: str) -> list[str]:
+    """What somebody types who follows an example, one after the other.
 
     Args:
         example: which.
         file: where it was saved.
 
     Returns:
-        Nothing if its document has a command for it elsewhere.
+        None if its document has commands for it elsewhere.
     """
     way = WAYS.get(str(example), Way())
     if way.run:
-        return way.run.format(file) + (READER if way.run.startswith("ansible-playbook") else "")
+        return [way.run.format(file) + (READER if way.run.startswith("ansible-playbook") else "")]
     if example.language in ("console", "shell"):
-        return "\n".join(line.removeprefix("$ ") for line in text_of(example).splitlines())
+        lines = "\n".join(line.removeprefix("$ ") for line in text_of(example).splitlines())
+        return [line for line in re.split(r"(?<!\\)\n", lines) if line]
     if way.save:
-        return ""
+        return []
     [content] = example.yaml
     assert isinstance(content, list), f"{example} is neither a playbook nor tasks: say in ways.py how to use it."
     hosts = {play.get("hosts", "localhost") for play in content}
-    return f"ansible-playbook {file} {'' if hosts == {'localhost'} else SITES}{READER}"
+    return [f"ansible-playbook {file} {'' if hosts == {'localhost'} else SITES}{READER}"]

@@ -28,7 +28,7 @@ LIMIT = 3
 BEFORE, AFTER = "abd", "bc"
 # Of a run from the one to the other: room is made (unlinked twice, removed), a slot is made, another one gets its note,
 # and two proxies get their links. Each of the two tasks that write reads first.
-REQUESTS = "GET GET GET GET PUT PUT DELETE GET GET POST PUT PUT PUT".split()
+REQUESTS = ["GET", "GET", "GET", "GET", "PUT", "PUT", "DELETE", "GET", "GET", "POST", "PUT", "PUT", "PUT"]
 
 
 class KilledError(Exception):

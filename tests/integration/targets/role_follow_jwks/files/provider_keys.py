@@ -6,8 +6,8 @@
 
 Usage: provider_keys.py DIRECTORY KID...
 
-DIRECTORY gets KID.pem, the private key of each. Prints {PROVIDER: {KID: JWK}} as JSON, the same keys as keycloak, auth0,
-entra and okta publish them.
+DIRECTORY gets KID.pem, the private key of each. Prints {PROVIDER: {KID: JWK}} as JSON, the same keys as keycloak,
+auth0, entra and okta publish them.
 """
 
 from __future__ import annotations
