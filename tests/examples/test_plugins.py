@@ -90,8 +90,21 @@ def played(desk_of: DeskOf) -> dict[str, list[dict[str, t.Any]]]:
     return results
 
 
+@pytest.mark.xdist_group("plugins")
 @pytest.mark.parametrize("example", TASKS, ids=str)
 def test_tasks(played: dict[str, list[dict[str, t.Any]]], example: Example) -> None:
     results = played[str(example)]
     assert [result.get("msg") or result for result in results if result.get("failed")] == []
     assert len(results) >= len(example.yaml[0])
+
+
+@pytest.mark.xdist_group("plugins")
+@pytest.mark.parametrize("example", INVENTORIES, ids=str)
+def test_inventories(desk_of: DeskOf, example: Example) -> None:
+    place, _new = desk_of("plugins")
+    for number, content in enumerate(example.yaml, 1):
+        place.save(f"{number}.qlik_site.yml", json.dumps(content))
+        key = str(place.directory / "keys/admin_key.pem")
+        done = place.run(f"ansible-inventory -i {number}.qlik_site.yml --list", ADMIN_KEY=key)
+        assert done.status == 0, done.output
+        assert len(json.loads(done.output)["_meta"]["hostvars"]) == 3

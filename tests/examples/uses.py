@@ -83,12 +83,12 @@ def _of_template(text: str, keys: set[str]) -> t.Iterator[tuple[str, Path]]:
             if name in documented()["lookup"]:
                 yield from ((name, (keyword.key,)) for keyword in call.kwargs)
                 yield name, ("_terms",)
-    for call in tree.find_all(jinja2.nodes.Filter):
-        if call.name in documented()["filter"]:
-            positional = documented()["filter"][call.name]["doc"].get("positional", "").replace(" ", "").split(",")
-            yield from ((call.name, (name,)) for name, _given in zip(positional, call.args, strict=False))
-            yield from ((call.name, (keyword.key,)) for keyword in call.kwargs)
-            yield call.name, ("_input",)
+    for one in tree.find_all(jinja2.nodes.Filter):
+        if one.name in documented()["filter"]:
+            positional = documented()["filter"][one.name]["doc"].get("positional", "").replace(" ", "").split(",")
+            yield from ((one.name, (name,)) for name, _given in zip(positional, one.args, strict=False))
+            yield from ((one.name, (keyword.key,)) for keyword in one.kwargs)
+            yield one.name, ("_input",)
 
 
 def _inputs(owner: str) -> list[str]:

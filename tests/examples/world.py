@@ -61,7 +61,7 @@ def site(name: str, certificate: str) -> Site:
         "jwtAttributeUserDirectory": "userDirectory",
     }
     prefixes = ["portal", "embedded", *{"dev": ["portal-dev"], "test": [], "prod": ["admin", "jwt"]}[name]]
-    others = [
+    others: list[dict[str, t.Any]] = [
         {
             "prefix": "internal",
             "authenticationMethod": 2,

@@ -4,7 +4,7 @@
 
 """Following an identity provider is killed before each of its requests, and begun again.
 
-The modules and the filter are those of the role follow_jwks, in its order; the role itself is too slow for so many runs.
+Modules and filter are those of the role follow_jwks, in its order; the role itself is too slow for so many runs.
 """
 
 from __future__ import annotations
