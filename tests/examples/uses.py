@@ -86,8 +86,8 @@ def _of_template(text: str, keys: set[str]) -> t.Iterator[tuple[str, Path]]:
     for one in tree.find_all(jinja2.nodes.Filter):
         if one.name in documented()["filter"]:
             positional = documented()["filter"][one.name]["doc"].get("positional", "").replace(" ", "").split(",")
-            yield from ((one.name, (name,)) for name, _given in zip(positional, one.args, strict=False))
-            yield from ((one.name, (keyword.key,)) for keyword in one.kwargs)
+            yield from ((one.name, (option,)) for option, _given in zip(positional, one.args, strict=False))
+            yield from ((one.name, (str(keyword.key),)) for keyword in one.kwargs)
             yield one.name, ("_input",)
 
 
