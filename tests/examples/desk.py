@@ -145,8 +145,9 @@ class Desk:
         return _ROOT.sub(f"{self._root}/", text)
 
     def save(self, name: str, text: str) -> Path:
-        """Write an example to a file of the working directory."""
-        path = self.directory / name
+        """Write an example to a file of the working directory, or to its own place for one of the system's."""
+        path = self.directory / self.own(name)
+        assert path.is_relative_to(self._root)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.own(text))
         return path
