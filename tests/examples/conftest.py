@@ -21,7 +21,7 @@ PROVIDER_KEYS = COLLECTION / "tests/integration/targets/role_follow_jwks/files/p
 
 
 def open_world(directory: Path) -> subprocess.Popen[str]:
-    """Have the world that world.py describes, with its files in a directory, until it is terminated."""
+    """Have the world that world.py describes, with its files in a directory, until nobody holds its standard input."""
     made = subprocess.run(
         [sys.executable, str(PROVIDER_KEYS), str(directory), "2026-a", "2026-b"], capture_output=True, check=True
     )
@@ -31,6 +31,7 @@ def open_world(directory: Path) -> subprocess.Popen[str]:
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("world.py")), str(directory)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -51,8 +52,7 @@ def desk_of(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[DeskOf]:
             if document in desks:
                 return desks[document], False
             directory = tmp_path_factory.mktemp("world")
-            process = stack.enter_context(open_world(directory))
-            stack.callback(process.terminate)
+            stack.enter_context(open_world(directory))
             desks[document] = Desk(tmp_path_factory.mktemp("desk"), directory)
             return desks[document], True
 

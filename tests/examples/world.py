@@ -6,7 +6,7 @@
 
 Usage: world.py DIRECTORY
 
-DIRECTORY/providers.json has the key set of each provider. It runs until SIGTERM. A line "ready" says that DIRECTORY has
+DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends. A line "ready" says that DIRECTORY has
 network.json (see network/sitecustomize.py) and pki, the certificates of all sites.
 """
 
@@ -61,6 +61,7 @@ def site(name: str, certificate: str) -> Site:
         "jwtAttributeUserDirectory": "userDirectory",
     }
     prefixes = ["portal", "embedded", *{"dev": ["portal-dev"], "test": [], "prod": ["admin", "jwt"]}[name]]
+    default = {"prefix": "", "sessionCookieHeaderName": "X-Qlik-Session"}
     others: list[dict[str, t.Any]] = [
         {
             "prefix": "internal",
@@ -69,7 +70,6 @@ def site(name: str, certificate: str) -> Site:
             "headerAuthenticationDynamicUserDirectory": "$ud\\\\$id",
         },
         {"prefix": "intranet", "authenticationMethod": 0},
-        {"prefix": "", "sessionCookieHeaderName": "X-Qlik-Session"},
         {
             **jwt,
             "prefix": "mashup",
@@ -104,8 +104,9 @@ def site(name: str, certificate: str) -> Site:
                     **one,
                 }
                 for one in [
+                    default,
                     *({**jwt, "prefix": prefix, "tags": [] if name == "prod" else ["portal"]} for prefix in prefixes),
-                    *others,
+                    *(others if name == "prod" else []),
                 ]
             ],
         }
@@ -183,7 +184,7 @@ async def main(directory: Path) -> None:
     ports[PROXY] = {"3128": proxy.sockets[0].getsockname()[1]}
     (directory / "network.json").write_text(json.dumps(ports))
     print("ready", flush=True)
-    # A signal reaches whoever has asked for it last, and the others end with that one.
+    tasks.append(asyncio.create_task(asyncio.to_thread(sys.stdin.read)))
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
