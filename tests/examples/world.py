@@ -61,7 +61,7 @@ def site(name: str, certificate: str) -> Site:
         "jwtAttributeUserDirectory": "userDirectory",
     }
     prefixes = ["portal", "embedded", *{"dev": ["portal-dev"], "test": [], "prod": ["admin", "jwt"]}[name]]
-    default = {"prefix": "", "sessionCookieHeaderName": "X-Qlik-Session"}
+    default: dict[str, t.Any] = {"prefix": "", "sessionCookieHeaderName": "X-Qlik-Session"}
     others: list[dict[str, t.Any]] = [
         {
             "prefix": "internal",
@@ -169,7 +169,7 @@ async def main(directory: Path) -> None:
         directory / "pki", authority_key=directory / "root_key.pem", host_names=[*names, *PROVIDERS, *OTHERS]
     )
     ports: dict[str, dict[str, int]] = {}
-    tasks = []
+    tasks: list[asyncio.Task[t.Any]] = []
     for name, nodes in SITES.items():
         opened = site(name, pki.server.read_text())
         tasks.append(await open_site(opened, pki, directory / f"{name}.json"))
