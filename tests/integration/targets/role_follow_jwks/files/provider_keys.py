@@ -38,7 +38,10 @@ def base64url(data: bytes) -> str:
 def shapes_of(kid: str, public: rsa.RSAPublicNumbers, der: bytes) -> dict[str, dict[str, object]]:
     """A key as each provider publishes it. The same shapes, with their sources: tests/unit/plugins/key_sets.py."""
     bare: dict[str, object] = {"kid": kid, "kty": "RSA", "use": "sig", "n": number(public.n), "e": number(public.e)}
-    certified: dict[str, object] = {"x5c": [base64.b64encode(der).decode()], "x5t": base64url(hashlib.sha1(der).digest())}
+    certified: dict[str, object] = {
+        "x5c": [base64.b64encode(der).decode()],
+        "x5t": base64url(hashlib.sha1(der).digest()),
+    }
     okta: dict[str, object] = {**bare, "alg": "RS256"}
     return {
         "okta": okta,
