@@ -6,8 +6,8 @@
 
 Usage: world.py DIRECTORY
 
-DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends. A line "ready" says that DIRECTORY has
-network.json (see network/sitecustomize.py) and pki, the certificates of all sites.
+DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends. A line "ready" says
+that DIRECTORY has network.json (see network/sitecustomize.py) and pki, the certificates of all sites.
 """
 
 from __future__ import annotations
