@@ -29,7 +29,7 @@ class Example:
 
     Args:
         file: where it stands, relative to the collection.
-        number: the how manieth it is in that file, from 1.
+        number: its place among those of that file, from 1.
         language: as the document says it: yaml, console, text, ...
         text: what there is to copy.
     """
