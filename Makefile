@@ -119,7 +119,7 @@ demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
-STEPS = style types yaml ansiblelint changelog docs units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units faults simulator switches examples $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
@@ -137,7 +137,7 @@ style: dev stage
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
+  faults/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -167,11 +167,11 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units faults simulator switches examples $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
 
-faults: dev stage ## Every request of the bulk module goes wrong in every way; two writers at once
+faults: dev stage ## Every request of the bulk module goes wrong in every way; two writers at once; slots half made
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/faults
 
 simulator: dev stage ## The simulator's own tests
@@ -179,6 +179,9 @@ simulator: dev stage ## The simulator's own tests
 
 switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/switches
+
+examples: dev stage ## Each option stands in an example, and all examples in the documentation work
+	@cd $(COPY) && $(PYTEST) -n 2 --dist loadgroup -rs tests/examples
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
 conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator

@@ -27,6 +27,8 @@ EXAMPLES = r"""
   hosts: qlik_sites
   gather_facts: false
   connection: local
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
   module_defaults:
     group/sensible.qlik.qlik: "{{ hostvars[inventory_hostname] | sensible.qlik.connection_options }}"
   tasks:

@@ -76,6 +76,10 @@ EXAMPLES = r"""
       prod:
         checked: "{{ checked }}"
         found: "{{ info.virtual_proxies }}"
+        undeclared: true
+        undeclared_tag: portal
+      test:
+        error: The site is being upgraded.
 """
 
 RETURN = r"""

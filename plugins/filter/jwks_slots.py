@@ -86,7 +86,21 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ plan.routes }}"
   vars:
-    plan: "{{ provider.public_keys | sensible.qlik.jwks_slots(site.virtual_proxies, prefix='okta') }}"
+    plan: "{{ provider.public_keys | sensible.qlik.jwks_slots(site.virtual_proxies, prefix='idp') }}"
+
+- name: Make the slots, without waiting for anything
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: client.pem
+    client_key: client_key.pem
+    ca_path: root.pem
+    virtual_proxies: "{{ plan.make_room + plan.virtual_proxies }}"
+  vars:
+    plan: "{{ provider.public_keys | sensible.qlik.jwks_slots(
+      site.virtual_proxies, prefix='idp', template=template, overlap=3600, limit=4) }}"
+    template:
+      load_balancing_server_nodes: [Central]
+      proxies: [Central]
 """
 
 RETURN = r"""

@@ -80,6 +80,11 @@ EXAMPLES = r"""
         session_inactivity_timeout: 15
       portal:
         host_allow_list: [portal.example.com]
+
+- name: Show what test would be, where dev and test share one site
+  ansible.builtin.debug:
+    msg: "{{ dev.virtual_proxies | sensible.qlik.promoted(
+      source_suffix='-dev', target_suffix='-test', without=['admin-test']) }}"
 """
 
 RETURN = r"""

@@ -92,6 +92,16 @@ cache_connection: ~/.ansible/cache/qlik
 cache_timeout: 3600
 
 ---
+# Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies
+plugin: sensible.qlik.site
+host: qlik1.example.com
+client_cert: certificates/prod/client.pem
+client_key: certificates/prod/client_key.pem
+ca_path: certificates/prod/root.pem
+hostname: name
+group_prefix: analytics_
+
+---
 # More groups and variables, by Ansible's usual means
 plugin: sensible.qlik.site
 host: qlik1.example.com

@@ -153,11 +153,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read the user's streams with a token that lives for fifteen minutes
+- name: Ask Qlik Sense whom it takes us for, with a token that lives for fifteen minutes
   ansible.builtin.uri:
-    url: https://qlik.example.com/jwt/qrs/stream?xrfkey=0123456789abcdef
+    url: https://qlik.example.com/jwt/qps/user
     headers:
-      X-Qlik-Xrfkey: 0123456789abcdef
       Authorization: "Bearer {{ lookup('sensible.qlik.jwt', user, private_key_path='/etc/qlik/signing_key.pem') }}"
   vars:
     user: CORP\alice
@@ -198,6 +197,24 @@ EXAMPLES = r"""
 - name: A token that must be refused, as it expired five minutes ago
   ansible.builtin.set_fact:
     expired_token: "{{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, expires_in='-5m') }}"
+  vars:
+    user: CORP\alice
+  no_log: true
+
+- name: A token as the identity provider makes them, for a virtual proxy with other claims and an audience
+  ansible.builtin.set_fact:
+    qlik_token: >-
+      {{ lookup('sensible.qlik.jwt', 'alice', private_key_content=signing_key, certificate_content=signing_certificate,
+                jwt_attribute_user_id='preferred_username', jwt_attribute_user_directory='[CORP]', audience='qlik',
+                name='Alice Example', email='alice@corp.example', groups=['sales'], groups_claim='roles',
+                claims={'department': 'Sales'}) }}
+  no_log: true
+
+- name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
+  ansible.builtin.set_fact:
+    qlik_token: >-
+      {{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, validate_key=true, algorithm='RS512',
+                key_id='2026-a', backdate='5m') }}
   vars:
     user: CORP\alice
   no_log: true

@@ -144,7 +144,7 @@ EXAMPLES = r"""
 - name: Read the signing keys of Keycloak
   sensible.qlik.jwks_info:
     url: https://keycloak.example.com/realms/acme/protocol/openid-connect/certs
-    cache_path: "{{ ansible_facts.user_dir }}/.cache/acme-jwks.json"
+    cache_path: ~/.cache/acme-jwks.json
   register: provider
 
 - name: Make a virtual proxy for each of them, also if one is listed under two names
@@ -201,6 +201,31 @@ EXAMPLES = r"""
     ownca_path: okta_ca.pem
     ownca_privatekey_path: okta_ca_key.pem
   register: provider
+
+- name: Read the signing keys of Entra ID, through the company's web proxy and with patience
+  sensible.qlik.jwks_info:
+    url: https://login.microsoftonline.com/acme.example.com/discovery/v2.0/keys
+    http_proxy: http://proxy.example.com:3128
+    connect_timeout: 20
+    read_timeout: 60
+    retries: 5
+
+- name: Read those of a provider whose certificate is of the company's own CA
+  sensible.qlik.jwks_info:
+    url: https://login.acme.example.com/keys
+    ca_path: company_ca.pem
+
+- name: Look at keys that were saved to a file
+  sensible.qlik.jwks_info:
+    path: jwks.json
+
+- name: Have a CA that lies in the vault issue certificates, for keys that another task has read
+  sensible.qlik.jwks_info:
+    jwks: "{{ key_set }}"
+    issue_certificates: true
+    ownca_content: "{{ vault_okta_ca }}"
+    ownca_privatekey_content: "{{ vault_okta_ca_key }}"
+    ownca_privatekey_passphrase: "{{ vault_okta_ca_passphrase }}"
 """
 
 RETURN = r"""

@@ -101,6 +101,62 @@ EXAMPLES = r"""
       - prefix: trial
         state: absent
 
+- name: Tokens of an identity provider, with its names for the claims, and a cookie for several hosts
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies:
+      - prefix: idp
+        jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/idp.pem') }}"
+        jwt_attribute_user_id: preferred_username
+        jwt_attribute_user_directory: "[ACME]"
+        jwt_audience: qlik
+        jwt_attribute_map:
+          - jwt_attribute: department
+            sense_attribute: department
+            is_mandatory: true
+        session_cookie_header_name: X-Qlik-Session-idp
+        session_cookie_domain: .example.com
+        session_cookie_custom_path: /
+        # Over HTTP too, where something in front of Qlik Sense does TLS.
+        has_secure_attribute_http: true
+        same_site_attribute_http: lax
+        # Whoever has no token may look at what is for everybody.
+        anonymous_access_mode: allow_anonymous
+        load_balancing_server_nodes: [Central]
+        proxies: [Central]
+
+- name: How a virtual proxy chooses among engines, and what security rules get to know
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies:
+      - prefix: portal
+        load_balancing_server_nodes: [Central, Rim1]
+        load_balancing_algorithm: memory_allocation
+        enable_engine_saturation_check: true
+        enable_engine_health_check_data: true
+        use_sticky_load_balancing: false
+        extended_security_environment: true
+        # Modules of your own instead of Qlik's; empty for none.
+        session_module_base_uri: ""
+        load_balancing_module_base_uri: ""
+
+- name: Make a virtual proxy for Windows users one for tokens, after which they cannot sign in there any more
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies:
+      - prefix: intranet
+        allow_non_jwt: true
+        jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
+
 - name: The same, and remove each virtual proxy with the tag portal that is not declared
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
@@ -113,6 +169,19 @@ EXAMPLES = r"""
         tags: [portal]
     purge: true
     purge_tag: portal
+
+- name: Bring many into a site that answers slowly and is restarted now and then
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    connect_timeout: 30
+    read_timeout: 120
+    retries: 6
+    retry_deadline: 300
+    parallel_writes: 4
+    virtual_proxies: "{{ qlik_virtual_proxies }}"
 """
 
 RETURN = r"""

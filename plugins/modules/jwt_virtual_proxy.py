@@ -114,6 +114,28 @@ EXAMPLES = r"""
     prefix: portal
     session_inactivity_timeout: 30
 
+- name: Change the very virtual proxy that the task signs in through, which can lock you out
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik.example.com
+    auth_method: jwt
+    virtual_proxy_prefix: admin
+    token: "{{ lookup('sensible.qlik.jwt', 'ACME\\automation', private_key_path='keys/admin_key.pem') }}"
+    prefix: admin
+    session_inactivity_timeout: 30
+    allow_connection_virtual_proxy: true
+
+- name: Sign in with a ticket where the port of the repository is closed, and that of the proxy's own API is not
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    auth_method: ticket
+    qps_port: 4243
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    user: ACME\automation
+    prefix: portal
+    session_inactivity_timeout: 30
+
 - name: Remove it
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com

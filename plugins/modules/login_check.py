@@ -209,13 +209,34 @@ EXAMPLES = r"""
 
 - name: Watch a login that somebody else manages, without waiting
   sensible.qlik.login_check:
-    proxies: [qlik.example.com]
+    proxies: [qlik1.example.com]
     wait: 0
     logins:
       - prefix: portal
         token: "{{ monitoring_token }}"
         user_directory: ACME
         user_id: monitoring
+
+- name: Prove that tokens for somebody else, and those without what is mandatory, are refused
+  sensible.qlik.login_check:
+    proxies: [https://qlik1.example.com]
+    ca_path: certificates/root.pem
+    threads: 4
+    logins:
+      - virtual_proxy:
+          prefix: mashup
+          jwt_audience: qlik
+          jwt_attribute_map:
+            - jwt_attribute: department
+              sense_attribute: department
+              is_mandatory: true
+        token: "{{ lookup('sensible.qlik.jwt', user, audience='qlik', claims=claims, **key) }}"
+        wrong_audience_token: "{{ lookup('sensible.qlik.jwt', user, audience='somebody else', claims=claims, **key) }}"
+        incomplete_token: "{{ lookup('sensible.qlik.jwt', user, audience='qlik', **key) }}"
+  vars:
+    user: ACME\smoketest
+    key: {private_key_path: keys/portal_key.pem}
+    claims: {department: Quality}
 """
 
 RETURN = r"""

@@ -85,6 +85,15 @@ EXAMPLES = r"""
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
+
+- name: Log out one person, who has left the company
+  sensible.qlik.logout:
+    proxies: [qlik1, qlik2]
+    prefix: portal
+    users: ['ACME\bob']
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
 """
 
 RETURN = r"""

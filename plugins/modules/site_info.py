@@ -73,6 +73,21 @@ EXAMPLES = r"""
 - name: Refuse to go on while a proxy lets people in without TLS
   ansible.builtin.assert:
     that: site.proxies | selectattr('allow_http') | length == 0
+
+- name: Read the site through a virtual proxy that takes the user from a header
+  sensible.qlik.site_info:
+    host: qlik.example.com
+    auth_method: header
+    virtual_proxy_prefix: internal
+    header_name: X-Qlik-Automation
+    user: ACME\automation
+
+- name: Read the site with a session that a portal has begun
+  sensible.qlik.site_info:
+    host: qlik.example.com
+    auth_method: session
+    virtual_proxy_prefix: admin
+    session_cookie: X-Qlik-Session-admin={{ portal_session }}
 """
 
 RETURN = r"""

@@ -85,6 +85,23 @@ EXAMPLES = r"""
     expires_within: 30
   register: expiring
   failed_when: expiring.virtual_proxies | length > 0
+
+- name: Read some of them
+  sensible.qlik.virtual_proxy_info:
+    host: qliktest.example.com
+    client_cert: certificates/test/client.pem
+    client_key: certificates/test/client_key.pem
+    ca_path: certificates/test/root.pem
+    prefixes: [portal, embedded]
+    tags: [portal]
+
+- name: See how people sign in on this site, other than with a token
+  sensible.qlik.virtual_proxy_info:
+    host: qliktest.example.com
+    client_cert: certificates/test/client.pem
+    client_key: certificates/test/client_key.pem
+    ca_path: certificates/test/root.pem
+    authentication_methods: [ticket, saml, oidc]
 """
 
 RETURN = r"""

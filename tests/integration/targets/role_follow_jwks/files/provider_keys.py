@@ -6,14 +6,15 @@
 
 Usage: provider_keys.py DIRECTORY KID...
 
-DIRECTORY gets KID.pem, the private key of each. Prints {"keycloak": {KID: JWK}, "okta": {KID: JWK}} as JSON: the same
-keys as Keycloak publishes them, with a certificate, and as Okta does, without.
+DIRECTORY gets KID.pem, the private key of each. Prints {PROVIDER: {KID: JWK}} as JSON, the same keys as keycloak,
+auth0, entra and okta publish them.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -27,12 +28,31 @@ NOW = datetime.datetime.now(datetime.UTC)
 
 
 def number(value: int) -> str:
-    data = value.to_bytes((value.bit_length() + 7) // 8, "big")
+    return base64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
+def shapes_of(kid: str, public: rsa.RSAPublicNumbers, der: bytes) -> dict[str, dict[str, object]]:
+    """A key as each provider publishes it. The same shapes, with their sources: tests/unit/plugins/key_sets.py."""
+    bare: dict[str, object] = {"kid": kid, "kty": "RSA", "use": "sig", "n": number(public.n), "e": number(public.e)}
+    certified: dict[str, object] = {
+        "x5c": [base64.b64encode(der).decode()],
+        "x5t": base64url(hashlib.sha1(der).digest()),
+    }
+    okta: dict[str, object] = {**bare, "alg": "RS256"}
+    return {
+        "okta": okta,
+        "auth0": {**okta, **certified},
+        "keycloak": {**okta, **certified, "x5t#S256": base64url(hashlib.sha256(der).digest())},
+        "entra": {**bare, **certified, "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0"},
+    }
+
+
 def main(directory: Path, kids: list[str]) -> None:
-    shapes: dict[str, dict[str, object]] = {"keycloak": {}, "okta": {}}
+    published: dict[str, dict[str, object]] = {}
     for kid in kids:
         key = rsa.generate_private_key(65537, 2048)
         file = directory / f"{kid}.pem"
@@ -42,10 +62,10 @@ def main(directory: Path, kids: list[str]) -> None:
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, kid)])
         serial, end = x509.random_serial_number(), NOW + datetime.timedelta(days=400)
         certificate = x509.CertificateBuilder(name, name, key.public_key(), serial, NOW, end).sign(key, hashes.SHA256())
-        jwk = {"kid": kid, "kty": "RSA", "alg": "RS256", "use": "sig", "n": number(public.n), "e": number(public.e)}
-        x5c = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
-        shapes["okta"][kid], shapes["keycloak"][kid] = jwk, {**jwk, "x5c": [x5c]}
-    print(json.dumps(shapes))
+        der = certificate.public_bytes(Encoding.DER)
+        for provider, jwk in shapes_of(kid, public, der).items():
+            published.setdefault(provider, {})[kid] = jwk
+    print(json.dumps(published))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How to follow an example in README.md, the README of a role or a guide, where it does not say so itself.
+
+Commands are run, playbooks and tasks are run. Everything else has to be named here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from documents import Example
+
+SITES = "-i inventory/sites.yml"
+READER = " -e @variables.json"
+CHECK = f"ansible-playbook sensible.qlik.provision {SITES} --limit dev --check"
+ROTATE = "ansible-playbook sensible.qlik.rotate_keys -i inventory --limit prod -e @rotation.yml"
+PROMOTE = f"ansible-playbook sensible.qlik.promote {SITES} --check"
+FOLLOW = "ansible-playbook follow.yml"
+WITHOUT_SYSTEMD = "-e '{{\"{}\": []}}'"
+WWW = "-i www.example.com, -e ansible_connection=local"
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """How to follow an example.
+
+    Args:
+        save: the file that the document has it in.
+        also: more files that the document speaks of, by name.
+        replace: what would take hours or a person, and what stands there instead.
+        before: a command that the document takes for granted.
+        run: a command that uses it, with {} for its file. It goes before the command that would be run otherwise.
+        skip: why it is not run.
+    """
+
+    save: str = ""
+    also: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    replace: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    before: str = ""
+    run: str = ""
+    skip: str = ""
+
+
+_GUIDES = "docs/docsite/rst/guide_"
+_ISSUER = "---\n- name: Nothing to be told\n  ansible.builtin.debug:\n"
+_PROXY_VARIABLES = r"""
+qlik_virtual_proxies: [{prefix: portal}]
+qlik_smoke_test_users: ['SMOKE\test']
+qlik_jwt_private_key_path: "{{ inventory_dir }}/portal_key.pem"
+qlik_ca_path: "{{ inventory_dir }}/root.pem"
+"""
+
+WAYS = {
+    "README.md 1": Way(skip="CI runs the demos by themselves"),
+    "README.md 2": Way(skip="it downloads from the internet; tests/package installs what is here"),
+    "README.md 3": Way(save="first.yml"),
+    # Two sites are not yet what is declared, which is what 2 says.
+    "README.md 7": Way(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
+    "README.md 8": Way(save="prod.qlik_site.yml"),
+    "README.md 10": Way(also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES}),
+    "roles/drift/README.md 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
+    "roles/follow_jwks/README.md 2": Way(run="ansible-playbook example-1.yml -e @{}"),
+    "roles/key_rotation/README.md 1": Way(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
+    "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
+    "roles/promotion/README.md 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
+    f"{_GUIDES}identity_providers.rst 2": Way(save="follow.yml"),
+    f"{_GUIDES}identity_providers.rst 4": Way(skip="it is for cron; the command in it is run"),
+    f"{_GUIDES}identity_providers.rst 5": Way(skip="it is for a page in a browser"),
+    f"{_GUIDES}identity_providers.rst 6": Way(
+        run=f"{FOLLOW} -e @{{}} {WITHOUT_SYSTEMD.format('follow_jwks_front_end_reload')}"
+    ),
+    f"{_GUIDES}identity_providers.rst 7": Way(
+        run=f"{FOLLOW} -e @example-6.yml -e @{{}} {WWW} {WITHOUT_SYSTEMD.format('follow_jwks_front_end_reload')}"
+    ),
+    f"{_GUIDES}identity_providers.rst 8": Way(save="/etc/haproxy/haproxy.cfg"),
+    f"{_GUIDES}identity_providers.rst 10": Way(
+        run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
+        "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
+    ),
+    f"{_GUIDES}promotion.rst 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
+    f"{_GUIDES}promotion.rst 5": Way(run=f"{PROMOTE} -e source=dev -e target=test -e @{{}}"),
+    f"{_GUIDES}provisioning.rst 2": Way(run=f"{CHECK} -e @{{}}"),
+    f"{_GUIDES}provisioning.rst 5": Way(skip="it is output"),
+    f"{_GUIDES}provisioning.rst 7": Way(run=f"{CHECK} -e @{{}}"),
+    f"{_GUIDES}rotation.rst 2": Way(
+        save="rotation.yml", also={"/srv/playbooks/switch_issuer.yml": _ISSUER}, replace={"32400": "0"}
+    ),
+    f"{_GUIDES}rotation.rst 4": Way(run=f"{ROTATE} --check -e @{{}}"),
+    f"{_GUIDES}rotation.rst 5": Way(run=f"{ROTATE} --check -e @{{}}"),
+    f"{_GUIDES}rotation.rst 6": Way(run=f"{CHECK} -e @{{}}"),
+    f"{_GUIDES}rotation.rst 7": Way(skip="it is for a portal that systemd runs; the tests of the role have such tasks"),
+    f"{_GUIDES}rotation.rst 8": Way(run=f"{ROTATE} -e @{{}}"),
+    f"{_GUIDES}rotation.rst 9": Way(
+        run=f"{ROTATE} -e @{{}} -e key_rotation_mode=front_end {WWW} "
+        f"{WITHOUT_SYSTEMD.format('key_rotation_front_end_reload')}"
+    ),
+    f"{_GUIDES}rotation.rst 10": Way(
+        save="/etc/nginx/nginx.conf",
+        replace={"http {": "pid nginx.pid; error_log stderr; events {}\nhttp {\n    access_log off;"},
+        run='nginx -t -p . -c "$PWD/{}"',
+    ),
+    f"{_GUIDES}rotation.rst 11": Way(skip="it is one line of a front end; the tests of the role have it in theirs"),
+    f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
+    f"{_GUIDES}verification.rst 2": Way(
+        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}} -e qlik_certificates=certificates"
+    ),
+    f"{_GUIDES}verification.rst 3": Way(
+        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{}} -e @example-4.yml"
+    ),
+    f"{_GUIDES}verification.rst 4": Way(skip="it is used together with the one before it"),
+    f"{_GUIDES}verification.rst 7": Way(skip="it is output"),
+}
+"""By the name of the example."""
+
+
+def text_of(example: Example) -> str:
+    """An example without what would take hours, or a person."""
+    text = example.text
+    for old, instead in WAYS.get(str(example), Way()).replace.items():
+        assert old in text
+        text = text.replace(old, instead)
+    return text
+
+
+def commands(example: Example, file: str) -> list[str]:
+    """What somebody types who follows an example, one after the other.
+
+    Args:
+        example: which.
+        file: where it was saved.
+
+    Returns:
+        None if its document has commands for it elsewhere.
+    """
+    way = WAYS.get(str(example), Way())
+    if way.run:
+        return [way.run.format(file) + (READER if way.run.startswith("ansible-playbook") else "")]
+    if example.language in ("console", "shell"):
+        lines = "\n".join(line.removeprefix("$ ") for line in text_of(example).splitlines())
+        return [line for line in re.split(r"(?<!\\)\n", lines) if line]
+    if way.save:
+        return []
+    [content] = example.yaml
+    assert isinstance(content, list), f"{example} is neither a playbook nor tasks: say in ways.py how to use it."
+    hosts = {play.get("hosts", "localhost") for play in content}
+    return [f"ansible-playbook {file} {'' if hosts == {'localhost'} else SITES}{READER}"]

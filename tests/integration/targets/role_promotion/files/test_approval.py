@@ -1,0 +1,93 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Somebody at a terminal is asked for approval, and types something."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import typing as t
+
+import pytest
+from descriptions import SOURCE, TARGET
+from laboratory import Laboratory, Run, State
+
+PROMPT = "or nothing to stop here"
+
+
+@pytest.fixture(scope="module")
+def before(laboratory: Laboratory) -> State:
+    """What prod is before anybody has approved."""
+    dev = laboratory.add("dev", SOURCE)
+    dev.set_field("portal", jwtPublicKeyCertificate=dev.certificate)
+    prod = laboratory.add("prod", TARGET)
+    laboratory.hosts["prod"] |= {
+        "promotion_approval": True,
+        "promotion_nodes": {"*": "Central"},
+        "promotion_prefixes": ["portal"],
+        "promotion_keep": [],
+        "promotion_overrides": {"*": {"custom_properties": {}, "tags": []}},
+        "promotion_smoke_tests": [],
+    }
+    return prod.state()
+
+
+def answer(laboratory: Laboratory, keys: str) -> Run:
+    """Promote to prod at a terminal, and press keys once asked."""
+    inventory = laboratory.directory / "terminal.json"
+    inventory.write_text(json.dumps({"qlik_sites": {"hosts": laboratory.hosts}}))
+    play = {
+        "hosts": "prod",
+        "gather_facts": False,
+        "connection": "local",
+        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}", "promotion_source": "dev"},
+        "roles": ["sensible.qlik.promotion"],
+    }
+    playbook = laboratory.directory / "terminal.yml"
+    playbook.write_text(json.dumps([play]))
+    environment = os.environ | {"ANSIBLE_NOCOLOR": "true", "PWD": str(laboratory.directory), "TERM": "dumb"}
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(laboratory.directory)
+        os.execvpe("ansible-playbook", ["ansible-playbook", "-i", str(inventory), str(playbook)], environment)
+    output = ""
+    for text in _read(terminal):
+        if PROMPT not in output and PROMPT in output + text:
+            os.write(terminal, keys.encode())
+        output += text
+    os.close(terminal)
+    _process, status = os.waitpid(process, 0)
+    laboratory.check_secrets(output)
+    assert PROMPT in output, output
+    return Run(os.waitstatus_to_exitcode(status), " ".join(output.split()))
+
+
+def _read(terminal: int) -> t.Iterator[str]:
+    """What appears at a terminal, until the program there has ended."""
+    while True:
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:  # how Linux says that nobody is at the other end any more
+            return
+        if not data:
+            return
+        yield data.decode(errors="replace")
+
+
+@pytest.mark.parametrize("keys", ["\r", "yes\r", "dev\r", "\x03a"], ids=["nothing", "yes", "another", "Ctrl-C"])
+def test_without_the_name_of_the_site_nothing_is_written(laboratory: Laboratory, before: State, keys: str) -> None:
+    done = answer(laboratory, keys)
+    assert done.code == 2, done.output
+    assert "not approved, so nothing was written" in done.output or "user requested abort" in done.output
+    assert laboratory.sites["prod"].writes() == 0
+    assert laboratory.sites["prod"].state() == before
+
+
+def test_whoever_types_the_name_of_the_site_approves(laboratory: Laboratory, before: State) -> None:
+    done = answer(laboratory, "prod\r")
+    assert done.code == 0, done.output
+    assert laboratory.sites["prod"].writes() > 0
+    assert laboratory.sites["prod"].state() != before
