@@ -84,7 +84,7 @@ def promote(laboratory: Laboratory, *hosts: str) -> dict[str, End]:
             if not result.get("skipped"):
                 results[host][task["task"]["name"].rpartition(" : ")[2]] = result
 
-    def result(host: str, beginning: str) -> Values | None:
+    def find(host: str, beginning: str) -> Values | None:
         # Ansible repeats the name with the first host.
         return next((one for name, one in results[host].items() if name.startswith(beginning)), None)
 
@@ -92,8 +92,8 @@ def promote(laboratory: Laboratory, *hosts: str) -> dict[str, End]:
         host: End(
             content["stats"][host]["failures"] > 0,
             str(list(results[host].values())[-1].get("msg")),
-            result(host, "Write to "),
-            result(host, "Put back what was there on "),
+            find(host, "Write to "),
+            find(host, "Put back what was there on "),
         )
         for host in hosts
     }
@@ -104,7 +104,10 @@ def outcomes(result: Values) -> dict[str, str]:
 
 
 def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values]]) -> None:
-    """Add a target for each list of faults, named so; a name that begins with source has them on a source of its own."""
+    """Add a target for each list of faults, called so.
+
+    The faults are the target's; where the name begins with source, they are those of a source of its own.
+    """
     sites: dict[str, Values] = {}
     for name, some in faults.items():
         plan = [{"port": "qrs", **fault} for fault in some]
@@ -116,7 +119,8 @@ def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values
     for name, some in faults.items():
         host = laboratory.hosts[name]
         host["promotion_nodes"] = {"Dev2": "Rim1"}
-        host["promotion_overrides"] = {"*": {"jwt_public_key_certificate": laboratory.sites[name].certificate}}
+        # Nobody logs in, and so all of them get the same.
+        host["promotion_overrides"] = {"*": {"jwt_public_key_certificate": laboratory.sites["dev"].certificate}}
         if name.startswith("source"):
             host["walk_source"] = f"from-{name}"
         if any(fault["action"] == "delay" for fault in some):
@@ -203,7 +207,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
         try:
             ends[check_end(end, site.state(), site.writes(), world)].append(name)
         except AssertionError as error:
-            wrong.append(f"{name}: {end.said}\n{error}")
+            wrong.append(f"{name}: {end.said}\n{str(error)[:500]}")
     for words, names in sorted(ends.items()):
         print(f"{len(names)} {words}: {', '.join(names)}")
     assert not wrong, "\n".join(wrong)
