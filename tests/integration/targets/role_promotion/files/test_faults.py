@@ -206,6 +206,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
         site = laboratory.sites[name]
         try:
             ends[check_end(end, site.state(), site.writes(), world)].append(name)
+            assert end.written or "-get-" in name
         except AssertionError as error:
             wrong.append(f"{name}: {end.said}\n{str(error)[:500]}")
     for words, names in sorted(ends.items()):
