@@ -127,8 +127,8 @@ class RunningSites(_Running):
 
     Args:
         directory: for their files; made if missing.
-        sites: the contents of site files, by names that are fit for files. Each has nodes called localhost or
-            127.0.0.1, so that one certificate is good for all.
+        sites: the contents of site files, by names that are fit for files, and not "ready". Each has nodes called
+            localhost or 127.0.0.1, so that one certificate is good for all.
 
     Attributes:
         directory: as given.
