@@ -123,8 +123,8 @@ def test_two_playbooks_lose_nothing(site: BreakableSite, tmp_path: pathlib.Path)
         # other writes would say that something was lost in between.
         words: dict[int, list[str]] = {}
         for number, result in enumerate(results):
-            assert result["changed"] is True
             if number >= len(way) and result["attempts"] == 1:
+                assert result["changed"] is True
                 assert sorted(result["writes"]) == words.setdefault(number % len(way), sorted(result["writes"]))
         assert len(words) == len(way)
     document = site.document()
