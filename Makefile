@@ -119,9 +119,14 @@ demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
-STEPS = style types yaml ansiblelint changelog docs units faults simulator switches examples $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+# So many steps at a time; few of them use more than one processor for long.
+LANES ?= 2
+# The long ones early, so that the lanes end at about the same time.
+LONG = examples switches faults $(filter integration/role_key_rotation integration/role_promotion integration/role_follow_jwks,$(TARGETS:%=integration/%))
+STEPS = sanity style types yaml ansiblelint changelog docs units $(LONG) simulator $(if $(wildcard tests/conformance/*.py),conformance) \
+  $(filter-out $(LONG),$(TARGETS:%=integration/%)) package
 test: dev stage ## Everything below; the last line counts
-	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
+	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES) $(STEPS)
 
 bench: dev stage ## Count and compare: requests, connections, writes, time. Never a pass or a fail
 	@for script in $$(grep -l __main__ tests/benchmarks/*.py); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done

@@ -2,19 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run make targets one after another, all of them, and say what came of it in one last line.
+"""Run make targets, all of them, a few at a time, and say what came of it in one last line.
 
-Usage: steps.py --make MAKE --results DIRECTORY [--beside TARGET] TARGET...
+Usage: steps.py --make MAKE --results DIRECTORY [--lanes NUMBER] TARGET...
 
 A target may leave JUnit files in the directory that RESULTS names: then each case counts. One that leaves none counts
-as one. What it leaves in a summary.txt is said again before the last line. A target that takes long and uses one
-processor can run beside the others; what it says comes at the end.
+as one. What it leaves in a summary.txt is said again before the last line. What a target says comes at its end, in one
+piece; until then it is in its output.log.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import os
 import shutil
@@ -22,6 +21,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 
@@ -49,59 +49,67 @@ def count_cases(files: list[Path]) -> Count:
     return count
 
 
-class Step:
-    """A make target that runs from here on.
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of a make target.
+
+    Attributes:
+        target: which.
+        log: the file with what it said.
+        seconds: how long it took.
+        code: its exit status.
+        count: of its test cases.
+    """
+
+    target: str
+    log: Path
+    seconds: float
+    code: int
+    count: Count
+
+
+def run_step(make: str, target: str, results: Path) -> Outcome:
+    """Make a target to its end.
 
     Args:
         make: the program.
         target: what to make.
         results: a directory for all results; this one's are in a directory of its own.
-        quiet: keep the output for later.
     """
+    own = results / target.replace("/", "-")
+    own.mkdir(parents=True)
+    log = own / "output.log"
+    print(f".... {target} begins", flush=True)
+    started = time.monotonic()
+    with log.open("wb") as output:
+        code = subprocess.run(
+            [make, "--no-print-directory", "STAGED=yes", target],
+            env=os.environ | {"RESULTS": str(own.absolute())},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+    count = count_cases(sorted(own.glob("*.xml")))
+    if code and not count.failed:
+        count.failed = 1
+    elif not code and not count.passed:
+        count.passed = 1
+    return Outcome(target, log, time.monotonic() - started, code, count)
 
-    def __init__(self, make: str, target: str, results: Path, *, quiet: bool = False) -> None:
-        self._target = target
-        self._results = results / target.replace("/", "-")
-        self._results.mkdir(parents=True)
-        self._log = self._results / "output.log" if quiet else None
-        self._started = time.time()
-        if not quiet:
-            self._announce()
-        with contextlib.ExitStack() as stack:
-            output = stack.enter_context(self._log.open("wb")) if self._log else None
-            self._process = subprocess.Popen(
-                [make, "--no-print-directory", "STAGED=yes", target],
-                env=os.environ | {"RESULTS": str(self._results.absolute())},
-                stdout=output,
-                stderr=subprocess.STDOUT if output else None,
-            )
 
-    def _announce(self) -> None:
-        print(f"\n==== {self._target}", flush=True)
-
-    def finish(self) -> Count:
-        """Wait for its end, and count."""
-        code = self._process.wait()
-        seconds = time.time() - self._started
-        if self._log:
-            # It may have ended long ago; its last words say when.
-            seconds = max(0.0, self._log.stat().st_mtime - self._started)
-            self._announce()
-            print(self._log.read_text(errors="replace"), end="")
-        count = count_cases(sorted(self._results.glob("*.xml")))
-        if code and not count.failed:
-            count.failed = 1
-        elif not code and not count.passed:
-            count.passed = 1
-        print(f"---- {self._target}: {'FAILED' if code else 'passed'} in {seconds:.0f} s", flush=True)
-        return count
+def tell(outcome: Outcome) -> None:
+    """Print what a target said, and how it ended."""
+    print(f"\n==== {outcome.target}\n{outcome.log.read_text(errors='replace')}", end="")
+    verdict = "FAILED" if outcome.code else "passed"
+    print(f"---- {outcome.target}: {verdict} in {outcome.seconds:.0f} s\n", flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--make", required=True)
     parser.add_argument("--results", type=Path, required=True, help="replaced")
-    parser.add_argument("--beside", metavar="TARGET")
+    parser.add_argument("--lanes", type=int, default=1, help="so many targets at a time; begun in the order given")
     parser.add_argument("targets", nargs="+")
     options = parser.parse_args()
     shutil.rmtree(options.results, ignore_errors=True)
@@ -110,13 +118,17 @@ def main() -> int:
         os.environ.pop(name, None)
     started = time.monotonic()
     counts = {}
-    beside = Step(options.make, options.beside, options.results, quiet=True) if options.beside else None
-    for target in options.targets:
-        counts[target] = Step(options.make, target, options.results).finish()
-    if beside:
-        counts[options.beside] = beside.finish()
+    pool = ThreadPoolExecutor(options.lanes)
+    try:
+        steps = [pool.submit(run_step, options.make, target, options.results) for target in options.targets]
+        for step in as_completed(steps):
+            outcome = step.result()
+            counts[outcome.target] = outcome.count
+            tell(outcome)
+    finally:
+        pool.shutdown(cancel_futures=True)
     total = sum(counts.values(), start=Count())
-    failed = [target for target, count in counts.items() if count.failed]
+    failed = [target for target in options.targets if counts[target].failed]
     for file in sorted(options.results.glob("*/summary.txt")):
         print(f"\n{file.parent.name}:\n{file.read_text()}", end="")
     print(f"\nAll steps took {time.monotonic() - started:.0f} s; {total.skipped} tests were skipped.")

@@ -2,23 +2,30 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sites, modules that run in this process, and one run of a playbook over all sites."""
+"""The sites, modules that run in this process, and one run of a playbook that logs in on all sites."""
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import io
 import json
 import os
 import pathlib
 import subprocess
-import sys
 import textwrap
 import typing as t
+import urllib.parse
 
 import pytest
 import requests
 from cases import Case, cases
+from deviations import DEVIATIONS
 
+from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
+from qlik_sense_simulator.pki import ensure_pki
+from qlik_sense_simulator.testing import RunningSites
 
 HERE = pathlib.Path(__file__).parent
 
@@ -28,14 +35,24 @@ class Site:
 
     Args:
         case: which.
-        directory: where the sites wrote their addresses.
+        running: all sites.
     """
 
-    def __init__(self, case: Case, directory: pathlib.Path) -> None:
+    def __init__(self, case: Case, running: RunningSites) -> None:
         self.case = case
-        self.pki = directory / "pki"
-        self.ready: dict[str, t.Any] = json.loads((directory / f"{case.name}.json").read_text())
+        self.pki = running.pki
+        self.ready = running.sites[case.name]
         self.proxies = [node["proxy_url"] for node in self.ready["nodes"]]
+
+    def by_certificate(self) -> dict[str, t.Any]:
+        """Options that lead to the repository."""
+        return {
+            "host": "localhost",
+            "port": urllib.parse.urlsplit(self.ready["qrs_url"]).port,
+            "client_cert": str(self.pki / "client.pem"),
+            "client_key": str(self.pki / "client_key.pem"),
+            "ca_path": str(self.pki / "root.pem"),
+        }
 
     def methods(self) -> list[str]:
         """The methods of all requests to the repository so far."""
@@ -47,6 +64,19 @@ class Site:
             timeout=60,
         )
         return [entry["method"] for entry in answer.json()["requests"] if entry["port"] == "qrs"]
+
+
+def run(main: t.Callable[[], None], **options: t.Any) -> dict[str, t.Any]:
+    """Run the main function of a module as Ansible does, and return what it printed."""
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as output,
+        patch_module_args(options),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    result: dict[str, t.Any] = json.loads(output.getvalue())
+    assert bool(ended.value.code) == bool(result.get("failed"))
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: t.Any) -> None:
@@ -61,57 +91,68 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[pathlib.Path]:
-    """Where the sites are, while they run."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites]:
+    """All sites."""
     directory = tmp_path_factory.mktemp("sites")
-    log = directory / "log"
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(
-            [sys.executable, str(HERE / "sites.py"), str(directory)],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        assert any(line == "ready\n" for line in process.stdout), log.read_text()
-        yield directory
-        process.terminate()
+    # Made here, because the site files have the certificate in them.
+    pki = ensure_pki(directory / "pki", authority_key=directory / "root_key.pem", host_names=["localhost"])
+    certificate = pki.server.read_text()
+    with RunningSites(directory, {case.name: case.site(certificate) for case in cases()}) as running:
+        yield running
+        assert "Traceback" not in running.log.read_text()
 
 
 @pytest.fixture(params=cases(), ids=str)
-def site(request: pytest.FixtureRequest, directory: pathlib.Path) -> Site:
+def site(request: pytest.FixtureRequest, running: RunningSites) -> Site:
     """One site after the other."""
-    return Site(request.param, directory)
+    return Site(request.param, running)
 
 
-Run = t.Callable[..., dict[str, t.Any]]
+class Played(t.NamedTuple):
+    """What the playbook came to on a site.
 
+    Attributes:
+        endpoints: those of its proxies, as the login check describes them.
+        failed: whether the role failed.
+    """
 
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the main function of a module as Ansible does, and returns what it printed."""
-
-    def run(main: t.Callable[[], None], **options: t.Any) -> dict[str, t.Any]:
-        capfd.readouterr()
-        with patch_module_args(options), pytest.raises(SystemExit) as ended:
-            main()
-        result = json.loads(capfd.readouterr().out)
-        assert bool(ended.value.code) == bool(result.get("failed"))
-        return t.cast("dict[str, t.Any]", result)
-
-    return run
+    endpoints: list[dict[str, t.Any]]
+    failed: bool
 
 
 @pytest.fixture(scope="session")
-def played(request: pytest.FixtureRequest, directory: pathlib.Path) -> dict[str, dict[str, t.Any]]:
-    """What one run of the playbook came to: for each site that any test is about, by name of the task, its result."""
+def played(request: pytest.FixtureRequest, running: RunningSites) -> dict[str, Played]:
+    """What the playbook came to: by name of the case, for each site that any test is about.
+
+    A process for each site would take minutes. The sites have the same keys, so that those which a module describes in
+    the same words are one host to the playbook; whoever is not supposed to work is a host alone.
+    """
     parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    sites = [Site(case, directory) for case in {one["site"] for one in parameters if "site" in one}]
-    hosts = {site.case.name: {"site": site.ready, "pki": str(site.pki)} for site in sites}
-    inventory = directory / "inventory.json"
+    groups = collections.defaultdict(list)
+    for case in sorted({one["site"] for one in parameters if "site" in one}, key=str):
+        site = Site(case, running)
+        result = run(
+            jwt_virtual_proxy.main,
+            **site.by_certificate(),
+            prefix="plain",
+            jwt_public_key_certificate=(site.pki / "server.pem").read_text(),
+            load_balancing_server_nodes=["Central"],
+            has_secure_attribute_https=True,
+            same_site_attribute_https="none",
+            proxies=["Central", "Rim1"],
+        )
+        assert result["changed"] is True, (str(case), result)
+        declared = {name: value for name, value in result["virtual_proxy"].items() if name != "id"}
+        groups[str(case) in DEVIATIONS and str(case), json.dumps(declared)].append(site)
+    hosts = {
+        sites[0].case.name: {
+            "declared": json.loads(declared),
+            "proxies": [proxy for site in sites for proxy in site.proxies],
+            "pki": str(running.pki),
+        }
+        for (_alone, declared), sites in groups.items()
+    }
+    inventory = running.directory / "inventory.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
     environment = os.environ | {
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
@@ -121,7 +162,7 @@ def played(request: pytest.FixtureRequest, directory: pathlib.Path) -> dict[str,
         "ANSIBLE_FORCE_COLOR": "false",
     }
     ended = subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "--forks", "8", str(HERE / "login.yml")],
+        ["ansible-playbook", "-i", str(inventory), "--forks", "4", str(HERE / "login.yml")],
         capture_output=True,
         text=True,
         env=environment,
@@ -135,4 +176,13 @@ def played(request: pytest.FixtureRequest, directory: pathlib.Path) -> dict[str,
     for task in play["tasks"]:
         for name, result in task["hosts"].items():
             results[name][task["task"]["name"].rpartition(" : ")[2]] = result
-    return results
+    found = {}
+    for sites in groups.values():
+        tasks = results[sites[0].case.name]
+        assert "Log in and out on every proxy" in tasks, tasks
+        for site in sites:
+            found[site.case.name] = Played(
+                [one for one in tasks["Log in and out on every proxy"]["endpoints"] if one["proxy"] in site.proxies],
+                bool(tasks["Fail if a check failed, and say why"].get("failed")),
+            )
+    return found

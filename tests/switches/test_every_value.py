@@ -15,27 +15,10 @@ import typing as t
 import urllib.parse
 
 import jwt
-from conftest import Run, Site
+from conftest import Played, Site, run
+from deviations import DEVIATIONS
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy, login_check
-
-# Where people cannot log in, by prefix: the check that fails, and what its diagnosis has to say.
-DEVIATIONS: dict[str, dict[str, tuple[str, str]]] = {
-    # The virtual proxy "odd" uses both; "plain" does not.
-    "bracket_constant: false": {"odd": ("login", "Try a claim instead of the fixed directory [EXAMPLE]")},
-    "reserved_claims_work: false": {"odd": ("login", "Try another claim than 'sub'")},
-    # Nobody has created the user.
-    "unknown_user: refuse": dict.fromkeys(("plain", "odd"), ("login", "the user is unknown or blocked")),
-    # What has to be refused is not: the login is sound, and whoever relies on the setting has to know.
-    "host_allow_list: off": {"plain": ("host_allow_list", "not on the host allow list")},
-    "enforce_audience: false": {"odd": ("wrong_audience_token", "does not enforce it")},
-    # Without a licence the hub opens, and no app.
-    **dict.fromkeys(
-        ("access_pass: false", "access_pass_notice: websocket", "websocket_refusal: session_state"),
-        dict.fromkeys(("plain", "odd"), ("websocket", "licence")),
-    ),
-}
-
 
 # Sessions count after their end, too: whoever comes and goes too often is refused, and reads why.
 LETS_NOBODY_COME_OFTEN = ("session_limit_counts: five_minutes",)
@@ -53,16 +36,6 @@ class Words(t.NamedTuple):
 
 def port(url: str) -> int:
     return t.cast("int", urllib.parse.urlsplit(url).port)
-
-
-def by_certificate(site: Site) -> dict[str, t.Any]:
-    return {
-        "host": "localhost",
-        "port": port(site.ready["qrs_url"]),
-        "client_cert": str(site.pki / "client.pem"),
-        "client_key": str(site.pki / "client_key.pem"),
-        "ca_path": str(site.pki / "root.pem"),
-    }
 
 
 def token(site: Site, *, key: str = "server_key", expires_in: int = 600, **claims: t.Any) -> str:
@@ -107,8 +80,8 @@ CHANGE: dict[str, t.Any] = {
 }
 
 
-def test_the_life_of_a_virtual_proxy(site: Site, run: Run) -> None:
-    connection = by_certificate(site)
+def test_the_life_of_a_virtual_proxy(site: Site) -> None:
+    connection = site.by_certificate()
 
     def declare(**options: t.Any) -> dict[str, t.Any]:
         return run(jwt_virtual_proxy.main, **connection, **options)
@@ -159,10 +132,10 @@ def ways_in(site: Site) -> dict[str, dict[str, t.Any]]:
     }
 
 
-def test_each_way_to_sign_in(site: Site, run: Run) -> None:
+def test_each_way_to_sign_in(site: Site) -> None:
     certificate = (site.pki / "server.pem").read_text()
     way_in = {"prefix": "way-in", "jwt_public_key_certificate": certificate, "proxies": ["Central", "Rim1"]}
-    assert run(jwt_virtual_proxy.main, **by_certificate(site), **way_in)["changed"] is True
+    assert run(jwt_virtual_proxy.main, **site.by_certificate(), **way_in)["changed"] is True
     for name, connection in ways_in(site).items():
         options = {**connection, "prefix": f"by-{name}", "jwt_public_key_certificate": certificate, "proxies": ["Rim1"]}
         for changed in (True, False):
@@ -173,8 +146,8 @@ def test_each_way_to_sign_in(site: Site, run: Run) -> None:
             assert result["changed"] is changed, (name, result)
 
 
-def test_somebody_without_rights_is_told_so(site: Site, run: Run) -> None:
-    result = run(jwt_virtual_proxy.main, **by_certificate(site), user="EXAMPLE\\nobody", prefix="odd")
+def test_somebody_without_rights_is_told_so(site: Site) -> None:
+    result = run(jwt_virtual_proxy.main, **site.by_certificate(), user="EXAMPLE\\nobody", prefix="odd")
     assert result["failed"]
     assert "RootAdmin" in result["msg"]
 
@@ -207,7 +180,7 @@ CAUSES: dict[str, Words] = {
 }
 
 
-def test_logins_that_fail_have_their_causes_told(site: Site, run: Run) -> None:
+def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
     claims: dict[str, t.Any] = {"sub": "anna", "aud": "qlik", "groups": ["testers"]}
     tokens = {
         "another key": token(site, key="client_key", **claims),
@@ -233,14 +206,13 @@ def test_logins_that_fail_have_their_causes_told(site: Site, run: Run) -> None:
     assert {cause: told[cause] for cause, words in CAUSES.items() if words.of(site) not in told[cause]} == {}
 
 
-def test_people_can_log_in(site: Site, played: dict[str, dict[str, t.Any]]) -> None:
-    result = played[site.case.name]
-    assert "Log in and out on every proxy" in result, result
-    assert result["Declare a virtual proxy"]["changed"] is True
+def test_people_can_log_in(site: Site, played: dict[str, Played]) -> None:
+    endpoints, role_failed = played[site.case.name]
+    assert len(endpoints) == 4
     expected = DEVIATIONS.get(str(site.case), {})
-    for endpoint in result["Log in and out on every proxy"]["endpoints"]:
+    for endpoint in endpoints:
         failed = {check["name"]: check["diagnosis"] for check in endpoint["checks"] if check["status"] == "failed"}
         name, words = expected.get(endpoint["prefix"], ("", ""))
         assert list(failed) == ([name] if name else []), failed
         assert words in failed.get(name, "")
-    assert bool(result["Fail if a check failed, and say why"].get("failed")) == bool(expected)
+    assert role_failed == bool(expected)

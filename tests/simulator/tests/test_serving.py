@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import json
 import pathlib
 import random
@@ -27,6 +28,8 @@ import signing
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from running import XRFKEY, Simulator
+
+from qlik_sense_simulator.testing import RunningSites
 
 PKI = {"root.pem", "client.pem", "client_key.pem", "server.pem", "server_key.pem"}
 
@@ -457,3 +460,32 @@ def test_database_has_everything(running: Simulator) -> None:
     [default, *_others] = database["VirtualProxyConfig"]
     assert default == running.qrs("GET", f"virtualproxyconfig/{default['id']}").json()
     assert running.control("GET", "nothing").status_code == 404
+
+
+class TestSeveralSites:
+    def test_are_apart_and_end_together(self, tmp_path: pathlib.Path) -> None:
+        site_files: dict[str, dict[str, t.Any]] = {
+            "first": {"tags": ["one"]},
+            "second": {"tags": ["two"], "faults": [{"action": "drop_before"}]},
+        }
+        with RunningSites(tmp_path / "sites", site_files) as running:
+            assert running.sites.keys() == site_files.keys()
+            urls = [site["qrs_url"] for site in running.sites.values()]
+            session = requests.Session()
+            session.trust_env = False
+            session.verify = str(running.pki / "root.pem")
+            session.cert = (str(running.pki / "client.pem"), str(running.pki / "client_key.pem"))
+            tags = [session.get(f"{url}/simulator/database", timeout=60).json()["Tag"] for url in urls]
+            assert [[tag["name"] for tag in some] for some in tags] == [["one"], ["two"]]
+            ask = functools.partial(
+                session.get, params={"xrfkey": XRFKEY}, headers={"X-Qlik-Xrfkey": XRFKEY}, timeout=60
+            )
+            assert ask(f"{urls[0]}/qrs/about").ok
+            with pytest.raises(requests.ConnectionError):
+                ask(f"{urls[1]}/qrs/about")
+            assert running.stop() == 0
+        assert not (running.directory / "first.json").exists()
+
+    def test_an_error_in_one_is_told(self, tmp_path: pathlib.Path) -> None:
+        with pytest.raises(RuntimeError, match="no-such-release"):
+            RunningSites(tmp_path / "sites", {"wrong": {"release": "no-such-release"}})

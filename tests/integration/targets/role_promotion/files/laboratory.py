@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import typing as t
 from pathlib import Path
 
 import requests
 
-from qlik_sense_simulator.testing import RunningSite
+from qlik_sense_simulator.testing import RunningSite, RunningSites
 
 Values = dict[str, t.Any]
 
@@ -43,14 +42,14 @@ class Site:
     """A simulated site that is a host of an inventory.
 
     Args:
-        directory: its files; those that are there already are used.
-        description: a site file.
+        addresses: where it is, as the simulator says.
+        pki: the directory of its PEM files.
     """
 
-    def __init__(self, directory: Path, description: Values) -> None:
-        self.simulator = RunningSite(directory, description)
-        self.pki = self.simulator.pki
-        self._url = self.simulator.ready["qrs_url"]
+    def __init__(self, addresses: Values, pki: Path) -> None:
+        self.pki = pki
+        self._addresses = addresses
+        self._url = addresses["qrs_url"]
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.verify = str(self.pki / "root.pem")
@@ -66,7 +65,7 @@ class Site:
             "qlik_client_key": str(self.pki / "client_key.pem"),
             "qlik_retries": 0,
             "qlik_read_timeout": 20,
-            "qlik_proxies": [node["proxy_url"] for node in self.simulator.ready["nodes"]],
+            "qlik_proxies": [node["proxy_url"] for node in self._addresses["nodes"]],
             "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
             "qlik_smoke_test_users": ["SMOKE\\test"],
             "qlik_smoke_test_wait": 30,
@@ -126,7 +125,12 @@ class Run(t.NamedTuple):
     """What came of a playbook."""
 
     code: int
-    output: str
+    text: str
+
+    @property
+    def output(self) -> str:
+        """The text without its line breaks."""
+        return " ".join(self.text.split())
 
 
 class Laboratory:
@@ -141,29 +145,41 @@ class Laboratory:
         self.directory = directory
         self.sites: dict[str, Site] = {}
         self.hosts: dict[str, Values] = {}
+        self._simulators: list[RunningSite | RunningSites] = []
 
-    def add(self, name: str, description: Values, *, like: Path | None = None) -> Site:
-        """Start a site, with the files of another one that is stopped."""
-        directory = self.directory / name
-        if like:
-            shutil.copytree(like, directory)
-        self.sites[name] = site = Site(directory, description)
+    def add(self, name: str, description: Values) -> Site:
+        """Start a site with keys of its own."""
+        simulator = RunningSite(self.directory / name, description)
+        self._simulators.append(simulator)
+        self._note(name, simulator.ready, simulator.pki)
+        return self.sites[name]
+
+    def add_all(self, descriptions: t.Mapping[str, Values]) -> None:
+        """Start sites that share their keys. They can be many."""
+        simulator = RunningSites(self.directory / f"sites{len(self._simulators)}", descriptions)
+        self._simulators.append(simulator)
+        for name, addresses in simulator.sites.items():
+            self._note(name, addresses, simulator.pki)
+
+    def _note(self, name: str, addresses: Values, pki: Path) -> None:
+        self.sites[name] = site = Site(addresses, pki)
         self.hosts[name] = site.variables()
-        return site
 
     def stop(self) -> None:
-        for site in self.sites.values():
-            site.simulator.stop()
+        for simulator in self._simulators:
+            simulator.stop()
 
-    def begin(self, playbook: str, *arguments: str) -> subprocess.Popen[str]:
-        """Start a playbook."""
+    def begin(self, playbook: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Start a playbook, with these variables in its environment."""
         inventory = self.directory / "inventory.json"
         inventory.write_text(json.dumps({"qlik_sites": {"hosts": self.hosts}}))
-        environment = os.environ | {
+        environment = {
+            **os.environ,
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
             "PWD": str(self.directory),
+            **variables,
         }
         return subprocess.Popen(
             ["ansible-playbook", playbook, "-i", str(inventory), *arguments],
@@ -175,20 +191,20 @@ class Laboratory:
             text=True,
         )
 
-    def run(self, playbook: str, *arguments: str) -> Run:
+    def run(self, playbook: str, *arguments: str, **variables: str) -> Run:
         """Run a playbook to its end. Whatever comes of it, it must not give away a secret."""
-        process = self.begin(playbook, *arguments)
+        process = self.begin(playbook, *arguments, **variables)
         output, _nothing = process.communicate()
         self.check_secrets(output)
-        return Run(process.returncode, " ".join(output.split()))
+        return Run(process.returncode, output)
 
     def check_secrets(self, text: str) -> None:
         """Insist that there is no key, not even a line of one, and no token in the text."""
         assert "PRIVATE KEY" not in text
         assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", text)
-        for site in self.sites.values():
+        for pki in {site.pki for site in self.sites.values()}:
             for key in ("client_key.pem", "server_key.pem"):
-                for line in (site.pki / key).read_text().splitlines()[1:-1]:
+                for line in (pki / key).read_text().splitlines()[1:-1]:
                     assert line not in text
 
     def snapshots(self) -> list[Path]:

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Open a site for each site file of a directory, all in this process, until SIGTERM.
+
+Usage: python -m qlik_sense_simulator.several DIRECTORY
+
+DIRECTORY/<name>.yml is a site file, and DIRECTORY/<name>.json says where that site is. The sites share DIRECTORY/pki,
+and forget everything at the end. DIRECTORY/ready.json appears when all of them listen. One process, because a hundred
+of them would take minutes to start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pathlib
+import resource
+import sys
+
+from .pki import ensure_pki, write_atomically
+from .seed import seed
+from .server import serve
+from .site import load_site
+from .store import Store
+
+
+async def main(directory: pathlib.Path) -> None:
+    """Serve all sites."""
+    # Five ports each.
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sites = {file.with_suffix(".json"): load_site(file) for file in sorted(directory.glob("*.yml"))}
+    pki = ensure_pki(
+        directory / "pki",
+        authority_key=directory / "root_key.pem",
+        host_names=sorted({node.host_name for site in sites.values() for node in site.nodes}),
+    )
+    tasks = []
+    for ready, site in sites.items():
+        store = Store(":memory:", release=site.release, switches=site.switches)
+        seed(site, store)
+        tasks.append(asyncio.create_task(serve(site, store=store, pki=pki, ready=ready)))
+    while not all(ready.exists() for ready in sites):
+        done, _pending = await asyncio.wait(tasks, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    content = {"pid": os.getpid(), "sites": {ready.stem: json.loads(ready.read_text()) for ready in sites}}
+    write_atomically(directory / "ready.json", json.dumps(content).encode(), mode=0o644)
+    # A signal reaches the site that has asked for it last, and the others end with that one.
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(pathlib.Path(sys.argv[1])))
