@@ -16,15 +16,15 @@ import jinja2
 import pytest
 
 TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "key_rotation" / "templates"
-OLD = {"prefix": "portal", "session_cookie_header_name": "X-Qlik-Session-portal"}
-NEW = {
+OLD: dict[str, t.Any] = {"prefix": "portal", "session_cookie_header_name": "X-Qlik-Session-portal"}
+NEW: dict[str, t.Any] = {
     "prefix": "portal-2",
     "session_cookie_header_name": "X-Qlik-Session-portal-2",
     "same_site_attribute_https": "none",
 }
 
 
-def render(name: str, slots: list[dict[str, str]], **more: t.Any) -> str:
+def render(name: str, slots: list[dict[str, t.Any]], **more: t.Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         trim_blocks=True,
@@ -37,6 +37,7 @@ def render(name: str, slots: list[dict[str, str]], **more: t.Any) -> str:
     variables = {
         "key_rotation_public_path": "portal",
         "key_rotation_proxies": ["https://qlik1.example.com", "https://qlik2.example.com:8443"],
+        "key_rotation_public_urls": ["https://www.example.com"],
         "key_rotation_validate_certs": True,
         "key_rotation_ca_path": "/etc/root.pem",
         "key_rotation_front_end_directory": "/etc/front",
@@ -104,3 +105,56 @@ class TestHaproxy:
         (tmp_path / "cfg").write_text(f"defaults\n{timeouts}\n{render('haproxy/cfg.j2', slots, **nodes)}")
         checked = subprocess.run([str(found("haproxy")), "-c", "-f", str(tmp_path / "cfg")], check=False)
         assert checked.returncode == 0
+
+
+class TestApache:
+    MODULES = pathlib.Path("/usr/lib/apache2/modules")
+
+    def test_one_virtual_proxy_has_no_second_try(self) -> None:
+        text = render("apache/conf.j2", [OLD])
+        assert "ErrorDocument" not in text
+        assert text.count("[P,NE]") == 1
+
+    def test_the_host_allow_list_counts(self) -> None:
+        text = render("apache/conf.j2", [OLD | {"websocket_cross_origin_white_list": ["Portal.example.com"]}])
+        [allowed] = re.findall(r'HTTP_HOST}" "!(.*)" \[NC\]', text)
+        names = ("qlik1.example.com", "qlik2.example.com", "www.example.com", "portal.example.com")
+        assert all(re.search(allowed, name) for name in (*names, "www.example.com:8443"))
+        assert not any(re.search(allowed, name) for name in ("example.com", "x.www.example.com", "www.example.com.x"))
+
+    def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
+        text = render("apache/conf.j2", [NEW, OLD])
+        assert 'ErrorDocument 401 "/portal.second?%{QUERY_STRING}"' in text
+        targets = re.findall(r'RewriteRule "\^/(\S+)" "balancer://portal-nodes/(\S+)%1"', text)
+        assert targets == [
+            (r"portal\-2/", "portal-2"),
+            (r"portal\.second$", "portal-2"),  # with the cookie of the old one
+            (r"portal\.second$", "portal"),
+            ("portal/", "portal"),  # likewise
+            ("portal/", "portal-2"),
+        ]
+
+    def test_a_cookie_that_may_go_into_an_iframe_stays_one(self) -> None:
+        routes = [line for line in render("apache/conf.j2", [NEW, OLD]).splitlines() if "add Set-Cookie" in line]
+        assert ["SameSite=None" in line for line in routes] == [True, False]
+
+    def test_the_proxies_are_verified_unless_told_otherwise(self) -> None:
+        text = render("apache/conf.j2", [OLD])
+        assert 'SSLProxyVerify require\n    SSLProxyVerifyDepth 3\n    SSLProxyCACertificateFile "/etc/root.pem"' in text
+        assert "CheckPeerName" not in text  # on is the default
+        assert "SSLProxyVerify none" in render("apache/conf.j2", [OLD], key_rotation_validate_certs=False)
+
+    @pytest.mark.skipif(found("apache2") is None, reason="there is no Apache here (Debian: apt install apache2-bin)")
+    @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
+    def test_apache_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, str]]) -> None:
+        nodes = {"key_rotation_proxies": ["https://localhost:1", "https://localhost:2"]}
+        text = render("apache/conf.j2", slots, **nodes, key_rotation_validate_certs=False)
+        needed = re.search("# Modules: (.*)", text)
+        assert needed
+        modules = ["mpm_event", *needed[1].split(", ")]
+        lines = [f"LoadModule {name}_module {self.MODULES}/mod_{name}.so" for name in modules]
+        lines += [f"ServerRoot {tmp_path}", "ServerName localhost", "ErrorLog log", f"DefaultRuntimeDir {tmp_path}"]
+        (tmp_path / "conf").write_text("\n".join([*lines, "<VirtualHost *:1>", text, "</VirtualHost>"]) + "\n")
+        command = [str(found("apache2")), "-t", "-f", str(tmp_path / "conf")]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Syntax OK" in checked.stderr
