@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rotation that is killed wherever it can be is finished by the next run, and there is always a way in.
+"""A rotation that is killed is finished by the next run, and there is a way in at each moment.
 
-A run that is left alone says what there is to walk: each task that begins, each request that changes the site, and each
-file that is put in place or removed. For each of these points a rotation of a virtual proxy of its own is killed there
-(SIGKILL for playbook and module), looked at, and run again. By default the points are the writes and the ends of
-the role's parts; KILLS=all takes every task, too.
+Points to be killed at are each request that changes the site, each file that is put in place or removed, and each task
+that begins. Killed means SIGKILL for the playbook and the module. One virtual proxy is rotated all the time, each rotation
+beginning where the one before it ended.
 """
 
 from __future__ import annotations
@@ -32,6 +31,11 @@ from qlik_sense_simulator.testing import RunningSite
 INSIDE = pathlib.Path(__file__).parent / "inside"
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
 
+MOST = 25
+LEAST = {"blue_green": 13, "in_place": 5}
+"""How many times a run can be killed: more than ever needed, and so many that the walk cannot be empty."""
+
+
 class Walk:
     """One site, one virtual proxy whose key is rotated again and again, and the playbook that does so.
 
@@ -50,7 +54,7 @@ class Walk:
         (directory / "ansible.cfg").write_text("[defaults]\n")
 
     def begin(self, site: RunningSite) -> None:
-        """Write the inventory, and install the front end."""
+        """Write the inventory."""
         self.site, self.pki = site, site.pki
         self.proxies: list[str] = [node["proxy_url"] for node in site.ready["nodes"]]
         shutil.copy(self.pki / "server_key.pem", self.keys / "portal_key.pem")
@@ -75,24 +79,27 @@ class Walk:
         }
         self.inventory = self.directory / "inventory.yml"
         self.inventory.write_text(yaml.safe_dump({"qlik_sites": {"hosts": {"site": variables}}}))
-        assert self.play("front_end") == 0
 
-    def play(self, mode: str, kill_at: int = 0) -> int:
+    def play(self, mode: str, kill_at: int = 0, only: str = "") -> int:
         """Run the playbook, and kill it at a point if one is given; its exit status.
 
-        The output of all that ran since the last point is in the file "output".
+        Args:
+            mode: of the role.
+            kill_at: number of the point, counted from 1.
+            only: how the points begin that count.
         """
         self.journal.write_text("")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("QLIK_SENSE_")}
         environment |= {
             "ANSIBLE_CONFIG": str(self.directory / "ansible.cfg"),
-            "ANSIBLE_CALLBACK_PLUGINS": str(INSIDE),
-            "ANSIBLE_CALLBACKS_ENABLED": "kills",
+            "ANSIBLE_CALLBACK_PLUGINS": str(INSIDE / "callback"),
+            "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_NOCOLOR": "1",
             "PYTHONPATH": str(INSIDE),
             "KILLS_JOURNAL": str(self.journal),
             "KILLS_FILES": f"{self.files}/",
             "KILLS_AT": str(kill_at),
+            "KILLS_ONLY": only,
         }
         playbook = pathlib.Path(sys.executable).with_name("ansible-playbook")
         command = [str(playbook), "sensible.qlik.rotate_keys", "-vvv", "--diff", "-i", str(self.inventory)]
@@ -103,6 +110,10 @@ class Walk:
             )  # fmt: skip
             self.journal.with_name("journal.pid").write_text(str(running.pid))
             return running.wait(timeout=300)
+
+    def last(self) -> str:
+        """The point at which the run was killed."""
+        return self.journal.read_text().splitlines()[-1]
 
     def published(self) -> list[str]:
         """The prefixes of all virtual proxies for tokens."""
@@ -137,7 +148,7 @@ class Walk:
 
     def front_end_starts(self) -> bool:
         """Whether nginx, if there is one, would start with what is there."""
-        if NGINX is None:
+        if NGINX is None or len(list(self.front_end.iterdir())) < 2:  # it is not installed yet
             return True
         configuration = self.directory / "nginx.conf"
         configuration.write_text(
@@ -186,32 +197,53 @@ def walk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[
         site.stop()
 
 
-def points(journal: list[str]) -> list[int]:
-    """The numbers of the points to walk, counted from 1."""
-    everything = os.environ.get("KILLS") == "all"
-    return [
-        number
-        for number, line in enumerate(journal, 1)
-        if everything or line.startswith("write ") or line.endswith(" (includes)")
-    ]
+def check_after_kill(walk: Walk, where: str) -> None:
+    assert all(walk.ways_in()), where
+    assert walk.front_end_starts(), where
+    said = walk.output()
+    assert "PRIVATE KEY" not in said, where
+    lines = {key.read_text().splitlines()[3] for key in walk.keys.glob("*_key.pem")}
+    assert not [line for line in lines if line in said], where
+
+
+def finish(walk: Walk, mode: str, where: str) -> None:
+    """The next run, which nobody kills, and what has to be true then."""
+    assert walk.play(mode) == 0, f"{where}\n{walk.output()}"
+    [prefix] = walk.published()
+    assert walk.ways_in() == [{prefix}] * len(walk.proxies), where
+    [key] = walk.keys.glob("*_key.pem")
+    assert (key.name, key.stat().st_mode & 0o777) == (f"{prefix}_key.pem", 0o600), where
 
 
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
-def test_the_next_run_finishes(walk: Walk, mode: str) -> None:
+def test_killed_again_and_again(walk: Walk, mode: str) -> None:
+    """Each run makes one write and is killed before the next one, so that each gets as far as it can be seen."""
+    points = []
+    for number in range(MOST):
+        status = walk.play(mode, kill_at=min(number + 1, 2), only="write ")
+        if status == 0:
+            break
+        points.append(walk.last())
+        where = f"{mode}, killed for the {number + 1}th time, before: {points[-1]}"
+        print(time.strftime("%X"), where, flush=True)
+        assert status == -signal.SIGKILL, f"{where}\n{walk.output()}"
+        check_after_kill(walk, where)
+        if points[-1].endswith(".next_key.pem") and points[-1].startswith("write no file"):
+            break  # the cut is made; who runs it again cuts again
+    assert len(points) >= LEAST[mode]
+    finish(walk, mode, f"{mode}, after {len(points)} kills")
+
+
+@pytest.mark.skipif(os.environ.get("KILLS") != "all", reason="takes an hour: KILLS=all make kills")
+@pytest.mark.parametrize("mode", ["blue_green", "in_place"])
+def test_killed_anywhere(walk: Walk, mode: str) -> None:
+    """Each task and each write is a point to be killed at, and the next run is left alone."""
     assert walk.play(mode) == 0, walk.output()
-    walk.output()
     journal = walk.journal.read_text().splitlines()
-    for number in points(journal):
-        where = f"{mode}, killed at {number} of {len(journal)}: {journal[number - 1]}"
-        print(where)
+    for number, line in enumerate(journal, 1):
+        where = f"{mode}, killed at {number} of {len(journal)}: {line}"
+        print(time.strftime("%X"), where, flush=True)
+        walk.output()
         assert walk.play(mode, kill_at=number) == -signal.SIGKILL, where
-        killed = walk.output()
-        assert all(walk.ways_in()), where
-        assert walk.front_end_starts(), where
-        assert walk.play(mode) == 0, f"{where}\n{walk.output()}"
-        [prefix] = walk.published()
-        assert walk.ways_in() == [{prefix}, {prefix}], where
-        [key] = walk.keys.glob("*_key.pem")
-        assert (key.name, key.stat().st_mode & 0o777) == (f"{prefix}_key.pem", 0o600), where
-        secret = key.read_text().splitlines()[3]
-        assert not [text for text in (killed, walk.output()) if "PRIVATE KEY" in text or secret in text], where
+        check_after_kill(walk, where)
+        finish(walk, mode, where)

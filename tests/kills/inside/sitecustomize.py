@@ -5,8 +5,8 @@
 """In every Python of a playbook run: notes what is about to happen, and at one point kills the run.
 
 Python imports this by its name, with the directory on PYTHONPATH. Points are tasks that begin, requests that change the
-site, and files below KILLS_FILES that are put in place or removed; each is a line in KILLS_JOURNAL. The run dies
-when line KILLS_AT would be followed by what it says.
+site, and files below KILLS_FILES that are put in place or removed; each is a line in KILLS_JOURNAL. Before it does what
+line number KILLS_AT says, of the lines that begin with KILLS_ONLY, the run dies.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
         journal.write(f"{said}\n")
         journal.flush()
         journal.seek(0)
-        reached = len(journal.readlines())
-    if reached == int(os.environ.get("KILLS_AT", "0")):
+        reached = sum(line.startswith(os.environ["KILLS_ONLY"]) for line in journal)
+    if said.startswith(os.environ["KILLS_ONLY"]) and reached == int(os.environ["KILLS_AT"]):
         with open(f"{JOURNAL}.pid") as pid:
             os.kill(int(pid.read()), signal.SIGKILL)
         os.killpg(0, signal.SIGKILL)  # a module is in the process group of Ansible's worker, which leads one of its own

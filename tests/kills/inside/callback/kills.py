@@ -24,7 +24,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "kills"
-    CALLBACK_NEEDS_ENABLED = True
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
         step = " (includes)" if task.action.rpartition(".")[2].startswith("include_") else ""
