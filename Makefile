@@ -119,7 +119,7 @@ demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
-STEPS = style types yaml ansiblelint changelog docs units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
+STEPS = style types yaml ansiblelint changelog docs units faults kills simulator switches $(if $(wildcard tests/conformance/*.py),conformance) $(TARGETS:%=integration/%) package
 test: dev stage ## Everything below; the last line counts
 	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --beside sanity $(STEPS)
 
@@ -137,7 +137,7 @@ style: dev stage
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
+  faults/*.py kills/*.py kills/inside/*.py switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -167,12 +167,15 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units faults simulator switches $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units faults kills simulator switches $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
 
 faults: dev stage ## Every request of the bulk module goes wrong in every way; two writers at once
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/faults
+
+kills: dev stage ## A rotation is killed before each of its writes, and run again; KILLS=all: at each of its tasks
+	@cd $(COPY) && $(PYTEST) tests/kills
 
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests

@@ -4,49 +4,20 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import typing as t
-import urllib.parse
 
-import jinja2
 import pytest
 
-TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "key_rotation" / "templates"
-OLD: dict[str, t.Any] = {"prefix": "portal", "session_cookie_header_name": "X-Qlik-Session-portal"}
-NEW: dict[str, t.Any] = {
-    "prefix": "portal-2",
-    "session_cookie_header_name": "X-Qlik-Session-portal-2",
-    "same_site_attribute_https": "none",
-}
-
-
-def render(name: str, slots: list[dict[str, t.Any]], **more: t.Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["regex_escape"] = re.escape
-    environment.filters["regex_replace"] = lambda text, pattern, by: re.sub(pattern, by, text)
-    environment.filters["urlsplit"] = urllib.parse.urlsplit
-    variables = {
-        "key_rotation_public_path": "portal",
-        "key_rotation_proxies": ["https://qlik1.example.com", "https://qlik2.example.com:8443"],
-        "key_rotation_public_urls": ["https://www.example.com"],
-        "key_rotation_validate_certs": True,
-        "key_rotation_ca_path": "/etc/root.pem",
-        "key_rotation_front_end_directory": "/etc/front",
-    }
-    return environment.get_template(name).render(__key_rotation_slots=slots, **variables | more)
-
-
-def found(program: str) -> str | None:
-    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
+from ansible_collections.sensible.qlik.tests.unit.roles.rotation_templates import (
+    APACHE_MODULES,
+    NEW,
+    OLD,
+    found,
+    render,
+)
 
 
 class TestNginx:
@@ -112,8 +83,6 @@ class TestHaproxy:
 
 
 class TestApache:
-    MODULES = pathlib.Path("/usr/lib/apache2/modules")
-
     def test_one_virtual_proxy_has_no_second_try(self) -> None:
         text = render("apache/conf.j2", [OLD])
         assert "ErrorDocument" not in text
@@ -153,11 +122,8 @@ class TestApache:
     def test_apache_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
         nodes = {"key_rotation_proxies": ["https://localhost:1", "https://localhost:2"]}
         text = render("apache/conf.j2", slots, **nodes, key_rotation_validate_certs=False)
-        needed = re.search("# Modules: (.*)", text)
-        assert needed
-        modules = ["mpm_event", *needed[1].split(", ")]
-        lines = [f"LoadModule {name}_module {self.MODULES}/mod_{name}.so" for name in modules]
-        lines += [f"ServerRoot {tmp_path}", "ServerName localhost", "ErrorLog log", f"DefaultRuntimeDir {tmp_path}"]
+        lines = [*APACHE_MODULES, f"ServerRoot {tmp_path}", f"DefaultRuntimeDir {tmp_path}", "ServerName localhost"]
+        lines.append("ErrorLog log")
         (tmp_path / "conf").write_text("\n".join([*lines, "<VirtualHost *:1>", text, "</VirtualHost>"]) + "\n")
         command = [str(found("apache2")), "-t", "-f", str(tmp_path / "conf")]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
