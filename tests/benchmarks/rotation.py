@@ -4,9 +4,9 @@
 
 """How many requests fail while a key is rotated.
 
-People sign in and work through nginx, HAProxy or Apache, with the configuration that the role key_rotation writes, in front of
-two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes at once,
-one whose proxies are away for some seconds after each save, and one where they forget their sessions on top of it.
+People sign in and work through nginx, HAProxy or Apache, with the configuration that the role key_rotation writes, in
+front of two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes
+at once, one whose proxies are away for some seconds after each save, and one where they forget their sessions on top.
 
 Needs one of these, ansible-playbook beside the Python that runs this, and the collection on
 ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
@@ -194,9 +194,7 @@ class Rotation:
     def _write_files(self) -> None:
         template = {"nginx": NGINX, "haproxy": HAPROXY, "apache": APACHE}[self.front_end]
         modules = [f"LoadModule {name}_module {APACHE_DIRECTORY}/mod_{name}.so" for name in APACHE_MODULES.split()]
-        text = template.format(
-            directory=self.directory, port=self.port, pki=self.site.pki, modules="\n".join(modules)
-        )
+        text = template.format(directory=self.directory, port=self.port, pki=self.site.pki, modules="\n".join(modules))
         (self.directory / "front_end.conf").write_text(text)
         pair = [(self.site.pki / name).read_text() for name in ("server.pem", "server_key.pem")]
         (self.directory / "public.pem").touch(mode=0o600)

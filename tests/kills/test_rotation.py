@@ -5,8 +5,8 @@
 """A rotation that is killed is finished by the next run, and there is a way in at each moment.
 
 Points to be killed at are each request that changes the site, each file that is put in place or removed, and each task
-that begins. Killed means SIGKILL for the playbook and the module. One virtual proxy is rotated all the time, each rotation
-beginning where the one before it ended.
+that begins. Killed means SIGKILL for the playbook and the module. One virtual proxy is rotated all the time, each
+rotation beginning where the one before it ended.
 """
 
 from __future__ import annotations

@@ -12,11 +12,12 @@ line number KILLS_AT says, of the lines that begin with KILLS_ONLY, the run dies
 from __future__ import annotations
 
 import os
+import pathlib
 import signal
 import sys
 import typing as t
 
-JOURNAL, FILES = os.environ["KILLS_JOURNAL"], os.environ["KILLS_FILES"]
+JOURNAL, FILES = pathlib.Path(os.environ["KILLS_JOURNAL"]), os.environ["KILLS_FILES"]
 
 
 def point(event: str, arguments: tuple[t.Any, ...]) -> str:
@@ -38,14 +39,13 @@ def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
     said = event in ("kills.task", "http.client.send", "os.rename", "os.remove") and point(event, arguments)
     if not said:
         return
-    with open(JOURNAL, "a+") as journal:
+    with JOURNAL.open("a+") as journal:
         journal.write(f"{said}\n")
         journal.flush()
         journal.seek(0)
         reached = sum(line.startswith(os.environ["KILLS_ONLY"]) for line in journal)
     if said.startswith(os.environ["KILLS_ONLY"]) and reached == int(os.environ["KILLS_AT"]):
-        with open(f"{JOURNAL}.pid") as pid:
-            os.kill(int(pid.read()), signal.SIGKILL)
+        os.kill(int(JOURNAL.with_suffix(".pid").read_text()), signal.SIGKILL)
         os.killpg(0, signal.SIGKILL)  # a module is in the process group of Ansible's worker, which leads one of its own
 
 

@@ -59,12 +59,12 @@ class Node(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"" if self.command == "HEAD" else body)
 
-    do_GET = do_HEAD = do_POST = answer
+    do_GET = do_HEAD = do_POST = answer  # noqa: N815 -- the names that http.server looks for
 
     def _is_in(self, session: str) -> bool:
         return session in self.headers.get("Cookie", "")
 
-    def log_message(self, format: str, *args: t.Any) -> None:
+    def log_message(self, *_arguments: t.Any) -> None:
         """Say nothing."""
 
 
@@ -72,7 +72,7 @@ def make_certificate(directory: pathlib.Path, *, name: str) -> tuple[str, str]:
     """Paths of a certificate that is its own authority, and of its key."""
     key = rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())

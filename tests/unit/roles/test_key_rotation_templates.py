@@ -113,7 +113,9 @@ class TestApache:
 
     def test_the_proxies_are_verified_unless_told_otherwise(self) -> None:
         text = render("apache/conf.j2", [OLD])
-        assert 'SSLProxyVerify require\n    SSLProxyVerifyDepth 3\n    SSLProxyCACertificateFile "/etc/root.pem"' in text
+        assert (
+            'SSLProxyVerify require\n    SSLProxyVerifyDepth 3\n    SSLProxyCACertificateFile "/etc/root.pem"' in text
+        )
         assert "CheckPeerName" not in text  # on is the default
         assert "SSLProxyVerify none" in render("apache/conf.j2", [OLD], key_rotation_validate_certs=False)
 

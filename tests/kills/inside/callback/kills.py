@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+import sys
+import typing as t
+
+from ansible.plugins.callback import CallbackBase
+
 DOCUMENTATION = """
 name: kills
 type: aggregate
@@ -14,11 +19,6 @@ version_added: 1.0.0
 description: [For tests only.]
 """
 
-import sys
-import typing as t
-
-from ansible.plugins.callback import CallbackBase
-
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_VERSION = 2.0
@@ -26,5 +26,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NAME = "kills"
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
-        step = " (includes)" if task.action.rpartition(".")[2].startswith("include_") else ""
-        sys.audit("kills.task", f"{task.get_name().rpartition(' : ')[2]}{step}")
+        sys.audit("kills.task", task.get_name().rpartition(" : ")[2])
