@@ -137,7 +137,7 @@ style: dev stage
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py kills/*.py kills/inside/*.py switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
+  faults/*.py kills/*.py switches/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \

@@ -50,7 +50,7 @@ class Node(http.server.BaseHTTPRequestHandler):
         prefix = self.path.split("/")[1]
         session = f"X-Qlik-Session-{prefix}=s"
         signs_in = self.headers.get("Authorization") == f"Bearer {prefix}"
-        body = f"{self.server.server_address[1]} {self.command} {self.path} {self.headers['Host']}".encode()
+        body = f"{self.connection.getsockname()[1]} {self.command} {self.path} {self.headers['Host']}".encode()
         self.send_response(302 if self.path.endswith("/hub") else 200 if self._is_in(session) or signs_in else 401)
         if signs_in:
             self.send_header("Set-Cookie", f"{session}; Path=/; Secure")
