@@ -234,7 +234,7 @@ def test_killed_again_and_again(walk: Walk, mode: str) -> None:
     check_finished(walk, where)
 
 
-@pytest.mark.skipif(os.environ.get("KILLS") != "all", reason="takes an hour: KILLS=all make kills")
+@pytest.mark.skipif(os.environ.get("KILLS") != "all", reason="takes long: KILLS=all make kills")
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
 def test_killed_anywhere(walk: Walk, mode: str) -> None:
     """Each task and each write is a point to be killed at, and the next run is left alone."""
