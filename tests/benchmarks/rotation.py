@@ -4,11 +4,11 @@
 
 """How many requests fail while a key is rotated.
 
-People sign in and work through nginx or HAProxy, with the configuration that the role key_rotation writes, in front of
-two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes at once,
-one whose proxies are away for some seconds after each save, and one where they forget their sessions on top of it.
+People sign in and work through nginx, HAProxy or Apache, with the configuration that the role key_rotation writes, in
+front of two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes
+at once, one whose proxies are away for some seconds after each save, and one where they forget their sessions on top.
 
-Needs nginx or HAProxy, ansible-playbook beside the Python that runs this, and the collection on
+Needs one of these, ansible-playbook beside the Python that runs this, and the collection on
 ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
 goes on, and fails if a request does.
 """
@@ -39,7 +39,8 @@ from load import REQUESTS_A_VISIT, Figures, Issuer, Load, Watch, figures
 
 from qlik_sense_simulator.testing import RunningSite
 
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy"}  # on Debian and Ubuntu
+PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "apache": "apache2-bin"}  # on Debian and Ubuntu
+PROGRAMS = {"nginx": "nginx", "haproxy": "haproxy", "apache": "apache2"}
 PEOPLE, RATE = 16, 40.0
 LIMIT = (900.0, 50_000)  # seconds and requests
 # A token is one visit old when it is used, and then one visit more is made on the session.
@@ -93,6 +94,28 @@ frontend public
     bind 127.0.0.1:{port} ssl crt {directory}/public.pem
     use_backend portal if {{ path_reg ^/portal(-[0-9]+)?(/|$) }}
 """
+APACHE = """
+ServerRoot {directory}
+ServerName localhost
+PidFile {directory}/apache.pid
+DefaultRuntimeDir {directory}
+User www-data
+Group www-data
+ErrorLog {directory}/error.log
+Listen 127.0.0.1:{port}
+{modules}
+<VirtualHost *:{port}>
+    SSLEngine on
+    SSLCertificateFile {pki}/server.pem
+    SSLCertificateKeyFile {pki}/server_key.pem
+    Include {directory}/portal.conf
+</VirtualHost>
+"""
+APACHE_MODULES = (
+    "mpm_event authz_core headers lbmethod_byrequests proxy proxy_balancer proxy_http rewrite slotmem_shm "
+    "socache_shmcb ssl"
+)
+APACHE_DIRECTORY = "/usr/lib/apache2/modules"
 SWITCH_TASKS = """
 - name: Have the issuer sign with the new key
   ansible.builtin.file:
@@ -146,7 +169,7 @@ class Rotation:
     Args:
         directory: made and kept.
         switches: how the simulated site behaves.
-        front_end: nginx or haproxy.
+        front_end: one of PACKAGES.
     """
 
     def __init__(self, directory: Path, switches: dict[str, t.Any], front_end: str) -> None:
@@ -169,8 +192,9 @@ class Rotation:
         self._write_files()
 
     def _write_files(self) -> None:
-        template = {"nginx": NGINX, "haproxy": HAPROXY}[self.front_end]
-        text = template.format(directory=self.directory, port=self.port, pki=self.site.pki)
+        template = {"nginx": NGINX, "haproxy": HAPROXY, "apache": APACHE}[self.front_end]
+        modules = [f"LoadModule {name}_module {APACHE_DIRECTORY}/mod_{name}.so" for name in APACHE_MODULES.split()]
+        text = template.format(directory=self.directory, port=self.port, pki=self.site.pki, modules="\n".join(modules))
         (self.directory / "front_end.conf").write_text(text)
         pair = [(self.site.pki / name).read_text() for name in ("server.pem", "server_key.pem")]
         (self.directory / "public.pem").touch(mode=0o600)
@@ -203,12 +227,15 @@ class Rotation:
 
     def _commands(self) -> tuple[list[str], list[str]]:
         """What starts the front end, and what has it read its configuration again."""
-        program = found(self.front_end)
+        program = found(PROGRAMS[self.front_end])
         assert program is not None
         configuration, directory = str(self.directory / "front_end.conf"), str(self.directory)
         if self.front_end == "nginx":
             start = [program, "-p", directory, "-c", configuration]
             return start, [*start, "-s", "reload"]
+        if self.front_end == "apache":
+            start = [program, "-f", configuration]
+            return [*start, "-D", "FOREGROUND"], [*start, "-k", "graceful"]
         pid_file = f"{directory}/haproxy.pid"
         start = [program, "-W", "-p", pid_file, "-f", configuration, "-f", f"{directory}/portal.cfg"]
         return start, ["sh", "-c", f"kill -USR2 $(head -n 1 {pid_file})"]
@@ -327,7 +354,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     front_end = arguments.front_end
-    if not found(front_end):
+    if not found(PROGRAMS[front_end]):
         print(
             f"Skipped: there is no {front_end} here, so there is no front end to put load on. Install it and run this "
         )

@@ -4,55 +4,27 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
-import shutil
 import subprocess
 import typing as t
-import urllib.parse
 
-import jinja2
 import pytest
 
-TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "key_rotation" / "templates"
-OLD = {"prefix": "portal", "session_cookie_header_name": "X-Qlik-Session-portal"}
-NEW = {
-    "prefix": "portal-2",
-    "session_cookie_header_name": "X-Qlik-Session-portal-2",
-    "same_site_attribute_https": "none",
-}
-
-
-def render(name: str, slots: list[dict[str, str]], **more: t.Any) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["regex_escape"] = re.escape
-    environment.filters["regex_replace"] = lambda text, pattern, by: re.sub(pattern, by, text)
-    environment.filters["urlsplit"] = urllib.parse.urlsplit
-    variables = {
-        "key_rotation_public_path": "portal",
-        "key_rotation_proxies": ["https://qlik1.example.com", "https://qlik2.example.com:8443"],
-        "key_rotation_validate_certs": True,
-        "key_rotation_ca_path": "/etc/root.pem",
-        "key_rotation_front_end_directory": "/etc/front",
-    }
-    return environment.get_template(name).render(__key_rotation_slots=slots, **variables | more)
-
-
-def found(program: str) -> str | None:
-    return shutil.which(program, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
+from ansible_collections.sensible.qlik.tests.unit.roles.rotation_templates import (
+    APACHE_MODULES,
+    NEW,
+    OLD,
+    found,
+    render,
+)
 
 
 class TestNginx:
     def test_one_virtual_proxy_has_no_second_try(self) -> None:
         server, http = render("nginx/server.conf.j2", [OLD]), render("nginx/http.conf.j2", [OLD])
         assert "error_page 401" not in server
-        assert "portal_second" not in server + http
+        assert "portal_second" not in server
         assert "default portal;" in http
 
     def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
@@ -73,11 +45,15 @@ class TestNginx:
         assert "    * portal_1;" in render("nginx/http.conf.j2", [NEW, OLD], **one)
 
     @pytest.mark.skipif(found("nginx") is None, reason="there is no nginx here")
-    @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
-    def test_nginx_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, str]]) -> None:
+    @pytest.mark.parametrize(
+        ("written", "unwritten"), [([OLD], [OLD]), ([NEW, OLD], [NEW, OLD]), ([NEW, OLD], [OLD]), ([NEW], [NEW, OLD])]
+    )
+    def test_nginx_understands_it_also_if_only_the_first_file_was_written(
+        self, tmp_path: pathlib.Path, written: list[dict[str, t.Any]], unwritten: list[dict[str, t.Any]]
+    ) -> None:
         # Name resolution is not what is tested.
         nodes = {"key_rotation_proxies": ["https://localhost:1", "https://127.0.0.1:2"]}
-        for name in ("http", "server"):
+        for name, slots in (("server", written), ("http", unwritten)):
             text = render(f"nginx/{name}.conf.j2", slots, **nodes, key_rotation_validate_certs=False)
             (tmp_path / f"{name}.conf").write_text(text)
         (tmp_path / "nginx.conf").write_text(
@@ -98,9 +74,59 @@ class TestHaproxy:
 
     @pytest.mark.skipif(found("haproxy") is None, reason="there is no haproxy here")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
-    def test_haproxy_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, str]]) -> None:
+    def test_haproxy_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
         nodes = {"key_rotation_proxies": ["https://localhost:1"], "key_rotation_validate_certs": False}
         timeouts = "\n".join(f"    timeout {name} 5s" for name in ("connect", "client", "server"))
         (tmp_path / "cfg").write_text(f"defaults\n{timeouts}\n{render('haproxy/cfg.j2', slots, **nodes)}")
         checked = subprocess.run([str(found("haproxy")), "-c", "-f", str(tmp_path / "cfg")], check=False)
         assert checked.returncode == 0
+
+
+class TestApache:
+    def test_one_virtual_proxy_has_no_second_try(self) -> None:
+        text = render("apache/conf.j2", [OLD])
+        assert "ErrorDocument" not in text
+        assert text.count("[P,NE]") == 1
+
+    def test_the_host_allow_list_counts(self) -> None:
+        text = render("apache/conf.j2", [OLD | {"websocket_cross_origin_white_list": ["Portal.example.com"]}])
+        [allowed] = re.findall(r'HTTP_HOST}" "!(.*)" \[NC\]', text)
+        names = ("qlik1.example.com", "qlik2.example.com", "www.example.com", "portal.example.com")
+        assert all(re.search(allowed, name) for name in (*names, "www.example.com:8443"))
+        assert not any(re.search(allowed, name) for name in ("example.com", "x.www.example.com", "www.example.com.x"))
+
+    def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
+        text = render("apache/conf.j2", [NEW, OLD])
+        assert 'ErrorDocument 401 "/portal.second?%{QUERY_STRING}"' in text
+        targets = re.findall(r'RewriteRule "\^/(\S+)" "balancer://portal-nodes/(\S+)%1"', text)
+        assert targets == [
+            (r"portal\-2/", "portal-2"),
+            (r"portal\.second$", "portal-2"),  # with the cookie of the old one
+            (r"portal\.second$", "portal"),
+            ("portal/", "portal"),  # likewise
+            ("portal/", "portal-2"),
+        ]
+
+    def test_a_cookie_that_may_go_into_an_iframe_stays_one(self) -> None:
+        routes = [line for line in render("apache/conf.j2", [NEW, OLD]).splitlines() if "add Set-Cookie" in line]
+        assert ["SameSite=None" in line for line in routes] == [True, False]
+
+    def test_the_proxies_are_verified_unless_told_otherwise(self) -> None:
+        text = render("apache/conf.j2", [OLD])
+        assert (
+            'SSLProxyVerify require\n    SSLProxyVerifyDepth 3\n    SSLProxyCACertificateFile "/etc/root.pem"' in text
+        )
+        assert "CheckPeerName" not in text  # on is the default
+        assert "SSLProxyVerify none" in render("apache/conf.j2", [OLD], key_rotation_validate_certs=False)
+
+    @pytest.mark.skipif(found("apache2") is None, reason="there is no Apache here (Debian: apt install apache2-bin)")
+    @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
+    def test_apache_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
+        nodes = {"key_rotation_proxies": ["https://localhost:1", "https://localhost:2"]}
+        text = render("apache/conf.j2", slots, **nodes, key_rotation_validate_certs=False)
+        lines = [*APACHE_MODULES, f"ServerRoot {tmp_path}", f"DefaultRuntimeDir {tmp_path}", "ServerName localhost"]
+        lines.append("ErrorLog log")
+        (tmp_path / "conf").write_text("\n".join([*lines, "<VirtualHost *:1>", text, "</VirtualHost>"]) + "\n")
+        command = [str(found("apache2")), "-t", "-f", str(tmp_path / "conf")]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "Syntax OK" in checked.stderr
