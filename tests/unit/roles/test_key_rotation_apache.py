@@ -100,7 +100,7 @@ class Apache:
         certificate, key = make_certificate(directory, name=name)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
-        self._nodes = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node) for _ in range(2)]
+        self._nodes = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node) for _node in range(2)]
         for node in self._nodes:
             node.daemon_threads = True
             node.socket = context.wrap_socket(node.socket, server_side=True, do_handshake_on_connect=False)
