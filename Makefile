@@ -189,7 +189,7 @@ switches: dev stage ## Module, lookup, login check and role where the site behav
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/switches
 
 examples: dev stage ## Each option stands in an example, and all examples in the documentation work
-	@cd $(COPY) && $(PYTEST) -n 2 --dist loadgroup -rs tests/examples
+	@cd $(COPY) && $(PYTEST) -rs tests/examples
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
 conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator

@@ -58,18 +58,6 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: Repository {{ site.release.build_version }} with {{ site.nodes | length }} nodes
 
-- name: Link a virtual proxy to each proxy, with all engines of production behind it
-  sensible.qlik.jwt_virtual_proxy:
-    host: qlik1.example.com
-    client_cert: certificates/client.pem
-    client_key: certificates/client_key.pem
-    ca_path: certificates/root.pem
-    prefix: portal
-    load_balancing_server_nodes: >-
-      {{ site.nodes | selectattr('engine_enabled') | rejectattr('node_purpose', 'eq', 'development')
-      | map(attribute='name') }}
-    proxies: "{{ site.proxies | map(attribute='name') }}"
-
 - name: Refuse to go on while a proxy lets people in without TLS
   ansible.builtin.assert:
     that: site.proxies | selectattr('allow_http') | length == 0
@@ -88,6 +76,18 @@ EXAMPLES = r"""
     auth_method: session
     virtual_proxy_prefix: admin
     session_cookie: X-Qlik-Session-admin={{ portal_session }}
+
+- name: Link a virtual proxy to each proxy, with all engines of production behind it
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: portal
+    load_balancing_server_nodes: >-
+      {{ site.nodes | selectattr('engine_enabled') | rejectattr('node_purpose', 'eq', 'development')
+      | map(attribute='name') }}
+    proxies: "{{ site.proxies | map(attribute='name') }}"
 """
 
 RETURN = r"""

@@ -18,10 +18,10 @@ from documents import Example
 SITES = "-i inventory/sites.yml"
 READER = " -e @variables.json"
 CHECK = f"ansible-playbook sensible.qlik.provision {SITES} --limit dev --check"
-ROTATE = "ansible-playbook sensible.qlik.rotate_keys -i inventory --limit prod -e @rotation.yml"
+ROTATE = f"ansible-playbook sensible.qlik.rotate_keys {SITES} --limit prod -e @rotation.yml"
 PROMOTE = f"ansible-playbook sensible.qlik.promote {SITES} --check"
 FOLLOW = "ansible-playbook follow.yml"
-WITHOUT_SYSTEMD = "-e '{{\"{}\": []}}'"
+WITHOUT_SYSTEMD = "-e '{{{{\"{}\": []}}}}'"
 WWW = "-i www.example.com, -e ansible_connection=local"
 
 
@@ -102,13 +102,13 @@ WAYS = {
     f"{_GUIDES}rotation.rst 10": Way(
         save="/etc/nginx/nginx.conf",
         replace={"http {": "pid nginx.pid; error_log stderr; events {}\nhttp {\n    access_log off;"},
-        run='nginx -t -p . -c "$PWD/{}"',
+        run="nginx -t -p . -c {}",
     ),
     f"{_GUIDES}rotation.rst 11": Way(skip="it is one line of a front end; the tests of the role have it in theirs"),
     f"{_GUIDES}rotation.rst 12": Way(skip="it is part of a front end; the unit tests of the role run Apache with it"),
     f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     f"{_GUIDES}verification.rst 2": Way(
-        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}} -e qlik_certificates=certificates"
+        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}} -e qlik_certificates=$PWD/certificates"
     ),
     f"{_GUIDES}verification.rst 3": Way(
         run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{}} -e @example-4.yml"
