@@ -107,9 +107,11 @@ class Desk:
         shutil.copy(self._pki / "server.pem", self.directory / "signing.pem")
         (self.directory / "signing_key.pem").write_bytes(_encrypted(self._pki / "server_key.pem"))
         encrypted = (self.directory / "signing_key.pem").read_bytes()
-        for name in ("embedded", "next"):
-            (self.directory / f"keys/{name}_key.pem").write_bytes(encrypted)
-        shutil.copy(self._pki / "server.pem", self.directory / "keys/next.pem")
+        (self.directory / "keys/embedded_key.pem").write_bytes(encrypted)
+        keys = self._root / "srv/keys"
+        self._file_certificates(keys)
+        (keys / "next_key.pem").write_bytes(encrypted)
+        shutil.copy(self._pki / "server.pem", keys / "next.pem")
         (self.directory / "variables.json").write_text(json.dumps(VARIABLES))
         for name in ("etc/haproxy", "etc/nginx", "etc/nginx/qlik"):
             self._file_certificates(self._root / name)

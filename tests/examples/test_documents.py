@@ -16,15 +16,12 @@ from documents import Example, examples
 from ways import WAYS, Way, commands, text_of
 
 DOCUMENTS = [example for example in examples() if not example.file.startswith("plugins/")]
-FRONT_ENDS = ("nginx", "haproxy")
 
 
 def _parameters() -> t.Iterator[t.Any]:
     for example in DOCUMENTS:
-        marks = [pytest.mark.xdist_group(example.file)]
-        if reason := WAYS.get(str(example), Way()).skip:
-            marks.append(pytest.mark.skip(reason=reason))
-        yield pytest.param(example, id=str(example), marks=marks)
+        reason = WAYS.get(str(example), Way()).skip
+        yield pytest.param(example, id=str(example), marks=[pytest.mark.skip(reason=reason)] if reason else [])
 
 
 def test_each_way_is_the_way_of_an_example() -> None:
@@ -64,8 +61,8 @@ def test_example(desk: Desk, example: Example) -> None:
         assert any(way.save in other.text for other in DOCUMENTS if other.file == example.file and other != example)
         return
     program = lines[0].split()[0]
-    if program in FRONT_ENDS and not shutil.which(program):
-        pytest.skip(f"there is no {program}")
+    if program == "haproxy" and not shutil.which(program):
+        pytest.skip("there is no HAProxy")
     if program != "cp":
         desk.add_inventory()
     for one in filter(None, (way.before, *lines)):

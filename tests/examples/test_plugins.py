@@ -90,7 +90,6 @@ def played(desk_of: DeskOf) -> dict[str, list[dict[str, t.Any]]]:
     return results
 
 
-@pytest.mark.xdist_group("plugins")
 @pytest.mark.parametrize("example", TASKS, ids=str)
 def test_tasks(played: dict[str, list[dict[str, t.Any]]], example: Example) -> None:
     results = played[str(example)]
@@ -98,7 +97,6 @@ def test_tasks(played: dict[str, list[dict[str, t.Any]]], example: Example) -> N
     assert len(results) >= len(example.yaml[0])
 
 
-@pytest.mark.xdist_group("plugins")
 @pytest.mark.parametrize("example", INVENTORIES, ids=str)
 def test_inventories(desk_of: DeskOf, example: Example) -> None:
     place, _new = desk_of("plugins")

@@ -14,6 +14,7 @@ import typing as t
 import urllib.parse
 
 import jinja2
+from ansible.module_utils.parsing.convert_bool import boolean
 
 TEMPLATES = pathlib.Path(__file__).parents[3] / "roles" / "key_rotation" / "templates"
 OLD: dict[str, t.Any] = {"prefix": "portal", "session_cookie_header_name": "X-Qlik-Session-portal"}
@@ -31,6 +32,7 @@ def render(name: str, slots: list[dict[str, t.Any]], **more: t.Any) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["bool"] = boolean
     environment.filters["regex_escape"] = re.escape
     environment.filters["regex_replace"] = lambda text, pattern, by: re.sub(pattern, by, text)
     environment.filters["urlsplit"] = urllib.parse.urlsplit
