@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
+import termios
+import time
 import typing as t
 
 import pytest
@@ -56,13 +59,23 @@ def answer(laboratory: Laboratory, keys: str) -> Run:
     output = ""
     for text in _read(terminal):
         if PROMPT not in output and PROMPT in output + text:
-            os.write(terminal, keys.encode())
+            _press(terminal, keys)
         output += text
     os.close(terminal)
     _process, status = os.waitpid(process, 0)
     laboratory.check_secrets(output)
     assert PROMPT in output, output
     return Run(os.waitstatus_to_exitcode(status), " ".join(output.split()))
+
+
+def _press(terminal: int, keys: str) -> None:
+    """Press keys once the program reads them one by one. It throws away what came earlier; then there is no echo."""
+    while termios.tcgetattr(terminal)[3] & termios.ICANON:
+        time.sleep(0.02)
+    echoed: list[int] = []
+    while not echoed:
+        os.write(terminal, keys.encode())
+        echoed = select.select([terminal], [], [], 2)[0]
 
 
 def _read(terminal: int) -> t.Iterator[str]:
