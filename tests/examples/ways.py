@@ -62,7 +62,11 @@ WAYS = {
     # Two sites are not yet what is declared, which is what 2 says.
     "README.md 7": Way(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
     "README.md 8": Way(save="prod.qlik_site.yml"),
-    "README.md 10": Way(also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES}),
+    "README.md 10": Way(
+        also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
+        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod "
+        """-e '{"qlik_nodes": ["Central", "Rim1", "Rim2"]}'""",
+    ),
     "roles/drift/README.md 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     "roles/follow_jwks/README.md 2": Way(run="ansible-playbook example-1.yml -e @{}"),
     "roles/key_rotation/README.md 1": Way(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
