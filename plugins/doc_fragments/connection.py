@@ -27,6 +27,7 @@ options:
   auth_method:
     description:
       - How to sign in to the repository.
+      - V(certificate) and V(ticket) need O(client_cert) and O(client_key), or their texts.
       - V(certificate) uses the client certificate that the QMC exports, directly on the repository's port. Whoever has
         it can act as any user and do everything, and it cannot be revoked singly. So keep it in the safe, and use it
         only where there is no other way in.
@@ -50,18 +51,6 @@ options:
     type: str
     choices: [certificate, jwt, ticket, header, ntlm, session]
     default: certificate
-  client_cert:
-    description:
-      - Path of the client certificate, C(client.pem) as exported by the QMC in platform independent PEM format.
-      - Required with O(auth_method=certificate) and O(auth_method=ticket).
-      - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_CERT) is used.
-    type: path
-  client_key:
-    description:
-      - Path of the private key of O(client_cert), C(client_key.pem) as exported by the QMC.
-      - Required with O(auth_method=certificate) and O(auth_method=ticket).
-      - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_KEY) is used.
-    type: path
   user:
     description:
       - The user to act as, in the form V(DIRECTORY\\user).
@@ -123,6 +112,39 @@ requirements:
   - requests-ntlm >= 1.3, with O(auth_method=ntlm)
 """
 
+    # For everything that uses the client certificate of the site.
+    CLIENT_CERTIFICATE = r"""
+options:
+  client_cert:
+    description:
+      - Path of the client certificate, C(client.pem) as exported by the QMC in platform independent PEM format.
+      - If neither this nor O(client_cert_content) is set, the value of the environment variable
+        E(QLIK_SENSE_CLIENT_CERT) is used.
+    type: path
+  client_cert_content:
+    description:
+      - The text of the client certificate, instead of O(client_cert).
+      - If neither this nor O(client_cert) is set, the value of the environment variable
+        E(QLIK_SENSE_CLIENT_CERT_CONTENT) is used.
+    type: str
+  client_key:
+    description:
+      - Path of the private key of the client certificate, C(client_key.pem) as exported by the QMC.
+      - A file that is encrypted with Ansible Vault cannot be read here. Give its text as O(client_key_content).
+      - If neither this nor O(client_key_content) is set, the value of the environment variable
+        E(QLIK_SENSE_CLIENT_KEY) is used.
+    type: path
+  client_key_content:
+    description:
+      - The text of the private key of the client certificate, instead of O(client_key), for example from a variable
+        that Ansible Vault encrypts.
+      - It is held in memory. Where the system has no memory files (C(memfd_create)), it is in a temporary file with
+        mode 0600 while the task runs.
+      - If neither this nor O(client_key) is set, the value of the environment variable
+        E(QLIK_SENSE_CLIENT_KEY_CONTENT) is used.
+    type: str
+"""
+
     # For everything that talks to the site over HTTPS.
     HTTPS = r"""
 options:
@@ -131,8 +153,13 @@ options:
       - Path of the CA certificates to verify the server with, for Qlik's own certificates C(root.pem) as exported by
         the QMC.
       - Without it the bundle of the Python package C(certifi) is used, which does not know Qlik's own CA.
-      - If not set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.
+      - If neither this nor O(ca_content) is set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.
     type: path
+  ca_content:
+    description:
+      - The text of the CA certificates, instead of O(ca_path).
+      - If neither this nor O(ca_path) is set, the value of the environment variable E(QLIK_SENSE_CA_CONTENT) is used.
+    type: str
   validate_certs:
     description:
       - Whether to verify the server's certificate. Switch it off only to look for a fault.
@@ -171,9 +198,15 @@ options:
   client_cert:
     env:
       - name: QLIK_SENSE_CLIENT_CERT
+  client_cert_content:
+    env:
+      - name: QLIK_SENSE_CLIENT_CERT_CONTENT
   client_key:
     env:
       - name: QLIK_SENSE_CLIENT_KEY
+  client_key_content:
+    env:
+      - name: QLIK_SENSE_CLIENT_KEY_CONTENT
   user:
     env:
       - name: QLIK_SENSE_USER
@@ -204,6 +237,9 @@ options:
   ca_path:
     env:
       - name: QLIK_SENSE_CA_PATH
+  ca_content:
+    env:
+      - name: QLIK_SENSE_CA_CONTENT
   validate_certs:
     env:
       - name: QLIK_SENSE_VALIDATE_CERTS

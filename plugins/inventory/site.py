@@ -22,6 +22,7 @@ description:
     which M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
 extends_documentation_fragment:
   - sensible.qlik.connection
+  - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.https
   - sensible.qlik.connection.plugins
   - ansible.builtin.constructed
@@ -137,7 +138,9 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import environment_names, path_pairs
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option, text_problem
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
 from ansible_collections.sensible.qlik.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR
@@ -171,7 +174,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         self._path = path
         try:
-            self._require_known(self._read_config_data(path))
+            config = self._read_config_data(path)
+            self._require_known(config)
+            self._from_elsewhere = _unused_sources(config)
             self._fill(inventory, self._site(use_cache=cache))
         except QlikError as exc:
             raise AnsibleParserError(str(exc)) from None
@@ -198,8 +203,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"Its template cannot be resolved: {str(exc).rstrip('. ')}.",
                 "Correct the template, or give the value itself.",
             ) from None
-        if spec["type"] == "path" and isinstance(value, str) and value and value[0] not in "~$":
-            value = os.path.join(os.path.dirname(os.path.abspath(self._path)), value)  # noqa: PTH100, PTH118, PTH120
+        if spec["type"] == "path" and isinstance(value, str) and value:
+            base = os.path.dirname(os.path.abspath(self._path))  # noqa: PTH100, PTH120
+            _require_path(name, value, alternative=content_option(name), base=base)
+            if value[0] not in "~$":
+                value = os.path.join(base, value)  # noqa: PTH118
         return value
 
     def _require_known(self, config: t.Mapping[str, t.Any]) -> None:
@@ -229,8 +237,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _read(self) -> Site:
         if REQUESTS_IMPORT_ERROR:
             raise MissingLibraryError("Tried to read the site.", "requests")
+        spec = _connection.argument_spec()
+        values = {name: self.get_option(name) for name in spec if name not in self._from_elsewhere}
+        values = dict.fromkeys(spec) | values
         # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
-        values = {name: self.get_option(name) for name in _connection.argument_spec()}
         options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
         connection = _connection.Connection(options)
         try:
@@ -275,6 +285,37 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+
+def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
+    """Return the paths and contents whose environment variables do not count, because the file has the other one.
+
+    Raises:
+        InputError: both are set at the same place, or an environment variable for a path holds text.
+    """
+    unused = set()
+    spec = _connection.argument_spec()
+    for pair in path_pairs(spec):
+        given = [name for name in pair if config.get(name) is not None]
+        variables = [name for one in pair for name in environment_names(spec[one]) if os.environ.get(name)]
+        conflict = given if len(given) > 1 else variables if not given and len(variables) > 1 else []
+        if conflict:
+            raise InputError(
+                "Tried to read the options.", f"{conflict[0]} and {conflict[1]} are both set.", "Set one of them."
+            )
+        if given:
+            unused |= set(pair) - set(given)
+        else:
+            for name in environment_names(spec[pair[0]]):
+                alternative = environment_names(spec[pair[1]])[0]
+                _require_path(name, os.environ.get(name, ""), alternative=alternative)
+    return unused
+
+
+def _require_path(name: str, value: str, *, alternative: str, base: str = "") -> None:
+    problem = text_problem(name, value, alternative=alternative, base=base)
+    if problem:
+        raise InputError("Tried to read the options.", *problem)
 
 
 def _restored(cached: t.Any) -> Site | None:

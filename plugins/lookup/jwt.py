@@ -235,7 +235,6 @@ import time
 import typing as t
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -244,6 +243,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault, text_kind
 from ansible_collections.sensible.qlik.plugins.module_utils._minting import (
     Minter,
     Recipe,
@@ -263,7 +263,6 @@ _RECIPE = (
 )  # fmt: skip
 # nginx by default refuses a header of more than 8 KB, Tomcat and Windows' HTTP.sys all headers together of 8 and 16 KB.
 _LONGEST_HEADER = 8192
-_TEXT_LIMIT = 1_000_000
 
 display = Display()
 
@@ -358,23 +357,19 @@ class LookupModule(LookupBase):
         if path is not None and content is not None:
             raise InputError(tried, f"There are both {what}_path and {what}_content.", "Give one of them.")
         if path is not None:
-            return self._read(str(path), what, tried, variables)
-        return None if content is None else str(content)
+            return self._read(str(path), what, variables)
+        if content is None:
+            return None
+        refuse_vault(f"{what}_content", str(content))
+        return str(content)
 
-    def _read(self, path: str, what: str, tried: str, variables: dict[str, t.Any]) -> str:
-        if "\n" in path or "-----BEGIN" in path or len(path) > 1024:
-            raise InputError(tried, f"The value of {what}_path is no path.", f"Give the text itself as {what}_content.")
-        try:
-            file_path = Path(os.path.expandvars(path)).expanduser()
-            if not file_path.is_absolute():
-                found = self.find_file_in_search_path(variables, "files", str(file_path), ignore_missing=True)
-                file_path = Path(found or file_path)
-            with file_path.open("rb") as file:
-                content = file.read(_TEXT_LIMIT)
-        except (OSError, RuntimeError, ValueError) as exc:
-            advice = f"Check {what}_path, and who may read the file."
-            raise InputError(tried, _why_unread(path, exc), advice) from None
-        return content.decode("utf-8", "replace")
+    def _read(self, path: str, what: str, variables: dict[str, t.Any]) -> str:
+        # Plain text, without what Ansible adds to it.
+        file_path = os.path.expanduser(os.path.expandvars(str.__str__(path)))  # noqa: PTH111
+        # Text that cannot be a path is not looked for.
+        if text_kind(file_path, new=True) is None and not os.path.isabs(file_path):  # noqa: PTH117
+            file_path = self.find_file_in_search_path(variables, "files", file_path, ignore_missing=True) or file_path
+        return read_text(f"{what}_path", file_path, alternative=f"{what}_content")
 
     def _warn_of_length(self, tokens: list[str]) -> None:
         longest = max(map(len, tokens), default=0) + len("Authorization: Bearer ")
@@ -411,14 +406,6 @@ def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
                 "Load the private key.", f"{name} is neither true nor false.", "Give one of them."
             ) from None
     return checked
-
-
-def _why_unread(path: str, exc: Exception) -> str:
-    if isinstance(exc, FileNotFoundError):
-        return f"There is no file {path} on the control node."
-    if isinstance(exc, IsADirectoryError):
-        return f"{path} is a directory."
-    return f"The file {path} cannot be read: {getattr(exc, 'strerror', None) or 'its name is not valid'}."
 
 
 def _flat(terms: t.Iterable[t.Any]) -> t.Iterator[t.Any]:

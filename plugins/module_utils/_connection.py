@@ -21,7 +21,8 @@ from ._errors import (
     InputError,
     TransportError,
 )
-from ._sign_in import NEEDED, WAYS, way_in
+from ._files import PrivateFiles
+from ._sign_in import NEEDED, PEM_OPTIONS, WAYS, way_in
 from ._transport import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error, verification
 
 if t.TYPE_CHECKING:
@@ -42,9 +43,20 @@ def https_argument_spec() -> dict[str, dict[str, t.Any]]:
     """The options of the doc fragment sensible.qlik.connection.https."""
     return {
         "ca_path": {"type": "path", "fallback": _env("CA_PATH")},
+        "ca_content": {"type": "str", "fallback": _env("CA_CONTENT")},
         "validate_certs": {"type": "bool", "default": True, "fallback": _env("VALIDATE_CERTS")},
         "connect_timeout": {"type": "float", "default": 10.0, "fallback": _env("CONNECT_TIMEOUT")},
         "read_timeout": {"type": "float", "default": 60.0, "fallback": _env("READ_TIMEOUT")},
+    }
+
+
+def client_certificate_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragment sensible.qlik.connection.client_certificate."""
+    return {
+        "client_cert": {"type": "path", "fallback": _env("CLIENT_CERT")},
+        "client_cert_content": {"type": "str", "fallback": _env("CLIENT_CERT_CONTENT")},
+        "client_key": {"type": "path", "no_log": False, "fallback": _env("CLIENT_KEY")},
+        "client_key_content": {"type": "str", "no_log": True, "fallback": _env("CLIENT_KEY_CONTENT")},
     }
 
 
@@ -59,8 +71,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
             "default": "certificate",
             "fallback": _env("AUTH_METHOD"),
         },
-        "client_cert": {"type": "path", "fallback": _env("CLIENT_CERT")},
-        "client_key": {"type": "path", "no_log": False, "fallback": _env("CLIENT_KEY")},
+        **client_certificate_argument_spec(),
         "user": {"type": "str", "fallback": _env("USER")},
         "password": {"type": "str", "no_log": True, "fallback": _env("PASSWORD")},
         "header_name": {"type": "str", "fallback": _env("HEADER_NAME")},
@@ -74,7 +85,11 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-REQUIRED_IF = [("auth_method", method, needed) for method, needed in NEEDED.items()]
+# Those that have to be given as they are; a path that can be given as text instead is checked when signing in.
+REQUIRED_IF = [
+    ("auth_method", method, tuple(name for name in needed if name not in PEM_OPTIONS))
+    for method, needed in NEEDED.items()
+]
 
 
 def require_requests(module: AnsibleModule) -> None:
@@ -117,7 +132,8 @@ class Connection:
     """
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
-        self._way = way_in(options)
+        self._files = PrivateFiles()
+        self._way = way_in(options, self._files)
         prefix = (options.get("virtual_proxy_prefix") or "").strip("/").lower()
         self.signs_in_through = prefix if self._way.through_proxy else None
         self.below = f"/{prefix}" if self._way.through_proxy and prefix else ""
@@ -127,7 +143,7 @@ class Connection:
         self.secrets = list(self._way.secrets)
         self._timeout = (options["connect_timeout"], options["read_timeout"])
         self._session = http_session(
-            verify=verification(options),
+            verify=verification(options, self._files),
             retries=options["retries"],
             deadline=options["retry_deadline"],
             client_cert=self._way.client_cert,
@@ -230,6 +246,7 @@ class Connection:
                 if answer.status_code == 403 and self._took_csrf_token():
                     self._log_out()
         self._session.close()
+        self._files.close()
 
     def _log_out(self) -> requests.Response:
         return self._session.delete(f"{self.base}/qps/user", timeout=self._timeout, allow_redirects=False)

@@ -20,12 +20,12 @@ from pathlib import Path
 
 from . import _jwks
 from ._errors import AnswerError, InputError, TransportError
+from ._files import SIZE_LIMIT, PrivateFiles
 from ._transport import http_session, transport_error, verification
 
 with contextlib.suppress(ImportError):  # reported by require_requests
     import requests
 
-_LIMIT = 1_000_000  # bytes; key sets have some thousand
 _LONGEST = 10**9 - 1  # seconds that a copy can be fresh
 
 
@@ -58,29 +58,11 @@ class _Copy:
         return self.fetched_at <= now < self.fresh_until
 
 
-def read_text(option: str, path: str) -> str:
-    """A small text file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    tried = f"Tried to read the file of the option '{option}'."
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LIMIT + 1)
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "its name is not valid"
-        raise InputError(tried, f"{path} cannot be read: {reason}.", "Check the path, and who may read it.") from None
-    if len(content) > _LIMIT:
-        raise InputError(tried, f"{path} is larger than {_LIMIT} bytes.", "Check the path.")
-    return content.decode("utf-8", "replace")
-
-
 def fetch(options: t.Mapping[str, t.Any], *, may_write: bool, now: float | None = None) -> Document:
     """Get the key set from its provider, or from the copy that an earlier call kept.
 
     Args:
-        options: url, cache_path, http_proxy, ca_path, validate_certs, connect_timeout, read_timeout, retries.
+        options: url, cache_path, http_proxy, ca_path, ca_content, validate_certs, connect_timeout, read_timeout, retries.
         may_write: whether the copy may be written.
         now: seconds since 1970, by default this machine's clock.
 
@@ -133,32 +115,35 @@ class _Answer(t.NamedTuple):
 
 
 def _get(options: t.Mapping[str, t.Any], url: str, etag: str | None) -> _Answer:
-    """Ask the provider. The answer is 200 with at most _LIMIT bytes, or 304 if an etag was given."""
+    """Ask the provider. The answer is 200 with at most SIZE_LIMIT bytes, or 304 if an etag was given."""
     tried = f"Tried to get the provider's keys (GET {_shown(url)})."
     headers = {"Accept": "application/jwk-set+json, application/json"}
     if etag:
         headers["If-None-Match"] = etag
     body = b""
-    with http_session(verify=verification(options), retries=options["retries"]) as session:
+    with (
+        contextlib.closing(PrivateFiles()) as files,
+        http_session(verify=verification(options, files), retries=options["retries"]) as session,
+    ):
         session.proxies = {"https": options["http_proxy"]} if options["http_proxy"] else {}
         timeout = (options["connect_timeout"], options["read_timeout"])
         try:
             response = session.get(url, headers=headers, timeout=timeout, allow_redirects=False, stream=True)
             for chunk in response.iter_content(65536):
                 body += chunk
-                if len(body) > _LIMIT:
+                if len(body) > SIZE_LIMIT:
                     break
         except (requests.exceptions.RequestException, OSError) as exc:
             advice = "Check url and ca_path, and http_proxy if this machine reaches the provider through one only."
             raise TransportError(tried, transport_error(exc, tried).outcome, advice) from None
     if response.status_code == 304 and etag:
         return _Answer(304, response.headers, b"")
-    if response.status_code == 200 and len(body) <= _LIMIT:
+    if response.status_code == 200 and len(body) <= SIZE_LIMIT:
         return _Answer(200, response.headers, body)
     outcome = f"The answer was {response.status_code} {response.reason or ''}".rstrip() + "."
     advice = "Check url; it is the jwks_uri in the provider's /.well-known/openid-configuration."
     if response.status_code == 200:
-        outcome = f"The answer is larger than {_LIMIT} bytes."
+        outcome = f"The answer is larger than {SIZE_LIMIT} bytes."
     elif 300 <= response.status_code < 400:
         advice = "Redirects are not followed: give the address that it leads to."
     raise AnswerError(tried, outcome, advice, status=response.status_code)

@@ -17,7 +17,7 @@ import typing as t
 import urllib.parse
 
 from ._errors import AnswerError, InputError, TransportError
-from ._transport import existing_file
+from ._files import PrivateFiles, content_option, pem_file
 
 if t.TYPE_CHECKING:
     import requests
@@ -54,18 +54,18 @@ class Way(t.NamedTuple):
     leave: bool = True
 
 
-def _by_certificate(options: Options) -> Way:
+def _by_certificate(options: Options, files: PrivateFiles) -> Way:
     directory, name = _named_user(options["user"] or r"INTERNAL\sa_api")
     return Way(
         advice="Check that the client certificate is the one which the QMC of this site exported.",
         through_proxy=False,
-        client_cert=_client_certificate(options),
+        client_cert=client_certificate(options, files),
         headers={"X-Qlik-User": f"UserDirectory={directory}; UserId={name}"},
         leave=False,
     )
 
 
-def _by_jwt(options: Options) -> Way:
+def _by_jwt(options: Options, _files: PrivateFiles) -> Way:
     token = options["token"].strip()
     return Way(
         advice="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "
@@ -75,7 +75,7 @@ def _by_jwt(options: Options) -> Way:
     )
 
 
-def _by_header(options: Options) -> Way:
+def _by_header(options: Options, _files: PrivateFiles) -> Way:
     name, user = options["header_name"], options["user"]
     # Qlik help, "Virtual proxies": header authentication supports US-ASCII only.
     if not (name + user).isascii() or not (name + user).isprintable() or any(one in name for one in ": "):
@@ -91,7 +91,7 @@ def _by_header(options: Options) -> Way:
     )
 
 
-def _by_session(options: Options) -> Way:
+def _by_session(options: Options, _files: PrivateFiles) -> Way:
     name, _equals, value = options["session_cookie"].strip().partition("=")
     if not name or not value or any(one in name + value for one in '; ,"\\\r\n\t'):
         raise InputError(
@@ -108,9 +108,9 @@ def _by_session(options: Options) -> Way:
     )
 
 
-def _by_ticket(options: Options) -> Way:
+def _by_ticket(options: Options, files: PrivateFiles) -> Way:
     directory, name = _named_user(options["user"])
-    client_cert = _client_certificate(options)
+    client_cert = client_certificate(options, files)
     advice = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
 
     def enter(connection: Connection) -> None:
@@ -136,7 +136,7 @@ def _by_ticket(options: Options) -> Way:
     return Way(advice=advice, enter=enter)
 
 
-def _by_ntlm(options: Options) -> Way:
+def _by_ntlm(options: Options, _files: PrivateFiles) -> Way:
     try:
         from requests_ntlm import HttpNtlmAuth
         from spnego.exceptions import SpnegoError
@@ -177,7 +177,7 @@ def _by_ntlm(options: Options) -> Way:
     )
 
 
-WAYS: dict[str, t.Callable[[Options], Way]] = {
+WAYS: dict[str, t.Callable[[Options, PrivateFiles], Way]] = {
     "certificate": _by_certificate,
     "jwt": _by_jwt,
     "ticket": _by_ticket,
@@ -185,6 +185,9 @@ WAYS: dict[str, t.Callable[[Options], Way]] = {
     "ntlm": _by_ntlm,
     "session": _by_session,
 }
+
+PEM_OPTIONS = ("client_cert", "client_key")
+"""Options with a path, beside which there is one that takes the text."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "certificate": ("client_cert", "client_key"),
@@ -196,17 +199,22 @@ NEEDED: dict[str, tuple[str, ...]] = {
 }
 
 
-def way_in(options: Options) -> Way:
-    """The way that the options name.
+def way_in(options: Options, files: PrivateFiles) -> Way:
+    """Return the way that the options name.
+
+    Args:
+        options: the options of a task.
+        files: keeps keys and certificates that were given as text, as long as the way is in use.
 
     Raises:
         InputError: an option is missing or cannot be right, or a library is missing.
     """
     method = options["auth_method"]
-    for name in NEEDED[method]:  # AnsibleModule lets an explicit null pass
-        if not options.get(name):
-            raise InputError("Tried to sign in.", f"The option '{name}' is empty.", f"{method} needs it.")
-    return WAYS[method](options)
+    for name in NEEDED[method]:
+        if not options.get(name) and not (name in PEM_OPTIONS and options.get(content_option(name))):
+            alternative = f" or '{content_option(name)}'" if name in PEM_OPTIONS else ""
+            raise InputError("Tried to sign in.", f"The option '{name}' is empty.", f"{method} needs it{alternative}.")
+    return WAYS[method](options, files)
 
 
 def _enter(
@@ -258,8 +266,22 @@ def _json(answer: requests.Response) -> dict[str, t.Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _client_certificate(options: Options) -> tuple[str, str]:
-    return existing_file("client_cert", options["client_cert"]), existing_file("client_key", options["client_key"])
+def client_certificate(options: Options, files: PrivateFiles) -> tuple[str, str]:
+    """Return the paths of the client certificate and of its key.
+
+    Raises:
+        InputError: one is missing or cannot be read, or holds something else.
+    """
+    certificate = pem_file(options, "client_cert", files, holds="certificate")
+    key = pem_file(options, "client_key", files, holds="private key")
+    if certificate is None or key is None:
+        name = "client_key" if certificate else "client_cert"
+        raise InputError(
+            "Tried to read the client certificate.",
+            f"The option '{name}' is empty.",
+            f"Set '{name}' or '{content_option(name)}'.",
+        )
+    return certificate, key
 
 
 def _named_user(user: str) -> tuple[str, str]:

@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 import typing as t
 
-from ._errors import InputError, TransportError
+from ._errors import TransportError
+from ._files import PrivateFiles, pem_file
 
 try:
     import requests
@@ -104,13 +104,17 @@ def http_session(
     return session
 
 
-def verification(options: t.Mapping[str, t.Any]) -> bool | str:
-    """What to verify servers with, as http_session wants it, from the options ca_path and validate_certs.
+def verification(options: t.Mapping[str, t.Any], files: PrivateFiles) -> bool | str:
+    """Return what to verify servers with, as http_session takes it, from ca_path, ca_content and validate_certs.
+
+    Args:
+        options: the options of a task.
+        files: keeps the text of ca_content, as long as the session is in use.
 
     Raises:
-        InputError: the CA file cannot be read.
+        InputError: the CA file cannot be read, or holds no certificate.
     """
-    return (existing_file("ca_path", options["ca_path"] or "") or True) if options["validate_certs"] else False
+    return (pem_file(options, "ca_path", files, holds="certificate") or True) if options["validate_certs"] else False
 
 
 def transport_error(exc: Exception, tried: str) -> TransportError:
@@ -170,14 +174,3 @@ def _verification_failure(text: str) -> tuple[str, str]:
         else "The server's certificate is not trusted.",
         "Give the CA that issued it (for Qlik's own certificates root.pem, exported in the QMC) as ca_path.",
     )
-
-
-def existing_file(option: str, path: str) -> str:
-    # os.path, because pathlib is dear to import
-    if path and not (os.path.isfile(path) and os.access(path, os.R_OK)):  # noqa: PTH113
-        raise InputError(
-            f"Tried to read the file of the option '{option}'.",
-            f"{path} does not exist, is not a file or is not readable.",
-            "Give a PEM file that the user who runs this task can read.",
-        )
-    return path

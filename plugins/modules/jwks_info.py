@@ -62,6 +62,10 @@ options:
       - Address of the web proxy that this machine needs to reach O(url), such as V(http://proxy.example.com:3128).
         Environment variables for proxies are ignored.
     type: str
+  ca_content:
+    description:
+      - The text of the CA certificates, instead of O(ca_path).
+    type: str
   ca_path:
     description:
       - Path of the CA certificates to verify the provider with. Without it the bundle of the Python package C(certifi)
@@ -336,10 +340,10 @@ fresh_until:
 import datetime
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _jwks, _jwks_source
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault
 from ansible_collections.sensible.qlik.plugins.module_utils._own_ca import OwnCA
 
 Issue = t.Callable[[t.Any], str]
@@ -357,6 +361,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "http_proxy": {"type": "str", "no_log": True},
         # Not those of the connection: their environment variables are about the site.
         "ca_path": {"type": "path"},
+        "ca_content": {"type": "str"},
         "validate_certs": {"type": "bool", "default": True},
         "connect_timeout": {"type": "float", "default": 10.0},
         "read_timeout": {"type": "float", "default": 30.0},
@@ -375,8 +380,6 @@ RULES: dict[str, t.Any] = {
     "mutually_exclusive": [
         ("url", "path", "jwks"),
         ("cache_path", "path", "jwks"),
-        ("ownca_path", "ownca_content"),
-        ("ownca_privatekey_path", "ownca_privatekey_content"),
     ],
     "required_if": [
         ("issue_certificates", True, ("ownca_path", "ownca_content"), True),
@@ -385,7 +388,7 @@ RULES: dict[str, t.Any] = {
 }
 
 
-def take_key_set(module: AnsibleModule) -> t.Any:
+def take_key_set(module: QlikModule) -> t.Any:
     """Take the value of the option jwks, and nothing that is public out of the results with it.
 
     no_log hides each value inside it wherever it stands, "RS256" and the kids among them. Taken out of the options, it
@@ -409,7 +412,10 @@ def own_ca(params: dict[str, t.Any]) -> OwnCA | None:
     texts = {}
     for option in ("ownca", "ownca_privatekey"):
         content, path = params[f"{option}_content"], params[f"{option}_path"]
-        texts[option] = _jwks_source.read_text(f"{option}_path", path) if content is None else content
+        texts[option] = (
+            read_text(f"{option}_path", path, alternative=f"{option}_content") if content is None else content
+        )
+        refuse_vault(f"{option}_content", texts[option])
     return OwnCA(texts["ownca"], texts["ownca_privatekey"], params["ownca_privatekey_passphrase"])
 
 
@@ -447,7 +453,7 @@ def described(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
     }
 
 
-def run(module: AnsibleModule, given: t.Any) -> dict[str, t.Any]:
+def run(module: QlikModule, given: t.Any) -> dict[str, t.Any]:
     """Read the key set and return what the module returns.
 
     Raises:
@@ -460,7 +466,7 @@ def run(module: AnsibleModule, given: t.Any) -> dict[str, t.Any]:
         document = _jwks_source.fetch(params, may_write=not module.check_mode)
         jwks, source, fresh_until = document.text, document.source, _iso(document.fresh_until)
     elif params["path"] is not None:
-        jwks, source, fresh_until = _jwks_source.read_text("path", params["path"]), "path", None
+        jwks, source, fresh_until = read_text("path", params["path"]), "path", None
     else:
         jwks, source, fresh_until = given, "jwks", None
     keys = _jwks.read(jwks)
@@ -487,7 +493,7 @@ def _iso(seconds: float) -> str:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, **RULES)
+    module = QlikModule(argument_spec=argument_spec(), new_files=("cache_path",), supports_check_mode=True, **RULES)
     given = take_key_set(module)
     try:
         result = run(module, given)

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.https
   - sensible.qlik.virtual_proxy.list
 attributes:
@@ -243,9 +244,8 @@ writes:
   sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards, Purge
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
@@ -253,7 +253,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._repository import O
 MOST_PARALLEL_WRITES = 8
 
 
-def run(module: AnsibleModule) -> Outcome:
+def run(module: QlikModule) -> Outcome:
     """Reconcile the declared virtual proxies.
 
     Raises:
@@ -294,7 +294,7 @@ def run(module: AnsibleModule) -> Outcome:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QlikModule(
         argument_spec={
             **_connection.argument_spec(),
             "virtual_proxies": {

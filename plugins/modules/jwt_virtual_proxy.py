@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.https
   - sensible.qlik.virtual_proxy
 attributes:
@@ -186,15 +187,14 @@ writes:
   sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
 
 
-def run(module: AnsibleModule) -> Outcome:
+def run(module: QlikModule) -> Outcome:
     """Reconcile the one declared virtual proxy.
 
     Raises:
@@ -215,7 +215,7 @@ def run(module: AnsibleModule) -> Outcome:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QlikModule(
         argument_spec={
             **_connection.argument_spec(),
             **_virtual_proxy.argument_spec(),

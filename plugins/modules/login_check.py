@@ -347,17 +347,20 @@ endpoints:
 """
 
 import concurrent.futures
+import contextlib
 import functools
 import re
 import ssl
 import typing as t
 import urllib.parse
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.validation import check_type_list
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _diagnosis, _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._login import (
     GIVEN_TOKENS,
     OPTIONAL_CHECKS,
@@ -581,7 +584,7 @@ def described(
     }
 
 
-def run(module: AnsibleModule) -> dict[str, t.Any]:
+def run(module: QlikModule) -> dict[str, t.Any]:
     """Prove the logins and return what the module returns, without failing.
 
     Raises:
@@ -590,15 +593,16 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     params = module.params
     todo = logins(params)
     timeout = (params["connect_timeout"], params["read_timeout"])
-    manner = Manner(
-        verify=_connection.verification(params),
-        timeout=timeout,
-        wait=max(0.0, params["wait"]),
-        threads=params["threads"],
-        stranger_key=_forgery.stranger_key(),
-        skip=frozenset(params["skip_checks"]),
-    )
-    endpoints = prove(todo, manner)
+    with contextlib.closing(PrivateFiles()) as files:
+        manner = Manner(
+            verify=_connection.verification(params, files),
+            timeout=timeout,
+            wait=max(0.0, params["wait"]),
+            threads=params["threads"],
+            stranger_key=_forgery.stranger_key(),
+            skip=frozenset(params["skip_checks"]),
+        )
+        endpoints = prove(todo, manner)
     proxies = list(dict.fromkeys(login.proxy for login in todo))
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, params["threads"])) as pool:
         certificates = pool.map(lambda proxy: server_certificate(proxy, timeout[0]), proxies)
@@ -640,7 +644,7 @@ def failure(endpoints: list[dict[str, t.Any]]) -> str:
     return f"The check {check['name']} failed on {place}: {actual}. {check['diagnosis']}{more}"
 
 
-def warn(module: AnsibleModule, result: dict[str, t.Any]) -> None:
+def warn(module: QlikModule, result: dict[str, t.Any]) -> None:
     """Warn about what works today and will not soon, or should not."""
     warnings = {}
     if not module.params["validate_certs"]:
@@ -659,7 +663,7 @@ def warn(module: AnsibleModule, result: dict[str, t.Any]) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = QlikModule(argument_spec=argument_spec(), supports_check_mode=True)
     _connection.require_requests(module)
     try:
         result = run(module)

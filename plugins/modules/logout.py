@@ -18,6 +18,7 @@ description:
   - In check mode nobody is logged out, so that it counts who is there.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -47,18 +48,6 @@ options:
       - Only these users, in the form V(DIRECTORY\\user). The default is everybody.
     type: list
     elements: str
-  client_cert:
-    description:
-      - Path of the client certificate, C(client.pem) as exported by the QMC in platform independent PEM format.
-      - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_CERT) is used.
-    type: path
-    required: true
-  client_key:
-    description:
-      - Path of the private key of O(client_cert), C(client_key.pem) as exported by the QMC.
-      - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_KEY) is used.
-    type: path
-    required: true
 notes:
   - Session ids are as good as passwords. They are not in the results, only numbers and user names are.
   - The module runs where the proxies can be reached; with C(delegate_to) that can be a jump host. It needs Python 3.11
@@ -130,15 +119,12 @@ import os
 import typing as t
 import urllib.parse
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
-
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._transport import (
-    existing_file,
-    http_session,
-    transport_error,
-)
+from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
+from ansible_collections.sensible.qlik.plugins.module_utils._sign_in import client_certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._transport import http_session, transport_error
 
 QPS_PORT = 4243
 _RETRIES = 3
@@ -246,7 +232,7 @@ def user_of(session: dict[str, t.Any]) -> str:
     return f"{session.get('UserDirectory', '')}\\{session.get('UserId', '')}"
 
 
-def run(module: AnsibleModule) -> dict[str, t.Any]:
+def run(module: QlikModule) -> dict[str, t.Any]:
     """Find the sessions, and end them.
 
     Raises:
@@ -260,13 +246,11 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
             "Tried to find the virtual proxy.", f"Its prefix cannot be {prefix!r}.", "Give the prefix alone."
         )
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
+    files = PrivateFiles()  # closed at the end of the process, too, should the options be wrong
     session = http_session(
-        verify=_connection.verification(params),
+        verify=_connection.verification(params, files),
         retries=_RETRIES,
-        client_cert=(
-            existing_file("client_cert", params["client_cert"]),
-            existing_file("client_key", params["client_key"]),
-        ),
+        client_cert=client_certificate(params, files),
     )
     timeout = (params["connect_timeout"], params["read_timeout"])
     apis = [ProxyApi(base_url(proxy), prefix, session, timeout) for proxy in dict.fromkeys(params["proxies"])]
@@ -291,6 +275,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
                     done.append(f"end a session of {user_of(one)} on {api.base}")
     finally:
         session.close()
+        files.close()
     return {
         "sessions": sum(proxy["sessions"] for proxy in proxies),
         "users": [users[user] for user in sorted(users)],
@@ -299,22 +284,12 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QlikModule(
         argument_spec={
             "proxies": {"type": "list", "elements": "str", "required": True},
             "prefix": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str"},
-            "client_cert": {
-                "type": "path",
-                "required": True,
-                "fallback": (env_fallback, ["QLIK_SENSE_CLIENT_CERT"]),
-            },
-            "client_key": {
-                "type": "path",
-                "required": True,
-                "no_log": False,
-                "fallback": (env_fallback, ["QLIK_SENSE_CLIENT_KEY"]),
-            },
+            **_connection.client_certificate_argument_spec(),
             **_connection.https_argument_spec(),
         },
         supports_check_mode=True,

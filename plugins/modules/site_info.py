@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -333,15 +334,14 @@ proxies:
       sample: {}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
 
 
-def run(module: AnsibleModule) -> Site:
+def run(module: QlikModule) -> Site:
     """Read the site.
 
     Raises:
@@ -355,7 +355,7 @@ def run(module: AnsibleModule) -> Site:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QlikModule(
         argument_spec=_connection.argument_spec(),
         required_if=_connection.REQUIRED_IF,
         supports_check_mode=True,

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - sensible.qlik.attributes.action_group
   - sensible.qlik.attributes.info_module
   - sensible.qlik.connection
+  - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.https
 options:
   prefixes:
@@ -138,15 +139,14 @@ virtual_proxies:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._plan import all_options, has_tag
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
 
 
-def run(module: AnsibleModule) -> list[_virtual_proxy.Options]:
+def run(module: QlikModule) -> list[_virtual_proxy.Options]:
     """Read the virtual proxies, and choose.
 
     Raises:
@@ -178,7 +178,7 @@ def _is_wanted(virtual_proxy: _virtual_proxy.Options, params: dict[str, t.Any]) 
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QlikModule(
         argument_spec={
             **_connection.argument_spec(),
             "prefixes": {"type": "list", "elements": "str", "default": []},

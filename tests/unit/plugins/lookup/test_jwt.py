@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from ansible_collections.sensible.qlik.plugins.lookup import jwt as plugin
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _private_key
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _files, _private_key
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
@@ -313,11 +313,11 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "empty path": ({"private_key_path": ""}, "There is none."),
     "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "both private_key_path and private_key_con"),
     "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
-    "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem on the control node."),
+    "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem in "),
     "directory": ({"private_key_path": "/"}, "/ is a directory."),
-    "no home": ({"private_key_path": "~nobody-has-this-name/x"}, "cannot be read"),
-    "null byte": ({"private_key_path": "a\0b"}, "cannot be read"),
-    "key as path": ({"private_key_path": PEM}, "is no path. Give the text itself as private_key_content."),
+    "no home": ({"private_key_path": "~nobody-has-this-name/x"}, "private_key_path holds text, not a path"),
+    "null byte": ({"private_key_path": "a\0b"}, "private_key_path holds text, not a path"),
+    "key as path": ({"private_key_path": PEM}, "private_key_path holds PEM text, not a path. Give the path"),
     "path as key": ({"private_key_content": "/etc/key.pem"}, "no PEM private key"),
     "certificate as key": ({"private_key_content": CERTIFICATE}, "is a certificate, not a private key"),
     "number as key": ({"private_key_content": 123}, "private_key_content is a number, not text"),
@@ -396,14 +396,18 @@ def test_a_key_where_a_user_was_due_is_not_repeated(term: t.Any) -> None:
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key.pem").write_text(PEM)
 
-    def refuse(*args: t.Any, **kwargs: t.Any) -> t.Any:
-        raise PermissionError(13, "Permission denied")
+    really_open = os.open
 
-    monkeypatch.setattr(Path, "open", refuse)  # mode 0000 would not stop root
+    def refuse(path: str, *args: t.Any) -> t.Any:
+        if str(path).endswith("key.pem"):
+            raise PermissionError(13, "Permission denied")
+        return really_open(path, *args)
+
+    monkeypatch.setattr(_files.os, "open", refuse)  # mode 0000 would not stop root
     message = error_of("C\\a", private_key_path=str(tmp_path / "key.pem"))
 
-    assert f"The file {tmp_path / 'key.pem'} cannot be read: Permission denied." in message
-    assert message.endswith("Check private_key_path, and who may read the file.")
+    assert "the option 'private_key_path'" in message
+    assert f"The file {tmp_path / 'key.pem'} is not readable for this user." in message
 
 
 def test_a_der_file(tmp_path: Path) -> None:
@@ -415,7 +419,11 @@ def test_a_der_file(tmp_path: Path) -> None:
 def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("$ANSIBLE_VAULT;1.1;AES256\n3339\n")
 
-    assert "lookup('ansible.builtin.file', path)" in error_of("C\\a", private_key_path="key.pem")
+    message = error_of("C\\a", private_key_path="key.pem")
+
+    assert "key.pem is encrypted with Ansible Vault." in message
+    assert "private_key_content: \"{{ lookup('ansible.builtin.unvault', " in message
+    assert "3339" not in message
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class FakeModule:
 def main(monkeypatch: pytest.MonkeyPatch, *, check_mode: bool = False, **options: t.Any) -> FakeModule:
     module = FakeModule(options, check_mode=check_mode)
     assert module.refused == []
-    monkeypatch.setattr(jwks_info, "AnsibleModule", lambda **spec: module)
+    monkeypatch.setattr(jwks_info, "QlikModule", lambda **spec: module)
     with pytest.raises(Ended):
         jwks_info.main()
     return module
@@ -205,8 +205,8 @@ def test_options_that_do_not_go_together(case: str) -> None:
 
 FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
     "no JSON": ({"jwks": "kaputt"}, "It is not JSON."),
-    "no file": ({"path": "/nowhere/jwks.json"}, "/nowhere/jwks.json cannot be read: No such file or directory."),
-    "a directory": ({"path": "/"}, "cannot be read: Is a directory."),
+    "no file": ({"path": "/nowhere/jwks.json"}, "There is no file /nowhere/jwks.json."),
+    "a directory": ({"path": "/"}, "/ is a directory."),
     "no https": ({"url": "http://127.0.0.1/keys"}, "not an https address"),
     "a password": ({"url": "https://me:secret@127.0.0.1/keys"}, "not an https address"),
     "no address": ({"url": "keys"}, "not an https address"),

@@ -107,7 +107,7 @@ class FakeModule:
 
 def main(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> FakeModule:
     module = FakeModule(options)
-    monkeypatch.setattr(login_check, "AnsibleModule", lambda **spec: module)
+    monkeypatch.setattr(login_check, "QlikModule", lambda **spec: module)
     with pytest.raises(Ended):
         login_check.main()
     json.dumps(module.result)

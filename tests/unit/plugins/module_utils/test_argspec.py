@@ -1,0 +1,111 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.module_utils.basic import env_fallback
+
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN, QlikModule
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
+
+KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
+
+SPEC: dict[str, t.Any] = {
+    "client_key": {"type": "path", "no_log": False, "fallback": (env_fallback, ["TEST_CLIENT_KEY"])},
+    "client_key_content": {"type": "str", "no_log": True, "fallback": (env_fallback, ["TEST_CLIENT_KEY_CONTENT"])},
+    "cache_path": {"type": "path"},
+    "description": {"type": "str"},
+    "names": {"type": "list", "elements": "str"},
+    "entries": {"type": "list", "elements": "dict", "options": {"certificate": {"type": "str"}}},
+    "anything": {"type": "dict"},
+    "port": {"type": "int"},
+}
+
+
+def module_of(**options: t.Any) -> QlikModule:
+    with patch_module_args(options):
+        return QlikModule(SPEC, new_files=("cache_path",))
+
+
+@pytest.fixture
+def failure(capfd: pytest.CaptureFixture[str]) -> t.Callable[..., dict[str, t.Any]]:
+    def run(**options: t.Any) -> dict[str, t.Any]:
+        with pytest.raises(SystemExit):
+            module_of(**options)
+        output = capfd.readouterr().out
+        assert "MIIEvQIBADANBg" not in output
+        return t.cast("dict[str, t.Any]", json.loads(output))
+
+    return run
+
+
+Failure = t.Callable[..., dict[str, t.Any]]
+
+
+def test_the_task_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_CLIENT_KEY", "/environment/key.pem")
+    assert module_of().params["client_key"] == "/environment/key.pem"
+    params = module_of(client_key_content="text").params
+    assert (params["client_key"], params["client_key_content"]) == (None, "text")
+
+    monkeypatch.setenv("TEST_CLIENT_KEY_CONTENT", "text")
+    params = module_of(client_key="/task/key.pem").params
+    assert (params["client_key"], params["client_key_content"]) == ("/task/key.pem", None)
+
+
+def test_both_forms_from_one_source_are_refused(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = failure(client_key="key.pem", client_key_content="text")
+    assert result["msg"] == "client_key and client_key_content are both set. Set one of them."
+    monkeypatch.setenv("TEST_CLIENT_KEY", "key.pem")
+    monkeypatch.setenv("TEST_CLIENT_KEY_CONTENT", "text")
+    assert failure()["msg"] == "TEST_CLIENT_KEY and TEST_CLIENT_KEY_CONTENT are both set. Set one of them."
+
+
+def test_text_in_a_path_is_neither_shown_nor_logged(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(QlikModule, "log", lambda self, msg, log_args=None: logged.append(f"{msg} {log_args}"))
+    result = failure(client_key=KEY, description="a planted text")
+    assert result["msg"] == (
+        "client_key holds PEM text, not a path. Give the path of the file, or give the text as client_key_content."
+    )
+    assert result["invocation"]["module_args"]["client_key"] == HIDDEN
+    assert "a planted text" in "".join(logged)
+    assert "MIIEvQIBADANBg" not in "".join(logged)
+
+
+def test_text_in_an_environment_variable(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_CLIENT_KEY", KEY)
+    assert failure()["msg"] == (
+        "TEST_CLIENT_KEY holds PEM text, not a path. Give the path of the file, or give the text as"
+        " TEST_CLIENT_KEY_CONTENT."
+    )
+
+
+def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> None:
+    assert "port" in failure(client_key=KEY, port="x")["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"description": KEY}, "description"),
+        ({"names": ["a", KEY]}, "names[1]"),
+        ({"entries": [{"certificate": KEY}]}, "entries[0].certificate"),
+        ({"anything": {"deep": [KEY]}}, "anything.deep[0]"),
+    ],
+)
+def test_a_private_key_where_none_belongs(failure: Failure, options: dict[str, t.Any], name: str) -> None:
+    assert failure(**options)["msg"].startswith(f"{name} holds a private key, which does not belong there.")
+
+
+def test_a_private_key_in_its_own_option() -> None:
+    assert module_of(client_key_content=KEY).params["client_key_content"] == KEY
+
+
+def test_a_file_that_does_not_exist_yet() -> None:
+    assert module_of(cache_path="cache").params["cache_path"] == "cache"
