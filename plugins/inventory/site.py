@@ -23,6 +23,8 @@ description:
 extends_documentation_fragment:
   - sensible.qlik.connection
   - sensible.qlik.connection.client_certificate
+  - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
   - sensible.qlik.connection.plugins
   - ansible.builtin.constructed

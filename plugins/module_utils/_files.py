@@ -173,8 +173,8 @@ def refuse_vault(option: str, text: str, *, path: str | None = None, alternative
         )
     elif alternative:
         advice = (
-            f"Ansible decrypts it for {alternative}: \"{{{{ lookup('ansible.builtin.unvault', '{path}') }}}}\", instead of"
-            f" {option}."
+            f"Instead of {option}, set {alternative}: \"{{{{ lookup('ansible.builtin.unvault', '{path}') }}}}\","
+            " which Ansible decrypts."
         )
     else:
         advice = "Decrypt it with: ansible-vault decrypt"

@@ -62,7 +62,7 @@ def fetch(options: t.Mapping[str, t.Any], *, may_write: bool, now: float | None 
     """Get the key set from its provider, or from the copy that an earlier call kept.
 
     Args:
-        options: url, cache_path, http_proxy, ca_path, ca_content, validate_certs, connect_timeout, read_timeout, retries.
+        options: those of the module jwks_info.
         may_write: whether the copy may be written.
         now: seconds since 1970, by default this machine's clock.
 
@@ -123,7 +123,7 @@ def _get(options: t.Mapping[str, t.Any], url: str, etag: str | None) -> _Answer:
     body = b""
     with (
         contextlib.closing(PrivateFiles()) as files,
-        http_session(verify=verification(options, files), retries=options["retries"]) as session,
+        http_session(verify=verification(options, "ca_path", files), retries=options["retries"]) as session,
     ):
         session.proxies = {"https": options["http_proxy"]} if options["http_proxy"] else {}
         timeout = (options["connect_timeout"], options["read_timeout"])
@@ -135,7 +135,7 @@ def _get(options: t.Mapping[str, t.Any], url: str, etag: str | None) -> _Answer:
                     break
         except (requests.exceptions.RequestException, OSError) as exc:
             advice = "Check url and ca_path, and http_proxy if this machine reaches the provider through one only."
-            raise TransportError(tried, transport_error(exc, tried).outcome, advice) from None
+            raise TransportError(tried, transport_error(exc, tried, ca_option="ca_path").outcome, advice) from None
     if response.status_code == 304 and etag:
         return _Answer(304, response.headers, b"")
     if response.status_code == 200 and len(body) <= SIZE_LIMIT:

@@ -45,6 +45,7 @@ description:
     engine serves whom. M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -186,7 +187,7 @@ EXAMPLES = r"""
     proxies:
       - https://qlik1.example.com
       - https://qlik2.example.com
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
         token: "{{ lookup('sensible.qlik.jwt', user, private_key_path=key) }}"
@@ -201,7 +202,7 @@ EXAMPLES = r"""
       Central: https://qlik1.example.com
       Rim1: https://qlik2.example.com
       Rim2: https://qlik3.example.com
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     skip_checks: [websocket]
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
@@ -220,7 +221,7 @@ EXAMPLES = r"""
 - name: Prove that tokens for somebody else, and those without what is mandatory, are refused
   sensible.qlik.login_check:
     proxies: [https://qlik1.example.com]
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     threads: 4
     logins:
       - virtual_proxy:
@@ -395,6 +396,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "wait": {"type": "float", "default": 120.0},
         "skip_checks": {"type": "list", "elements": "str", "choices": list(OPTIONAL_CHECKS), "default": []},
         "threads": {"type": "int", "default": 64},
+        **_connection.proxy_ca_argument_spec(),
         **_connection.https_argument_spec(),
     }
 
@@ -595,7 +597,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     timeout = (params["connect_timeout"], params["read_timeout"])
     with contextlib.closing(PrivateFiles()) as files:
         manner = Manner(
-            verify=_connection.verification(params, files),
+            verify=_connection.verification(params, "proxy_ca_path", files),
             timeout=timeout,
             wait=max(0.0, params["wait"]),
             threads=params["threads"],

@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.connection.client_certificate
+  - sensible.qlik.connection.ca
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -192,7 +193,7 @@ class ProxyApi:
                 allow_redirects=False,
             )
         except OSError as exc:  # which requests' exceptions are
-            raise transport_error(exc, tried) from None
+            raise transport_error(exc, tried, ca_option="ca_path") from None
 
 
 def _refused(tried: str, status: int) -> AnswerError:
@@ -248,7 +249,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
     files = PrivateFiles()  # closed at the end of the process, too, should the options be wrong
     session = http_session(
-        verify=_connection.verification(params, files),
+        verify=_connection.verification(params, "ca_path", files),
         retries=_RETRIES,
         client_cert=client_certificate(params, files),
     )
@@ -290,6 +291,7 @@ def main() -> None:
             "prefix": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str"},
             **_connection.client_certificate_argument_spec(),
+            **_connection.ca_argument_spec(),
             **_connection.https_argument_spec(),
         },
         supports_check_mode=True,

@@ -215,7 +215,8 @@ def test_private_files_are_removed_however_the_process_ends(end: str, status: in
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         process.stdin.write(KEY)
         process.stdin.close()
         assert process.stdout.readline() == f"{len(KEY)}\n"
