@@ -41,7 +41,11 @@ class QlikModule(AnsibleModule):
         self._problems: list[str] = []
         super().__init__(argument_spec=argument_spec, **rules)
         if self._problems:
-            self.fail_json(msg=" ".join(self._problems))
+            self.fail_json(msg="")
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        """Fail with the misplaced values, which come first, and the message."""
+        super().fail_json(msg=" ".join(filter(None, [*self._problems, msg])), **result)
 
     def _load_params(self) -> None:
         """Read the task's arguments, and hide what must not be shown before anything else sees them."""

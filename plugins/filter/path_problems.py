@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: path_problems
+short_description: Find variables that hold text where a path is expected
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Returns one message for each variable that holds PEM text, a token, or other text that is no path.
+  - The roles of this collection check their variables with it before they use them, so that a key which was given
+    instead of its path appears in no message.
+options:
+  _input:
+    description:
+      - Values by the names of their variables. Empty values are not checked.
+    type: dict
+    required: true
+  new:
+    description:
+      - Names of the variables for files and directories that may not exist yet, or that are on another host. Other
+        paths without the ending of a file have to exist, because a password cannot be told from them.
+    type: list
+    elements: str
+    default: []
+  contents:
+    description:
+      - Names of the variables that take the text of a file instead of its path, to be named in the messages, such as
+        C(signing_key_content) for C(signing_key_path).
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Check that the variables for paths hold paths
+  ansible.builtin.assert:
+    that: problems | length == 0
+    fail_msg: "{{ problems | join(' ') }}"
+    quiet: true
+  vars:
+    problems: "{{ {'signing_key_path': signing_key_path} | sensible.qlik.path_problems }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The messages, in the order of the variables. They name the variable and quote nothing of its value.
+  type: list
+  elements: str
+  sample: ["signing_key_path holds PEM text, not a path. Give the path of the file."]
+"""
+
+import typing as t
+from collections.abc import Collection, Mapping
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option, text_problem
+
+
+def path_problems(paths: Mapping[str, t.Any], new: Collection[str] = (), contents: Collection[str] = ()) -> list[str]:
+    """See RETURN.
+
+    Raises:
+        AnsibleFilterError: the input is not a dictionary.
+    """
+    if not isinstance(paths, Mapping):
+        raise AnsibleFilterError("path_problems takes a dictionary of values by the names of their variables.")
+    found = []
+    for name, value in paths.items():
+        alternative = content_option(name) if content_option(name) in contents else None
+        if isinstance(value, str):
+            found.append(text_problem(name, str(value), alternative=alternative, new=name in new))
+    return [" ".join(problem) for problem in found if problem]
+
+
+class FilterModule:
+    """Ansible looks for this class."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"path_problems": path_problems}

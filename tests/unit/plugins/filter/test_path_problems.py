@@ -1,0 +1,30 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.sensible.qlik.plugins.filter.path_problems import path_problems
+
+KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
+
+
+def test_text_is_reported_by_the_name_of_its_variable() -> None:
+    paths = {"a_path": KEY, "b_path": "b.pem", "c_path": "hunter2", "d_directory": "new", "e_path": ""}
+    assert path_problems(paths, new=["d_directory"], contents=["a_content"]) == [
+        "a_path holds PEM text, not a path. Give the path of the file, or give the text as a_content.",
+        "c_path holds text, not a path: it names no file. The value is not shown, because it may be a secret. Correct"
+        " the path.",
+    ]
+
+
+def test_values_that_are_no_text_are_left_to_the_argument_specs() -> None:
+    assert path_problems({"a_path": None, "b_path": 5}) == []
+
+
+def test_only_dictionaries() -> None:
+    with pytest.raises(AnsibleFilterError, match="takes a dictionary"):
+        path_problems([KEY])  # type: ignore[arg-type]
