@@ -298,7 +298,7 @@ def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
     unused = set()
     spec = _connection.argument_spec()
     for pair in path_pairs(spec):
-        given = [name for name in pair if config.get(name) is not None]
+        given = [name for name in pair if config.get(name)]
         variables = [name for one in pair for name in environment_names(spec[one]) if os.environ.get(name)]
         conflict = given if len(given) > 1 else variables if not given and len(variables) > 1 else []
         if conflict:

@@ -74,7 +74,8 @@ def _use_one_source(spec: Spec, params: dict[str, t.Any]) -> list[str]:
     """Let the task win over the environment for a path and its content option. Returns what is wrong, in sentences."""
     problems = []
     for pair in path_pairs(spec):
-        given = [name for name in pair if params.get(name) is not None]
+        # An empty value sets nothing, so that a variable of a host can take back one of its group.
+        given = [name for name in pair if params.get(name)]
         for other in pair:
             # Without a value of its own, it would take the value of its environment variable.
             if len(given) == 1 and other not in given and environment_names(spec[other]):

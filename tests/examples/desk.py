@@ -86,6 +86,7 @@ class Desk:
             "SSL_CERT_FILE": str(self._pki / "root.pem"),
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
             "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(directory / "home/.vault_password"),
             "ANSIBLE_NOCOLOR": "true",
             "ANSIBLE_FORCE_COLOR": "false",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
@@ -97,6 +98,7 @@ class Desk:
         collection.parent.mkdir(parents=True)
         collection.symlink_to(COLLECTION)
         (self._root / "home/.cache").mkdir()
+        (self._root / "home/.vault_password").write_text(PASSPHRASE)
         sites = [f"certificates/{site}" for site in ("dev", "test", "prod")]
         for folder in (".", "certificates", *sites, "keys"):
             self._file_certificates(self.directory / folder)

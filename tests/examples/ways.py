@@ -91,6 +91,11 @@ WAYS = {
     f"{_GUIDES}provisioning.rst 2": Way(run=f"{CHECK} -e @{{}}"),
     f"{_GUIDES}provisioning.rst 5": Way(skip="it is output"),
     f"{_GUIDES}provisioning.rst 7": Way(run=f"{CHECK} -e @{{}}"),
+    # Both keys are used: for the repository, and for the tokens of the smoke test.
+    f"{_GUIDES}provisioning.rst 10": Way(
+        run=f"ansible-playbook sensible.qlik.provision {SITES} --limit dev -e @{{0}} && "
+        f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{0}}"
+    ),
     f"{_GUIDES}rotation.rst 2": Way(
         save="rotation.yml", also={"/srv/playbooks/switch_issuer.yml": _ISSUER}, replace={"32400": "0"}
     ),
