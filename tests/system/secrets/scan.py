@@ -1,0 +1,40 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find a secret in a text, in whatever form a program may print it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import urllib.parse
+
+_SHORTEST = 10
+# A JWT whose three parts are all there, and a session cookie of a simulated site.
+_TOKEN = re.compile(r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{40,}")
+_COOKIE = re.compile(r"X-Qlik-Session[\w-]*[=\"': ]+[0-9a-f]{8}-[0-9a-f]{4}-")
+
+
+def found(secret: str, text: str) -> list[str]:
+    """Return the forms of a secret that a text holds: parts of its lines, also encoded."""
+    lines = [line for line in re.split(r"\\n|\n", secret) if "-----" not in line and not line.startswith("$ANSIBLE")]
+    parts = {line[start : start + 16] for line in lines for start in (0, 16, len(line) // 2)}
+    parts = {part for part in parts if len(part) >= min(_SHORTEST, len(secret))}
+    assert parts
+    # Base64 depends on where in a text the secret begins: three shifts.
+    encoded = {base64.b64encode(b" " * shift + secret.encode()).decode()[8:40] for shift in range(3)}
+    forms = parts | encoded
+    forms |= {urllib.parse.quote(part, safe="") for part in parts} | {json.dumps(part)[1:-1] for part in parts}
+    return sorted(form for form in forms if form in text)
+
+
+def tokens(text: str) -> list[str]:
+    """Return the tokens in a text, shortened."""
+    return [token[:20] for token in _TOKEN.findall(text)]
+
+
+def cookies(text: str) -> list[str]:
+    """Return the session cookies in a text, shortened."""
+    return [cookie[:40] for cookie in _COOKIE.findall(text)]
