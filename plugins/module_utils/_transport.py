@@ -171,9 +171,12 @@ def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:
     if "expired" in text:
         return "The server's certificate has expired.", "Renew it on the server."
     detail = text.split("certificate verify failed:", 1)[-1].split("(", 1)[0].strip(" .:'\"")
+    # A wrong port often leads to the other authority.
+    port = "is that of a proxy" if ca_option == "proxy_ca_path" else "is not that of a proxy"
+    issuer = "the CA that issued the certificate (for Qlik's own certificates root.pem, exported in the QMC)"
     return (
         f"The server's certificate is not trusted ({detail})."
         if detail
         else "The server's certificate is not trusted.",
-        f"Give the CA that issued it (for Qlik's own certificates root.pem, exported in the QMC) as {ca_option}.",
+        f"Check that the port {port}, and give {issuer} as {ca_option}.",
     )

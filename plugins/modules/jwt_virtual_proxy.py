@@ -135,7 +135,7 @@ EXAMPLES = r"""
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
-    proxy_ca_path: certificates/company_ca.pem
+    proxy_ca_path: certificates/proxy_ca.pem
     user: ACME\automation
     prefix: portal
     session_inactivity_timeout: 30

@@ -187,7 +187,7 @@ EXAMPLES = r"""
     proxies:
       - https://qlik1.example.com
       - https://qlik2.example.com
-    proxy_ca_path: certificates/company_ca.pem
+    proxy_ca_path: certificates/proxy_ca.pem
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
         token: "{{ lookup('sensible.qlik.jwt', user, private_key_path=key) }}"
@@ -202,7 +202,7 @@ EXAMPLES = r"""
       Central: https://qlik1.example.com
       Rim1: https://qlik2.example.com
       Rim2: https://qlik3.example.com
-    proxy_ca_path: certificates/company_ca.pem
+    proxy_ca_path: certificates/proxy_ca.pem
     skip_checks: [websocket]
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
@@ -221,7 +221,7 @@ EXAMPLES = r"""
 - name: Prove that tokens for somebody else, and those without what is mandatory, are refused
   sensible.qlik.login_check:
     proxies: [https://qlik1.example.com]
-    proxy_ca_path: certificates/company_ca.pem
+    proxy_ca_path: certificates/proxy_ca.pem
     threads: 4
     logins:
       - virtual_proxy:

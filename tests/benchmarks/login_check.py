@@ -126,7 +126,7 @@ class Bench:
             RuntimeError: a login does not work, so that there is nothing to measure.
         """
         manner = self._module.Manner(
-            verify=str(self.site.pki / "root.pem"),
+            verify=str(self.site.pki / "proxy_root.pem"),
             timeout=(10, 30),
             wait=0,
             threads=threads,

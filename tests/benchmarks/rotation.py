@@ -206,6 +206,7 @@ class Rotation:
             "qlik_host": "localhost",
             "qlik_port": int(ready["qrs_url"].rpartition(":")[2]),
             "qlik_ca_path": str(self.root),
+            "qlik_proxy_ca_path": str(pki / "proxy_root.pem"),
             "qlik_client_cert": str(pki / "client.pem"),
             "qlik_client_key": str(pki / "client_key.pem"),
             "qlik_proxies": self.proxies,
@@ -311,7 +312,7 @@ def run(directory: Path, switches: dict[str, t.Any], front_end: str, *, show: bo
         issuer = Issuer(rotation.issuer_key)
         url = f"{rotation.url}/portal/"
         with (
-            Watch(rotation.proxies, rotation.root) as watch,
+            Watch(rotation.proxies, rotation.site.pki / "proxy_root.pem") as watch,
             Load(url=url, issuer=issuer, ca=rotation.root, people=PEOPLE, rate=RATE, limit=LIMIT) as load,
         ):
             started = time.monotonic()

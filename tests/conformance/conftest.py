@@ -245,7 +245,7 @@ def chromium(
         _skip(pytestconfig, [Chromium.name], "there is no Chromium on this machine")
     if not shutil.which("certutil"):
         _skip(pytestconfig, [Chromium.name], "there is no certutil on this machine, by which it learns whom to trust")
-    return reception.receive(Chromium(program, authority.root, tmp_path_factory.mktemp("chromium")))
+    return reception.receive(Chromium(program, authority.proxy_root, tmp_path_factory.mktemp("chromium")))
 
 
 @pytest.fixture(scope="session")

@@ -45,13 +45,16 @@ class Curl:
         self.proxy: str = site.ready["nodes"][0]["proxy_url"]
         self.cookies = directory / "cookies.txt"
         self._headers = directory / "headers.txt"
-        self._options = ["--silent", "--show-error", "--noproxy", "*", "--cacert", str(site.pki / "root.pem")]
+        self._proxy_authority = ["--cacert", str(site.pki / "proxy_root.pem")]
+        self._options = ["--silent", "--show-error", "--noproxy", "*"]
         if door:
+            self._options += self._proxy_authority
             self.base = f"{door.url}/{door.prefix}"
             self._options += ["--cookie", str(self.cookies), "--cookie-jar", str(self.cookies)]
             self._set_headers(Authorization=f"Bearer {door.token}")
         else:
             self.base = site.ready["qrs_url"]
+            self._options += ["--cacert", str(site.pki / "root.pem")]
             self._options += ["--cert", str(site.pki / "client.pem"), "--key", str(site.pki / "client_key.pem")]
             user_directory, user_id = user or ("INTERNAL", "sa_api")
             self._set_headers(**{"X-Qlik-User": f"UserDirectory={user_directory}; UserId={user_id}"})
@@ -89,7 +92,7 @@ class Curl:
         secrets = self._headers.with_name("curlrc")
         secrets.write_text(f'user = "{user}:{password}"\n'.replace("\\", "\\\\"))
         options = ["--config", str(secrets), "--ntlm", "--location", "--user-agent", agent, "--cookie", ""]
-        return self._run(*options, f"{self.proxy}/qrs/{path}?Xrfkey={XRFKEY}")
+        return self._run(*self._proxy_authority, *options, f"{self.proxy}/qrs/{path}?Xrfkey={XRFKEY}")
 
     def close(self) -> None:
         """There is nothing to close."""

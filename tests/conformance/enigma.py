@@ -41,7 +41,7 @@ class Enigma:
         self._url = f"{self.origin}/{prefix}"
         parts = urllib.parse.urlsplit(self.origin)
         self._address = {"host": parts.hostname, "port": parts.port, "prefix": f"/{prefix}"}
-        environment = {"NODE_PATH": str(modules), "NODE_EXTRA_CA_CERTS": str(site.pki / "root.pem")}
+        environment = {"NODE_PATH": str(modules), "NODE_EXTRA_CA_CERTS": str(site.pki / "proxy_root.pem")}
         self.pipe = Pipe(["node", str(HERE / "enigma.mjs")], environment)
         self.version += f" on Node {self.pipe.call('configure', {})}"
         self.close = self.pipe.close

@@ -25,7 +25,7 @@ export function connection({ host, port, pki, user, prefix, credentials }) {
     host,
     port,
     proxy: prefix,
-    httpsAgent: new https.Agent({ ca: read("root.pem"), ...certificate }),
+    httpsAgent: new https.Agent({ ca: read(credentials ? "proxy_root.pem" : "root.pem"), ...certificate }),
     authentication: credentials ?? { user_dir: user[0], user_name: user[1] },
   };
 }

@@ -28,7 +28,7 @@ def virtual_proxy(client: Client, prefix: str) -> dict[str, t.Any]:
 
 def status_at_proxies(site: RunningSite, prefix: str) -> list[int]:
     """What each node's proxy answers below a prefix to somebody who is not signed in."""
-    context = ssl.create_default_context(cafile=site.pki / "root.pem")
+    context = ssl.create_default_context(cafile=site.pki / "proxy_root.pem")
     found = []
     for node in site.ready["nodes"]:
         with pytest.raises(urllib.error.HTTPError) as caught:

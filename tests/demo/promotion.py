@@ -37,7 +37,7 @@ def description(stage: str) -> dict[str, t.Any]:
     nodes = [{"name": "Central", "host_name": "localhost", "is_central": True}]
     if stage == "prod":
         nodes.append({"name": "Rim1", "host_name": "127.0.0.1"})
-    return {"nodes": nodes, "switches": {"reload_seconds": 1.0}}
+    return {"nodes": nodes, "proxy_authority": "other", "switches": {"reload_seconds": 1.0}}
 
 
 def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]) -> None:
@@ -56,6 +56,7 @@ def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]
         certificates.mkdir(parents=True)
         for name in ("root.pem", "client.pem", "client_key.pem"):
             shutil.copy(site.pki / name, certificates)
+        shutil.copy(site.pki / "proxy_root.pem", certificates / "proxy_ca.pem")
         # Each site has a pair of its own to sign tokens with and to verify them.
         shutil.copy(site.pki / "server.pem", certificates / "portal.pem")
         shutil.copy(site.pki / "server_key.pem", certificates / "portal_key.pem")

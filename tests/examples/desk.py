@@ -49,6 +49,7 @@ HERE = Path(__file__).parent
 # The only thing that is changed in an example: nobody writes to such places for a test.
 _ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
 _CERTIFICATES = {"root", "client", "client_key", "server", "server_key"}
+_PROXY_AUTHORITIES = {"company_ca", "proxy_ca"}
 # One pair signs and verifies tokens everywhere, whatever it is called.
 _PAIRS = {"portal", "embedded", "admin", "tokens", "idp", "www"}
 
@@ -83,7 +84,7 @@ class Desk:
             "PWD": str(self.directory),
             "PYTHONPATH": str(HERE / "network"),
             "EXAMPLES_NETWORK": str(world / "network.json"),
-            "SSL_CERT_FILE": str(self._pki / "root.pem"),
+            "SSL_CERT_FILE": str(self._pki / "proxy_root.pem"),
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
             "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_VAULT_PASSWORD_FILE": str(directory / "home/.vault_password"),
@@ -102,7 +103,6 @@ class Desk:
         sites = [f"certificates/{site}" for site in ("dev", "test", "prod")]
         for folder in (".", "certificates", *sites, "keys"):
             self._file_certificates(self.directory / folder)
-        shutil.copy(self._pki / "root.pem", self.directory / "company_ca.pem")
         signing = self._root / "etc/qlik"
         self._file_certificates(signing)
         shutil.copy(self._pki / "server_key.pem", signing / "signing_key.pem")
@@ -137,6 +137,8 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         for name in _CERTIFICATES:
             shutil.copy(self._pki / f"{name}.pem", folder)
+        for name in _PROXY_AUTHORITIES:
+            shutil.copy(self._pki / "proxy_root.pem", folder / f"{name}.pem")
         for name in _PAIRS:
             shutil.copy(self._pki / "server.pem", folder / f"{name}.pem")
             shutil.copy(self._pki / "server_key.pem", folder / f"{name}_key.pem")

@@ -52,7 +52,7 @@ _PROXY_VARIABLES = r"""
 qlik_virtual_proxies: [{prefix: portal}]
 qlik_smoke_test_users: ['SMOKE\test']
 qlik_jwt_private_key_path: "{{ inventory_dir }}/portal_key.pem"
-qlik_ca_path: "{{ inventory_dir }}/root.pem"
+qlik_proxy_ca_path: "{{ inventory_dir }}/proxy_ca.pem"
 """
 
 WAYS = {

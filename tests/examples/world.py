@@ -7,7 +7,8 @@
 Usage: world.py DIRECTORY
 
 DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends. A line "ready" says
-that DIRECTORY has network.json (see network/sitecustomize.py) and pki, the certificates of all sites.
+that DIRECTORY has network.json (see network/sitecustomize.py) and pki, the certificates of all sites. The authority of
+their proxies is also that of the web server.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ async def open_web(key_sets: dict[str, t.Any], pki: Pki) -> tuple[uvicorn.Server
         return Response("Well received.")
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])
-    config = uvicorn.Config(app, port=0, log_level="warning", ssl_certfile=pki.server, ssl_keyfile=pki.server_key)
+    certificate, key = pki.proxy_pair
+    config = uvicorn.Config(app, port=0, log_level="warning", ssl_certfile=certificate, ssl_keyfile=key)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
@@ -166,7 +168,10 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 async def main(directory: Path) -> None:
     names = [name for nodes in SITES.values() for some in nodes.values() for name in some]
     pki = ensure_pki(
-        directory / "pki", authority_key=directory / "root_key.pem", host_names=[*names, *PROVIDERS, *OTHERS]
+        directory / "pki",
+        authority_key=directory / "root_key.pem",
+        host_names=[*names, *PROVIDERS, *OTHERS],
+        proxy_authority="other",
     )
     ports: dict[str, dict[str, int]] = {}
     tasks: list[asyncio.Task[t.Any]] = []

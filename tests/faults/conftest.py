@@ -57,6 +57,7 @@ class BreakableSite:
             "client_cert": str(self.pki / "client.pem"),
             "client_key": str(self.pki / "client_key.pem"),
             "ca_path": str(self.pki / "root.pem"),
+            "proxy_ca_path": str(self.pki / "proxy_root.pem"),
         }
 
     def call(self, method: str, path: str, body: t.Any = None) -> t.Any:

@@ -54,6 +54,11 @@ class Site:
             "ca_path": str(self.pki / "root.pem"),
         }
 
+    @property
+    def proxy_ca(self) -> dict[str, t.Any]:
+        """The option that verifies the proxies."""
+        return {"proxy_ca_path": str(self.pki / "proxy_root.pem")}
+
     def methods(self) -> list[str]:
         """The methods of all requests to the repository so far."""
         answer = requests.get(
@@ -97,7 +102,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites
     # Made here, because the site files have the certificate in them.
     pki = ensure_pki(directory / "pki", authority_key=directory / "root_key.pem", host_names=["localhost"])
     certificate = pki.server.read_text()
-    with RunningSites(directory, {case.name: case.site(certificate) for case in cases()}) as running:
+    sites = {case.name: {**case.site(certificate), "proxy_authority": "other"} for case in cases()}
+    with RunningSites(directory, sites) as running:
         yield running
         assert "Traceback" not in running.log.read_text()
 

@@ -116,7 +116,7 @@ def test_the_life_of_a_virtual_proxy(site: Site) -> None:
 
 def ways_in(site: Site) -> dict[str, dict[str, t.Any]]:
     """Options that sign in through a proxy."""
-    proxy = {"host": "localhost", "port": port(site.proxies[0]), "ca_path": str(site.pki / "root.pem")}
+    proxy = {"host": "localhost", "port": port(site.proxies[0]), **site.proxy_ca}
     user = {"user": "EXAMPLE\\admin"}
     pair = {name: str(site.pki / f"{name.replace('_cert', '')}.pem") for name in ("client_cert", "client_key")}
     qps_port = port(site.ready["nodes"][0]["qps_url"])
@@ -127,7 +127,14 @@ def ways_in(site: Site) -> dict[str, dict[str, t.Any]]:
             "virtual_proxy_prefix": "way-in",
             "token": token(site, userId="admin", userDirectory="EXAMPLE"),
         },
-        "ticket": {**proxy, **user, **pair, "auth_method": "ticket", "qps_port": qps_port},
+        "ticket": {
+            **proxy,
+            **user,
+            **pair,
+            "auth_method": "ticket",
+            "qps_port": qps_port,
+            "ca_path": str(site.pki / "root.pem"),
+        },
         "ntlm": {**proxy, **user, "auth_method": "ntlm", "password": "An open secret"},
     }
 
@@ -199,7 +206,7 @@ def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
         {"virtual_proxy": settings, "prefix": "nowhere" if cause == "unknown prefix" else "odd", "token": tokens[cause]}
         for cause in CAUSES
     ]
-    result = run(login_check.main, proxies=site.proxies[:1], logins=logins, ca_path=str(site.pki / "root.pem"), wait=0)
+    result = run(login_check.main, proxies=site.proxies[:1], logins=logins, **site.proxy_ca, wait=0)
     told = {}
     for cause, endpoint in zip(CAUSES, result["endpoints"], strict=True):
         told[cause] = next((check["diagnosis"] for check in endpoint["checks"] if check["status"] == "failed"), "")

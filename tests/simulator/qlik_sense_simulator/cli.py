@@ -83,6 +83,7 @@ def _serve(options: argparse.Namespace) -> None:
             directory / "pki",
             authority_key=directory / "root_key.pem",
             host_names=[node.host_name for node in site.nodes],
+            proxy_authority=site.proxy_authority,
         )
         store = Store(directory / "repository.sqlite", release=site.release, switches=site.switches)
         with contextlib.closing(store):

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The certificates of a site: one authority, a server and a client certificate, as the QMC exports them."""
+"""The certificates of a site: its authority with a server and a client certificate, as the QMC exports them.
+
+Its proxies show the same server certificate, or one of another authority.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-site-CA")])
 """Who issues the certificates of every simulated site."""
+_OTHER_AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-company-CA")])
+PROXY_AUTHORITIES = ("site", "other")
+"""Who may have issued the certificates of the proxies."""
 _KEY_SIZE = 2048
 _YEARS = 10
 _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -30,30 +36,61 @@ _BACKDATED = datetime.timedelta(days=1)
 
 @dataclasses.dataclass(frozen=True)
 class Pki:
-    """Paths of PEM files below a directory. Key files can be read by their owner alone."""
+    """Paths of PEM files below a directory. Key files can be read by their owner alone.
+
+    Args:
+        directory: root, client, client_key, server and server_key are those of the site. proxy_root verifies the
+            proxies. proxy and proxy_key exist only with another authority.
+        proxy_authority: one of `PROXY_AUTHORITIES`.
+    """
 
     directory: pathlib.Path
+    proxy_authority: str = "site"
 
     def __getattr__(self, name: str) -> pathlib.Path:
-        if name in ("root", "client", "client_key", "server", "server_key"):
+        if name in ("root", "client", "client_key", "server", "server_key", "proxy_root", "proxy", "proxy_key"):
             return self.directory / f"{name}.pem"
         raise AttributeError(name)
 
+    @property
+    def proxy_pair(self) -> tuple[pathlib.Path, pathlib.Path]:
+        """The certificate and the key of the proxies."""
+        return (self.proxy, self.proxy_key) if self.proxy_authority == "other" else (self.server, self.server_key)
 
-def ensure_pki(directory: pathlib.Path, *, authority_key: pathlib.Path, host_names: t.Iterable[str]) -> Pki:
+    @property
+    def proxy_thumbprint(self) -> str:
+        """What ProxyService settings hold of the certificate of the proxies: nothing if it is that of the site."""
+        if self.proxy_authority == "site":
+            return ""
+        # EVIDENCE(A; Qlik support article ta-p/1716657): the thumbprint of the certificate of a proxy is the SHA-1
+        # fingerprint that Windows shows, in upper case
+        certificate = x509.load_pem_x509_certificate(self.proxy.read_bytes())
+        return certificate.fingerprint(hashes.SHA1()).hex().upper()
+
+
+def ensure_pki(
+    directory: pathlib.Path,
+    *,
+    authority_key: pathlib.Path,
+    host_names: t.Iterable[str],
+    proxy_authority: str = "site",
+) -> Pki:
     """Make what is missing, and a new server certificate when the nodes have other names than before.
 
     Args:
-        directory: for root, client, client_key, server and server_key.
-        authority_key: where the authority's own key is kept; not among the others, as the QMC does not export it.
+        directory: for root, client, client_key, server, server_key and proxy_root, and with another authority of the
+            proxies for proxy and proxy_key.
+        authority_key: where the authority's own key is kept; not among the others, as the QMC does not export it. The
+            key of the other authority is kept beside it, in a file of the same name after "proxy_".
         host_names: of the nodes; localhost and its addresses are always covered.
+        proxy_authority: one of `PROXY_AUTHORITIES`.
     """
-    pki = Pki(directory)
+    pki = Pki(directory, proxy_authority)
     directory.mkdir(parents=True, exist_ok=True)
     names = list(dict.fromkeys([*_OWN_HOSTS, *(name.lower() for name in host_names)]))
     authority = _load(pki.root, authority_key)
     if authority is None:
-        authority = _make_authority()
+        authority = _make_authority(AUTHORITY)
         _write_pair(authority, certificate=pki.root, key=authority_key)
         for path in (pki.client, pki.server):
             path.unlink(missing_ok=True)
@@ -61,14 +98,54 @@ def ensure_pki(directory: pathlib.Path, *, authority_key: pathlib.Path, host_nam
         # EVIDENCE(B; Qlik-Cli-Windows): the subject of the client certificate is `CN=QlikClient`
         pair = _issue(authority, common_name="QlikClient", usage=[ExtendedKeyUsageOID.CLIENT_AUTH], host_names=[])
         _write_pair(pair, certificate=pki.client, key=pki.client_key)
-    server = _load(pki.server, pki.server_key)
-    if server is None or not set(names) <= _names_in(server[0]):
-        # Qlik's server certificate is used for both sides of its services' own connections.
-        usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        common_name = next((name for name in names if len(name) <= 64), names[0])
-        pair = _issue(authority, common_name=common_name, usage=usage, host_names=names)
-        _write_pair(pair, certificate=pki.server, key=pki.server_key)
+    # Qlik's server certificate is used for both sides of its services' own connections.
+    usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    _ensure_server_pair(authority, certificate=pki.server, key=pki.server_key, usage=usage, host_names=names)
+    _ensure_proxy_pki(pki, authority_key=authority_key.with_name(f"proxy_{authority_key.name}"), host_names=names)
     return pki
+
+
+def _ensure_proxy_pki(pki: Pki, *, authority_key: pathlib.Path, host_names: t.Sequence[str]) -> None:
+    """Make what the proxies need.
+
+    Args:
+        pki: its proxy_authority decides.
+        authority_key: where the key of the other authority is kept.
+        host_names: for the certificate.
+    """
+    # EVIDENCE(A; Qlik support article ta-p/1716657): a proxy shows users the certificate whose thumbprint its settings
+    # name (sslBrowserCertificateThumbprint), and Qlik's own without one
+    # INVENTED(switch=none): the proxy's own API keeps the server certificate of the site
+    # INVENTED(switch=none): which authority issued the certificate of the proxies; the site file says so
+    # (`proxy_authority`), and it is that of the site by default
+    if pki.proxy_authority == "site":
+        content = pki.root.read_bytes()
+        if not pki.proxy_root.exists() or pki.proxy_root.read_bytes() != content:
+            write_atomically(pki.proxy_root, content, mode=0o644)
+        return
+    authority = _load(pki.proxy_root, authority_key)
+    if authority is None:
+        authority = _make_authority(_OTHER_AUTHORITY)
+        _write_pair(authority, certificate=pki.proxy_root, key=authority_key)
+        pki.proxy.unlink(missing_ok=True)
+    usage = [ExtendedKeyUsageOID.SERVER_AUTH]
+    _ensure_server_pair(authority, certificate=pki.proxy, key=pki.proxy_key, usage=usage, host_names=host_names)
+
+
+def _ensure_server_pair(
+    authority: _Pair,
+    *,
+    certificate: pathlib.Path,
+    key: pathlib.Path,
+    usage: list[x509.ObjectIdentifier],
+    host_names: t.Sequence[str],
+) -> None:
+    """Make a server certificate with its key, if there is none that covers the names."""
+    server = _load(certificate, key)
+    if server is None or not set(host_names) <= _names_in(server[0]):
+        common_name = next((name for name in host_names if len(name) <= 64), host_names[0])
+        pair = _issue(authority, common_name=common_name, usage=usage, host_names=host_names)
+        _write_pair(pair, certificate=certificate, key=key)
 
 
 _Pair = tuple[x509.Certificate, rsa.RSAPrivateKey]
@@ -88,9 +165,8 @@ def _load(certificate: pathlib.Path, key: pathlib.Path) -> _Pair | None:
     return loaded, t.cast("rsa.RSAPrivateKey", private)
 
 
-def _make_authority() -> _Pair:
+def _make_authority(name: x509.Name) -> _Pair:
     key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_SIZE)
-    name = AUTHORITY
     usage = _key_usage(key_cert_sign=True, crl_sign=True)
     builder = (
         _builder(name, key.public_key())

@@ -56,12 +56,14 @@ class Port:
         app: what answers.
         number: the TCP port, 0 for a free one.
         client_certificates: whether callers need, may have, or are not asked for a certificate.
+        is_proxy: whether users sign in there, so that it has the certificate of the proxies.
     """
 
     name: str
     app: ASGIApp
     number: int
     client_certificates: ssl.VerifyMode
+    is_proxy: bool = False
 
 
 class _HeadTooLargeError(Exception):
@@ -161,7 +163,13 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
         proxy = proxy_app(site=site, store=store, node=node, repository=repository, sessions=sessions, tickets=tickets)
         qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
         ports += [
-            Port(name=f"proxy:{node.name}", app=proxy, number=node.proxy_port, client_certificates=ssl.CERT_NONE),
+            Port(
+                name=f"proxy:{node.name}",
+                app=proxy,
+                number=node.proxy_port,
+                client_certificates=ssl.CERT_NONE,
+                is_proxy=True,
+            ),
             # EVIDENCE(A; Qlik help, QPS API): the proxy's own API wants client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
@@ -184,7 +192,7 @@ async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> N
     ports = build_ports(site, store, Journal())
     sockets = _bind(ports)
     _note_ports(site, sockets)
-    _store_ports(site, store)
+    _store_settings(site, store, pki=pki)
     numbers = itertools.count(1)
     servers = [_server(port, pki=pki, numbers=numbers) for port in ports]
     loop = asyncio.get_running_loop()
@@ -259,21 +267,27 @@ def _note_ports(site: Site, sockets: t.Mapping[str, socket.socket]) -> None:
         node.qps_port = sockets[f"qps:{node.name}"].getsockname()[1]
 
 
-def _store_ports(site: Site, store: Store) -> None:
-    """Have the proxies' settings say where they listen."""
+def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:
+    """Have the proxies' settings say where they listen, and with which certificate."""
     # EVIDENCE(A; Qlik help, "Editing a proxy"): that is what the two ports mean
     # INVENTED(switch=none): what somebody else has written there is forgotten at the next start
     ports = {store.node_id(node.name): (node.proxy_port, node.qps_port) for node in site.nodes}
     changes = []
     for row in store.rows("ProxyService"):
         listen, rest = ports[row["serverNodeConfiguration"]]
-        settings = {**row["settings"], "listenPort": listen, "restListenPort": rest}
+        settings = {
+            **row["settings"],
+            "listenPort": listen,
+            "restListenPort": rest,
+            "sslBrowserCertificateThumbprint": pki.proxy_thumbprint,
+        }
         changes.append(Change("ProxyService", row["id"], {**row, "settings": settings}))
     store.save(changes)
 
 
 def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server:
     protocol = type("Protocol", (_Protocol,), {"port_name": port.name, "connection_numbers": numbers})
+    certificate, key = pki.proxy_pair if port.is_proxy else (pki.server, pki.server_key)
     config = uvicorn.Config(
         port.app,
         http=protocol,
@@ -289,8 +303,8 @@ def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server
         ws_ping_interval=None,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=2,
-        ssl_certfile=pki.server,
-        ssl_keyfile=pki.server_key,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         ssl_ca_certs=str(pki.root),
         ssl_cert_reqs=port.client_certificates,
     )

@@ -23,7 +23,7 @@ import sys
 from .pki import ensure_pki, write_atomically
 from .seed import seed
 from .server import serve
-from .site import load_site
+from .site import SiteError, load_site
 from .store import Store
 
 
@@ -33,10 +33,14 @@ async def main(directory: pathlib.Path) -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sites = {file.with_suffix(".json"): load_site(file) for file in sorted(directory.glob("*.yml"))}
+    authorities = sorted({site.proxy_authority for site in sites.values()})
+    if len(authorities) > 1:
+        raise SiteError("proxy_authority must be the same for all sites, because they share their certificates.")
     pki = ensure_pki(
         directory / "pki",
         authority_key=directory / "root_key.pem",
         host_names=sorted({node.host_name for site in sites.values() for node in site.nodes}),
+        proxy_authority=authorities[0],
     )
     tasks = []
     for ready, site in sites.items():

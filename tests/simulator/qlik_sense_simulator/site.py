@@ -13,6 +13,7 @@ import typing as t
 import yaml
 
 from .faults import Fault, FaultError
+from .pki import PROXY_AUTHORITIES
 from .releases import DEFAULT_RELEASE, RELEASES, Release
 from .repository_switches import Switches
 from .switches import SwitchError
@@ -137,6 +138,7 @@ class Site:
         virtual_proxies: bodies as for POST, with names instead of ids and a list "proxies" of node names.
         switches: what is unknown about Qlik Sense, decided.
         faults: what goes wrong, and when.
+        proxy_authority: who issued the certificate of the proxies, one of `PROXY_AUTHORITIES`.
         qrs_port: TCP port of the repository, 0 until it listens.
     """
 
@@ -148,6 +150,7 @@ class Site:
     virtual_proxies: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     switches: Switches = dataclasses.field(default_factory=Switches)
     faults: list[Fault] = dataclasses.field(default_factory=list)
+    proxy_authority: str = "site"
     qrs_port: int = 0
 
     @property
@@ -202,6 +205,11 @@ def parse_site(content: t.Any) -> Site:
         site.faults = [Fault.from_mapping(item) for item in _list(values.get("faults", []), where="faults")]
     except (SwitchError, FaultError) as error:
         raise SiteError(str(error)) from error
+    site.proxy_authority = _checked(values.get("proxy_authority", "site"), kind=str, where="proxy_authority")
+    if site.proxy_authority not in PROXY_AUTHORITIES:
+        raise SiteError(
+            f"proxy_authority cannot be {site.proxy_authority!r}. Known are: {', '.join(PROXY_AUTHORITIES)}."
+        )
     site.qrs_port = _port(values.get("qrs_port", 0), where="qrs_port")
     return site
 

@@ -128,7 +128,7 @@ class RunningSites(_Running):
     Args:
         directory: for their files; made if missing.
         sites: the contents of site files, by names that are fit for files, and not "ready". Each has nodes called
-            localhost or 127.0.0.1, so that one certificate is good for all.
+            localhost or 127.0.0.1, so that one certificate is good for all, and the same proxy_authority.
 
     Attributes:
         directory: as given.

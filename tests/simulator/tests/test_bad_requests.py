@@ -73,7 +73,7 @@ class Caller:
         url = urllib.parse.urlsplit(site.ready["qrs_url"] if port == "qrs" else node[f"{port}_url"])
         self.path = {"qrs": "/qrs/tag", "proxy": "/jwt/qrs/tag", "qps": "/qps/ticket"}[port]
         self.host = url.netloc
-        context = ssl.create_default_context(cafile=site.pki / "root.pem")
+        context = ssl.create_default_context(cafile=site.pki / ("proxy_root.pem" if port == "proxy" else "root.pem"))
         context.load_cert_chain(site.pki / "client.pem", site.pki / "client_key.pem")
         plain = socket.create_connection(("127.0.0.1", t.cast("int", url.port)), timeout=_TIMEOUT)
         self.socket = context.wrap_socket(plain, server_hostname="localhost")
@@ -315,7 +315,7 @@ def test_half_a_request_does_not_last(
             running = asyncio.create_task(server.serve(site, store=store, pki=pki, ready=ready))
             while not ready.exists():
                 await asyncio.sleep(0.01)
-            context = ssl.create_default_context(cafile=tmp_path / "pki" / "root.pem")
+            context = ssl.create_default_context(cafile=tmp_path / "pki" / "proxy_root.pem")
             reader, writer = await asyncio.open_connection("localhost", site.nodes[0].proxy_port, ssl=context)
             head = f"POST /hub/ HTTP/1.1\r\nHost: localhost:{site.nodes[0].proxy_port}\r\n"
             writer.write((head + "\r\n".join(lines)).encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import hashlib
 import json
 import pathlib
 import random
@@ -31,7 +32,7 @@ from running import XRFKEY, Simulator
 
 from qlik_sense_simulator.testing import RunningSites
 
-PKI = {"root.pem", "client.pem", "client_key.pem", "server.pem", "server_key.pem"}
+PKI = {"root.pem", "client.pem", "client_key.pem", "server.pem", "server_key.pem", "proxy_root.pem"}
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +255,79 @@ class TestStart:
             assert "b.test" in names.get_values_for_type(x509.DNSName)
             assert after.issuer == before.issuer
             assert simulator.qrs("GET", "about").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def two_authorities(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Simulator]:
+    with Simulator(tmp_path_factory.mktemp("other") / "site", {"proxy_authority": "other"}) as simulator:
+        yield simulator
+
+
+def verifies(simulator: Simulator, ca: str, url: str) -> bool:
+    """Whether a file in the directory of PEM files verifies the server at a URL."""
+    context = ssl.create_default_context(cafile=simulator.pki / ca)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    try:
+        with socket.create_connection(("127.0.0.1", port(url)), timeout=60) as plain:
+            context.wrap_socket(plain, server_hostname=urllib.parse.urlsplit(url).hostname).close()
+    except ssl.SSLCertVerificationError as error:
+        # An unknown root at the end of the chain, or a chain without a root
+        if error.verify_code not in (19, 20):
+            raise
+        return False
+    return True
+
+
+def thumbprints(simulator: Simulator) -> set[str]:
+    proxies = simulator.qrs("GET", "proxyservice/full").json()
+    return {proxy["settings"]["sslBrowserCertificateThumbprint"] for proxy in proxies}
+
+
+class TestProxyAuthority:
+    def test_of_the_site_by_default(self, running: Simulator) -> None:
+        assert (running.pki / "proxy_root.pem").read_bytes() == (running.pki / "root.pem").read_bytes()
+        assert not (running.directory / "proxy_root_key.pem").exists()
+        assert thumbprints(running) == {""}
+
+    def test_proxies_have_another_than_repository_and_qps(self, two_authorities: Simulator) -> None:
+        for node in two_authorities.ready["nodes"]:
+            assert verifies(two_authorities, "proxy_root.pem", node["proxy_url"])
+            assert not verifies(two_authorities, "root.pem", node["proxy_url"])
+            assert verifies(two_authorities, "root.pem", node["qps_url"])
+            assert not verifies(two_authorities, "proxy_root.pem", node["qps_url"])
+        assert verifies(two_authorities, "root.pem", two_authorities.ready["qrs_url"])
+        assert not verifies(two_authorities, "proxy_root.pem", two_authorities.ready["qrs_url"])
+
+    def test_files(self, two_authorities: Simulator) -> None:
+        assert {path.name for path in two_authorities.pki.iterdir()} == PKI | {"proxy.pem", "proxy_key.pem"}
+        for key in (two_authorities.pki / "proxy_key.pem", two_authorities.directory / "proxy_root_key.pem"):
+            assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+    def test_settings_name_the_certificate(self, two_authorities: Simulator) -> None:
+        der = ssl.PEM_cert_to_DER_cert((two_authorities.pki / "proxy.pem").read_text())
+        assert thumbprints(two_authorities) == {hashlib.sha1(der).hexdigest().upper()}
+
+    def test_stays_the_same_and_can_be_taken_back(self, tmp_path: pathlib.Path) -> None:
+        kept = [tmp_path / "site" / "pki" / name for name in ("root.pem", "proxy_root.pem", "proxy.pem")]
+        with Simulator(tmp_path / "site", {"proxy_authority": "other"}):
+            before = [path.read_bytes() for path in kept]
+        renamed = [
+            {"name": "Central", "host_name": "localhost", "is_central": True},
+            {"name": "Rim1", "host_name": "a.test"},
+        ]
+        with Simulator(tmp_path / "site", {"proxy_authority": "other", "nodes": renamed}):
+            assert [path.read_bytes() for path in kept[:2]] == before[:2]
+            assert kept[2].read_bytes() != before[2]
+            names = x509.load_pem_x509_certificate(kept[2].read_bytes()).extensions
+            alternative = names.get_extension_for_class(x509.SubjectAlternativeName).value
+            assert "a.test" in alternative.get_values_for_type(x509.DNSName)
+        with Simulator(tmp_path / "site") as simulator:
+            assert kept[1].read_bytes() == kept[0].read_bytes() == before[0]
+            assert verifies(simulator, "root.pem", simulator.ready["nodes"][0]["proxy_url"])
+            assert thumbprints(simulator) == {""}
+        with Simulator(tmp_path / "site", {"proxy_authority": "other"}) as simulator:
+            assert verifies(simulator, "proxy_root.pem", simulator.ready["nodes"][0]["proxy_url"])
+            assert not verifies(simulator, "root.pem", simulator.ready["nodes"][0]["proxy_url"])
 
 
 class TestHeads:
@@ -485,6 +559,20 @@ class TestSeveralSites:
                 ask(f"{urls[1]}/qrs/about")
             assert running.stop() == 0
         assert not (running.directory / "first.json").exists()
+
+    def test_share_the_authority_of_the_proxies(self, tmp_path: pathlib.Path) -> None:
+        other = {"proxy_authority": "other"}
+        with RunningSites(tmp_path / "sites", {"first": other, "second": other}) as running:
+            url = running.sites["second"]["nodes"][0]["proxy_url"]
+            session = requests.Session()
+            session.trust_env = False
+            session.verify = str(running.pki / "proxy_root.pem")
+            assert session.get(url, timeout=60, allow_redirects=False).status_code == 302
+            session.verify = str(running.pki / "root.pem")
+            with pytest.raises(requests.exceptions.SSLError):
+                session.get(running.sites["first"]["nodes"][0]["proxy_url"], timeout=60)
+        with pytest.raises(RuntimeError, match="must be the same for all sites"):
+            RunningSites(tmp_path / "different", {"first": other, "second": {}})
 
     def test_an_error_in_one_is_told(self, tmp_path: pathlib.Path) -> None:
         with pytest.raises(RuntimeError, match="no-such-release"):

@@ -121,6 +121,8 @@ def test_default_site() -> None:
         ({"switches": {"duplicate_status": 418}}, "Known values are: 400, 409, 422, 500"),
         ({"faults": [{"action": "explode"}]}, "Known are: drop_before"),
         ({"faults": {}}, "takes a list"),
+        ({"proxy_authority": "public"}, "proxy_authority cannot be 'public'. Known are: site, other"),
+        ({"proxy_authority": True}, "proxy_authority takes a value of type str"),
         ({"qrs_port": "4242"}, "takes a port number"),
     ],
 )

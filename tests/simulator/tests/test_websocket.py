@@ -31,7 +31,7 @@ class Person:
         self.url = f"{site.ready['nodes'][0]['proxy_url']}/jwt"
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.verify = str(site.pki / "root.pem")
+        self.session.verify = str(site.pki / "proxy_root.pem")
         self.origin = site.ready["nodes"][0]["proxy_url"]
 
     def log_in(self) -> t.Self:

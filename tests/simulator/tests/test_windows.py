@@ -51,7 +51,7 @@ class Person:
         self.base = running.ready["nodes"][0]["proxy_url"]
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.verify = str(running.pki / "root.pem")
+        self.session.verify = str(running.pki / "proxy_root.pem")
         self.session.headers.update({"User-Agent": agent, "X-Qlik-Xrfkey": XRFKEY})
 
     def get(self, path: str, **kwargs: t.Any) -> requests.Response:

@@ -23,6 +23,9 @@ Values = dict[str, t.Any]
 _CIRCUMSTANCES = {"id", "createdDate", "modifiedDate", "modifiedByUserName", "schemaPath", "impactSecurityAccess"}
 _CIRCUMSTANCES |= {"listenPort", "restListenPort"}
 
+# As on most production sites: the proxies have certificates of another authority than the repository.
+_TWO_AUTHORITIES: Values = {"proxy_authority": "other"}
+
 
 class State(t.NamedTuple):
     """What a site's database says about virtual proxies.
@@ -61,6 +64,7 @@ class Site:
             "qlik_host": "localhost",
             "qlik_port": int(self._url.rpartition(":")[2]),
             "qlik_ca_path": str(self.pki / "root.pem"),
+            "qlik_proxy_ca_path": str(self.pki / "proxy_root.pem"),
             "qlik_client_cert": str(self.pki / "client.pem"),
             "qlik_client_key": str(self.pki / "client_key.pem"),
             "qlik_retries": 0,
@@ -149,14 +153,15 @@ class Laboratory:
 
     def add(self, name: str, description: Values) -> Site:
         """Start a site with keys of its own."""
-        simulator = RunningSite(self.directory / name, description)
+        simulator = RunningSite(self.directory / name, _TWO_AUTHORITIES | description)
         self._simulators.append(simulator)
         self._note(name, simulator.ready, simulator.pki)
         return self.sites[name]
 
     def add_all(self, descriptions: t.Mapping[str, Values]) -> None:
         """Start sites that share their keys. They can be many."""
-        simulator = RunningSites(self.directory / f"sites{len(self._simulators)}", descriptions)
+        sites = {name: _TWO_AUTHORITIES | description for name, description in descriptions.items()}
+        simulator = RunningSites(self.directory / f"sites{len(self._simulators)}", sites)
         self._simulators.append(simulator)
         for name, addresses in simulator.sites.items():
             self._note(name, addresses, simulator.pki)
