@@ -123,16 +123,37 @@ requirements:
   - requests-ntlm >= 1.3, with O(auth_method=ntlm)
 """
 
-    # For everything that talks to the site over HTTPS.
-    HTTPS = r"""
+    # For everything that talks to the repository or to the QPS, which have certificates of Qlik's own authority.
+    CA = r"""
 options:
   ca_path:
     description:
-      - Path of the CA certificates to verify the server with, for Qlik's own certificates C(root.pem) as exported by
-        the QMC.
-      - Without it the bundle of the Python package C(certifi) is used, which does not know Qlik's own CA.
+      - Path of the CA certificates that verify the repository (port 4242) and the proxy's own API (QPS, port 4243),
+        which is C(root.pem) as exported by the QMC.
+      - It does not verify the proxies.
+      - If neither it nor the environment variable is set, the CA certificates of the Python package C(certifi) are
+        used, which do not include Qlik's own CA.
       - If not set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.
     type: path
+"""
+
+    # For everything that talks to the proxies on the port of the users.
+    PROXY_CA = r"""
+options:
+  proxy_ca_path:
+    description:
+      - Path of the CA certificates that verify the proxies (port 443), such as those of the company.
+      - If neither it nor the environment variable is set, the CA certificates of the Python package C(certifi) are
+        used, which fit proxies with a certificate of a public CA. The CA certificates for the repository are never
+        used.
+      - Set it to C(root.pem) as exported by the QMC where the proxies have no certificate of their own in the QMC.
+      - If not set, the value of the environment variable E(QLIK_SENSE_PROXY_CA_PATH) is used.
+    type: path
+"""
+
+    # For everything that talks to the site over HTTPS.
+    HTTPS = r"""
+options:
   validate_certs:
     description:
       - Whether to verify the server's certificate. Switch it off only to look for a fault.
@@ -156,7 +177,7 @@ requirements:
   - urllib3 >= 2.0
 """
 
-    # For plugins, on top of the two above: where else their values come from. A module has that in its argument spec.
+    # For plugins, on top of those above: where else their values come from. A module has that in its argument spec.
     PLUGINS = r"""
 options:
   host:
@@ -204,6 +225,9 @@ options:
   ca_path:
     env:
       - name: QLIK_SENSE_CA_PATH
+  proxy_ca_path:
+    env:
+      - name: QLIK_SENSE_PROXY_CA_PATH
   validate_certs:
     env:
       - name: QLIK_SENSE_VALIDATE_CERTS

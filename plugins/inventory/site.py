@@ -22,6 +22,8 @@ description:
     which M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
 extends_documentation_fragment:
   - sensible.qlik.connection
+  - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
   - sensible.qlik.connection.plugins
   - ansible.builtin.constructed

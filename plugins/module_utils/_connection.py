@@ -41,15 +41,24 @@ def _env(name: str) -> tuple[t.Any, list[str]]:
 def https_argument_spec() -> dict[str, dict[str, t.Any]]:
     """The options of the doc fragment sensible.qlik.connection.https."""
     return {
-        "ca_path": {"type": "path", "fallback": _env("CA_PATH")},
         "validate_certs": {"type": "bool", "default": True, "fallback": _env("VALIDATE_CERTS")},
         "connect_timeout": {"type": "float", "default": 10.0, "fallback": _env("CONNECT_TIMEOUT")},
         "read_timeout": {"type": "float", "default": 60.0, "fallback": _env("READ_TIMEOUT")},
     }
 
 
+def ca_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragment sensible.qlik.connection.ca."""
+    return {"ca_path": {"type": "path", "fallback": _env("CA_PATH")}}
+
+
+def proxy_ca_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragment sensible.qlik.connection.proxy_ca."""
+    return {"proxy_ca_path": {"type": "path", "fallback": _env("PROXY_CA_PATH")}}
+
+
 def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of the doc fragments sensible.qlik.connection and sensible.qlik.connection.https."""
+    """Return the options of the doc fragments sensible.qlik.connection, its ca, its proxy_ca and its https."""
     return {
         "host": {"type": "str", "required": True, "fallback": _env("HOST")},
         "port": {"type": "int", "fallback": _env("PORT")},
@@ -70,6 +79,8 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "token": {"type": "str", "no_log": True, "fallback": _env("TOKEN")},
         "retries": {"type": "int", "default": 3, "fallback": _env("RETRIES")},
         "retry_deadline": {"type": "float", "default": 120.0, "fallback": _env("RETRY_DEADLINE")},
+        **ca_argument_spec(),
+        **proxy_ca_argument_spec(),
         **https_argument_spec(),
     }
 
@@ -126,8 +137,10 @@ class Connection:
         self.base = f"https://{self.host}:{port}{self.below}"
         self.secrets = list(self._way.secrets)
         self._timeout = (options["connect_timeout"], options["read_timeout"])
+        # Each file is read before the first request.
+        self._verify = {name: verification(options, name) for name in self._way.ca_options}
         self._session = http_session(
-            verify=verification(options),
+            verify=self._verify[self._way.ca_options[0]],
             retries=options["retries"],
             deadline=options["retry_deadline"],
             client_cert=self._way.client_cert,
@@ -190,6 +203,7 @@ class Connection:
         body: t.Any = None,
         client_cert: tuple[str, str] | None = None,
         auth: t.Any = None,
+        ca_option: str | None = None,
     ) -> requests.Response:
         """Send one request with the xrfkey, and return whatever the answer is. Redirects are not followed.
 
@@ -201,10 +215,12 @@ class Connection:
             body: sent as JSON when given.
             client_cert: for this request, where the session has none.
             auth: for this request, as requests wants it.
+            ca_option: name of the option with the CA that verifies this server, where it is not that of the session.
 
         Raises:
             TransportError: there was no answer. uncertain is true if the server may have acted nevertheless.
         """
+        ca_option = ca_option or self._way.ca_options[0]
         try:
             return self._session.request(
                 method,
@@ -213,11 +229,12 @@ class Connection:
                 json=body,
                 timeout=self._timeout,
                 allow_redirects=False,
+                verify=self._verify[ca_option],
                 cert=client_cert,
                 auth=auth,
             )
         except (requests.exceptions.RequestException, OSError) as exc:
-            error = transport_error(exc, tried)
+            error = transport_error(exc, tried, ca_option=ca_option)
             error.uncertain = method != "GET"
             raise error from None
 

@@ -139,7 +139,7 @@ def _get(options: t.Mapping[str, t.Any], url: str, etag: str | None) -> _Answer:
     if etag:
         headers["If-None-Match"] = etag
     body = b""
-    with http_session(verify=verification(options), retries=options["retries"]) as session:
+    with http_session(verify=verification(options, "ca_path"), retries=options["retries"]) as session:
         session.proxies = {"https": options["http_proxy"]} if options["http_proxy"] else {}
         timeout = (options["connect_timeout"], options["read_timeout"])
         try:
@@ -150,7 +150,7 @@ def _get(options: t.Mapping[str, t.Any], url: str, etag: str | None) -> _Answer:
                     break
         except (requests.exceptions.RequestException, OSError) as exc:
             advice = "Check url and ca_path, and http_proxy if this machine reaches the provider through one only."
-            raise TransportError(tried, transport_error(exc, tried).outcome, advice) from None
+            raise TransportError(tried, transport_error(exc, tried, ca_option="ca_path").outcome, advice) from None
     if response.status_code == 304 and etag:
         return _Answer(304, response.headers, b"")
     if response.status_code == 200 and len(body) <= _LIMIT:

@@ -36,6 +36,8 @@ class Way(t.NamedTuple):
     Attributes:
         advice: what to check when nobody is signed in, a sentence.
         through_proxy: whether it leads through a virtual proxy and not to the repository's own port.
+        ca_options: names of the options with the CAs of the servers that it reaches, first that of the server which
+            answers the requests to the repository.
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.
         cookie: name and value of a session that exists already.
@@ -46,6 +48,7 @@ class Way(t.NamedTuple):
 
     advice: str
     through_proxy: bool = True
+    ca_options: tuple[str, ...] = ("proxy_ca_path",)
     client_cert: tuple[str, str] | None = None
     headers: t.Mapping[str, str] = {}
     cookie: tuple[str, str] | None = None
@@ -59,6 +62,7 @@ def _by_certificate(options: Options) -> Way:
     return Way(
         advice="Check that the client certificate is the one which the QMC of this site exported.",
         through_proxy=False,
+        ca_options=("ca_path",),
         client_cert=_client_certificate(options),
         headers={"X-Qlik-User": f"UserDirectory={directory}; UserId={name}"},
         leave=False,
@@ -123,6 +127,8 @@ def _by_ticket(options: Options) -> Way:
             tried=tried,
             body={"UserDirectory": directory, "UserId": name, "Attributes": []},
             client_cert=client_cert,
+            # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
+            ca_option="ca_path",
         )
         where = "Check 'qps_port', and that the virtual proxy exists and is linked to the proxy of this host."
         if answer.status_code not in (200, 201):
@@ -133,7 +139,7 @@ def _by_ticket(options: Options) -> Way:
         connection.secrets.append(ticket)
         _enter(connection, tried="Tried to sign in with a ticket", advice=advice, query={"qlikTicket": ticket})
 
-    return Way(advice=advice, enter=enter)
+    return Way(advice=advice, ca_options=("proxy_ca_path", "ca_path"), enter=enter)
 
 
 def _by_ntlm(options: Options) -> Way:

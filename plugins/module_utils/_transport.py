@@ -71,7 +71,7 @@ def http_session(
     """A session that does what the task says and nothing else.
 
     The environment is left out (trust_env), because a ~/.netrc entry would replace our Authorization header and
-    REQUESTS_CA_BUNDLE would win over ca_path.
+    REQUESTS_CA_BUNDLE would win over verify.
 
     Args:
         verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
@@ -104,21 +104,27 @@ def http_session(
     return session
 
 
-def verification(options: t.Mapping[str, t.Any]) -> bool | str:
-    """What to verify servers with, as http_session wants it, from the options ca_path and validate_certs.
+def verification(options: t.Mapping[str, t.Any], ca_option: str) -> bool | str:
+    """Return what verifies a server, as http_session takes it.
+
+    Args:
+        options: validate_certs and the option with the CA file.
+        ca_option: name of that option. Without a value it means the bundle of certifi, never another option: the
+            repository and the proxies have different authorities on most production sites.
 
     Raises:
         InputError: the CA file cannot be read.
     """
-    return (existing_file("ca_path", options["ca_path"] or "") or True) if options["validate_certs"] else False
+    return (existing_file(ca_option, options[ca_option] or "") or True) if options["validate_certs"] else False
 
 
-def transport_error(exc: Exception, tried: str) -> TransportError:
+def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportError:
     """What a failed exchange means, in our words. The text of exc is used only where it cannot hold a secret.
 
     Args:
         exc: an exception of requests (or an OSError of reading a certificate file).
         tried: the sentence that says what was attempted.
+        ca_option: name of the option with the CA that verifies this server.
     """
     reason: t.Any = exc.args[0] if exc.args else exc
     reason = getattr(reason, "reason", reason)  # urllib3's MaxRetryError keeps the last failure there
@@ -132,7 +138,7 @@ def transport_error(exc: Exception, tried: str) -> TransportError:
         outcome = "There was no answer to the connection attempt."
         advice = "Check host and port, and that the firewall lets this machine through."
     elif "certificate verify failed" in text:
-        outcome, advice = _verification_failure(text)
+        outcome, advice = _verification_failure(text, ca_option)
     elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:
         # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
         outcome = "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one."
@@ -155,7 +161,7 @@ def transport_error(exc: Exception, tried: str) -> TransportError:
     return TransportError(tried, outcome, advice)
 
 
-def _verification_failure(text: str) -> tuple[str, str]:
+def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:
     if "hostname mismatch" in text or "not valid for" in text or "doesn't match" in text:
         return (
             "The server's certificate is valid, but not for this host name.",
@@ -168,7 +174,7 @@ def _verification_failure(text: str) -> tuple[str, str]:
         f"The server's certificate is not trusted ({detail})."
         if detail
         else "The server's certificate is not trusted.",
-        "Give the CA that issued it (for Qlik's own certificates root.pem, exported in the QMC) as ca_path.",
+        f"Give the CA that issued it (for Qlik's own certificates root.pem, exported in the QMC) as {ca_option}.",
     )
 
 

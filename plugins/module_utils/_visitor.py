@@ -332,7 +332,7 @@ class Visitor:
 
 def _no_answer(exc: Exception, url: str) -> NoAnswerError:
     address = urllib.parse.urlsplit(url)
-    error = transport_error(exc, f"Tried to reach {address.scheme}://{address.netloc}.")
+    error = transport_error(exc, f"Tried to reach {address.scheme}://{address.netloc}.", ca_option="proxy_ca_path")
     advice = error.advice
     if address.scheme == "http" and "lost" in error.outcome:
         advice = "If this port speaks TLS, write https:// in front of the host name."

@@ -24,6 +24,8 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
   - sensible.qlik.virtual_proxy.list
 attributes:

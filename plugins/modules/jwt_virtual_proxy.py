@@ -23,6 +23,8 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
   - sensible.qlik.virtual_proxy
 attributes:
@@ -132,6 +134,7 @@ EXAMPLES = r"""
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     user: ACME\automation
     prefix: portal
     session_inactivity_timeout: 30

@@ -46,6 +46,7 @@ description:
     engine serves whom. M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -194,7 +195,7 @@ EXAMPLES = r"""
     proxies:
       - https://qlik1.example.com
       - https://qlik2.example.com
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
         token: "{{ lookup('sensible.qlik.jwt', user, private_key_path=key) }}"
@@ -209,7 +210,7 @@ EXAMPLES = r"""
       Central: https://qlik1.example.com
       Rim1: https://qlik2.example.com
       Rim2: https://qlik3.example.com
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     skip_checks: [websocket]
     logins:
       - virtual_proxy: "{{ declared.virtual_proxy }}"
@@ -228,7 +229,7 @@ EXAMPLES = r"""
 - name: Prove that tokens for somebody else, and those without what is mandatory, are refused
   sensible.qlik.login_check:
     proxies: [https://qlik1.example.com]
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     threads: 4
     logins:
       - virtual_proxy:
@@ -415,6 +416,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "wait": {"type": "float", "default": 120.0},
         "skip_checks": {"type": "list", "elements": "str", "choices": list(OPTIONAL_CHECKS), "default": []},
         "threads": {"type": "int", "default": 64},
+        **_connection.proxy_ca_argument_spec(),
         **_connection.https_argument_spec(),
     }
 
@@ -538,7 +540,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     todo = logins(params)
     timeout = (params["connect_timeout"], params["read_timeout"])
     manner = Manner(
-        verify=_connection.verification(params),
+        verify=_connection.verification(params, "proxy_ca_path"),
         timeout=timeout,
         wait=max(0.0, params["wait"]),
         threads=params["threads"],

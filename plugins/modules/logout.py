@@ -18,6 +18,7 @@ description:
   - In check mode nobody is logged out, so that it counts who is there.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.connection.ca
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -206,7 +207,7 @@ class ProxyApi:
                 allow_redirects=False,
             )
         except OSError as exc:  # which requests' exceptions are
-            raise transport_error(exc, tried) from None
+            raise transport_error(exc, tried, ca_option="ca_path") from None
 
 
 def _refused(tried: str, status: int) -> AnswerError:
@@ -261,7 +262,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         )
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
     session = http_session(
-        verify=_connection.verification(params),
+        verify=_connection.verification(params, "ca_path"),
         retries=_RETRIES,
         client_cert=(
             existing_file("client_cert", params["client_cert"]),
@@ -315,6 +316,7 @@ def main() -> None:
                 "no_log": False,
                 "fallback": (env_fallback, ["QLIK_SENSE_CLIENT_KEY"]),
             },
+            **_connection.ca_argument_spec(),
             **_connection.https_argument_spec(),
         },
         supports_check_mode=True,

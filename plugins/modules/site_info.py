@@ -21,6 +21,8 @@ extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
   - sensible.qlik.connection
+  - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
 attributes:
   check_mode:

@@ -22,6 +22,8 @@ extends_documentation_fragment:
   - sensible.qlik.attributes.action_group
   - sensible.qlik.attributes.info_module
   - sensible.qlik.connection
+  - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
 options:
   prefixes:

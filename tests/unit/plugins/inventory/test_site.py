@@ -199,9 +199,10 @@ def test_templates_and_the_environment(source: Source, monkeypatch: pytest.Monke
 def test_paths_start_at_the_file(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PKI", "/pki")
     monkeypatch.setenv("HOME", "/home/anna")
-    source.parse(client_cert="pki/client.pem", client_key="$PKI/key.pem", ca_path="~/root.pem")
+    source.parse(client_cert="pki/client.pem", client_key="$PKI/key.pem", ca_path="~/root.pem", proxy_ca_path="ca.pem")
     options = source.asked_with
     assert options["client_cert"] == str(source.path.parent / "pki" / "client.pem")
+    assert options["proxy_ca_path"] == str(source.path.parent / "ca.pem")
     assert (options["client_key"], options["ca_path"]) == ("/pki/key.pem", "/home/anna/root.pem")
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import http.server
 import ipaddress
@@ -146,8 +147,16 @@ def context(authority: Authority) -> ssl.SSLContext:
     return context
 
 
-@pytest.fixture
-def server(context: ssl.SSLContext) -> t.Iterator[Server]:
+@pytest.fixture(scope="module")
+def proxy_context(stranger: Authority) -> ssl.SSLContext:
+    """TLS of a proxy that has a certificate of another authority and requires none of its clients."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*stranger.issue("localhost"))
+    return context
+
+
+@contextlib.contextmanager
+def serving(context: ssl.SSLContext) -> t.Iterator[Server]:
     server = Server(context)
     server.answers = [(200, {}, b"{}")]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -156,6 +165,18 @@ def server(context: ssl.SSLContext) -> t.Iterator[Server]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def server(context: ssl.SSLContext) -> t.Iterator[Server]:
+    with serving(context) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(proxy_context: ssl.SSLContext) -> t.Iterator[Server]:
+    with serving(proxy_context) as server:
+        yield server
 
 
 @pytest.fixture
@@ -174,6 +195,7 @@ def options(server: Server, authority: Authority, client: tuple[str, str]) -> di
         "virtual_proxy_prefix": None,
         "token": None,
         "ca_path": str(authority.path),
+        "proxy_ca_path": str(authority.path),
         "validate_certs": True,
         "connect_timeout": 5.0,
         "read_timeout": 5.0,
@@ -377,6 +399,71 @@ def test_another_ca_is_named(options: dict[str, t.Any], stranger: Authority) -> 
     error = failure(options | {"ca_path": str(stranger.path)})
     assert "not trusted" in error.outcome
     assert "root.pem" in error.advice
+    assert error.advice.endswith(" as ca_path.")
+
+
+THROUGH_A_PROXY: dict[str, dict[str, t.Any]] = {
+    "jwt": {"virtual_proxy_prefix": "x", "token": TOKEN},
+    "ticket": {"user": r"ACME\anna"},
+    "header": {"header_name": "X-User", "user": "anna"},
+    "ntlm": {"user": r"ACME\anna", "password": "a-secret"},
+    "session": {"session_cookie": "X-Qlik-Session=1"},
+}
+
+
+@pytest.fixture(params=THROUGH_A_PROXY)
+def two_authorities(
+    request: pytest.FixtureRequest, options: dict[str, t.Any], proxy: Server, stranger: Authority
+) -> dict[str, t.Any]:
+    """Options to sign in through a proxy with a certificate of another authority than that of the QPS."""
+    if request.param == "ntlm":
+        pytest.importorskip("requests_ntlm")
+    way = {"auth_method": request.param, **THROUGH_A_PROXY[request.param]}
+    return options | way | {"port": proxy.server_port, "proxy_ca_path": str(stranger.path)}
+
+
+def test_a_proxy_of_another_authority_lets_us_in(
+    two_authorities: dict[str, t.Any], server: Server, proxy: Server
+) -> None:
+    server.answers = [TICKET]
+    ask(two_authorities)
+    assert proxy.asked
+    assert len(server.asked) == (two_authorities["auth_method"] == "ticket")
+
+
+@pytest.fixture
+def both(tmp_path: Path, authority: Authority, stranger: Authority) -> str:
+    """A file with both authorities."""
+    path = tmp_path / "both.pem"
+    path.write_text(authority.path.read_text() + stranger.path.read_text())
+    return str(path)
+
+
+def test_ca_path_does_not_verify_a_proxy(
+    two_authorities: dict[str, t.Any], server: Server, proxy: Server, authority: Authority, both: str
+) -> None:
+    server.answers = [TICKET]
+    for proxy_ca_path in (None, str(authority.path)):
+        error = failure(two_authorities | {"ca_path": both, "proxy_ca_path": proxy_ca_path})
+        assert "not trusted" in error.outcome
+        assert error.advice.endswith(" as proxy_ca_path.")
+    assert proxy.asked == []
+
+
+def test_proxy_ca_path_does_not_verify_repository_and_qps(
+    options: dict[str, t.Any], server: Server, stranger: Authority, both: str
+) -> None:
+    for way in ({}, {"auth_method": "ticket"}):
+        for ca_path in (None, str(stranger.path)):
+            error = failure(options | way | {"ca_path": ca_path, "proxy_ca_path": both})
+            assert "not trusted" in error.outcome
+            assert error.advice.endswith(" as ca_path.")
+    assert server.asked == []
+
+
+def test_proxy_ca_path_is_not_read_without_a_proxy(options: dict[str, t.Any], server: Server) -> None:
+    ask(options | {"proxy_ca_path": "/nonexistent/unused.pem"})
+    assert len(server.asked) == 1
 
 
 def test_another_host_name_is_named(options: dict[str, t.Any]) -> None:
@@ -564,6 +651,8 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"user": "A\\b; X: y"}, "DIRECTORY\\user"),
         ({"client_cert": "/nonexistent/client.pem"}, "does not exist"),
         ({"ca_path": "/nonexistent/root.pem"}, "does not exist"),
+        ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": "x", "proxy_ca_path": "/no/ca.pem"}, "not exist"),
+        ({"auth_method": "ticket", "ca_path": "/nonexistent/root.pem"}, "does not exist"),
         ({"client_key": None}, "'client_key' is empty"),
         ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": ""}, "'token' is empty"),
         ({"auth_method": "ticket", "user": "anna"}, "DIRECTORY\\user"),

@@ -77,7 +77,7 @@ def site(tmp_path: pathlib.Path) -> t.Iterator[Site]:
             "jwt_public_key_certificate": certificate(days=400, name="signer"),
         }
         login = {"virtual_proxy": settings, "token": token(), "expired_token": token(exp=int(time.time()) - 300)}
-        yield Site(proxy, str(pem), {"proxies": [proxy.url], "logins": [login], "wait": 0, "ca_path": str(pem)})
+        yield Site(proxy, str(pem), {"proxies": [proxy.url], "logins": [login], "wait": 0, "proxy_ca_path": str(pem)})
 
 
 class Ended(Exception):  # noqa: N818 -- an outcome, not an error
@@ -161,16 +161,16 @@ def test_a_ca_that_did_not_issue_the_certificate(
 ) -> None:
     other = tmp_path / "other.pem"
     other.write_text(other_pem)
-    result = main({**site.options, "ca_path": str(other), "wait": 60}, monkeypatch).result
+    result = main({**site.options, "proxy_ca_path": str(other), "wait": 60}, monkeypatch).result
     assert "not trusted" in result["msg"]
-    assert "ca_path" in result["msg"]
+    assert " as proxy_ca_path." in result["msg"]
     assert site.proxy.requests == []
     # What the proxy shows is told nevertheless: that is how one finds out which CA it would take.
     assert result["endpoints"][0]["tls_certificate"]["subject"] == "CN=127.0.0.1"
 
 
 def test_without_validation_it_works_with_any_certificate(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = main({**site.options, "ca_path": None, "validate_certs": False}, monkeypatch)
+    module = main({**site.options, "proxy_ca_path": None, "validate_certs": False}, monkeypatch)
     assert module.result["passed"] is True
     assert any("not verified" in warning for warning in module.warnings)
 
@@ -239,7 +239,17 @@ def test_nothing_to_check_is_no_success(site: Site, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_ca_file_that_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "ca_path" in main({**site.options, "ca_path": "/nowhere.pem"}, monkeypatch).result["msg"]
+    result = main({**site.options, "proxy_ca_path": "/nowhere.pem"}, monkeypatch).result
+    assert "option 'proxy_ca_path'" in result["msg"]
+
+
+def test_the_authority_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QLIK_SENSE_CA_PATH", site.ca_path)
+    assert "ca_path" not in login_check.argument_spec()
+    options = {name: value for name, value in site.options.items() if name != "proxy_ca_path"}
+    result = main(options, monkeypatch).result
+    assert "not trusted" in result["msg"]
+    assert site.proxy.requests == []
 
 
 def test_the_expected_user_follows_the_claim_names(site: Site) -> None:
