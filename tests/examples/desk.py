@@ -44,7 +44,7 @@ VARIABLES = {
     "vault_portal_key_passphrase": PASSPHRASE,
 }
 """What the examples leave to the reader; in the file variables.json as well."""
-SNAPSHOT = "test-20261125T091500Z.yml"
+SNAPSHOT = "test-20261125T091500Z-4fq8w2kd.yml"
 HERE = Path(__file__).parent
 # The only thing that is changed in an example: nobody writes to such places for a test.
 _ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
