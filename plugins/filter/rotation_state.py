@@ -71,6 +71,8 @@ _value:
       description:
         - What the new one has to be, as M(sensible.qlik.jwt_virtual_proxies) takes it, but for the certificate.
           Everything is copied from the old one except prefix, name of the cookie and description.
+        - Its C(proxies) are those of the old one and of the new one together, because a run that was interrupted can
+          have linked the new one, or unlinked the old one, on some of them only.
       type: dict
     switched_at:
       description: When the users were led to the new one, in seconds since 1970. V(0) if that is not noted.
@@ -138,6 +140,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
         "new": new,
         "wanted": {
             **{option: value for option, value in old.items() if option not in _OWN},
+            "proxies": list(dict.fromkeys([*(old.get("proxies") or []), *(new.get("proxies") or [])])),
             "prefix": prefix,
             "session_cookie_header_name": f"X-Qlik-Session-{prefix}",
             "description": f"{description} [replaces {old['prefix']}]".lstrip(),

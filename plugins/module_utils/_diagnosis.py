@@ -152,6 +152,12 @@ def failed_login(
     )
 
 
+_CHECK_LINKS = (
+    "Check prefix, links and host allow list. If the virtual proxy is linked to some proxies only, give the proxies as "
+    "a dictionary by node name; then a login is expected only where it is linked."
+)
+
+
 def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
     names = virtual_proxy.get("websocket_cross_origin_white_list") or virtual_proxy.get("host_allow_list") or ()
     allowed = [str(name).casefold() for name in names]
@@ -160,11 +166,8 @@ def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
         "proxy or to the one of the central node"
     )
     if host.casefold() in allowed:
-        return f"Most likely {unknown}. Link it to both."
-    return (
-        f"Either {unknown}; or the name '{host}' is missing in its host allow list. Link the virtual proxy to both "
-        "proxies, and add the name to the list."
-    )
+        return f"Most likely {unknown}. {_CHECK_LINKS}"
+    return f"Either {unknown}; or the name '{host}' is missing in its host allow list. {_CHECK_LINKS}"
 
 
 def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: Mapping, local_time: float) -> str:
@@ -279,6 +282,12 @@ def accepted_although(name: str) -> str:
         return (
             "A token without the mandatory attributes was accepted: the proxy has not taken over jwt_attribute_map "
             "yet, or something in front of Qlik Sense signs people in by itself."
+        )
+    if name == "other_key_token":
+        return (
+            "A token of another key was accepted: the proxy has not taken over the certificate yet, or both keys are "
+            "the same, or the certificate on the virtual proxy is that of the other key. Compare the certificate with "
+            "both keys."
         )
     return (
         "The signature of the token is not verified: whoever can write a token can be anybody. Something other than "

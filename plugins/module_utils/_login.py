@@ -36,6 +36,7 @@ GIVEN_TOKENS = {
     "expired_token": "expired token",
     "wrong_audience_token": "token for another audience",
     "incomplete_token": "token without the mandatory attributes",
+    "other_key_token": "token of another key",
 }
 # Checks that can be left out.
 OPTIONAL_CHECKS = (

@@ -37,6 +37,7 @@ description:
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if there is none."
   - "B(wrong_audience_token), B(incomplete_token): O(logins[].wrong_audience_token) and O(logins[].incomplete_token)
     are refused. Skipped if there is none."
+  - "B(other_key_token): O(logins[].other_key_token), a token of another key, is refused. Skipped if there is none."
   - "B(logout): the logout works, and the cookie is worth nothing afterwards. Done also when other checks failed."
   - If the login itself fails, most others are skipped, because a refusal would prove nothing then.
   - "On a proxy to which the virtual proxy is not linked there is one check only, B(not_linked): the proxy does not know
@@ -106,6 +107,12 @@ options:
           - A token of the same user without the attributes that C(jwt_attribute_map) calls mandatory, to see that it is
             refused.
         type: str
+      other_key_token:
+        description:
+          - A token of the same user that is signed with another key than that of the virtual proxy, for example with
+            the key that was replaced, to check that it is refused.
+          - The refusal counts only beside a successful login with O(logins[].token) on the same proxy.
+        type: str
       user_id:
         description:
           - Id of the user that has to be logged in.
@@ -142,6 +149,7 @@ options:
       - expired_token
       - wrong_audience_token
       - incomplete_token
+      - other_key_token
       - not_linked
     default: []
   threads:
@@ -238,6 +246,15 @@ EXAMPLES = r"""
     user: ACME\smoketest
     key: {private_key_path: keys/portal_key.pem}
     claims: {department: Quality}
+
+- name: Check that tokens of the key that was replaced are refused
+  sensible.qlik.login_check:
+    proxies: [https://qlik1.example.com]
+    ca_path: certificates/root.pem
+    logins:
+      - prefix: portal
+        token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"
+        other_key_token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/old_key.pem') }}"
 """
 
 RETURN = r"""
@@ -250,7 +267,7 @@ summary:
   description: The outcome in one sentence.
   returned: always
   type: str
-  sample: 'All 4 logins work (2 proxies, 56 checks: 40 passed, 16 skipped).'
+  sample: 'All 4 logins work (2 proxies, 60 checks: 40 passed, 20 skipped).'
 endpoints:
   description: One entry for each login on each proxy, in the order of O(logins), then of O(proxies).
   returned: always
@@ -313,7 +330,7 @@ endpoints:
     checks:
       description: Outcomes, in this order - V(login), V(no_token), V(identity), V(cookie), V(cookie_flags),
         V(response_headers), V(host_allow_list), V(websocket), V(forged_token), V(wrong_key_token), V(expired_token),
-        V(wrong_audience_token), V(incomplete_token), V(logout). Or V(not_linked) alone.
+        V(wrong_audience_token), V(incomplete_token), V(other_key_token), V(logout). Or V(not_linked) alone.
       type: list
       elements: dict
       contains:
@@ -356,9 +373,14 @@ import typing as t
 import urllib.parse
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible.module_utils.common.validation import check_type_list
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _diagnosis, _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils import (
+    _certificate,
+    _connection,
+    _diagnosis,
+    _forgery,
+    _proxies,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
@@ -389,6 +411,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
                 "expired_token": {"type": "str", "no_log": True},
                 "wrong_audience_token": {"type": "str", "no_log": True},
                 "incomplete_token": {"type": "str", "no_log": True},
+                "other_key_token": {"type": "str", "no_log": True},
                 "user_id": {"type": "str"},
                 "user_directory": {"type": "str"},
             },
@@ -401,64 +424,13 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def base_url(proxy: str, number: int = 1) -> str:
-    """A proxy as given, as a URL without a trailing slash.
-
-    Args:
-        proxy: a URL or a host name. It is not quoted in messages, since people put passwords into URLs.
-        number: its place in the list, from 1, for messages.
-
-    Raises:
-        InputError: it is not the URL of a host.
-    """
-    text = proxy.strip()
-    try:
-        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        usable = usable and parts.path in ("", "/") and not (parts.query or parts.fragment)
-        usable = usable and not re.search(r"[@\s]", parts.netloc)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InputError(
-            "Tried to find the proxies.",
-            f"Entry {number} of the option 'proxies' is not the base URL of a proxy.",
-            "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
-            "prefixes belong to the logins.",
-        )
-    return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
-def named_urls(proxies: t.Any) -> dict[str, str]:
-    """The option 'proxies' as base URLs, each once, with the name of its node, or "" where that is not known.
-
-    Raises:
-        InputError: it is neither a list of base URLs nor a dictionary of them.
-    """
-    if isinstance(proxies, dict):
-        pairs = [(str(name), url) for name, url in proxies.items()]
-    else:
-        pairs = [("", url) for url in _names(proxies)]
-    return {base_url(str(url or ""), number): name for number, (name, url) in enumerate(pairs, start=1)}
-
-
-def _names(value: t.Any) -> list[str]:
-    """A list of texts as Ansible takes it: also one text with commas, or none."""
-    try:
-        return [str(item).strip() for item in check_type_list(value or [])]
-    except TypeError:
-        raise InputError(
-            "Tried to understand the task.", f"A {type(value).__name__} stands where a list is due.", "Give a list."
-        ) from None
-
-
 def _known(virtual_proxy: dict[str, t.Any]) -> dict[str, t.Any]:
     """Settings of a virtual proxy that are given, with the lists that are compared as lists."""
     known = {name: value for name, value in virtual_proxy.items() if value is not None}
     if "host_allow_list" in known:
         known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
     lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
-    return known | {name: _names(known[name]) for name in lists}
+    return known | {name: _proxies.names(known[name]) for name in lists}
 
 
 def logins(params: dict[str, t.Any]) -> list[Login]:
@@ -467,7 +439,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     Raises:
         InputError: something cannot be right.
     """
-    proxies = named_urls(params["proxies"])
+    proxies = _proxies.named_urls(params["proxies"])
     if not proxies or not params["logins"]:
         raise InputError(
             "Tried to find out what to check.",
@@ -490,7 +462,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
             if token or name == "token":
                 _require_token(token, name=name, number=number)
         directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
-        linked = _linked(tried, virtual_proxy, proxies)
+        linked = _proxies.linked_urls(proxies, virtual_proxy.get("proxies"), tried=tried)
         result += [
             Login(
                 proxy=proxy,
@@ -505,31 +477,6 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
             if proxy in linked or "not_linked" not in params["skip_checks"]
         ]
     return result
-
-
-def _linked(tried: str, virtual_proxy: dict[str, t.Any], proxies: dict[str, str]) -> set[str]:
-    """The URLs of the proxies to which a virtual proxy is linked, by node name or host name; all if that is not known.
-
-    Raises:
-        InputError: it is linked to one of which there is no URL, so that a login would not be proved.
-    """
-    if "proxies" not in virtual_proxy or not all(proxies.values()):
-        return set(proxies)
-    linked = set()
-    for name in virtual_proxy["proxies"]:
-        urls = [
-            url
-            for url, node in proxies.items()
-            if name.casefold() in (node.casefold(), (urllib.parse.urlsplit(url).hostname or "").casefold())
-        ]
-        if not urls:
-            raise InputError(
-                tried,
-                f"Its virtual proxy is linked to the proxy of '{name}', of which 'proxies' has no URL.",
-                f"Add it; known are: {', '.join(proxies.values())}.",
-            )
-        linked.update(urls)
-    return linked
 
 
 def _require_token(token: str, *, name: str, number: int) -> None:

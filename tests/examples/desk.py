@@ -44,7 +44,7 @@ VARIABLES = {
     "vault_portal_key_passphrase": PASSPHRASE,
 }
 """What the examples leave to the reader; in the file variables.json as well."""
-SNAPSHOT = "test-20261125T091500Z.yml"
+SNAPSHOT = "test-20261125T091500Z-4fq8w2kd.yml"
 HERE = Path(__file__).parent
 # The only thing that is changed in an example: nobody writes to such places for a test.
 _ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
@@ -110,6 +110,9 @@ class Desk:
         (self.directory / "signing_key.pem").write_bytes(_encrypted(self._pki / "server_key.pem"))
         encrypted = (self.directory / "signing_key.pem").read_bytes()
         (self.directory / "keys/embedded_key.pem").write_bytes(encrypted)
+        old_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        (self.directory / "keys/old_key.pem").write_bytes(_pem(old_key))
+        (self.directory / "keys/old_portal_key.pem").write_bytes(_pem(old_key, PASSPHRASE))
         keys = self._root / "srv/keys"
         self._file_certificates(keys)
         (keys / "next_key.pem").write_bytes(encrypted)
@@ -192,5 +195,12 @@ class Desk:
 
 def _encrypted(path: Path) -> bytes:
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    encryption = serialization.BestAvailableEncryption(PASSPHRASE.encode())
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return _pem(key, PASSPHRASE)
+
+
+def _pem(key: rsa.RSAPrivateKey, passphrase: str = "") -> bytes:
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)

@@ -62,6 +62,7 @@ class Walk:
             "qlik_host": "localhost",
             "qlik_port": int(site.ready["qrs_url"].rpartition(":")[2]),
             "qlik_ca_path": str(self.pki / "root.pem"),
+            "qlik_proxy_ca_path": str(self.pki / "proxy_root.pem"),
             "qlik_client_cert": str(self.pki / "client.pem"),
             "qlik_client_key": str(self.pki / "client_key.pem"),
             "qlik_proxies": self.proxies,
@@ -143,7 +144,7 @@ class Walk:
 
     def _opens(self, url: str, token: str) -> bool:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.get(url, headers=headers, verify=str(self.pki / "root.pem"), timeout=30)
+        answer = requests.get(url, headers=headers, verify=str(self.pki / "proxy_root.pem"), timeout=30)
         return answer.status_code == 200
 
     def front_end_starts(self) -> bool:

@@ -38,10 +38,10 @@ def render(name: str, slots: list[dict[str, t.Any]], **more: t.Any) -> str:
     environment.filters["urlsplit"] = urllib.parse.urlsplit
     variables = {
         "key_rotation_public_path": "portal",
-        "key_rotation_proxies": ["https://qlik1.example.com", "https://qlik2.example.com:8443"],
+        "__key_rotation_nodes": ["https://qlik1.example.com", "https://qlik2.example.com:8443"],
         "key_rotation_public_urls": ["https://www.example.com"],
         "key_rotation_validate_certs": True,
-        "key_rotation_ca_path": "/etc/root.pem",
+        "__key_rotation_front_end_ca_path": "/etc/root.pem",
         "key_rotation_front_end_directory": "/etc/front",
     }
     return environment.get_template(name).render(__key_rotation_slots=slots, **variables | more)

@@ -108,8 +108,8 @@ class Apache:
         text = render(
             "apache/conf.j2",
             [NEW, OLD],
-            key_rotation_proxies=[f"https://localhost:{node.server_address[1]}" for node in self._nodes],
-            key_rotation_ca_path=certificate,
+            __key_rotation_nodes=[f"https://localhost:{node.server_address[1]}" for node in self._nodes],
+            __key_rotation_front_end_ca_path=certificate,
         )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

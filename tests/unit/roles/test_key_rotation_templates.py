@@ -40,7 +40,7 @@ class TestNginx:
         assert ["SameSite=None" in line for line in routes] == [True, False]
 
     def test_one_node_needs_no_other(self) -> None:
-        one = {"key_rotation_proxies": ["https://qlik1.example.com"]}
+        one = {"__key_rotation_nodes": ["https://qlik1.example.com"]}
         assert "@portal_other" not in render("nginx/server.conf.j2", [NEW, OLD], **one)
         assert "    * portal_1;" in render("nginx/http.conf.j2", [NEW, OLD], **one)
 
@@ -52,7 +52,7 @@ class TestNginx:
         self, tmp_path: pathlib.Path, written: list[dict[str, t.Any]], unwritten: list[dict[str, t.Any]]
     ) -> None:
         # Name resolution is not what is tested.
-        nodes = {"key_rotation_proxies": ["https://localhost:1", "https://127.0.0.1:2"]}
+        nodes = {"__key_rotation_nodes": ["https://localhost:1", "https://127.0.0.1:2"]}
         for name, slots in (("server", written), ("http", unwritten)):
             text = render(f"nginx/{name}.conf.j2", slots, **nodes, key_rotation_validate_certs=False)
             (tmp_path / f"{name}.conf").write_text(text)
@@ -75,7 +75,7 @@ class TestHaproxy:
     @pytest.mark.skipif(found("haproxy") is None, reason="there is no haproxy here")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
     def test_haproxy_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
-        nodes = {"key_rotation_proxies": ["https://localhost:1"], "key_rotation_validate_certs": False}
+        nodes = {"__key_rotation_nodes": ["https://localhost:1"], "key_rotation_validate_certs": False}
         timeouts = "\n".join(f"    timeout {name} 5s" for name in ("connect", "client", "server"))
         (tmp_path / "cfg").write_text(f"defaults\n{timeouts}\n{render('haproxy/cfg.j2', slots, **nodes)}")
         checked = subprocess.run([str(found("haproxy")), "-c", "-f", str(tmp_path / "cfg")], check=False)
@@ -122,7 +122,7 @@ class TestApache:
     @pytest.mark.skipif(found("apache2") is None, reason="there is no Apache here (Debian: apt install apache2-bin)")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
     def test_apache_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
-        nodes = {"key_rotation_proxies": ["https://localhost:1", "https://localhost:2"]}
+        nodes = {"__key_rotation_nodes": ["https://localhost:1", "https://localhost:2"]}
         text = render("apache/conf.j2", slots, **nodes, key_rotation_validate_certs=False)
         lines = [*APACHE_MODULES, f"ServerRoot {tmp_path}", f"DefaultRuntimeDir {tmp_path}", "ServerName localhost"]
         lines.append("ErrorLog log")

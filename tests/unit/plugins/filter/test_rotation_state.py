@@ -44,6 +44,21 @@ def test_the_way_of_a_rotation_and_the_next_one() -> None:
     assert summary(third, one("other"), one("portal-extra")) == ("idle", "portal-3", "portal-3", "", "portal-4")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        (["Central", "Rim1"], ["Central"], ["Central", "Rim1"]),  # interrupted while the new one was linked
+        (["Rim1"], ["Central", "Rim1"], ["Rim1", "Central"]),  # interrupted while the old one was unlinked
+        ([], ["Central", "Rim1"], ["Central", "Rim1"]),  # interrupted before the old one was deleted
+    ],
+)
+def test_no_run_unlinks_the_new_one_where_the_old_one_is_not_linked_any_more(
+    old: list[str], new: list[str], wanted: list[str]
+) -> None:
+    site = [one("portal", proxies=old), one("portal-2", "x [replaces portal]", proxies=new)]
+    assert rotation_state(site, "portal")["wanted"]["proxies"] == wanted
+
+
 def test_what_the_new_one_has_to_be() -> None:
     old = one("portal-2", "The portal [replaces portal] [replaced 2026-11-25T01:06:00Z]")
     state = rotation_state([old, one("portal-3", "x [replaces portal-2]")], "Portal")

@@ -28,6 +28,7 @@ from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import HUB,
 
 KEY = rsa.generate_private_key(65537, 2048)
 STRANGER = rsa.generate_private_key(65537, 2048)
+OTHER_KEY = rsa.generate_private_key(65537, 2048)
 CLAIMS = {"userDirectory": "ACME", "userId": "smoke", "email": "secret.person@example.com", "groups": ["Board42"]}
 COOKIE_SETTINGS = {"session_cookie_header_name": "X-Qlik-Session-portal"}
 SETTINGS = {
@@ -37,14 +38,15 @@ SETTINGS = {
 }
 ALL = [
     "login", "no_token", "identity", "cookie", "cookie_flags", "response_headers", "host_allow_list", "websocket",
-    "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token", "logout",
+    "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token", "other_key_token",
+    "logout",
 ]  # fmt: skip
 
 
-def token(**more: t.Any) -> str:
+def token(key: rsa.RSAPrivateKey = KEY, **more: t.Any) -> str:
     now = int(time.time())
     claims = {**CLAIMS, "iat": now - 60, "nbf": now - 60, "exp": now + 300, **more}
-    return jwt.encode({name: value for name, value in claims.items() if value is not None}, KEY, algorithm="RS256")
+    return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, algorithm="RS256")
 
 
 def login_at(proxy: FakeProxy, **more: t.Any) -> Login:
@@ -56,6 +58,7 @@ def login_at(proxy: FakeProxy, **more: t.Any) -> Login:
             "expired_token": token(exp=int(time.time()) - 300),
             "wrong_audience_token": token(aud="another"),
             "incomplete_token": token(userId=None),
+            "other_key_token": token(key=OTHER_KEY),
         },
         "user": ("acme", "Smoke"),  # the repository compares without regard to case
         "virtual_proxy": SETTINGS,
@@ -126,6 +129,7 @@ def test_tokens_and_settings_that_are_not_given_are_skipped_checks(proxy: FakePr
     endpoint = prove_one(login_at(proxy, to_be_refused={}, virtual_proxy={}), manner)
     assert [name for name, status in statuses(endpoint).items() if status == "skipped"] == [
         "response_headers", "host_allow_list", "expired_token", "wrong_audience_token", "incomplete_token",
+        "other_key_token",
     ]  # fmt: skip
     assert endpoint.passed
 
@@ -244,11 +248,13 @@ def test_a_proxy_that_verifies_nothing_is_found_out_and_left_without_sessions(
     found = statuses(endpoint)
     assert [name for name in ALL if found[name] == "failed"] == [
         "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token",
+        "other_key_token",
     ]  # fmt: skip
     assert "signature" in (check_of(endpoint, "forged_token")["diagnosis"] or "")
     assert "clock" in (check_of(endpoint, "expired_token")["diagnosis"] or "")
     assert "jwt_audience" in (check_of(endpoint, "wrong_audience_token")["diagnosis"] or "")
     assert "mandatory" in (check_of(endpoint, "incomplete_token")["diagnosis"] or "")
+    assert "both keys" in (check_of(endpoint, "other_key_token")["diagnosis"] or "")
     assert proxy.sessions == {}
 
 

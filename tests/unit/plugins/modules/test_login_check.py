@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.modules import login_check
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import FakeProxy, Reply
@@ -120,7 +121,7 @@ def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not result["failed"]
     assert result["changed"] is False
     assert result["passed"] is True
-    assert result["summary"] == "The login works (1 proxy, 14 checks: 10 passed, 4 skipped)."
+    assert result["summary"] == "The login works (1 proxy, 15 checks: 10 passed, 5 skipped)."
     [endpoint] = result["endpoints"]
     assert endpoint["user"] == "ACME\\smoke"
     assert endpoint["prefix"] == "portal"
@@ -194,7 +195,7 @@ def test_plain_http_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_proxy_may_be_a_name_or_a_url(given: str, url: str) -> None:
-    assert login_check.base_url(given) == url
+    assert _proxies.base_url(given) == url
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def test_a_proxy_may_be_a_name_or_a_url(given: str, url: str) -> None:
 )  # fmt: skip
 def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
     with pytest.raises(InputError) as error:
-        login_check.base_url(given)
+        _proxies.base_url(given)
     assert "geheim" not in str(error.value)
 
 
@@ -321,5 +322,5 @@ def test_the_summary_tells_who_is_refused_where_there_is_no_link(site: Site, mon
 def test_the_specification_masks_the_tokens() -> None:
     options = login_check.argument_spec()["logins"]["options"]
     assert [name for name, option in options.items() if option.get("no_log")] == [
-        "token", "expired_token", "wrong_audience_token", "incomplete_token",
+        "token", "expired_token", "wrong_audience_token", "incomplete_token", "other_key_token",
     ]  # fmt: skip

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""The proxies of a site as users name them: base URLs, and to which of them a virtual proxy is linked. Pure, no I/O."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import urllib.parse
+
+from ansible.module_utils.common.validation import check_type_list
+
+from ._errors import InputError
+
+
+def base_url(proxy: str, number: int = 1) -> str:
+    """Return the base URL of a proxy without a trailing slash.
+
+    Args:
+        proxy: a URL or a host name. Messages do not quote it, because URLs may hold passwords.
+        number: its place in the list, from 1, for messages.
+
+    Raises:
+        InputError: it is not the URL of a host.
+    """
+    text = proxy.strip()
+    try:
+        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and parts.path in ("", "/") and not (parts.query or parts.fragment)
+        usable = usable and not re.search(r"[@\s]", parts.netloc)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError(
+            "Tried to find the proxies.",
+            f"Entry {number} of the option 'proxies' is not the base URL of a proxy.",
+            "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
+            "prefixes belong to the logins.",
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def named_urls(proxies: t.Any) -> dict[str, str]:
+    """Return the base URLs of proxies, each once and in their order, with the names of their nodes.
+
+    Args:
+        proxies: a list of base URLs, or a dictionary of them by node name. The names are "" for a list.
+
+    Raises:
+        InputError: it is neither, or an entry is not a base URL.
+    """
+    if isinstance(proxies, t.Mapping):
+        pairs = [(str(name), url) for name, url in proxies.items()]
+    else:
+        pairs = [("", url) for url in names(proxies)]
+    return {base_url(str(url or ""), number): name for number, (name, url) in enumerate(pairs, start=1)}
+
+
+def names(value: t.Any) -> list[str]:
+    """Return a list of texts as Ansible takes it: also one text with commas, or none.
+
+    Raises:
+        InputError: it is something else.
+    """
+    try:
+        return [str(item).strip() for item in check_type_list(value or [])]
+    except TypeError:
+        raise InputError(
+            "Tried to understand the task.", f"A {type(value).__name__} stands where a list is due.", "Give a list."
+        ) from None
+
+
+def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, tried: str) -> list[str]:
+    """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
+
+    Args:
+        proxies: what named_urls returned. Without node names, the virtual proxy counts as linked to all.
+        links: node names or host names of the proxies to which it is linked; None if that is not known, which counts
+            as linked to all.
+        tried: the first sentence of an error message.
+
+    Raises:
+        InputError: it is linked to a proxy without a URL, so that a login there could not be verified.
+    """
+    if links is None or not proxies or not all(proxies.values()):
+        return list(proxies)
+    linked = []
+    for name in links:
+        urls = [
+            url
+            for url, node in proxies.items()
+            if name.casefold() in (node.casefold(), (urllib.parse.urlsplit(url).hostname or "").casefold())
+        ]
+        if not urls:
+            raise InputError(
+                tried,
+                f"Its virtual proxy is linked to the proxy of '{name}', of which 'proxies' has no URL.",
+                f"Add it; known are: {', '.join(proxies.values())}.",
+            )
+        linked += urls
+    return [url for url in proxies if url in linked]

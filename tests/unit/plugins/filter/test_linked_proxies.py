@@ -1,0 +1,52 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.sensible.qlik.plugins.filter.linked_proxies import FilterModule, linked_proxies
+
+NAMED = {"Central": "https://A.example.com/", "Rim1": "b.example.com:8443", "Rim2": "https://c.example.com"}
+URLS = ["https://a.example.com", "https://b.example.com:8443", "https://c.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "links", "expected"),
+    [
+        (NAMED, None, URLS),
+        (NAMED, ["rim2", "CENTRAL"], [URLS[0], URLS[2]]),  # in the order of the proxies
+        (NAMED, ["B.example.com"], [URLS[1]]),
+        (NAMED, "Central, Rim1", URLS[:2]),
+        (NAMED, ["Rim1", "rim1"], [URLS[1]]),
+        (NAMED, [], []),
+        (list(NAMED.values()), ["Rim1"], URLS),
+        ("a.example.com, https://b.example.com:8443", ["Rim1"], URLS[:2]),
+        ([], None, []),
+        ({}, ["Rim1"], []),
+        ([], ["Rim1"], []),
+    ],
+)
+def test_only_linked_proxies_are_selected_where_the_nodes_are_named(
+    proxies: t.Any, links: t.Any, expected: list[str]
+) -> None:
+    assert FilterModule().filters()["linked_proxies"](proxies, links) == expected
+
+
+@pytest.mark.parametrize(
+    ("proxies", "links", "message"),
+    [
+        (NAMED, ["Rim9"], "linked to the proxy of 'Rim9', of which 'proxies' has no URL. Add it; known are: Central"),
+        ({"Central": "https://u:hidden@a.example.com"}, None, "Entry 1 of the option 'proxies' is not the base URL"),
+        (NAMED, {"Central": True}, "Give a list"),
+    ],
+)
+def test_wrong_input_is_named_without_its_secrets(proxies: t.Any, links: t.Any, message: str) -> None:
+    with pytest.raises(AnsibleFilterError) as error:
+        linked_proxies(proxies, links)
+    assert message in str(error.value)
+    assert "hidden" not in str(error.value)
