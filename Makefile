@@ -132,7 +132,7 @@ demo-rotation: install ## A key is replaced while people sign in and work: how m
 # So many steps at a time; few of them use more than one processor for long.
 LANES ?= 2
 # The long ones early, so that the lanes end at about the same time.
-LONG = examples kills switches faults $(filter integration/role_key_rotation integration/role_promotion integration/role_follow_jwks,$(TARGETS:%=integration/%))
+LONG = examples kills switches faults secrets $(filter integration/role_key_rotation integration/role_promotion integration/role_follow_jwks,$(TARGETS:%=integration/%))
 STEPS = sanity style types yaml ansiblelint changelog docs units $(LONG) simulator $(if $(wildcard tests/conformance/*.py),conformance) \
   $(filter-out $(LONG),$(TARGETS:%=integration/%)) package
 test: dev stage ## Everything below; the last line counts
@@ -152,7 +152,7 @@ style: dev stage
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py kills/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py package/*.py integration/targets/*/files/*.py)))))
+  faults/*.py kills/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py package/*.py system/*/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -182,12 +182,15 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
 
-.PHONY: units faults kills simulator switches examples $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units faults secrets kills simulator switches examples $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
 
 faults: dev stage ## Every request of the bulk module goes wrong in every way; two writers at once; slots half made
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/faults
+
+secrets: dev stage ## No key, token or password in any output: text given for paths, and whole runs at -vvvv
+	@cd $(COPY) && $(PYTEST) tests/system/secrets
 
 kills: dev stage ## A rotation is killed before each of its writes, and run again; KILLS=all: at each of its tasks
 	@cd $(COPY) && $(PYTEST) tests/kills
