@@ -56,6 +56,16 @@ endif
 # Prints the interpreter itself: the name on the path may be that in the virtual environment which is about to go.
 NEW_ENOUGH := import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print(sys._base_executable)
 
+# ANSIBLE, for `make matrix`, is what pip installs instead of the pinned release: 'ansible==9.*', or '--pre ansible'.
+# By itself and after the libraries, so that --pre brings no pre-release of a library.
+ifdef ANSIBLE
+RUNTIME_REQUIREMENTS := meta/ee-requirements.txt
+TEST_REQUIREMENTS := requirements-test.txt
+else
+RUNTIME_REQUIREMENTS := requirements-demo.txt
+TEST_REQUIREMENTS := requirements-dev.txt
+endif
+
 $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/pyproject.toml
 	@set -e; found=; for python in $(PYTHON); do \
 	  found=$$("$$python" -c '$(NEW_ENOUGH)' 2>/dev/null) && break; \
@@ -68,14 +78,14 @@ $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/
 	echo "Making a virtual environment with $$("$$found" --version): this takes a minute, once."; \
 	"$$found" -m venv --clear $(VENV)
 # compat: a plain path entry. The default, an import hook, costs every Python in the environment some 15 ms.
-	@$(VENV)/bin/python -m pip install --no-compile -r requirements-demo.txt -e tests/simulator --config-settings editable_mode=compat
+	@$(VENV)/bin/python -m pip install --no-compile -r $(RUNTIME_REQUIREMENTS) -e tests/simulator --config-settings editable_mode=compat
 	@printf '%s\n' "$(CURDIR)" > $@
 
-$(VENV)/made-for-tests: $(VENV)/made-in requirements-dev.txt
+$(VENV)/made-for-tests: $(VENV)/made-in requirements-dev.txt requirements-test.txt
 	@echo 'Adding the tools for tests.'
-	@$(VENV)/bin/python -m pip install --no-compile -r requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --no-compile -r $(TEST_REQUIREMENTS)
 ifdef ANSIBLE
-	@$(VENV)/bin/python -m pip install --no-compile 'ansible==$(ANSIBLE).*'
+	@$(VENV)/bin/python -m pip install --no-compile $(ANSIBLE)
 endif
 	@touch $@
 
@@ -148,7 +158,7 @@ types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests seed_ansible_test.py stage.py steps.py; \
+	check $(COPY)/tests matrix.py seed_ansible_test.py stage.py steps.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
@@ -217,16 +227,14 @@ format: dev ## Format, and mend what ruff can mend
 evidence: dev ## Write the page of evidence from the comments in the simulator
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
 
-# Releases of the package "ansible", each with a Python for it: 9 brings ansible-core 2.16, 12 has 2.19, 14 has 2.21.
-MATRIX ?= 9:python3.11 12:python3.11 14:python3.13
+# Releases of ansible-core, each with a Python for it. "stable" and "pre" are the newest that the package index has.
+MATRIX ?= 2.16:3.11 2.18:3.11 2.19:3.11 stable:3.13 pre:3.13
+MATRIX_STEPS ?= sanity units $(addprefix integration/,jwt_virtual_proxy login_check lookup_jwt inventory_site \
+  playbook_drift role_smoke_test role_key_rotation role_follow_jwks role_promotion)
 
-matrix: ## Unit and integration tests with the oldest and the newest Ansible; MATRIX='9:python3.11' for one
-	@failed=; for pair in $(MATRIX); do \
-	  ansible=$${pair%%:*} python=$${pair#*:}; echo; echo "==== ansible $$ansible, $$python"; \
-	  if ! "$$python" -c '' 2>/dev/null; then echo "Skipped: there is no $$python."; continue; fi; \
-	  $(MAKE) --no-print-directory --keep-going ANSIBLE="$$ansible" PYTHON="$$python" VENV="$(VENV)-$$ansible" STAGE="$(STAGE)-$$ansible" \
-	    units switches integration || failed="$$failed $$pair"; \
-	done; [ -z "$$failed" ] || { echo "Failed:$$failed"; exit 1; }
+matrix: venv ## Sanity, unit and integration tests with old and new Ansible; one alone: MATRIX=2.16:3.11
+	@$(VENV)/bin/python tests/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
+	  --entries "$(MATRIX)" $(MATRIX_STEPS)
 
 # Again for the same version: make release AGAIN=--update-existing
 release: dev stage ## Turn the changelog fragments into CHANGELOG.md, for the version in galaxy.yml

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -68,13 +69,14 @@ class Outcome:
     count: Count
 
 
-def run_step(make: str, target: str, results: Path) -> Outcome:
+def run_step(make: str, target: str, results: Path, variables: Sequence[str] = ()) -> Outcome:
     """Make a target to its end.
 
     Args:
         make: the program.
         target: what to make.
         results: a directory for all results; this one's are in a directory of its own.
+        variables: NAME=VALUE for make's command line.
     """
     own = results / target.replace("/", "-")
     own.mkdir(parents=True)
@@ -83,7 +85,7 @@ def run_step(make: str, target: str, results: Path) -> Outcome:
     started = time.monotonic()
     with log.open("wb") as output:
         code = subprocess.run(
-            [make, "--no-print-directory", "STAGED=yes", target],
+            [make, "--no-print-directory", "STAGED=yes", *variables, target],
             env=os.environ | {"RESULTS": str(own.absolute())},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -96,6 +98,12 @@ def run_step(make: str, target: str, results: Path) -> Outcome:
     elif not code and not count.passed:
         count.passed = 1
     return Outcome(target, log, time.monotonic() - started, code, count)
+
+
+def leave_outer_make() -> None:
+    """Drop what a make would inherit from the one around it: job slots, flags and variables of its command line."""
+    for name in ("MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS", "MAKELEVEL"):
+        os.environ.pop(name, None)
 
 
 def tell(outcome: Outcome) -> None:
@@ -113,9 +121,7 @@ def main() -> int:
     parser.add_argument("targets", nargs="+")
     options = parser.parse_args()
     shutil.rmtree(options.results, ignore_errors=True)
-    # Not a part of the outer make: no shared job slots, no inherited flags.
-    for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
-        os.environ.pop(name, None)
+    leave_outer_make()
     started = time.monotonic()
     counts = {}
     pool = ThreadPoolExecutor(options.lanes)

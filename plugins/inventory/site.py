@@ -72,7 +72,6 @@ client_cert: certificates/prod/client.pem
 client_key: certificates/prod/client_key.pem
 ca_path: certificates/prod/root.pem
 
----
 # The site in a group of its own, so that --limit prod and group_vars/prod.yml work beside other sites
 plugin: sensible.qlik.site
 host: qlik1.example.com
@@ -82,7 +81,6 @@ ca_path: certificates/prod/root.pem
 groups:
   prod: true
 
----
 # Without the client certificate, as a user who may read nodes and proxies, and remembered for an hour
 plugin: sensible.qlik.site
 host: qlik.example.com
@@ -94,7 +92,6 @@ cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.ansible/cache/qlik
 cache_timeout: 3600
 
----
 # Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies
 plugin: sensible.qlik.site
 host: qlik1.example.com
@@ -104,7 +101,6 @@ ca_path: certificates/prod/root.pem
 hostname: name
 group_prefix: analytics_
 
----
 # More groups and variables, by Ansible's usual means
 plugin: sensible.qlik.site
 host: qlik1.example.com

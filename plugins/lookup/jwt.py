@@ -386,7 +386,7 @@ def _given(values: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> dict[
     return {
         name: value
         for name, value in values.items()
-        if type(value).__name__ != "_OmitType" and not (omitted and isinstance(value, str) and value == omitted)
+        if value.__class__.__name__ != "_OmitType" and not (omitted and isinstance(value, str) and value == omitted)
     }
 
 

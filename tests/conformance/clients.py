@@ -98,11 +98,20 @@ class Client(t.Protocol):
     name: t.ClassVar[str]
     version: str
 
-    def close(self) -> None: ...
-    def get(self, path: str, **query: str) -> Answer: ...
-    def post(self, path: str, body: t.Any) -> Answer: ...
-    def put(self, path: str, body: t.Any) -> Answer: ...
-    def delete(self, path: str) -> Answer: ...
+    def close(self) -> None:
+        """End the client's process or session."""
+
+    def get(self, path: str, **query: str) -> Answer:
+        """Send GET."""
+
+    def post(self, path: str, body: t.Any) -> Answer:
+        """Send POST with a JSON body."""
+
+    def put(self, path: str, body: t.Any) -> Answer:
+        """Send PUT with a JSON body."""
+
+    def delete(self, path: str) -> Answer:
+        """Send DELETE."""
 
 
 class QrsInteract:

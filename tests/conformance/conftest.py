@@ -137,7 +137,8 @@ class Guest(t.Protocol):
     name: t.ClassVar[str]
     version: str
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the client's process or session."""
 
 
 G = t.TypeVar("G", bound=Guest)

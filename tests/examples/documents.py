@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
 import subprocess
 import typing as t
 from pathlib import Path
@@ -91,8 +92,8 @@ def examples() -> list[Example]:
     found = []
     for folder, kind in KINDS.items():
         for name, answer in documented()[kind].items():
-            file = f"plugins/{folder}/{name.removeprefix(NAMESPACE)}.py"
-            found.append(Example(file, 1, "yaml", answer["examples"]))
+            file = COLLECTION / f"plugins/{folder}/{name.removeprefix(NAMESPACE)}.py"
+            found += _numbered(file, [("yaml", text) for text in _parts(kind, answer["examples"])])
     for path in [COLLECTION / "README.md", *sorted(COLLECTION.glob("roles/*/README.md"))]:
         blocks = [token for token in MarkdownIt().parse(path.read_text()) if token.type in ("fence", "code_block")]
         found += _numbered(path, [(block.info, block.content) for block in blocks])
@@ -101,6 +102,16 @@ def examples() -> list[Example]:
             path, [(block.language or "", block.content) for block in find_code_blocks(path.read_text())]
         )
     return found
+
+
+def _parts(kind: str, text: str) -> list[str]:
+    """Split the examples of an inventory plugin, each of which is a file: a comment, and the file from C(plugin:) on.
+
+    They are no YAML documents, because the sanity tests of ansible-core 2.16 accept one document only.
+    """
+    if kind != "inventory":
+        return [text]
+    return [part for part in re.split(r"(?m)^(?=(?:#.*\n)+plugin: )", text) if part.strip()]
 
 
 def _numbered(path: Path, blocks: list[tuple[str, str]]) -> list[Example]:

@@ -100,9 +100,9 @@ def test_tasks(played: dict[str, list[dict[str, t.Any]]], example: Example) -> N
 @pytest.mark.parametrize("example", INVENTORIES, ids=str)
 def test_inventories(desk_of: DeskOf, example: Example) -> None:
     place, _new = desk_of("plugins")
-    for number, content in enumerate(example.yaml, 1):
-        place.save(f"{number}.qlik_site.yml", json.dumps(content))
-        key = str(place.directory / "keys/admin_key.pem")
-        done = place.run(f"ansible-inventory -i {number}.qlik_site.yml --list", ADMIN_KEY=key)
-        assert done.status == 0, done.output
-        assert len(json.loads(done.output)["_meta"]["hostvars"]) == 3
+    assert example.text.count("\nplugin: ") == 1
+    place.save(f"{example.number}.qlik_site.yml", example.text)
+    key = str(place.directory / "keys/admin_key.pem")
+    done = place.run(f"ansible-inventory -i {example.number}.qlik_site.yml --list", ADMIN_KEY=key)
+    assert done.status == 0, done.output
+    assert len(json.loads(done.output)["_meta"]["hostvars"]) == 3

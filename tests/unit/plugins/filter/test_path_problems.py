@@ -11,13 +11,14 @@ from ansible_collections.sensible.qlik.plugins.filter.path_problems import path_
 
 KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
 
+NOT_SHOWN = "The value is not shown, because it may be a secret."
+
 
 def test_text_is_reported_by_the_name_of_its_variable() -> None:
     paths = {"a_path": KEY, "b_path": "b.pem", "c_path": "hunter2", "d_directory": "new", "e_path": ""}
     assert path_problems(paths, new=["d_directory"], contents=["a_content"]) == [
         "a_path holds PEM text, not a path. Give the path of the file, or give the text as a_content.",
-        "c_path holds text, not a path: it names no file. The value is not shown, because it may be a secret."
-        + " Correct the path.",
+        f"c_path holds text, not a path: it names no file. {NOT_SHOWN} Correct the path.",
     ]
 
 

@@ -206,6 +206,23 @@ def test_paths_start_at_the_file(source: Source, monkeypatch: pytest.MonkeyPatch
     assert (options["client_key"], options["ca_path"]) == ("/pki/key.pem", "/home/anna/root.pem")
 
 
+def test_a_text_wins_over_the_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QLIK_SENSE_CLIENT_KEY", "/environment/client_key.pem")
+    source.parse(client_key=None)
+    assert source.asked_with["client_key"] == "/environment/client_key.pem"
+    monkeypatch.setenv("KEY_TEXT", "text")
+    source.parse(client_key=None, client_key_content="{{ lookup('env', 'KEY_TEXT') }}")
+    assert (source.asked_with["client_key"], source.asked_with["client_key_content"]) == (None, "text")
+    assert source.asked_with["client_key_content"].__class__ is str
+
+
+def test_path_and_text_from_one_source_are_refused(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "client_key and client_key_content are both set" in source.error(client_key_content="text")
+    monkeypatch.setenv("QLIK_SENSE_CLIENT_KEY", "/environment/client_key.pem")
+    monkeypatch.setenv("QLIK_SENSE_CLIENT_KEY_CONTENT", "text")
+    assert "QLIK_SENSE_CLIENT_KEY and QLIK_SENSE_CLIENT_KEY_CONTENT are both set" in source.error(client_key=None)
+
+
 @pytest.mark.parametrize("name", ["site.yml", "qlik_site.txt", "qlik_site.yml.orig"])
 def test_other_files_are_left_to_others(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()

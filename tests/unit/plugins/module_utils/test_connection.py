@@ -9,6 +9,7 @@ import datetime
 import http.server
 import ipaddress
 import json
+import os
 import socket
 import ssl
 import sys
@@ -242,6 +243,34 @@ def test_asks_as_the_repository_wants_to_be_asked(server: Server, options: dict[
     assert put_headers["Content-Type"] == "application/json"
     assert json.loads(body) == {"name": "ü"}
     assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_keys_and_certificates_can_be_texts(
+    server: Server, options: dict[str, t.Any], in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    server.answers = [(200, {}, b'{"buildVersion": "31.60.0.0"}')]
+    for path, content in (
+        ("client_cert", "client_cert_content"),
+        ("client_key", "client_key_content"),
+        ("ca_path", "ca_content"),
+    ):
+        options |= {path: None, content: Path(options[path]).read_text()}
+    connection = Connection(options)
+    assert len(list(tmp_path.iterdir())) == (0 if in_memory else 1)
+    assert connection.request("GET", "about", purpose="x").body == {"buildVersion": "31.60.0.0"}
+    connection.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_of_another_authority_is_not_trusted(
+    server: Server, options: dict[str, t.Any], stranger: Authority
+) -> None:
+    options |= {"ca_path": None, "ca_content": stranger.path.read_text()}
+    assert "not trusted" in failure(options).outcome
 
 
 def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, options: dict[str, t.Any]) -> None:

@@ -1,0 +1,159 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Execution environments can be built with the collection, and Automation Hub's importer accepts it.
+
+ansible-builder reads the requirements from the installed collection, as it does to build an image. They are installed
+into an empty virtual environment, and there a module, the lookup and the inventory plugin run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from environments import make_environment
+
+from qlik_sense_simulator.testing import RunningSite
+
+PACKAGE = Path(os.environ["PACKAGE"])
+ENVIRONMENTS = PACKAGE / "environments"
+(TARBALL,) = (PACKAGE / "dist").glob("*.tar.gz")
+REQUIREMENTS = Path(__file__).parents[2] / "requirements-package.txt"
+
+PLAYBOOK = """
+- name: Use the collection
+  hosts: localhost
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    options: {private_key_path: "{{ pki }}/server_key.pem", certificate_path: "{{ pki }}/server.pem"}
+  tasks:
+    - name: Run a module
+      sensible.qlik.site_info:
+        host: localhost
+        port: "{{ port }}"
+        client_cert: "{{ pki }}/client.pem"
+        client_key: "{{ pki }}/client_key.pem"
+        ca_path: "{{ pki }}/root.pem"
+      register: site
+
+    - name: Run the lookup
+      ansible.builtin.set_fact:
+        claims: "{{ lookup('sensible.qlik.jwt', 'ACME\\\\anna', **options) | sensible.qlik.jwt_claims }}"
+
+    - name: Check both
+      ansible.builtin.assert:
+        that:
+          - site.nodes | length == 2
+          - claims.claims.userId == 'anna'
+"""
+
+
+def run(environment: Path, *command: str, directory: Path, **variables: str) -> tuple[str, str]:
+    """Run a command of a virtual environment with nothing else on the search path for programs.
+
+    Returns:
+        What it wrote to standard output, and to standard error.
+    """
+    done = subprocess.run(
+        [str(environment / "bin" / command[0]), *command[1:]],
+        env={
+            "ANSIBLE_COLLECTIONS_PATH": str(PACKAGE / "installed"),
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "HOME": str(directory),
+            "LC_ALL": "C.UTF-8",
+            "PATH": f"{environment / 'bin'}:/usr/bin:/bin",
+            **variables,
+        },
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def tools() -> Path:
+    """The environment with ansible-builder and galaxy-importer."""
+    lines = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
+    return make_environment(ENVIRONMENTS, "tools", [line for line in lines if line])
+
+
+@pytest.fixture(scope="module")
+def runtime(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with ansible-core and what ansible-builder finds out that the collection requires."""
+    output, _errors = run(
+        tools, "ansible-builder", "introspect", str(PACKAGE / "installed"), directory=tmp_path_factory.mktemp("builder")
+    )
+    # Each with a comment that names the collection.
+    requirements = [line.partition("#")[0].strip() for line in yaml.safe_load(output)["python"]]
+    assert requirements
+    return make_environment(ENVIRONMENTS, "runtime", [f"ansible-core=={version('ansible-core')}", *requirements])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    """A simulated site with two nodes."""
+    with RunningSite(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+def port_of(site: RunningSite) -> str:
+    return str(site.ready["qrs_url"]).rpartition(":")[2].strip("/")
+
+
+def test_module_and_lookup_run_with_introspected_requirements(runtime: Path, site: RunningSite, tmp_path: Path) -> None:
+    (tmp_path / "playbook.yml").write_text(PLAYBOOK)
+    variables = json.dumps({"pki": str(site.pki), "port": port_of(site)})
+    run(runtime, "ansible-playbook", "playbook.yml", "--extra-vars", variables, directory=tmp_path)
+
+
+def test_inventory_runs_with_introspected_requirements(runtime: Path, site: RunningSite, tmp_path: Path) -> None:
+    options = {
+        "plugin": "sensible.qlik.site",
+        "host": "localhost",
+        "port": int(port_of(site)),
+        "client_cert": str(site.pki / "client.pem"),
+        "client_key": str(site.pki / "client_key.pem"),
+        "ca_path": str(site.pki / "root.pem"),
+    }
+    (tmp_path / "test.qlik_site.yml").write_text(json.dumps(options))
+    output, _warnings = run(runtime, "ansible-inventory", "-i", "test.qlik_site.yml", "--list", directory=tmp_path)
+    assert len(json.loads(output)["_meta"]["hostvars"]) == 2
+
+
+def test_optional_libraries_are_introspected(runtime: Path, tmp_path: Path) -> None:
+    run(runtime, "python", "-c", "import requests_ntlm, websocket", directory=tmp_path)
+
+
+def test_galaxy_importer_has_no_warning(tools: Path, tmp_path: Path) -> None:
+    # What it would run beside its own checks has a step of its own here: ansible-lint, ansible-test, ansible-doc.
+    settings = {
+        "CHECK_CHANGELOG": "true",
+        "CHECK_REQUIRED_TAGS": "true",
+        "REQUIRE_V1_OR_GREATER": "true",
+        "RUN_ANSIBLE_DOC": "false",
+        "RUN_ANSIBLE_LINT": "false",
+        "RUN_ANSIBLE_TEST": "false",
+        "RUN_FLAKE8": "false",
+        "TMP_ROOT_DIR": str(tmp_path),
+    }
+    environment = {f"GALAXY_IMPORTER_{name}": value for name, value in settings.items()}
+    output = "\n".join(
+        run(tools, "python", "-m", "galaxy_importer.main", str(TARBALL), directory=tmp_path, **environment)
+    )
+    assert "Importer processing completed successfully" in output
+    assert [
+        line for line in output.splitlines() if line.startswith(("WARNING", "ERROR")) or "not present" in line
+    ] == []
