@@ -193,6 +193,18 @@ def test_a_failed_login_says_why_and_proves_nothing_else(
     assert words in (check_of(endpoint, "login")["diagnosis"] or "")
 
 
+@pytest.mark.parametrize("hosts", [[], ["127.0.0.1"]])
+def test_the_advice_is_never_to_link_the_virtual_proxy_to_more_proxies(
+    proxy: FakeProxy, manner: Manner, hosts: list[str]
+) -> None:
+    proxy.answer = lambda request: Reply(400, "<html><body>The http request header is incorrect.</body></html>")
+    settings = {"proxies": ["Central"], "websocket_cross_origin_white_list": hosts}
+    advice = check_of(prove_one(login_at(proxy, virtual_proxy=settings), manner), "login")["diagnosis"] or ""
+    assert "is not linked to this proxy" in advice
+    assert "give the proxies as a dictionary by node name" in advice
+    assert "Link " not in advice
+
+
 def test_an_open_door_is_news_even_if_the_login_fails(proxy: FakeProxy, manner: Manner) -> None:
     proxy.answer = lambda request: Reply(401) if request.token else Reply(200, HUB)
     endpoint = prove_one(login_at(proxy), manner)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from descriptions import SOURCE, TARGET
 from laboratory import Laboratory, State
 
@@ -165,3 +166,23 @@ def test_the_virtual_proxy_that_the_connection_goes_through_is_left_out(laborato
     assert done.code == 0, done.output
     assert "virtual proxy trial (created)" in done.output
     assert "virtual proxy embedded" not in done.output
+
+
+def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory) -> None:
+    kept = len(laboratory.snapshots())
+    for prefix in ("portal", "embedded"):
+        laboratory.sites["dev"].set_field(prefix, sessionInactivityTimeout=33)
+        arguments = ["-e", "source=dev", "-e", "target=test", "-e", f"prefixes={prefix}"]
+        done = laboratory.run(PROMOTE, *arguments, "-e", "__promotion_time=20261128T120000Z")
+        assert done.code == 0, done.output
+    files = laboratory.snapshots()[kept:]
+    contents = [yaml.safe_load(file.read_text())["virtual_proxies"] for file in files]
+    assert [[one["prefix"] for one in content] for content in contents] == [["portal"], ["embedded"]]
+    assert {file.name[:22] for file in files} == {"test-20261128T120000Z-"}
+
+
+def test_an_empty_snapshot_is_named(laboratory: Laboratory) -> None:
+    (laboratory.directory / "empty.yml").write_text("")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", "snapshot=empty.yml")
+    assert done.code == 2
+    assert "empty.yml is empty: the promotion that created it was interrupted" in done.output

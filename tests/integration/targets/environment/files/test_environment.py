@@ -1,0 +1,308 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Entries in netrc and proxy variables of the environment change the outcome of no role and no module.
+
+Each test begins where the one before it ended, with two simulated sites.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import os
+import pathlib
+import ssl
+import subprocess
+import threading
+import typing as t
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from qlik_sense_simulator.testing import RunningSites
+
+Values = dict[str, t.Any]
+
+NETRC = "".join(f"{host} login nobody password nothing\n" for host in ("machine localhost", "machine 127.0.0.1", "default"))
+DEAD_PROXY = "http://127.0.0.1:1"
+PROXIES = {name: DEAD_PROXY for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind}_proxy".lower())}
+LOCAL = {"hosts": "localhost", "gather_facts": False, "connection": "local"}
+
+
+def portal(prefix: str, pki: pathlib.Path) -> Values:
+    """A virtual proxy for tokens, as the inventory declares it."""
+    return {
+        "prefix": prefix,
+        "jwt_public_key_certificate": (pki / "server.pem").read_text(),
+        "load_balancing_server_nodes": ["Central"],
+        "proxies": ["Central", "Rim1"],
+    }
+
+
+class Desk:
+    """A directory with an inventory, from which commands are run."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        site = {"users": [{"user_directory": "EXAMPLE", "user_id": "admin", "roles": ["RootAdmin"]}]}
+        self.sites = RunningSites(directory / "sites", {"dev": site, "test": site})
+        self.pki = self.sites.pki
+        (directory / "home").mkdir()
+        for file in (directory / "home" / ".netrc", directory / "netrc"):
+            file.write_text(NETRC)
+            file.chmod(0o600)
+        self.hosts = {name: self._variables(addresses) for name, addresses in self.sites.sites.items()}
+        self.proxy = next(iter(self.hosts["dev"]["qlik_proxies"].values()))
+
+    def _variables(self, addresses: Values) -> Values:
+        return {
+            "qlik_host": "localhost",
+            "qlik_port": int(addresses["qrs_url"].rpartition(":")[2]),
+            "qlik_ca_path": str(self.pki / "root.pem"),
+            "qlik_proxy_ca_path": str(self.pki / "proxy_root.pem"),
+            "qlik_client_cert": str(self.pki / "client.pem"),
+            "qlik_client_key": str(self.pki / "client_key.pem"),
+            "qlik_retries": 0,
+            "qlik_proxies": {node["name"]: node["proxy_url"] for node in addresses["nodes"]},
+            "qlik_qps_urls": [node["qps_url"] for node in addresses["nodes"]],
+            "qlik_virtual_proxies": [portal("portal", self.pki)],
+            "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
+            "qlik_smoke_test_users": ["SMOKE\\test"],
+            "qlik_smoke_test_wait": 20,
+            "promotion_keep": [],  # the sites share their keys
+            "key_rotation_name": "portal",
+            "key_rotation_directory": str(self.directory / "keys"),
+            "key_rotation_old_private_key_path": str(self.pki / "server_key.pem"),
+            "key_rotation_key_size": 2048,
+            "key_rotation_overlap": 0,
+            "key_rotation_wait": 20,
+        }
+
+    @property
+    def hostile(self) -> dict[str, str]:
+        """An environment in which other clients send other headers, or nothing at all."""
+        return {**PROXIES, "NETRC": str(self.directory / "netrc"), "HOME": str(self.directory / "home")}
+
+    def run(self, command: str, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+        """Run a command of Ansible in the hostile environment, or in one that is given; its status and output."""
+        (self.directory / "inventory.json").write_text(json.dumps({"qlik_sites": {"hosts": self.hosts}}))
+        clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        clean |= {"ANSIBLE_NOCOLOR": "1", "PWD": str(self.directory), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
+        done = subprocess.run(
+            [command, *arguments],
+            cwd=self.directory,
+            env=clean | (self.hostile if environment is None else environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def playbook(self, name: str, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+        return self.run("ansible-playbook", name, "-i", "inventory.json", *arguments, environment=environment)
+
+    def tasks(self, *tasks: Values, environment: dict[str, str] | None = None) -> tuple[int, str]:
+        """Run tasks of a playbook."""
+        file = self.directory / "tasks.json"
+        file.write_text(json.dumps([{**LOCAL, "name": "Test", "tasks": list(tasks)}]))
+        return self.playbook(str(file), environment=environment)
+
+    def token(self) -> str:
+        """A template for a token of an administrator."""
+        return f"{{{{ lookup('sensible.qlik.jwt', 'EXAMPLE\\\\admin', private_key_path='{self.pki}/server_key.pem') }}}}"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Desk]:
+    desk = Desk(tmp_path_factory.mktemp("environment"))
+    yield desk
+    desk.sites.stop()
+
+
+@contextlib.contextmanager
+def provider(pki: pathlib.Path) -> t.Iterator[str]:
+    """The address of a key set, on a server that refuses requests with a credential."""
+    key = rsa.generate_private_key(65537, 2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    certificate = "".join((pki / "server.pem").read_text().split("-----")[2].split())
+    content = json.dumps({"keys": [{**public, "kid": "a", "use": "sig"}], "unused": certificate}).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(400 if self.headers["Authorization"] else 200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Print nothing."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / "server.pem", pki / "server_key.pem")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{server.server_port}/keys"
+        server.shutdown()
+
+
+def test_a_site_is_provisioned(desk: Desk) -> None:
+    status, output = desk.playbook("sensible.qlik.provision", "--limit", "dev")
+    assert status == 0, output
+
+
+@pytest.mark.parametrize("place", ["NETRC", "HOME"])
+def test_a_plain_uri_task_is_affected(desk: Desk, place: str) -> None:
+    """The positive control: the environment is really hostile."""
+    environment = {name: value for name, value in desk.hostile.items() if name in (*PROXIES, place)}
+    uri = {
+        "url": f"{desk.proxy}/portal/hub/",
+        "headers": {"Authorization": f"Bearer {desk.token()}"},
+        "ca_path": str(desk.pki / "proxy_root.pem"),
+    }
+    plain = {"ansible.builtin.uri": {**uri, "use_netrc": False, "status_code": -1}}
+    netrc = {"ansible.builtin.uri": {**uri, "use_proxy": False, "status_code": 401}}
+    neither = {"ansible.builtin.uri": {**uri, "use_netrc": False, "use_proxy": False, "status_code": 200}}
+    status, output = desk.tasks(
+        *({**task, "name": "Try", "no_log": True} for task in (plain, netrc, neither)), environment=environment
+    )
+    assert status == 0, output
+
+
+def test_logins_are_verified(desk: Desk) -> None:
+    status, output = desk.playbook("sensible.qlik.smoke_test", "--limit", "dev")
+    assert status == 0, output
+    report = json.loads((desk.directory / "smoke_test_report" / "dev" / "smoke_test.json").read_text())
+    outcomes = {check["name"]: check["status"] for endpoint in report["endpoints"] for check in endpoint["checks"]}
+    assert outcomes["websocket"] == outcomes["forged_token"] == "passed"
+
+
+def test_a_site_is_compared_with_the_inventory(desk: Desk) -> None:
+    status, output = desk.playbook("sensible.qlik.drift", "--limit", "dev")
+    assert status == 0, output
+
+
+def test_a_site_is_promoted(desk: Desk) -> None:
+    status, output = desk.playbook("sensible.qlik.promote", "-e", "source=dev", "-e", "target=test")
+    assert status == 0, output
+    assert "Logins proved on: dev, test" in output.replace("\n", " ")
+
+
+def test_modules_reach_the_site(desk: Desk) -> None:
+    site = {"host": "localhost", "ca_path": str(desk.pki / "root.pem"), "retries": 0}
+    pair = {"client_cert": str(desk.pki / "client.pem"), "client_key": str(desk.pki / "client_key.pem")}
+    through_a_proxy = {
+        **site,
+        "port": int(desk.proxy.rpartition(":")[2]),
+        "proxy_ca_path": str(desk.pki / "proxy_root.pem"),
+        "auth_method": "jwt",
+        "virtual_proxy_prefix": "portal",
+        "token": desk.token(),
+    }
+    by_certificate = {**site, "port": desk.hosts["dev"]["qlik_port"], **pair}
+    urls = desk.hosts["dev"]["qlik_qps_urls"]
+    with provider(desk.pki) as keys:
+        status, output = desk.tasks(
+            *(
+                {"name": name, f"sensible.qlik.{name}": options, "no_log": "token" in options}
+                for name, options in [
+                    ("site_info", by_certificate),
+                    ("virtual_proxy_info", by_certificate),
+                    ("site_info", through_a_proxy),
+                    ("virtual_proxy_info", through_a_proxy),
+                    ("jwt_virtual_proxy", {**through_a_proxy, "prefix": "made", "description": "Made"}
+                     | {"jwt_public_key_certificate": (desk.pki / "server.pem").read_text()}),
+                    ("logout", {"proxies": urls, "prefix": "portal", "ca_path": site["ca_path"], **pair}),
+                    ("jwks_info", {"url": keys, "ca_path": str(desk.pki / "root.pem")}),
+                ]
+            )
+        )  # fmt: skip
+    assert status == 0, output
+
+
+def test_the_inventory_is_read(desk: Desk) -> None:
+    source = {
+        "plugin": "sensible.qlik.site",
+        "host": "localhost",
+        "port": desk.hosts["dev"]["qlik_port"],
+        "ca_path": str(desk.pki / "root.pem"),
+        "client_cert": str(desk.pki / "client.pem"),
+        "client_key": str(desk.pki / "client_key.pem"),
+    }
+    file = desk.directory / "dev.qlik_site.yml"
+    file.write_text(json.dumps(source))
+    status, output = desk.run("ansible-inventory", "-i", str(file), "--graph")
+    assert status == 0, output
+    assert "qlik_proxies" in output
+
+
+def test_a_provider_is_followed(desk: Desk) -> None:
+    with provider(desk.pki) as keys:
+        variables = {
+            "follow_jwks_prefix": "idp",
+            "follow_jwks_url": keys,
+            "follow_jwks_provider_ca_path": str(desk.pki / "root.pem"),
+            "follow_jwks_issue_certificates": True,
+            "follow_jwks_make_ownca": True,
+            "follow_jwks_ownca_path": str(desk.directory / "ca.pem"),
+            "follow_jwks_ownca_privatekey_path": str(desk.directory / "ca_key.pem"),
+            "follow_jwks_virtual_proxy": {"load_balancing_server_nodes": ["Central"], "proxies": ["Central", "Rim1"]},
+            "follow_jwks_wait": 20,
+            "follow_jwks_map_path": str(desk.directory / "map.json"),
+        }
+        status, output = desk.playbook("sensible.qlik.follow_jwks", "--limit", "dev", "-e", json.dumps(variables))
+    assert status == 0, output
+    assert list(json.loads((desk.directory / "map.json").read_text())) == ["a"]
+
+
+def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
+    """The new key is the old one, so its tokens are accepted, and netrc must not make a 401 of that."""
+    environment = {name: value for name, value in desk.hostile.items() if name not in PROXIES}
+    pair = {
+        "key_rotation_private_key_path": str(desk.pki / "server_key.pem"),
+        "key_rotation_certificate_path": str(desk.directory / "renewed.pem"),
+        "key_rotation_wait": 0,
+    }
+    renewed = [
+        {
+            "name": "Make a request",
+            "community.crypto.openssl_csr_pipe": {
+                "privatekey_path": pair["key_rotation_private_key_path"],
+                "common_name": "Renewed",
+            },
+            "register": "request",
+        },
+        {
+            "name": "Renew the certificate",
+            "community.crypto.x509_certificate": {
+                "path": pair["key_rotation_certificate_path"],
+                "csr_content": "{{ request.csr }}",
+                "privatekey_path": pair["key_rotation_private_key_path"],
+                "provider": "selfsigned",
+            },
+        },
+    ]
+    status, output = desk.tasks(*renewed)
+    assert status == 0, output
+    arguments = ["sensible.qlik.rotate_keys", "--limit", "dev", "-e", json.dumps(pair)]
+    status, output = desk.playbook(*arguments, environment=environment)
+    assert status == 2, output
+    assert "other_key_token failed" in " ".join(output.split())
+    status, output = desk.playbook(*arguments, "-e", "key_rotation_mode=abandon")
+    assert status == 0, output
+
+
+@pytest.mark.parametrize("mode", ["blue_green", "in_place"])
+def test_a_key_is_rotated(desk: Desk, mode: str) -> None:
+    variables: Values = {"key_rotation_mode": mode}
+    if mode == "in_place":
+        variables["key_rotation_old_private_key_path"] = str(desk.directory / "keys" / "portal-2_key.pem")
+    status, output = desk.playbook("sensible.qlik.rotate_keys", "--limit", "dev", "-e", json.dumps(variables))
+    assert status == 0, output
+    assert "it was not verified that" not in " ".join(output.split())
