@@ -20,11 +20,15 @@ _COOKIE = re.compile(r"X-Qlik-Session[\w-]*[=\"': ]+[0-9a-f]{8}-[0-9a-f]{4}-")
 def found(secret: str, text: str) -> list[str]:
     """Return the forms of a secret that a text holds: parts of its lines, also encoded."""
     lines = [line for line in re.split(r"\\n|\n", secret) if "-----" not in line and not line.startswith("$ANSIBLE")]
+    # A private key begins with its public half, which is in the certificate as well.
+    lines = lines[len(lines) * 2 // 5 :]
     parts = {line[start : start + 16] for line in lines for start in (0, 16, len(line) // 2)}
     parts = {part for part in parts if len(part) >= min(_SHORTEST, len(secret))}
     assert parts
     # Base64 depends on where in a text the secret begins: three shifts.
-    encoded = {base64.b64encode(b" " * shift + secret.encode()).decode()[8:40] for shift in range(3)}
+    half = secret[len(secret) // 2 :].encode()
+    encoded = {base64.b64encode(half[shift:]).decode()[:24].rstrip("=")[:-1] for shift in range(3)}
+    encoded = {form for form in encoded if len(form) >= _SHORTEST}
     forms = parts | encoded
     forms |= {urllib.parse.quote(part, safe="") for part in parts} | {json.dumps(part)[1:-1] for part in parts}
     return sorted(form for form in forms if form in text)

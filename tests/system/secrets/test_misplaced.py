@@ -33,7 +33,9 @@ PLANTED = "a planted text that is no secret"
 _NAME = re.compile(r"_(path|cert|key|file)$")
 # A password cannot be told from the name of something that may not exist yet, or that is on another host. The key for
 # tokens is read by the lookup, which searches more directories: it is tried alone, with a playbook.
-_ANY_NAME = re.compile(r"_directory$|_(map|cache|public)_path$|_front_end_|^smoke_test_private_key_path$")
+_ANY_NAME = re.compile(
+    r"_directory$|_(map|cache|public|ownca|ownca_privatekey)_path$|_front_end_|^smoke_test_private_key_path$"
+)
 # No paths: what becomes of a key, and its size.
 _WORDS = {"key_rotation_old_key"}
 DUMMIES = {"list": [], "dict": {}, "int": 1, "float": 1.0, "bool": False, "raw": [], "str": "x", "path": "x.pem"}
