@@ -250,7 +250,7 @@ EXAMPLES = r"""
 - name: Check that tokens of the key that was replaced are refused
   sensible.qlik.login_check:
     proxies: [https://qlik1.example.com]
-    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/company_ca.pem
     logins:
       - prefix: portal
         token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"

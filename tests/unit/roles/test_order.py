@@ -4,8 +4,8 @@
 
 """Lists keep their order in roles and playbooks.
 
-The filters union, difference, intersect and symmetric_difference of ansible-core make sets of texts, whose order differs
-from process to process (seen on 2.16, 2.18, 2.19 and 2.21). The filter unique, + and reject keep the order.
+The filters union, difference, intersect and symmetric_difference of ansible-core make sets of texts, whose order
+differs from process to process (seen on 2.16, 2.18, 2.19 and 2.21). The filter unique, + and reject keep the order.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ from qlik_sense_simulator.testing import RunningSites
 
 Values = dict[str, t.Any]
 
-NETRC = "".join(f"{host} login nobody password nothing\n" for host in ("machine localhost", "machine 127.0.0.1", "default"))
+HOSTS = ("machine localhost", "machine 127.0.0.1", "default")
+NETRC = "".join(f"{host} login nobody password nothing\n" for host in HOSTS)
 DEAD_PROXY = "http://127.0.0.1:1"
 PROXIES = {name: DEAD_PROXY for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind}_proxy".lower())}
 LOCAL = {"hosts": "localhost", "gather_facts": False, "connection": "local"}
@@ -91,7 +92,11 @@ class Desk:
         """Run a command of Ansible in the hostile environment, or in one that is given; its status and output."""
         (self.directory / "inventory.json").write_text(json.dumps({"qlik_sites": {"hosts": self.hosts}}))
         clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        clean |= {"ANSIBLE_NOCOLOR": "1", "PWD": str(self.directory), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}
+        clean |= {
+            "ANSIBLE_NOCOLOR": "1",
+            "PWD": str(self.directory),
+            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+        }
         done = subprocess.run(
             [command, *arguments],
             cwd=self.directory,
@@ -115,7 +120,8 @@ class Desk:
 
     def token(self) -> str:
         """A template for a token of an administrator."""
-        return f"{{{{ lookup('sensible.qlik.jwt', 'EXAMPLE\\\\admin', private_key_path='{self.pki}/server_key.pem') }}}}"
+        key = f"private_key_path='{self.pki}/server_key.pem'"
+        return f"{{{{ lookup('sensible.qlik.jwt', 'EXAMPLE\\\\admin', {key}) }}}}"
 
 
 @pytest.fixture(scope="module")
