@@ -15,6 +15,8 @@ description:
   - Send it as C(Authorization) header, after the word C(Bearer) and a blank, to a virtual proxy that has the key's
     certificate. M(sensible.qlik.jwt_virtual_proxy) makes one, M(sensible.qlik.login_check) proves the login.
   - A token is a password as long as it lives. Set C(no_log) on every task that uses one, and let it live for minutes.
+  - From ansible-core 2.22 on, the tokens, O(private_key_content) and O(private_key_passphrase) are registered as
+    secrets. Ansible then replaces them by V($REDACTED$) in all output that follows, also without C(no_log).
   - Everything happens on the control node. Neither keys nor tokens are written anywhere.
 requirements:
   - cryptography >= 42.0.0
@@ -241,7 +243,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _secrets
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault, text_kind
 from ansible_collections.sensible.qlik.plugins.module_utils._minting import (
@@ -284,6 +286,7 @@ class LookupModule(LookupBase):
     def _tokens(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[str]:
         self._require_known(kwargs)
         self.set_options(var_options=variables, direct=_checked(kwargs))
+        _secrets.register(self.get_option(name) for name in ("private_key_content", "private_key_passphrase"))
         algorithm = require_algorithm(self.get_option("algorithm"))
         recipe = self._recipe(kwargs)
         key = self._key(variables, kwargs)
@@ -300,6 +303,7 @@ class LookupModule(LookupBase):
             except InputError as exc:
                 tried = f"Make the token for user {number} of {len(users)}." if len(users) > 1 else exc.tried
                 raise InputError(tried, exc.outcome, exc.advice) from None
+        _secrets.register(tokens)
         self._warn_of_length(tokens)
         return tokens
 

@@ -33,11 +33,25 @@ class QlikModule(AnsibleModule):
     Args:
         argument_spec: as for AnsibleModule.
         new_files: names of options with files that may not exist yet.
+        unlogged: names of options whose values may hold secrets among much that is public. A no_log would hide each
+            part of such a value, and ansible-core 2.22 would do so in all output of the run.
         rules: further arguments of AnsibleModule.
+
+    Attributes:
+        unlogged: the values of these options, by name. The parameters hold HIDDEN in their place.
     """
 
-    def __init__(self, argument_spec: dict[str, t.Any], *, new_files: t.Collection[str] = (), **rules: t.Any) -> None:
+    def __init__(
+        self,
+        argument_spec: dict[str, t.Any],
+        *,
+        new_files: t.Collection[str] = (),
+        unlogged: t.Collection[str] = (),
+        **rules: t.Any,
+    ) -> None:
         self._new_files = new_files
+        self._names_unlogged = unlogged
+        self.unlogged: dict[str, t.Any] = {}
         self._problems: list[str] = []
         super().__init__(argument_spec=argument_spec, **rules)
         if self._problems:
@@ -50,6 +64,9 @@ class QlikModule(AnsibleModule):
     def _load_params(self) -> None:
         """Read the task's arguments, and hide what must not be shown before anything else sees them."""
         super()._load_params()
+        for name in self._names_unlogged:
+            if self.params.get(name) is not None:
+                self.unlogged[name], self.params[name] = self.params[name], HIDDEN
         self._problems = [
             *_use_one_source(self.argument_spec, self.params),
             *hide_misplaced(self.argument_spec, self.params, new_files=self._new_files),

@@ -35,7 +35,9 @@ _ENDINGS = (
 )  # fmt: skip
 # A signed or encrypted token, with or without the word Bearer: parts in base64url that are separated by dots.
 _TOKEN = re.compile(r"(?:bearer\s+)?[\w-]{8,}\.[\w-]{8,}\.[\w.-]*", re.IGNORECASE | re.ASCII)
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+# PEM; or the base64 of a DER sequence that begins with an integer, which is a version: PKCS#1, PKCS#8 and PKCS#12 have
+# one there, and certificates and public keys have not.
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|\bMII..[AQgw]IBA")
 _CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _VAULT = "$ANSIBLE_VAULT;"
 
@@ -46,7 +48,7 @@ def content_option(option: str) -> str:
 
 
 def holds_private_key(text: str) -> bool:
-    """Return True if the text holds a PEM private key of any kind, complete or not."""
+    """Return True if the text holds a private key, complete or not: PEM of any kind, or base64 without PEM's lines."""
     return bool(_PRIVATE_KEY.search(text))
 
 

@@ -88,8 +88,8 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "anonymous_access_mode": {"type": "str", "choices": list(ENUMS["anonymous_access_mode"])},
         "windows_authentication_enabled_device_pattern": text,
         "authentication_method": {"type": "str", "choices": ["jwt"]},
-        # Public. But until it is known not to be a private key, pasted by mistake, it must not be logged.
-        "jwt_public_key_certificate": {"type": "str", "no_log": True},
+        # Public. QlikModule hides a private key that was pasted by mistake.
+        "jwt_public_key_certificate": {"type": "str", "no_log": False},
         "jwt_attribute_user_id": text,
         "jwt_attribute_user_directory": text,
         "jwt_attribute_map": {
@@ -126,16 +126,6 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "id": text,
         "certificate": {"type": "dict"},
     }
-
-
-def reveal_certificate(pem: str | None, no_log_values: set[str]) -> None:
-    """Let results show a certificate that the argument spec keeps out of logs; anything else stays hidden.
-
-    Args:
-        no_log_values: the set of that name of the AnsibleModule.
-    """
-    if _certificate.fingerprint(pem):
-        no_log_values.discard(pem or "")
 
 
 _SPEC = argument_spec()

@@ -348,15 +348,12 @@ from ansible_collections.sensible.qlik.plugins.module_utils._own_ca import OwnCA
 
 Issue = t.Callable[[t.Any], str]
 
-_SECRETS = ("http_proxy", "ownca_privatekey_content", "ownca_privatekey_passphrase")
-
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
     return {
         "url": {"type": "str"},
         "path": {"type": "path"},
-        # no_log keeps it out of the log of this machine, should there be a private key in it.
-        "jwks": {"type": "raw", "no_log": True},
+        "jwks": {"type": "raw"},
         "cache_path": {"type": "path"},
         "http_proxy": {"type": "str", "no_log": True},
         # Not those of the connection: their environment variables are about the site.
@@ -386,19 +383,6 @@ RULES: dict[str, t.Any] = {
         ("issue_certificates", True, ("ownca_privatekey_path", "ownca_privatekey_content"), True),
     ],
 }
-
-
-def take_key_set(module: QlikModule) -> t.Any:
-    """Take the value of the option jwks, and nothing that is public out of the results with it.
-
-    no_log hides each value inside it wherever it stands, "RS256" and the kids among them. Taken out of the options, it
-    is shown nowhere.
-    """
-    given = module.params["jwks"]
-    if given is not None:
-        module.params["jwks"] = "(not shown)"
-        module.no_log_values = {module.params[name] for name in _SECRETS if module.params[name]}
-    return given
 
 
 def own_ca(params: dict[str, t.Any]) -> OwnCA | None:
@@ -453,7 +437,7 @@ def described(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
     }
 
 
-def run(module: QlikModule, given: t.Any) -> dict[str, t.Any]:
+def run(module: QlikModule) -> dict[str, t.Any]:
     """Read the key set and return what the module returns.
 
     Raises:
@@ -468,7 +452,7 @@ def run(module: QlikModule, given: t.Any) -> dict[str, t.Any]:
     elif params["path"] is not None:
         jwks, source, fresh_until = read_text("path", params["path"]), "path", None
     else:
-        jwks, source, fresh_until = given, "jwks", None
+        jwks, source, fresh_until = module.unlogged["jwks"], "jwks", None
     keys = _jwks.read(jwks)
     public_keys = [described(key, authority.issue if authority else None) for key in keys]
     if _jwks.holds_private_key(_jwks.parse(jwks)):
@@ -493,10 +477,16 @@ def _iso(seconds: float) -> str:
 
 
 def main() -> None:
-    module = QlikModule(argument_spec=argument_spec(), new_files=("cache_path",), supports_check_mode=True, **RULES)
-    given = take_key_set(module)
+    module = QlikModule(
+        argument_spec=argument_spec(),
+        new_files=("cache_path",),
+        # A key set may hold private keys, and holds words such as RSA that a no_log would hide everywhere.
+        unlogged=("jwks",),
+        supports_check_mode=True,
+        **RULES,
+    )
     try:
-        result = run(module, given)
+        result = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

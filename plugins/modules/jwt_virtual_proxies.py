@@ -316,8 +316,6 @@ def main() -> None:
         supports_check_mode=True,
     )
     _connection.require_requests(module)
-    for entry in module.params["virtual_proxies"]:
-        _virtual_proxy.reveal_certificate(entry["jwt_public_key_certificate"], module.no_log_values)
     try:
         outcome = run(module)
     except QlikError as error:

@@ -228,7 +228,6 @@ def main() -> None:
         supports_check_mode=True,
     )
     _connection.require_requests(module)
-    _virtual_proxy.reveal_certificate(module.params["jwt_public_key_certificate"], module.no_log_values)
     try:
         outcome = run(module)
     except QlikError as error:

@@ -11,21 +11,14 @@ into an empty virtual environment, and there a module, the lookup and the invent
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
-from environments import make_environment
+from environments import INSTALLED, TARBALL, make_environment, run
+from sites import Site
 
-from qlik_sense_simulator.testing import RunningSite
-
-PACKAGE = Path(os.environ["PACKAGE"])
-ENVIRONMENTS = PACKAGE / "environments"
-(TARBALL,) = (PACKAGE / "dist").glob("*.tar.gz")
 REQUIREMENTS = Path(__file__).parents[2] / "requirements-package.txt"
 
 PLAYBOOK = """
@@ -57,73 +50,36 @@ PLAYBOOK = """
 """
 
 
-def run(environment: Path, *command: str, directory: Path, **variables: str) -> tuple[str, str]:
-    """Run a command of a virtual environment with nothing else on the search path for programs.
-
-    Returns:
-        What it wrote to standard output, and to standard error.
-    """
-    done = subprocess.run(
-        [str(environment / "bin" / command[0]), *command[1:]],
-        env={
-            "ANSIBLE_COLLECTIONS_PATH": str(PACKAGE / "installed"),
-            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_LOCALHOST_WARNING": "false",
-            "HOME": str(directory),
-            "LC_ALL": "C.UTF-8",
-            "PATH": f"{environment / 'bin'}:/usr/bin:/bin",
-            **variables,
-        },
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, done.stderr
-
-
 @pytest.fixture(scope="module")
 def tools() -> Path:
     """The environment with ansible-builder and galaxy-importer."""
     lines = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
-    return make_environment(ENVIRONMENTS, "tools", [line for line in lines if line])
+    return make_environment("tools", [line for line in lines if line])
 
 
 @pytest.fixture(scope="module")
 def runtime(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with ansible-core and what ansible-builder finds out that the collection requires."""
     output, _errors = run(
-        tools, "ansible-builder", "introspect", str(PACKAGE / "installed"), directory=tmp_path_factory.mktemp("builder")
+        tools, "ansible-builder", "introspect", str(INSTALLED), directory=tmp_path_factory.mktemp("builder")
     )
     # Each with a comment that names the collection.
     requirements = [line.partition("#")[0].strip() for line in yaml.safe_load(output)["python"]]
     assert requirements
-    return make_environment(ENVIRONMENTS, "runtime", [f"ansible-core=={version('ansible-core')}", *requirements])
+    return make_environment("runtime", [f"ansible-core=={version('ansible-core')}", *requirements])
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
-    """A simulated site with two nodes."""
-    with RunningSite(tmp_path_factory.mktemp("site")) as running:
-        yield running
-
-
-def port_of(site: RunningSite) -> str:
-    return str(site.ready["qrs_url"]).rpartition(":")[2].strip("/")
-
-
-def test_module_and_lookup_run_with_introspected_requirements(runtime: Path, site: RunningSite, tmp_path: Path) -> None:
+def test_module_and_lookup_run_with_introspected_requirements(runtime: Path, site: Site, tmp_path: Path) -> None:
     (tmp_path / "playbook.yml").write_text(PLAYBOOK)
-    variables = json.dumps({"pki": str(site.pki), "port": port_of(site)})
+    variables = json.dumps({"pki": str(site.pki), "port": site.port})
     run(runtime, "ansible-playbook", "playbook.yml", "--extra-vars", variables, directory=tmp_path)
 
 
-def test_inventory_runs_with_introspected_requirements(runtime: Path, site: RunningSite, tmp_path: Path) -> None:
+def test_inventory_runs_with_introspected_requirements(runtime: Path, site: Site, tmp_path: Path) -> None:
     options = {
         "plugin": "sensible.qlik.site",
         "host": "localhost",
-        "port": int(port_of(site)),
+        "port": int(site.port),
         "client_cert": str(site.pki / "client.pem"),
         "client_key": str(site.pki / "client_key.pem"),
         "ca_path": str(site.pki / "root.pem"),

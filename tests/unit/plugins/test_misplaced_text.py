@@ -20,12 +20,11 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleError
 from ansible.inventory.data import InventoryData
-from ansible.module_utils import basic
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import fragment_loader, inventory_loader, lookup_loader
 from ansible.utils.plugin_docs import get_docstring
 
-from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import capture_log, patch_module_args
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 _LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
@@ -94,9 +93,7 @@ def test_the_scan_finds_what_is_there() -> None:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> t.Callable[..., tuple[str, str]]:
     """Run a module's main(), and return its message, and everything that it printed and logged."""
-    logged: list[str] = []
-    monkeypatch.setattr(basic.AnsibleModule, "_log_to_syslog", lambda self, msg: logged.append(msg))
-    monkeypatch.setattr(basic, "has_journal", False)
+    logged = capture_log(monkeypatch)
 
     def main(name: str, **options: t.Any) -> tuple[str, str]:
         module = importlib.import_module(f"ansible_collections.sensible.qlik.plugins.modules.{name}")

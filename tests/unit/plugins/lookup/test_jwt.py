@@ -436,3 +436,27 @@ def test_a_missing_library_is_named(module: str, name: str, monkeypatch: pytest.
     message = error_of("C\\a", private_key_content=PEM)
 
     assert f"The Python library {name} is missing for {sys.executable}." in message
+
+
+def test_secrets_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[str] = []
+    monkeypatch.setattr(plugin._secrets, "register", registered.extend)
+    tokens = look_up(["a", "b"], user_directory="X", private_key_content=ENCRYPTED, private_key_passphrase=PASSPHRASE)
+    assert registered == [ENCRYPTED, PASSPHRASE, *tokens]
+
+
+def test_tokens_are_masked_where_core_can() -> None:
+    core = pytest.importorskip("ansible.module_utils.secrets", reason="ansible-core 2.22 introduced it")
+    [token] = look_up("X\\a", private_key_content=ENCRYPTED, private_key_passphrase=PASSPHRASE)
+    assert (
+        core.mask_secrets(f"Bearer {token}, {ENCRYPTED.strip()}, {PASSPHRASE}.")
+        == "Bearer $REDACTED$, $REDACTED$, $REDACTED$."
+    )
+
+
+def test_a_wrong_passphrase_is_registered_before_anything_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[str] = []
+    monkeypatch.setattr(plugin._secrets, "register", registered.extend)
+    with pytest.raises(AnsibleError):
+        look_up("X\\a", private_key_content=ENCRYPTED, private_key_passphrase="wrong-passphrase")
+    assert "wrong-passphrase" in registered

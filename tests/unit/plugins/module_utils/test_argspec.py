@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.basic import env_fallback
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN, QlikModule
-from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import patch_module_args
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import capture_log, patch_module_args
 
 KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
 
@@ -67,8 +67,7 @@ def test_both_forms_from_one_source_are_refused(failure: Failure, monkeypatch: p
 
 
 def test_text_in_a_path_is_neither_shown_nor_logged(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
-    logged: list[str] = []
-    monkeypatch.setattr(QlikModule, "log", lambda self, msg, log_args=None: logged.append(f"{msg} {log_args}"))
+    logged = capture_log(monkeypatch)
     result = failure(client_key=KEY, description="a planted text")
     assert result["msg"] == (
         "client_key holds PEM text, not a path. Give the path of the file, or give the text as client_key_content."
