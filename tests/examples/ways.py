@@ -64,8 +64,7 @@ WAYS = {
     "README.md 8": Way(save="prod.qlik_site.yml"),
     "README.md 10": Way(
         also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
-        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod "
-        """-e '{"qlik_nodes": ["Central", "Rim1", "Rim2"]}'""",
+        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod",
     ),
     "roles/drift/README.md 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     "roles/follow_jwks/README.md 2": Way(run="ansible-playbook example-1.yml -e @{}"),
