@@ -43,7 +43,9 @@ EXAMPLES = r"""
     fail_msg: "{{ problems | join(' ') }}"
     quiet: true
   vars:
-    problems: "{{ {'signing_key_path': signing_key_path} | sensible.qlik.path_problems }}"
+    problems: >-
+      {{ {'signing_key_path': 'keys/portal_key.pem', 'report_directory': 'reports'}
+      | sensible.qlik.path_problems(new=['report_directory'], contents=['signing_key_content']) }}
 """
 
 RETURN = r"""

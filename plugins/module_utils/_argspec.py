@@ -13,13 +13,18 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._files import content_option, holds_private_key, text_problem
+from . import _secrets
+from ._files import content_option, holds_certificate, holds_private_key, text_problem
 
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
 
 HIDDEN = "(not shown)"
 """What takes the place of a value that must not be shown."""
 
+# Options for a certificate, by the end of their names. Anything else in them may be a key without its BEGIN line. Short
+# texts are none, and to mask them would mask parts of other words.
+_CERTIFICATES = ("certificate", "cert_content", "ca_content")
+_SHORTEST_KEY = 16
 _REMEDY = "Remove it; where a certificate is expected, give the certificate alone."
 
 
@@ -27,7 +32,8 @@ class QlikModule(AnsibleModule):
     """AnsibleModule that keeps misplaced secrets out of logs and results.
 
     An option that takes a path and was given text, and a private key in an option that is not meant for one, fail the
-    module before AnsibleModule validates, logs or returns their values. A path and its content option exclude each
+    module before AnsibleModule validates, logs or returns their values. Text that is no certificate in an option for
+    one is masked. A path and its content option exclude each
     other; what the task gives wins over the environment.
 
     Args:
@@ -69,8 +75,12 @@ class QlikModule(AnsibleModule):
                 self.unlogged[name], self.params[name] = self.params[name], HIDDEN
         self._problems = [
             *_use_one_source(self.argument_spec, self.params),
-            *hide_misplaced(self.argument_spec, self.params, new_files=self._new_files),
+            *hide_misplaced(self.argument_spec, self.params, self._mask, new_files=self._new_files),
         ]
+
+    def _mask(self, value: str) -> None:
+        if not _secrets.register([value]):
+            self.no_log_values.add(value)
 
 
 def path_pairs(spec: Spec) -> list[tuple[str, str]]:
@@ -104,19 +114,22 @@ def _use_one_source(spec: Spec, params: dict[str, t.Any]) -> list[str]:
     return problems
 
 
-def hide_misplaced(spec: Spec, params: dict[str, t.Any], *, new_files: t.Collection[str] = ()) -> list[str]:
+def hide_misplaced(
+    spec: Spec, params: dict[str, t.Any], mask: t.Callable[[str], None], *, new_files: t.Collection[str] = ()
+) -> list[str]:
     """Replace text in options that take a path, and private keys where none belongs. Returns sentences to report.
 
     Args:
         spec: the argument spec.
         params: the arguments as the task gave them; changed in place.
+        mask: keeps a value that stays in the arguments out of logs and results.
         new_files: as for QlikModule.
     """
     problems: list[str] = []
     for name, rules in spec.items():
         for key in (name, *rules.get("aliases", ())):
             if params.get(key) is not None:
-                problems += _hide(params, key, key, rules, spec, new_files)
+                problems += _hide(params, key, key, rules, mask, spec, new_files)
         if rules.get("type") == "path" and name not in params:
             for variable in environment_names(rules):
                 alternative = next(iter(environment_names(spec.get(content_option(name), {}))), None)
@@ -128,26 +141,34 @@ def hide_misplaced(spec: Spec, params: dict[str, t.Any], *, new_files: t.Collect
 
 
 def _hide(
-    container: t.Any, key: t.Any, name: str, rules: t.Mapping[str, t.Any], spec: Spec, new_files: t.Collection[str]
+    container: t.Any,
+    key: t.Any,
+    name: str,
+    rules: t.Mapping[str, t.Any],
+    mask: t.Callable[[str], None],
+    spec: Spec | None = None,
+    new_files: t.Collection[str] = (),
 ) -> list[str]:
     """Check container[key], which the messages call by the name."""
     value = container[key]
     problem: tuple[str, str] | None = None
     if rules.get("type") == "path" and isinstance(value, str):
-        alternative = content_option(name) if content_option(name) in spec else None
+        alternative = content_option(name) if content_option(name) in (spec or ()) else None
         problem = text_problem(name, value, alternative=alternative, new=name in new_files)
     elif rules.get("no_log"):
         pass
     elif isinstance(value, str):
         if holds_private_key(value):
             problem = f"{name} holds a private key, which does not belong there. Nothing was sent.", _REMEDY
+        elif name.endswith(_CERTIFICATES) and len(value) >= _SHORTEST_KEY and not holds_certificate(value):
+            mask(value)
     elif isinstance(value, dict):
         options = rules.get("options") or {}
-        found = [_hide(value, one, f"{name}.{one}", options.get(one, {}), {}, ()) for one in list(value)]
+        found = [_hide(value, one, f"{name}.{one}", options.get(one, {}), mask) for one in list(value)]
         return [problem for problems in found for problem in problems]
     elif isinstance(value, list):
         found = [
-            _hide(value, number, f"{name}[{number}]", {**rules, "type": rules.get("elements")}, {}, ())
+            _hide(value, number, f"{name}[{number}]", {**rules, "type": rules.get("elements")}, mask)
             for number in range(len(value))
         ]
         return [problem for problems in found for problem in problems]

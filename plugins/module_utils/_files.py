@@ -52,6 +52,11 @@ def holds_private_key(text: str) -> bool:
     return bool(_PRIVATE_KEY.search(text))
 
 
+def holds_certificate(text: str) -> bool:
+    """Return True if the text holds a PEM certificate, complete or not."""
+    return bool(_CERTIFICATE.search(text))
+
+
 def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
     """Return what a value is that was given for a path and is none, such as "PEM text"; None for a path.
 
@@ -293,9 +298,9 @@ def pem_file(
 
 
 def _require_pem(option: str, text: str, holds: str) -> None:
-    found = _CERTIFICATE.search(text) if holds == "certificate" else _PRIVATE_KEY.search(text)
+    found = _CERTIFICATE.search(text) if holds == "certificate" else "PRIVATE KEY-----" in text
     tried = f"Tried to read the option '{option}'."
-    if found is None:
+    if not found:
         raise InputError(tried, f"It holds no {holds} in PEM format.", _other_kind(text, holds))
     if holds == "private key" and ("BEGIN ENCRYPTED PRIVATE KEY" in text or "Proc-Type: 4,ENCRYPTED" in text):
         raise InputError(

@@ -219,6 +219,11 @@ EXAMPLES = r"""
     url: https://login.acme.example.com/keys
     ca_path: company_ca.pem
 
+- name: Read the keys with the text of the company's CA certificate
+  sensible.qlik.jwks_info:
+    url: https://login.acme.example.com/keys
+    ca_content: "{{ lookup('ansible.builtin.file', 'company_ca.pem') }}"
+
 - name: Look at keys that were saved to a file
   sensible.qlik.jwks_info:
     path: jwks.json

@@ -97,6 +97,15 @@ EXAMPLES = r"""
     load_balancing_server_nodes: [Central, Rim1]
     proxies: [Central, Rim1]
 
+- name: Sign in with a key that Ansible Vault encrypts
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert_content: "{{ lookup('ansible.builtin.file', 'certificates/client.pem') }}"
+    client_key_content: "{{ lookup('ansible.builtin.unvault', 'certificates/client_key.pem') }}"
+    ca_content: "{{ lookup('ansible.builtin.file', 'certificates/root.pem') }}"
+    prefix: portal
+    session_inactivity_timeout: 30
+
 - name: Make the first JWT virtual proxy of a site as a Windows user, so that the client certificate stays in the safe
   sensible.qlik.jwt_virtual_proxy:
     host: qlik.example.com
@@ -135,7 +144,7 @@ EXAMPLES = r"""
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
-    proxy_ca_path: certificates/proxy_ca.pem
+    proxy_ca_content: "{{ lookup('ansible.builtin.file', 'certificates/proxy_ca.pem') }}"
     user: ACME\automation
     prefix: portal
     session_inactivity_timeout: 30

@@ -64,11 +64,13 @@ WAYS = {
     "README.md 8": Way(save="prod.qlik_site.yml"),
     "README.md 10": Way(
         also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
-        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod "
-        """-e '{"qlik_nodes": ["Central", "Rim1", "Rim2"]}'""",
+        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod",
     ),
     "roles/drift/README.md 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     "roles/follow_jwks/README.md 2": Way(run="ansible-playbook example-1.yml -e @{}"),
+    "roles/follow_jwks/README.md 3": Way(run="ansible-playbook example-1.yml -e @{}"),
+    "roles/key_rotation/README.md 2": Way(run="ansible-playbook example-1.yml -e @{}"),
+    "roles/smoke_test/README.md 3": Way(run="ansible-playbook example-2.yml -e @{}"),
     "roles/key_rotation/README.md 1": Way(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
     "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
     "roles/promotion/README.md 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),

@@ -24,7 +24,7 @@ COLLECTION = Path(__file__).parents[3]
 PROVIDER_KEYS = COLLECTION / "tests/integration/targets/role_follow_jwks/files/provider_keys.py"
 PASSWORD = "the password of the vault"
 PASSPHRASE = "a passphrase for the next key"
-PLANTED = "planted-{}"
+PLANTED = "a planted text that is long enough to be found in base64: {}"
 
 
 class Vaulted(str):

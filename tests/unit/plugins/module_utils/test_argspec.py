@@ -10,10 +10,13 @@ import typing as t
 import pytest
 from ansible.module_utils.basic import env_fallback
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _secrets
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN, QlikModule
 from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import capture_log, patch_module_args
 
 KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
+
+BARE = "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aYQC7"
 
 SPEC: dict[str, t.Any] = {
     "client_key": {"type": "path", "no_log": False, "fallback": (env_fallback, ["TEST_CLIENT_KEY"])},
@@ -100,6 +103,23 @@ def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> No
 )
 def test_a_private_key_where_none_belongs(failure: Failure, options: dict[str, t.Any], name: str) -> None:
     assert failure(**options)["msg"].startswith(f"{name} holds a private key, which does not belong there.")
+
+
+@pytest.mark.parametrize("options", [{"entries": [{"certificate": BARE}]}, {"anything": {"ca_content": BARE}}])
+def test_a_key_without_its_first_line_in_an_option_for_a_certificate(
+    options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(QlikModule, "_log_to_syslog", lambda self, msg: logged.append(msg))
+    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+    with patch_module_args({**options, "description": "a planted text"}), pytest.raises(SystemExit):
+        module = QlikModule(SPEC)
+        assert BARE in str(module.params)  # the module itself explains what it is
+        module.exit_json(changed=False)
+    output = capfd.readouterr().out + "".join(logged)
+    assert "a planted text" in "".join(logged)
+    if not _secrets.register([]):  # otherwise the controller masks it
+        assert BARE[:20] not in output
 
 
 def test_a_private_key_in_its_own_option() -> None:
