@@ -162,10 +162,12 @@ def serving(context: ssl.SSLContext) -> t.Iterator[Server]:
     server.answers = [(200, {}, b"{}")]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.fixture
