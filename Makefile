@@ -209,8 +209,8 @@ conformance: dev stage ## Qlik clients that are not ours, and a browser, against
 	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" CONFORMANCE_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -rfE tests/conformance
 
 sanity: dev stage ## ansible-test sanity
-	@$(VENV)/bin/python tests/seed_ansible_test.py
-	@cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit; $(KEEP_RESULTS)
+	@skipped=$$($(VENV)/bin/python tests/seed_ansible_test.py) || exit 1; \
+	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(KEEP_RESULTS)
 
 TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
 integration: $(TARGETS:%=integration/%) ## The modules, roles and playbooks against the simulator; one target: make integration/<target>

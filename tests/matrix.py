@@ -160,6 +160,11 @@ def run_entry(entry: Entry, options: argparse.Namespace) -> None:
         pool.shutdown(cancel_futures=True)
 
 
+def skipped(outcome: Outcome) -> list[str]:
+    """Return the reasons for which a target left something out."""
+    return [line for line in outcome.log.read_text(errors="replace").splitlines() if line.startswith("Skipped: ")]
+
+
 def cell(entry: Entry, target: str) -> str:
     """Return the text of one cell of the table."""
     if not (outcome := entry.outcomes.get(target)):
@@ -200,6 +205,9 @@ def main() -> int:
         run_entry(entry, options)
     print(f"\n{table(entries, options.targets)}\n")
     for entry in entries:
+        for target, outcome in entry.outcomes.items():
+            for line in skipped(outcome):
+                print(f"ansible-core {entry.core}, {target}: {line}")
         if entry.reason:
             print(f"ansible-core {entry.core}, Python {entry.python} did not run: {entry.reason}")
     failed = [entry for entry in entries if entry.failed()]

@@ -17,8 +17,8 @@ positional: links
 options:
   _input:
     description:
-      - "A dictionary of base URLs by node name, such as V({Central: https://qlik1.example.com}), or a list of base
-        URLs."
+      - >-
+        A dictionary of base URLs by node name, such as V({Central: https://qlik1.example.com}), or a list of base URLs.
       - With a list, the virtual proxy counts as linked to all of them.
     type: raw
     required: true

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks run on the oldest ansible-core that the Python of these tests can run.
+"""The playbooks run on the oldest ansible-core that the Python of these tests can run, and it reads the documentation.
 
 Up to ansible-core 2.18 a template is evaluated differently: all variables in an expression are, also those that its
-conditions leave out. `make matrix` runs many more tests, but not every time.
+conditions leave out. Documentation is validated more strictly. `make matrix` runs many more tests, but not every time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import ansible_collections
 
 # The oldest supported one, or the oldest that runs with this Python.
 CORE = {11: "2.16", 12: "2.16", 13: "2.18"}.get(sys.version_info.minor, "2.20")
+KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory": "inventory"}
 REQUIREMENTS = Path(__file__).parents[2] / "meta" / "ee-requirements.txt"
 # The package "ansible" brought community.crypto for the environment that runs this.
 COLLECTIONS = f"{INSTALLED}:{Path(next(iter(ansible_collections.__path__))).parent}"
@@ -32,6 +33,14 @@ def oldest() -> Path:
     """The environment with the oldest ansible-core."""
     lines = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
     return make_environment("oldest", [f"ansible-core=={CORE}.*", *filter(None, lines)])
+
+
+@pytest.mark.parametrize(("folder", "kind"), KINDS.items())
+def test_documentation_is_read(folder: str, kind: str, oldest: Path, tmp_path: Path) -> None:
+    files = (INSTALLED / "ansible_collections/sensible/qlik/plugins" / folder).glob("*.py")
+    names = sorted(f"sensible.qlik.{file.stem}" for file in files)
+    output, _warnings = run(oldest, "ansible-doc", "--type", kind, *names, directory=tmp_path)
+    assert output.count("\n> ") + output.startswith("> ") == len(names), output
 
 
 def test_playbooks_run(oldest: Path, site: Site, tmp_path: Path) -> None:

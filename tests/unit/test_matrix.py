@@ -23,6 +23,7 @@ case $target in
     printf '#!/bin/sh\\necho 2.16.1 3.11.7\\n' > "$venv/bin/python"
     chmod +x "$venv/bin/python";;
   bad) echo the reason; exit 1;;
+  fine) echo Skipped: a test of no use;;
 esac
 """
 
@@ -47,7 +48,7 @@ def test_all_pass(tmp_path: Path) -> None:
     status, output = run_matrix(tmp_path, f"2.16:{sys.executable}", "good", "fine")
     assert status == 0, output
     assert table(output) == [["ansible-core", "2.16.1"], ["Python", "3.11.7"], ["good", "passed"], ["fine", "passed"]]
-    assert output.endswith("\n1 passed, 0 failed\n")
+    assert output.endswith("\nansible-core 2.16.1, fine: Skipped: a test of no use\n1 passed, 0 failed\n")
 
 
 def test_a_target_fails(tmp_path: Path) -> None:
