@@ -73,51 +73,55 @@ client_key: certificates/prod/client_key.pem
 ca_path: certificates/prod/root.pem
 
 # The site in a group of its own, so that --limit prod and group_vars/prod.yml work beside other sites
-plugin: sensible.qlik.site
-host: qlik1.example.com
-client_cert: certificates/prod/client.pem
-client_key: certificates/prod/client_key.pem
-ca_path: certificates/prod/root.pem
-groups:
-  prod: true
+#
+#   plugin: sensible.qlik.site
+#   host: qlik1.example.com
+#   client_cert: certificates/prod/client.pem
+#   client_key: certificates/prod/client_key.pem
+#   ca_path: certificates/prod/root.pem
+#   groups:
+#     prod: true
 
 # Without the client certificate, as a user who may read nodes and proxies, and remembered for an hour
-plugin: sensible.qlik.site
-host: qlik.example.com
-auth_method: jwt
-virtual_proxy_prefix: admin
-token: "{{ lookup('sensible.qlik.jwt', 'ACME\\inventory', private_key_path=lookup('env', 'ADMIN_KEY')) }}"
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: ~/.ansible/cache/qlik
-cache_timeout: 3600
+#
+#   plugin: sensible.qlik.site
+#   host: qlik.example.com
+#   auth_method: jwt
+#   virtual_proxy_prefix: admin
+#   token: "{{ lookup('sensible.qlik.jwt', 'ACME\\inventory', private_key_path=lookup('env', 'ADMIN_KEY')) }}"
+#   cache: true
+#   cache_plugin: ansible.builtin.jsonfile
+#   cache_connection: ~/.ansible/cache/qlik
+#   cache_timeout: 3600
 
 # Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies
-plugin: sensible.qlik.site
-host: qlik1.example.com
-client_cert: certificates/prod/client.pem
-client_key: certificates/prod/client_key.pem
-ca_path: certificates/prod/root.pem
-hostname: name
-group_prefix: analytics_
+#
+#   plugin: sensible.qlik.site
+#   host: qlik1.example.com
+#   client_cert: certificates/prod/client.pem
+#   client_key: certificates/prod/client_key.pem
+#   ca_path: certificates/prod/root.pem
+#   hostname: name
+#   group_prefix: analytics_
 
 # More groups and variables, by Ansible's usual means
-plugin: sensible.qlik.site
-host: qlik1.example.com
-client_cert: certificates/prod/client.pem
-client_key: certificates/prod/client_key.pem
-ca_path: certificates/prod/root.pem
-strict: true
-compose:
-  # Here people reach the proxies by other names than the machines have.
-  qlik_proxies: "['https://' ~ qlik_node.name | lower ~ '.qlik.example.com']"
-groups:
-  qlik_plain_http: qlik_proxy is defined and qlik_proxy.allow_http
-keyed_groups:
-  - key: qlik_node.node_purpose
-    prefix: qlik
-  - key: qlik_node.custom_properties.Environment | default([])
-    prefix: environment
+#
+#   plugin: sensible.qlik.site
+#   host: qlik1.example.com
+#   client_cert: certificates/prod/client.pem
+#   client_key: certificates/prod/client_key.pem
+#   ca_path: certificates/prod/root.pem
+#   strict: true
+#   compose:
+#     # Here people reach the proxies by other names than the machines have.
+#     qlik_proxies: "['https://' ~ qlik_node.name | lower ~ '.qlik.example.com']"
+#   groups:
+#     qlik_plain_http: qlik_proxy is defined and qlik_proxy.allow_http
+#   keyed_groups:
+#     - key: qlik_node.node_purpose
+#       prefix: qlik
+#     - key: qlik_node.custom_properties.Environment | default([])
+#       prefix: environment
 
 # The smoke test on each proxy of the site, one report each. group_vars/qlik_proxies.yml beside the inventory says what
 # to try, with the variables of playbooks/inventory: qlik_virtual_proxies, qlik_smoke_test_users and

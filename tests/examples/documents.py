@@ -105,13 +105,17 @@ def examples() -> list[Example]:
 
 
 def _parts(kind: str, text: str) -> list[str]:
-    """Split the examples of an inventory plugin, each of which is a file: a comment, and the file from C(plugin:) on.
+    """Split the examples of an inventory plugin, each of which is a file of its own.
 
-    They are no YAML documents, because the sanity tests of ansible-core 2.16 accept one document only.
+    All but the first are comments: the sanity tests of ansible-core 2.16 accept one YAML document only.
     """
     if kind != "inventory":
         return [text]
-    return [part for part in re.split(r"(?m)^(?=(?:#.*\n)+plugin: )", text) if part.strip()]
+    paragraphs = [
+        re.sub(r"(?m)^#   ", "", part) for part in text.split("\n\n") if re.search(r"(?m)^(#   )?plugin:", part)
+    ]
+    assert len(paragraphs) > 1
+    return [f"{paragraph}\n" for paragraph in paragraphs]
 
 
 def _numbered(path: Path, blocks: list[tuple[str, str]]) -> list[Example]:
