@@ -329,9 +329,19 @@ def _restored(cached: t.Any) -> Site | None:
 
 
 def _inert(value: t.Any) -> t.Any:
-    """What a site says, as what it is: no template. From ansible-core 2.19 on that goes without saying."""
+    """Return a value from the site so that it is never a template. From ansible-core 2.19 on it is none anyway.
+
+    Only texts that could be templates are marked: ansible-inventory lists each marked text, names of hosts included, as
+    a dictionary with the key __ansible_unsafe.
+    """
     if hasattr(template, "trust_as_template"):
         return value
-    from ansible.utils.unsafe_proxy import wrap_var
+    if isinstance(value, dict):
+        return {_inert(name): _inert(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_inert(one) for one in value]
+    if isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#", "#jinja2:")):
+        from ansible.utils.unsafe_proxy import wrap_var
 
-    return wrap_var(value)
+        return wrap_var(value)
+    return value

@@ -159,6 +159,25 @@ def test_what_a_site_says_is_no_template(source: Source) -> None:
     assert templar.template(trusted("{{ qlik_node.name }}, {{ inventory_hostname }}")) == f"{text}, {text}"
 
 
+def texts(value: t.Any) -> t.Iterator[str]:
+    """Yield all texts in a value, keys of dictionaries included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from texts([*value, *value.values()])
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one)
+
+
+def test_other_values_are_plain_texts(source: Source) -> None:
+    # Before ansible-core 2.19, ansible-inventory lists marked texts as dictionaries.
+    host = source.parse(hostname="name").hosts["Central"]
+    found = list(texts([host.name, host.vars]))
+    assert found.count("Central") > 1
+    assert [text for text in found if hasattr(text, "__UNSAFE__")] == []
+
+
 # ---- Options
 
 
