@@ -73,10 +73,12 @@ def path_problems(paths: Mapping[str, t.Any], new: Collection[str] = (), content
     """
     if not isinstance(paths, Mapping):
         raise AnsibleFilterError("path_problems takes a dictionary of values by the names of their variables.")
-    found = []
+    found: list[tuple[str, ...] | None] = []
     for name, value in paths.items():
         alternative = content_option(name) if content_option(name) in contents else None
-        if isinstance(value, str):
+        if isinstance(value, (dict, list, tuple)):
+            found.append((f"{name} must be a path, not a {type(value).__name__}.",))
+        elif value is not None:
             found.append(text_problem(name, str(value), alternative=alternative, new=name in new))
     return [" ".join(problem) for problem in found if problem]
 

@@ -140,9 +140,13 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import environment_names, path_pairs
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    environment_names,
+    misplaced,
+    path_pairs,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option, text_problem
+from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
 from ansible_collections.sensible.qlik.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR
@@ -176,6 +180,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         self._path = path
         try:
+            _check_variables()
             config = self._read_config_data(path)
             self._require_known(config)
             self._from_elsewhere = _unused_sources(config)
@@ -195,7 +200,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _resolved(self, name: str, value: t.Any) -> t.Any:
         spec = _connection.argument_spec().get(name)
-        if spec is None or not isinstance(value, str):
+        if spec is None:
+            return value
+        base = os.path.dirname(os.path.abspath(self._path))  # noqa: PTH100, PTH120
+        if not isinstance(value, str):
+            _require_own_place(name, value, spec, base=base)
             return value
         try:
             value = self.templar.template(value)
@@ -205,11 +214,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"Its template cannot be resolved: {str(exc).rstrip('. ')}.",
                 "Correct the template, or give the value itself.",
             ) from None
-        if spec["type"] == "path" and isinstance(value, str) and value:
-            base = os.path.dirname(os.path.abspath(self._path))  # noqa: PTH100, PTH120
-            _require_path(name, value, alternative=content_option(name), base=base)
-            if value[0] not in "~$":
-                value = os.path.join(base, value)  # noqa: PTH118
+        _require_own_place(name, value, spec, base=base)
+        if spec["type"] == "path" and isinstance(value, str) and value and value[0] not in "~$":
+            value = os.path.join(base, value)  # noqa: PTH118
         return value
 
     def _require_known(self, config: t.Mapping[str, t.Any]) -> None:
@@ -308,16 +315,30 @@ def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
         if given:
             unused |= set(pair) - set(given)
         else:
-            for name in environment_names(spec[pair[0]]):
+            for variable in environment_names(spec[pair[0]]):
                 alternative = environment_names(spec[pair[1]])[0]
-                _require_path(name, os.environ.get(name, ""), alternative=alternative)
+                _require_own_place(variable, os.environ.get(variable, ""), spec[pair[0]], alternative=alternative)
     return unused
 
 
-def _require_path(name: str, value: str, *, alternative: str, base: str = "") -> None:
-    problem = text_problem(name, value, alternative=alternative, base=base)
-    if problem:
-        raise InputError("Tried to read the options.", *problem)
+def _check_variables() -> None:
+    """Raise if an environment variable holds a private key. Ansible would quote it when it converts the value."""
+    for rules in _connection.argument_spec().values():
+        for variable in environment_names(rules) if rules["type"] != "path" else ():
+            _require_own_place(variable, os.environ.get(variable, ""), rules)
+
+
+def _require_own_place(
+    name: str, value: t.Any, rules: t.Mapping[str, t.Any], *, alternative: str | None = None, base: str = ""
+) -> None:
+    """Raise if a value must not be shown where it is given: text for a path, or a private key in another option."""
+    alternative = alternative or (content_option(name) if rules["type"] == "path" else None)
+    # Nothing has to be masked, because the plugin shows no values.
+    if value is None:
+        return
+    problems = misplaced(name, value, rules, lambda _value: None, alternative=alternative, base=base)
+    if problems:
+        raise InputError("Tried to read the options.", " ".join(problems), "Correct the option.")
 
 
 def _restored(cached: t.Any) -> Site | None:

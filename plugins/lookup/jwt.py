@@ -245,7 +245,12 @@ from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _secrets
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault, text_kind
+from ansible_collections.sensible.qlik.plugins.module_utils._files import (
+    holds_private_key,
+    read_text,
+    refuse_vault,
+    text_kind,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._minting import (
     Minter,
     Recipe,
@@ -331,6 +336,11 @@ class LookupModule(LookupBase):
         path, content = self.get_option("private_key_path"), self.get_option("private_key_content")
         if content is not None and not {"private_key_path", "privatekey_path"} & kwargs.keys():
             path = None
+        for name in ("key_id", "name", "email"):
+            if isinstance(kwargs.get(name), str) and holds_private_key(kwargs[name]):
+                raise InputError(
+                    "Make a token.", f"{name} holds a private key.", "Give the key as private_key_content."
+                )
         pem = self._one_text("private_key", path, content, variables)
         if pem is None:
             raise InputError(

@@ -64,8 +64,8 @@ class QlikModule(AnsibleModule):
             self.fail_json(msg="")
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        """Fail with the misplaced values, which come first, and the message."""
-        super().fail_json(msg=" ".join(filter(None, [*self._problems, msg])), **result)
+        """Fail with the message, or with the misplaced values: what else is wrong follows from hiding them."""
+        super().fail_json(msg=" ".join(self._problems) or msg, **result)
 
     def _load_params(self) -> None:
         """Read the task's arguments, and hide what must not be shown before anything else sees them."""
@@ -79,7 +79,7 @@ class QlikModule(AnsibleModule):
         ]
 
     def _mask(self, value: str) -> None:
-        if not _secrets.register([value]):
+        if value and not _secrets.register([value]):
             self.no_log_values.add(value)
 
 
@@ -127,52 +127,71 @@ def hide_misplaced(
     """
     problems: list[str] = []
     for name, rules in spec.items():
-        for key in (name, *rules.get("aliases", ())):
-            if params.get(key) is not None:
-                problems += _hide(params, key, key, rules, mask, spec, new_files)
-        if rules.get("type") == "path" and name not in params:
-            for variable in environment_names(rules):
-                alternative = next(iter(environment_names(spec.get(content_option(name), {}))), None)
-                problem = text_problem(variable, os.environ.get(variable, ""), alternative=alternative)
-                if problem:
-                    params[name] = HIDDEN
-                    problems.append(" ".join(problem))
+        content = content_option(name)
+        given = [key for key in (name, *rules.get("aliases", ())) if params.get(key) is not None]
+        for key in given:
+            alternative = content if content in spec else None
+            found = misplaced(key, params[key], rules, mask, alternative=alternative, new=name in new_files)
+            if found:
+                params[key] = HIDDEN
+                problems += found
+        for variable in environment_names(rules) if name not in params else ():
+            alternative = next(iter(environment_names(spec.get(content, {}))), None)
+            found = misplaced(variable, os.environ.get(variable, ""), rules, mask, alternative=alternative)
+            if found:
+                params[name] = HIDDEN
+                problems += found
     return problems
 
 
-def _hide(
-    container: t.Any,
-    key: t.Any,
+def misplaced(
     name: str,
+    value: t.Any,
     rules: t.Mapping[str, t.Any],
     mask: t.Callable[[str], None],
-    spec: Spec | None = None,
-    new_files: t.Collection[str] = (),
+    *,
+    alternative: str | None = None,
+    new: bool = False,
+    base: str = "",
 ) -> list[str]:
-    """Check container[key], which the messages call by the name."""
-    value = container[key]
-    problem: tuple[str, str] | None = None
-    if rules.get("type") == "path" and isinstance(value, str):
-        alternative = content_option(name) if content_option(name) in (spec or ()) else None
-        problem = text_problem(name, value, alternative=alternative, new=name in new_files)
-    elif rules.get("no_log"):
-        pass
-    elif isinstance(value, str):
+    """Return the sentences to report about a value that must not be shown where it is given.
+
+    Args:
+        name: what the messages call it.
+        value: as given.
+        rules: of its option in the argument spec.
+        mask: as for hide_misplaced.
+        alternative: the option that takes the text, if this one takes a path.
+        new: as for text_kind.
+        base: as for text_kind.
+    """
+    if rules.get("type") == "path":
+        if not isinstance(value, str):
+            return [f"{name} must be the path of a file, not a {type(value).__name__}."]
+        problem = text_problem(name, value, alternative=alternative, new=new, base=base)
+        return [" ".join(problem)] if problem else []
+    if isinstance(value, str):
+        if rules.get("no_log"):
+            # In a list or dictionary, core logs a text with its line breaks escaped, and masks it as it is.
+            mask(repr(value)[1:-1])
+            return []
         if holds_private_key(value):
-            problem = f"{name} holds a private key, which does not belong there. Nothing was sent.", _REMEDY
-        elif name.endswith(_CERTIFICATES) and len(value) >= _SHORTEST_KEY and not holds_certificate(value):
+            return [f"{name} holds a private key, which does not belong there. Nothing was sent. {_REMEDY}"]
+        if name.lower().endswith(_CERTIFICATES) and len(value) >= _SHORTEST_KEY and not holds_certificate(value):
             mask(value)
-    elif isinstance(value, dict):
-        options = rules.get("options") or {}
-        found = [_hide(value, one, f"{name}.{one}", options.get(one, {}), mask) for one in list(value)]
-        return [problem for problems in found for problem in problems]
-    elif isinstance(value, list):
-        found = [
-            _hide(value, number, f"{name}[{number}]", {**rules, "type": rules.get("elements")}, mask)
-            for number in range(len(value))
-        ]
-        return [problem for problems in found for problem in problems]
-    if problem is None:
         return []
-    container[key] = HIDDEN
-    return [" ".join(problem)]
+    if rules.get("no_log") and rules.get("type", "str") == "str" and isinstance(value, (dict, list)):
+        return [f"{name} must be text, not a {type(value).__name__}."]  # core would log it as text, with what is in it
+    if rules.get("no_log"):
+        return []
+    if isinstance(value, dict):
+        options = rules.get("options") or {}
+        found = [misplaced(f"{name}.{one}", below, options.get(one, {}), mask) for one, below in value.items()]
+        if any(holds_private_key(str(one)) for one in value):
+            return [f"{name} has a private key as the name of an entry. Nothing was sent. {_REMEDY}"]
+        return [problem for problems in found for problem in problems]
+    if isinstance(value, list):
+        element = {**rules, "type": rules.get("elements")}
+        found = [misplaced(f"{name}[{number}]", below, element, mask) for number, below in enumerate(value)]
+        return [problem for problems in found for problem in problems]
+    return []

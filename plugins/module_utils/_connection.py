@@ -254,7 +254,7 @@ class Connection:
                 cert=client_cert,
                 auth=auth,
             )
-        except (requests.exceptions.RequestException, OSError) as exc:
+        except (requests.exceptions.RequestException, OSError, ValueError) as exc:
             error = transport_error(exc, tried, ca_option=ca_option)
             error.uncertain = method != "GET"
             raise error from None
@@ -363,7 +363,12 @@ def _kind(response: requests.Response) -> str:
 
 
 def _host_name(host: str) -> str:
-    if not host or any(character in host for character in "/ ?#@\t\n"):
+    # RFC 1035, 2.3.4: a label has 63 characters at most.
+    if (
+        not host
+        or any(character in host for character in "/ ?#@\t\n")
+        or any(len(part) > 63 for part in host.split("."))
+    ):
         raise InputError(
             "Tried to find the server.",
             f"The option 'host' is {host!r}, which is not a host name.",

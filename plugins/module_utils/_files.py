@@ -37,7 +37,12 @@ _ENDINGS = (
 _TOKEN = re.compile(r"(?:bearer\s+)?[\w-]{8,}\.[\w-]{8,}\.[\w.-]*", re.IGNORECASE | re.ASCII)
 # PEM; or the base64 of a DER sequence that begins with an integer, which is a version: PKCS#1, PKCS#8 and PKCS#12 have
 # one there, and certificates and public keys have not.
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|\bMII..[AQgw]IBA")
+# PEM; and without PEM's lines, by the first bytes in base64: RSA and PKCS #8, EC, Ed25519, PKCS #8 with a passphrase,
+# OpenSSH; and PEM in base64.
+_PRIVATE_KEY = re.compile(
+    r"-----(?i:BEGIN [A-Z0-9 ]*PRIVATE KEY)|\bMII..[AQgw]IBA|\bMHcCAQEE|\bMIG.AgEA|\bMC4CAQAwBQYDK2V"
+    r"|kqhkiG9w0BBQ0|KoZIhvcNAQUN|CSqGSIb3DQEFD|\bb3BlbnNzaC1rZXktdjE|\bLS0tLS1CRUdJTiB(?:QUklW|SU0EgU|FQyBQ|PUEVOU1|FTkNSWV)"
+)
 _CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _VAULT = "$ANSIBLE_VAULT;"
 
@@ -72,6 +77,8 @@ def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
         return None
     if "-----BEGIN" in value or "-----END" in value:
         return "PEM text"
+    if holds_private_key(value):
+        return "a private key"
     if value.lstrip().startswith(_VAULT):
         return "text that is encrypted with Ansible Vault"
     if _TOKEN.fullmatch(value.strip()) and not value.lower().endswith(_ENDINGS):
@@ -81,11 +88,13 @@ def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
     # os.path, because pathlib is expensive to import
     path = os.path.expanduser(os.path.expandvars(value))  # noqa: PTH111
     directory, name = os.path.split(path.rstrip("/"))
-    if len(os.fsencode(name)) > _LONGEST_NAME:
+    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
         return "text"
     if new or name.lower().endswith(_ENDINGS) or os.path.lexists(os.path.join(base, path)):  # noqa: PTH118
         return None
-    return None if directory and os.path.isdir(os.path.join(base, directory)) else "text"  # noqa: PTH112, PTH118
+    # One password in sixty-four begins with a slash.
+    known = directory not in ("", "/") and os.path.isdir(os.path.join(base, directory))  # noqa: PTH112, PTH118
+    return None if known else "text"
 
 
 def text_problem(
@@ -179,12 +188,13 @@ def refuse_vault(option: str, text: str, *, path: str | None = None, alternative
             "Give it as a variable that Ansible decrypts (!vault), or with lookup('ansible.builtin.unvault', FILE)."
         )
     elif alternative:
+        file = "FILE" if "'" in path or '"' in path else path
         advice = (
-            f"Instead of {option}, set {alternative}: \"{{{{ lookup('ansible.builtin.unvault', '{path}') }}}}\","
-            " which Ansible decrypts."
+            f"Remove {option} and set {alternative}: \"{{{{ lookup('ansible.builtin.unvault', '{file}') }}}}\", which"
+            f" Ansible decrypts. If a variable with a prefix sets {option}, such as qlik_, use that prefix here, too."
         )
     else:
-        advice = "Decrypt it with: ansible-vault decrypt"
+        advice = f"Decrypt it with: ansible-vault decrypt {path}"
     raise InputError(
         f"Tried to read the {'file of the ' if path else ''}option '{option}'.",
         f"{path or 'The text'} is encrypted with Ansible Vault.",
@@ -196,13 +206,13 @@ class PrivateFiles:
     """Texts in files, for libraries that take only paths.
 
     They are in memory where the system has memfd_create. Elsewhere they are in a directory of their own, with mode
-    0600, that close, the end of the process and SIGTERM remove.
+    0600, that close, the end of the process, SIGTERM and SIGHUP remove.
     """
 
     def __init__(self) -> None:
         self._descriptors: list[int] = []
         self._directory: str | None = None
-        self._previous: t.Any = None
+        self._previous: dict[int, t.Any] = {}
 
     def path_of(self, text: str) -> str:
         """Write a text into a new file and return its path, which is valid until close."""
@@ -242,11 +252,12 @@ class PrivateFiles:
         atexit.register(self.close)
         # Only the main thread may set a handler; in another one the end of the process has to do.
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGTERM, self._terminated)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                self._previous[number] = signal.signal(number, self._terminated)
         return directory
 
     def _terminated(self, number: int, _frame: t.Any) -> None:
-        """Remove the files, and then do what SIGTERM did before."""
+        """Remove the files, and then do what the signal did before."""
         self.close()
         os.kill(os.getpid(), number)
 
@@ -262,10 +273,10 @@ class PrivateFiles:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
             atexit.unregister(self.close)
-            if self._previous is not None:
+            for number, handler in self._previous.items():
                 with contextlib.suppress(ValueError):  # close was called in another thread
-                    signal.signal(signal.SIGTERM, self._previous)
-                self._previous = None
+                    signal.signal(number, handler)
+            self._previous = {}
 
 
 def pem_file(

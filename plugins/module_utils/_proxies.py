@@ -71,7 +71,7 @@ def names(value: t.Any) -> list[str]:
         return [str(item).strip() for item in check_type_list(value or [])]
     except TypeError:
         raise InputError(
-            "Tried to understand the task.", f"A {type(value).__name__} stands where a list is due.", "Give a list."
+            "Tried to read a list of names.", f"Expected a list, got a {type(value).__name__}.", "Give a list."
         ) from None
 
 

@@ -369,6 +369,7 @@ import contextlib
 import functools
 import re
 import ssl
+import time
 import typing as t
 import urllib.parse
 
@@ -462,6 +463,8 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
             if token or name == "token":
                 _require_token(token, name=name, number=number)
         directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
+        if tokens["other_key_token"]:
+            _require_comparable(tokens["other_key_token"], (directory, user_id), virtual_proxy, number=number)
         linked = _proxies.linked_urls(proxies, virtual_proxy.get("proxies"), tried=tried)
         result += [
             Login(
@@ -477,6 +480,25 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
             if proxy in linked or "not_linked" not in params["skip_checks"]
         ]
     return result
+
+
+def _require_comparable(
+    token: str, user: tuple[str | None, str | None], virtual_proxy: dict[str, t.Any], *, number: int
+) -> None:
+    """Raise if a virtual proxy could refuse a token of another key for another reason than its key."""
+    claims = inspect_token(token)["claims"]
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and expires <= time.time():
+        outcome = "It has expired, so that a refusal would say nothing about its key."
+    elif _diagnosis.expected_user(claims, virtual_proxy) != user:
+        outcome = "It is of another user, so that a refusal would say nothing about its key."
+    else:
+        return
+    raise InputError(
+        f"Tried to read the other_key_token of login {number}.",
+        outcome,
+        "Mint it in the same way as the token, with the other key.",
+    )
 
 
 def _require_token(token: str, *, name: str, number: int) -> None:

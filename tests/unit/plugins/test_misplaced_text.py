@@ -135,6 +135,35 @@ def test_variables_of_modules(module: str, variable: str, run: Run, monkeypatch:
     assert "certificates/planted.pem" in run(module)[1]
 
 
+def other_options(kind: str) -> list[tuple[str, str]]:
+    """Return the options that take no path and no secret, of all plugins of a kind, each with its plugin."""
+    return [
+        (file.stem, option)
+        for file in sorted((PLUGINS / kind).glob("*.py"))
+        for option in documentation(kind, file.stem)
+        if (file.stem, option) not in path_options(kind)
+        and option not in ("client_key_content", "ownca_privatekey_content", "password", "session_cookie", "token")
+        and not option.endswith("passphrase")
+    ]
+
+
+@pytest.mark.parametrize("module", sorted({module for module, _option in other_options("modules")}))
+def test_a_private_key_in_any_other_option(module: str, run: Run) -> None:
+    for option in [option for one, option in other_options("modules") if one == module]:
+        for value in (KEY, [KEY], {"x": KEY}, {KEY: "x"}, [{"x": [KEY]}]):
+            _message, everything = run(module, **{option: value})
+            assert (option, [piece for piece in pieces(KEY) if piece in everything]) == (option, [])
+
+
+def test_a_private_key_in_any_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = sorted(set(re.findall(r"QLIK_SENSE_\w+", str(documentation("modules", "site_info")))))
+    assert len(names) > 20
+    for name in names:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, KEY)
+            assert_hidden(run("site_info")[1], KEY)
+
+
 def look_up(**options: t.Any) -> str:
     plugin = lookup_loader.get("sensible.qlik.jwt", loader=DataLoader())
     with pytest.raises(AnsibleError) as caught:
@@ -187,6 +216,41 @@ def test_options_of_inventory_plugins(plugin: str, option: str, tmp_path: Path) 
         message = parse(tmp_path, **{option: secret})
         assert f"{option} holds " in message, kind
         assert_hidden(message, secret)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"client_key": [KEY]},
+        {"client_key": {"x": KEY}},
+        {"host": KEY},
+        {"port": KEY},
+        {"user": KEY},
+        {"retries": [KEY]},
+        {"validate_certs": KEY},
+    ],
+    ids=str,
+)
+def test_a_private_key_anywhere_in_an_inventory_file(options: dict[str, t.Any], tmp_path: Path) -> None:
+    message = parse(tmp_path, **options)
+    assert next(iter(options)) in message
+    assert_hidden(message, KEY)
+
+
+def test_a_private_key_in_any_variable_of_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QLIK_SENSE_USER", "QLIK_SENSE_CA_CONTENT", "QLIK_SENSE_READ_TIMEOUT"):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, KEY)
+            message = parse(tmp_path)
+            assert name in message
+            assert_hidden(message, KEY)
+
+
+@pytest.mark.parametrize("option", ["key_id", "name", "email"])
+def test_a_private_key_in_a_claim(option: str) -> None:
+    message = look_up(private_key_content=signing_key(), **{option: KEY})
+    assert f"{option} holds a private key." in message
+    assert_hidden(message, KEY)
 
 
 @pytest.mark.parametrize(("plugin", "variable"), variables("inventory"))

@@ -16,17 +16,20 @@ from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments impor
 
 KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
 
-BARE = "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aYQC7"
+BARE = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8SNFZ4"
 
 SPEC: dict[str, t.Any] = {
     "client_key": {"type": "path", "no_log": False, "fallback": (env_fallback, ["TEST_CLIENT_KEY"])},
     "client_key_content": {"type": "str", "no_log": True, "fallback": (env_fallback, ["TEST_CLIENT_KEY_CONTENT"])},
     "cache_path": {"type": "path"},
+    "host": {"type": "str", "fallback": (env_fallback, ["TEST_HOST"])},
+    "port": {"type": "int", "fallback": (env_fallback, ["TEST_PORT"])},
+    "ca_content": {"type": "str", "fallback": (env_fallback, ["TEST_CA_CONTENT"])},
+    "logins": {"type": "list", "elements": "dict", "options": {"token": {"type": "str", "no_log": True}}},
     "description": {"type": "str"},
     "names": {"type": "list", "elements": "str"},
     "entries": {"type": "list", "elements": "dict", "options": {"certificate": {"type": "str"}}},
     "anything": {"type": "dict"},
-    "port": {"type": "int"},
 }
 
 
@@ -89,7 +92,7 @@ def test_text_in_an_environment_variable(failure: Failure, monkeypatch: pytest.M
 
 
 def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> None:
-    assert "port" in failure(client_key=KEY, port="x")["msg"]
+    assert failure(client_key=KEY, port="x")["msg"].startswith("client_key holds PEM text")
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,7 @@ def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> No
         ({"names": ["a", KEY]}, "names[1]"),
         ({"entries": [{"certificate": KEY}]}, "entries[0].certificate"),
         ({"anything": {"deep": [KEY]}}, "anything.deep[0]"),
+        ({"port": KEY}, "port"),
     ],
 )
 def test_a_private_key_where_none_belongs(failure: Failure, options: dict[str, t.Any], name: str) -> None:
@@ -121,6 +125,33 @@ def test_a_key_without_its_first_line_in_an_option_for_a_certificate(
     assert "a planted text" in "".join(logged)
     if not _secrets.register([]):  # otherwise the controller masks it
         assert BARE[:20] not in output
+
+
+@pytest.mark.parametrize("variable", ["TEST_HOST", "TEST_PORT", "TEST_CA_CONTENT"])
+def test_a_private_key_in_any_environment_variable(
+    failure: Failure, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(QlikModule, "log", lambda self, msg, log_args=None: logged.append(f"{msg} {log_args}"))
+    monkeypatch.setenv(variable, KEY)
+    assert failure()["msg"].startswith(f"{variable} holds a private key")
+    assert "MIIEvQIBADANBg" not in "".join(logged)
+
+
+def test_other_values_than_text_in_a_path(failure: Failure) -> None:
+    result = failure(client_key=["S3cretPassw0rd"])
+    assert result["msg"] == "client_key must be the path of a file, not a list."
+    assert "S3cretPassw0rd" not in str(result)
+    assert failure(anything={KEY: 1})["msg"].startswith("anything has a private key as the name of an entry.")
+
+
+def test_a_token_with_a_line_break_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(QlikModule, "_log_to_syslog", lambda self, msg: logged.append(msg))
+    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+    module_of(logins=[{"token": "a-planted-token\n"}], description="a planted text")
+    assert "a planted text" in "".join(logged)
+    assert "a-planted-token" not in "".join(logged)
 
 
 def test_a_private_key_in_its_own_option() -> None:

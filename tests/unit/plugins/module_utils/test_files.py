@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -38,6 +39,8 @@ VAULTED = "$ANSIBLE_VAULT;1.1;AES256\n3339623\n"
         ("hunter2", "text"),
         ("correct horse battery staple", "text"),
         ("Zm9vYmFy/K3k+9w==", "text"),
+        ("/S3cretPassw0rd", "text"),
+        ("name-\udc80\ud800", "text"),
         ("a\nb.pem", "text"),
         ("a\0b", "text"),
         ("x" * 5000 + ".pem", "text"),
@@ -70,6 +73,30 @@ def test_paths_are_paths(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "sub").mkdir()
     (tmp_path / "key without an ending").touch()
     assert _files.text_kind(value) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        KEY.lower(),
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw",
+        "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04f",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEH",
+        "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v",
+        "MIIFLTBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQI",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+        base64.b64encode(KEY.encode()).decode(),
+        base64.b64encode(KEY.replace("PRIVATE", "RSA PRIVATE").encode()).decode(),
+    ],
+)
+def test_private_keys_are_recognized_in_many_forms(text: str) -> None:
+    assert _files.holds_private_key(text)
+
+
+def test_certificates_and_words_are_no_private_keys() -> None:
+    for text in (CERTIFICATE, base64.b64encode(CERTIFICATE.encode()).decode(), "portal", "MIIDNDCCAhygAwIBAgIUdM9lXnz"):
+        assert not _files.holds_private_key(text)
 
 
 def test_a_file_that_is_to_be_created_can_have_any_name_but_holds_no_secret() -> None:
@@ -204,7 +231,7 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize(("end", "status"), [("exit", 0), ("failure", 1), ("SIGTERM", -signal.SIGTERM)])
+@pytest.mark.parametrize(("end", "status"), [("exit", 0), ("failure", 1), ("SIGTERM", -15), ("SIGHUP", -1)])
 def test_private_files_are_removed_however_the_process_ends(end: str, status: int, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
@@ -220,8 +247,8 @@ def test_private_files_are_removed_however_the_process_ends(end: str, status: in
         process.stdin.write(KEY)
         process.stdin.close()
         assert process.stdout.readline() == f"{len(KEY)}\n"
-        if end == "SIGTERM":
+        if end.startswith("SIG"):
             assert len(list(tmp_path.iterdir())) == 1
-            process.terminate()
+            process.send_signal(getattr(signal, end))
         assert process.wait(timeout=30) == status
     assert list(tmp_path.iterdir()) == []

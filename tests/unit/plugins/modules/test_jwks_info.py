@@ -230,7 +230,10 @@ FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
     "a password": ({"url": "https://me:secret@127.0.0.1/keys"}, "not an https address"),
     "no address": ({"url": "keys"}, "not an https address"),
     "nobody there": ({"url": "https://127.0.0.1:1/keys", "retries": 0}, "The connection was refused."),
-    "no CA file": ({"jwks": "{}", **OWN_CA, "ownca_content": None, "ownca_path": "/nowhere"}, "option 'ownca_path'"),
+    "no CA file": (
+        {"jwks": "{}", **OWN_CA, "ownca_content": None, "ownca_path": "/nowhere/ca.pem"},
+        "option 'ownca_path'",
+    ),
 }
 
 
