@@ -268,40 +268,17 @@ def test_a_provider_is_followed(desk: Desk) -> None:
 
 
 def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
-    """The new key is the old one, so its tokens are accepted, and netrc must not make a 401 of that."""
+    """The other key is the key of the virtual proxy, so its tokens are accepted, and netrc must not make a 401 of that."""
     environment = {name: value for name, value in desk.hostile.items() if name not in PROXIES}
-    pair = {
-        "key_rotation_private_key_path": str(desk.pki / "server_key.pem"),
-        "key_rotation_certificate_path": str(desk.directory / "renewed.pem"),
-        "key_rotation_wait": 0,
+    others = {
+        "smoke_test_other_private_key_paths": {"portal": str(desk.pki / "server_key.pem")},
+        "qlik_smoke_test_wait": 0,
     }
-    renewed = [
-        {
-            "name": "Make a request",
-            "community.crypto.openssl_csr_pipe": {
-                "privatekey_path": pair["key_rotation_private_key_path"],
-                "common_name": "Renewed",
-            },
-            "register": "request",
-        },
-        {
-            "name": "Renew the certificate",
-            "community.crypto.x509_certificate": {
-                "path": pair["key_rotation_certificate_path"],
-                "csr_content": "{{ request.csr }}",
-                "privatekey_path": pair["key_rotation_private_key_path"],
-                "provider": "selfsigned",
-            },
-        },
-    ]
-    status, output = desk.tasks(*renewed)
-    assert status == 0, output
-    arguments = ["sensible.qlik.rotate_keys", "--limit", "dev", "-e", json.dumps(pair)]
-    status, output = desk.playbook(*arguments, environment=environment)
+    status, output = desk.playbook(
+        "sensible.qlik.smoke_test", "--limit", "dev", "-e", json.dumps(others), environment=environment
+    )
     assert status == 2, output
     assert "other_key_token failed" in " ".join(output.split())
-    status, output = desk.playbook(*arguments, "-e", "key_rotation_mode=abandon")
-    assert status == 0, output
 
 
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
