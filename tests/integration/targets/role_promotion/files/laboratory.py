@@ -21,7 +21,8 @@ Values = dict[str, t.Any]
 
 # What only says who saved something when, and where; each site listens on ports of its own.
 _CIRCUMSTANCES = {"id", "createdDate", "modifiedDate", "modifiedByUserName", "schemaPath", "impactSecurityAccess"}
-_CIRCUMSTANCES |= {"listenPort", "restListenPort"}
+# Each process of simulated sites has ports and an authority of its own.
+_CIRCUMSTANCES |= {"listenPort", "restListenPort", "sslBrowserCertificateThumbprint"}
 
 # As on most production sites: the proxies have certificates of another authority than the repository.
 _TWO_AUTHORITIES: Values = {"proxy_authority": "other"}
