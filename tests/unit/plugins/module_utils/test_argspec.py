@@ -113,9 +113,7 @@ def test_a_private_key_where_none_belongs(failure: Failure, options: dict[str, t
 def test_a_key_without_its_first_line_in_an_option_for_a_certificate(
     options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    logged: list[str] = []
-    monkeypatch.setattr(QlikModule, "_log_to_syslog", lambda self, msg: logged.append(msg))
-    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+    logged = capture_log(monkeypatch)
     with patch_module_args({**options, "description": "a planted text"}):
         module = QlikModule(SPEC)
         assert BARE in str(module.params)  # the module itself explains what it is
@@ -146,9 +144,7 @@ def test_other_values_than_text_in_a_path(failure: Failure) -> None:
 
 
 def test_a_token_with_a_line_break_is_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    logged: list[str] = []
-    monkeypatch.setattr(QlikModule, "_log_to_syslog", lambda self, msg: logged.append(msg))
-    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+    logged = capture_log(monkeypatch)
     module_of(logins=[{"token": "a-planted-token\n"}], description="a planted text")
     assert "a planted text" in "".join(logged)
     assert "a-planted-token" not in "".join(logged)
