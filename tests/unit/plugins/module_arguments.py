@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import json
 import typing as t
 
@@ -25,6 +27,10 @@ except ImportError:  # ansible-core before 2.18
             yield
         finally:
             basic._ANSIBLE_ARGS = None
+
+
+_SECRETS = "ansible.module_utils.secrets"
+core_secrets = importlib.import_module(_SECRETS) if importlib.util.find_spec(_SECRETS) else None
 
 
 def patch_module_args(args: dict[str, t.Any]) -> t.ContextManager[None]:
@@ -46,4 +52,16 @@ def capture_log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return logged
 
 
-__all__ = ["capture_log", "patch_module_args"]
+def displayed(output: str) -> str:
+    """Return what Ansible displays of a module's output.
+
+    From ansible-core 2.22 on, a module names its secrets to the controller, which masks them.
+    """
+    if core_secrets is None:
+        return output
+    result = json.loads(output)
+    result.pop("_ansible_new_secrets", None)
+    return str(core_secrets.mask_secrets(json.dumps(result)))
+
+
+__all__ = ["capture_log", "displayed", "patch_module_args"]

@@ -10,6 +10,7 @@ They are found through the documentation, so that a new option is tested without
 from __future__ import annotations
 
 import base64
+import functools
 import importlib
 import json
 import re
@@ -24,7 +25,11 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import fragment_loader, inventory_loader, lookup_loader
 from ansible.utils.plugin_docs import get_docstring
 
-from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import capture_log, patch_module_args
+from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import (
+    capture_log,
+    displayed,
+    patch_module_args,
+)
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 _LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
@@ -45,6 +50,7 @@ _OTHERS = {"session_cookie_custom_path", "validate_key"}
 _WITHOUT_VARIABLES = {"jwks_info"}
 
 
+@functools.cache
 def documentation(kind: str, name: str) -> dict[str, t.Any]:
     """Return the options of a plugin, with those of its fragments."""
     return t.cast("dict[str, t.Any]", get_docstring(str(PLUGINS / kind / f"{name}.py"), fragment_loader)[0]["options"])
@@ -100,7 +106,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> t
         with patch_module_args(options), pytest.raises(SystemExit):
             module.main()
         output = "".join(capfd.readouterr())
-        return json.loads(output)["msg"], output + "".join(logged)
+        return json.loads(output)["msg"], displayed(output) + "".join(logged)
 
     return main
 
