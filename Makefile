@@ -158,7 +158,7 @@ types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests matrix.py seed_ansible_test.py stage.py steps.py; \
+	check $(COPY)/tests matrix.py mutants.py seed_ansible_test.py stage.py steps.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
