@@ -115,7 +115,7 @@ install: build
 
 # ---- For everybody
 
-.PHONY: demo demo-promotion demo-rotation test bench
+.PHONY: demo demo-promotion demo-rotation test test-more test-all test-nightly bench
 demo: QUIET = yes
 demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
@@ -131,12 +131,24 @@ demo-rotation: install ## A key is replaced while people sign in and work: how m
 
 # So many steps at a time; few of them use more than one processor for long.
 LANES ?= 2
-# The long ones early, so that the lanes end at about the same time.
-LONG = examples kills switches faults secrets $(filter integration/role_key_rotation integration/role_promotion integration/role_follow_jwks,$(TARGETS:%=integration/%))
-STEPS = sanity style types yaml ansiblelint changelog docs units $(LONG) simulator $(if $(wildcard tests/conformance/*.py),conformance) \
-  $(filter-out $(LONG),$(TARGETS:%=integration/%)) package
-test: dev stage ## Everything below; the last line counts
-	@$(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES) $(STEPS)
+RUN_STEPS = $(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
+# Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
+# The longest steps begin first, so that the lanes end at about the same time.
+LINT = docs types style yaml changelog
+QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
+SLOW = examples sanity promotion kills conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
+test: dev stage ## The quick tests of everything, in minutes; the last line counts
+	@$(RUN_STEPS) 'MARKS=not slow and not nightly' $(QUICK)
+
+test-more: dev stage ## What `make test-all` has beyond `make test`
+	@$(RUN_STEPS) 'MARKS=slow and not nightly' $(SLOW)
+
+test-all: dev stage ## Each kind of check once
+	@$(RUN_STEPS) $(filter-out $(QUICK),$(SLOW)) $(QUICK)
+
+test-nightly: export NIGHTLY := yes
+test-nightly: dev stage ## All faults, all moments to be killed at, all targets as ansible-test runs them: takes hours
+	@$(RUN_STEPS) MARKS= IN_PROCESS= $(filter-out $(QUICK) integration/%,$(SLOW)) $(filter-out targets,$(QUICK)) $(TARGETS:%=integration/%)
 
 bench: dev stage ## Count and compare: requests, connections, writes, time. Never a pass or a fail
 	@for script in $$(grep -l __main__ tests/benchmarks/*.py); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
@@ -144,7 +156,8 @@ bench: dev stage ## Count and compare: requests, connections, writes, time. Neve
 # ---- The steps of `make test`; each can be run alone
 
 .PHONY: lint style types yaml ansiblelint changelog docs
-lint: style types yaml ansiblelint changelog docs ## The quick ones: ruff, mypy, yamllint, ansible-lint, changelog, documentation
+lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, changelog, documentation
+	@$(RUN_STEPS) ansiblelint $(LINT)
 
 style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
@@ -152,7 +165,8 @@ style: dev stage
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py kills/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py package/*.py system/*/*.py integration/targets/*/files/*.py)))))
+  faults/*.py kills/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py in_process/*.py package/*.py system/*/*.py \
+  integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
@@ -179,47 +193,70 @@ docs: dev stage
 RESULTS ?= $(ROOT)$(STAGE)/results
 # Only the Python that runs; `make matrix` has the others.
 ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
-KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$@*.xml "$(RESULTS)" 2>/dev/null; exit $$status
-PYTEST = python -m pytest --quiet -p no:cacheprovider --junit-xml "$(RESULTS)/$@.xml"
+KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$(1)*.xml "$(RESULTS)" 2>/dev/null; exit $$status
+MARKS ?= not nightly
+PYTEST = python -m pytest --quiet -m '$(MARKS)' -p no:cacheprovider --junit-xml "$(RESULTS)/$(notdir $@).xml"
+# Playbooks run in one process, which costs a quarter: see tests/in_process. IN_PROCESS= on the command line: as usual.
+IN_PROCESS = yes
+PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/in_process/bin:$$PATH" IN_PROCESS_CACHE="$(ROOT)$(STAGE)/templates")
+# Of xdist. More than one pays only where nothing else runs.
+PROCESSES ?= 2
 
-.PHONY: units faults secrets kills simulator switches examples $(if $(wildcard tests/conformance/*.py),conformance) sanity integration package
+.PHONY: units faults secrets kills simulator switches examples conformance targets promotion environment
 units: dev stage ## The collection's unit tests
-	@cd $(COPY) && $(call ANSIBLE_TEST,units); $(KEEP_RESULTS)
+	@cd $(COPY) && $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
-faults: dev stage ## Every request of the bulk module goes wrong in every way; two writers at once; slots half made
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/faults
+faults: dev stage ## Requests of the bulk module go wrong in every way; two writers at once; slots half made
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/faults
 
 secrets: dev stage ## No key, token or password in any output: text given for paths, and whole runs at -vvvv
-	@cd $(COPY) && $(PYTEST) tests/system/secrets
+	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/system/secrets
 
-kills: dev stage ## A rotation is killed before each of its writes, and run again; KILLS=all: at each of its tasks
+kills: dev stage ## A rotation is killed before each of its writes, and run again
 	@cd $(COPY) && $(PYTEST) tests/kills
 
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
 switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/switches
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/switches
 
 examples: dev stage ## Each option stands in an example, and all examples in the documentation work
-	@cd $(COPY) && $(PYTEST) -rs tests/examples
+	@cd $(COPY) && $(PYTEST) tests/examples
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
 conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator
-	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" CONFORMANCE_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -rfE tests/conformance
+	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" CONFORMANCE_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -m '' -rfE tests/conformance
 
+targets: dev stage ## The integration targets, in one process each
+	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/in_process
+
+promotion: dev stage ## Promotion between three sites, as a command with an exit status, output and files
+	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/integration/targets/role_promotion/files
+
+environment: dev stage ## Modules, playbooks and inventory with a netrc file and proxy variables around them
+	@cd $(COPY) && $(PYTEST) tests/integration/targets/environment/files
+
+.PHONY: sanity validate integration package tarball
 sanity: dev stage ## ansible-test sanity
-	@skipped=$$($(VENV)/bin/python tests/seed_ansible_test.py) || exit 1; \
-	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(KEEP_RESULTS)
+	@skipped=$$($(VENV)/bin/python tests/seed_ansible_test.py "$(RESULTS)") || exit 1; \
+	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(call KEEP_RESULTS,sanity)
+
+validate: dev stage ## Documentation and arguments of modules and plugins, as ansible-test checks them
+	@$(VENV)/bin/python tests/seed_ansible_test.py "$(RESULTS)" > /dev/null; \
+	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit --test validate-modules; $(call KEEP_RESULTS,sanity)
 
 TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
-integration: $(TARGETS:%=integration/%) ## The modules, roles and playbooks against the simulator; one target: make integration/<target>
+integration: $(TARGETS:%=integration/%) ## The integration targets as ansible-test runs them; one: make integration/<target>
 
 integration/%: dev stage
 	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
 
-package: dev install ## The tarball: what is in it, and does it work once installed
-	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) .
+tarball: dev install ## The tarball: what is in it, and does it work once installed
+	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
+
+package: dev install ## The tarball, also in new environments: oldest ansible-core, execution environment, galaxy-importer
+	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
 
 # ---- Now and then
 

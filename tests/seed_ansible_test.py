@@ -8,8 +8,11 @@ ansible-test bootstraps pip with a get-pip.py of a fixed version, which it downl
 C(~/.ansible/test/cache). This puts a stand-in there, which does the same by the standard library's ensurepip and the
 configured package index. A file that is there already is left alone.
 
+Usage: seed_ansible_test.py [RESULTS]
+
 Prints options for ansible-test that leave out the sanity tests which need a package from a host that does not answer,
-and names these tests on standard error. Pre-releases of ansible-core have such tests.
+and names these tests on standard error, and in skipped.txt in the directory RESULTS. Pre-releases of ansible-core have
+such tests.
 """
 
 from __future__ import annotations
@@ -57,9 +60,16 @@ def unavailable() -> dict[str, str]:
 
 
 def main() -> None:
-    for test, host in unavailable().items():
+    skipped = unavailable()
+    for test, host in skipped.items():
         print(f"Skipped: the sanity test {test}, which needs a package from {host}: no connection.", file=sys.stderr)
         print(f"--skip-test={test}")
+    if skipped and sys.argv[1:]:
+        lines = [
+            f"sanity {test}: needs a package from {host}, which does not answer\n" for test, host in skipped.items()
+        ]
+        Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+        Path(sys.argv[1], "skipped.txt").write_text("".join(lines))
     source = inspect.getsource(python_requirements.get_venv_packages)
     for version in set(re.findall(r"""\bpip\b['"]?\s*[=:]\s*['"]([\d.]+)['"]""", source)):
         path = Path.home() / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"

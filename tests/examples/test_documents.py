@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import typing as t
 
 import pytest
 from desk import Desk, DeskOf
@@ -16,12 +15,7 @@ from documents import Example, examples
 from ways import WAYS, Way, commands, text_of
 
 DOCUMENTS = [example for example in examples() if not example.file.startswith("plugins/")]
-
-
-def _parameters() -> t.Iterator[t.Any]:
-    for example in DOCUMENTS:
-        reason = WAYS.get(str(example), Way()).skip
-        yield pytest.param(example, id=str(example), marks=[pytest.mark.skip(reason=reason)] if reason else [])
+FOLLOWED = [example for example in DOCUMENTS if not WAYS.get(str(example), Way()).left_out]
 
 
 def test_each_way_is_the_way_of_an_example() -> None:
@@ -53,7 +47,8 @@ def file_of(example: Example) -> str:
     return WAYS.get(str(example), Way()).save or f"example-{example.number}.yml"
 
 
-@pytest.mark.parametrize("example", list(_parameters()))
+@pytest.mark.slow
+@pytest.mark.parametrize("example", FOLLOWED, ids=str)
 def test_example(desk: Desk, example: Example) -> None:
     way = WAYS.get(str(example), Way())
     lines = commands(example, file_of(example))

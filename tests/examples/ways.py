@@ -35,7 +35,7 @@ class Way:
         replace: what would take hours or a person, and what stands there instead.
         before: a command that the document takes for granted.
         run: a command that uses it, with {} for its file. It goes before the command that would be run otherwise.
-        skip: why it is not run.
+        left_out: why it is not run.
     """
 
     save: str = ""
@@ -43,7 +43,7 @@ class Way:
     replace: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     before: str = ""
     run: str = ""
-    skip: str = ""
+    left_out: str = ""
 
 
 _GUIDES = "docs/docsite/rst/guide_"
@@ -56,8 +56,8 @@ qlik_proxy_ca_path: "{{ inventory_dir }}/proxy_ca.pem"
 """
 
 WAYS = {
-    "README.md 1": Way(skip="CI runs the demos by themselves"),
-    "README.md 2": Way(skip="it downloads from the internet; tests/package installs what is here"),
+    "README.md 1": Way(left_out="CI runs the demos by themselves"),
+    "README.md 2": Way(left_out="it downloads from the internet; tests/package installs what is here"),
     "README.md 3": Way(save="first.yml"),
     # Two sites are not yet what is declared, which is what 2 says.
     "README.md 7": Way(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
@@ -76,8 +76,8 @@ WAYS = {
     "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
     "roles/promotion/README.md 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
     f"{_GUIDES}identity_providers.rst 2": Way(save="follow.yml"),
-    f"{_GUIDES}identity_providers.rst 4": Way(skip="it is for cron; the command in it is run"),
-    f"{_GUIDES}identity_providers.rst 5": Way(skip="it is for a page in a browser"),
+    f"{_GUIDES}identity_providers.rst 4": Way(left_out="it is for cron; the command in it is run"),
+    f"{_GUIDES}identity_providers.rst 5": Way(left_out="it is for a page in a browser"),
     f"{_GUIDES}identity_providers.rst 6": Way(
         run=f"{FOLLOW} -e @{{}} {WITHOUT_SYSTEMD.format('follow_jwks_front_end_reload')}"
     ),
@@ -92,7 +92,7 @@ WAYS = {
     f"{_GUIDES}promotion.rst 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
     f"{_GUIDES}promotion.rst 5": Way(run=f"{PROMOTE} -e source=dev -e target=test -e @{{}}"),
     f"{_GUIDES}provisioning.rst 2": Way(run=f"{CHECK} -e @{{}}"),
-    f"{_GUIDES}provisioning.rst 5": Way(skip="it is output"),
+    f"{_GUIDES}provisioning.rst 5": Way(left_out="it is output"),
     f"{_GUIDES}provisioning.rst 7": Way(run=f"{CHECK} -e @{{}}"),
     # Both keys are used: for the repository, and for the tokens of the smoke test.
     f"{_GUIDES}provisioning.rst 10": Way(
@@ -105,17 +105,21 @@ WAYS = {
     f"{_GUIDES}rotation.rst 4": Way(run=f"{ROTATE} --check -e @{{}}"),
     f"{_GUIDES}rotation.rst 5": Way(run=f"{ROTATE} --check -e @{{}}"),
     f"{_GUIDES}rotation.rst 6": Way(run=f"{CHECK} -e @{{}}"),
-    f"{_GUIDES}rotation.rst 7": Way(skip="it is for a portal that systemd runs; the tests of the role have such tasks"),
+    f"{_GUIDES}rotation.rst 7": Way(
+        left_out="it is for a portal that systemd runs; the tests of the role have such tasks"
+    ),
     f"{_GUIDES}rotation.rst 8": Way(run=f"{ROTATE} -e @{{}}"),
     f"{_GUIDES}rotation.rst 9": Way(
         run=f"{ROTATE} -e @{{}} -e key_rotation_mode=front_end {WWW} "
         f"{WITHOUT_SYSTEMD.format('key_rotation_front_end_reload')}"
     ),
     f"{_GUIDES}rotation.rst 10": Way(
-        skip="nginx looks the nodes up, and they are not in the DNS; tests/kills starts one"
+        left_out="nginx looks the nodes up, and they are not in the DNS; tests/kills starts one"
     ),
-    f"{_GUIDES}rotation.rst 11": Way(skip="it is one line of a front end; the tests of the role have it in theirs"),
-    f"{_GUIDES}rotation.rst 12": Way(skip="it is part of a front end; the unit tests of the role run Apache with it"),
+    f"{_GUIDES}rotation.rst 11": Way(left_out="it is one line of a front end; the tests of the role have it in theirs"),
+    f"{_GUIDES}rotation.rst 12": Way(
+        left_out="it is part of a front end; the unit tests of the role run Apache with it"
+    ),
     f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     f"{_GUIDES}verification.rst 2": Way(
         run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}} "
@@ -124,8 +128,8 @@ WAYS = {
     f"{_GUIDES}verification.rst 3": Way(
         run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{}} -e @example-4.yml"
     ),
-    f"{_GUIDES}verification.rst 4": Way(skip="it is used together with the one before it"),
-    f"{_GUIDES}verification.rst 7": Way(skip="it is output"),
+    f"{_GUIDES}verification.rst 4": Way(left_out="it is used together with the one before it"),
+    f"{_GUIDES}verification.rst 7": Way(left_out="it is output"),
 }
 """By the name of the example."""
 

@@ -161,9 +161,19 @@ def test_a_run_asks_for_this(site: BreakableSite, run: Run) -> None:
     assert run().result["changed"] is False
 
 
-@pytest.mark.parametrize("options", [{}, {"retries": 0}, {"retries": 0, "parallel_writes": 4}], ids=str)
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("number", range(1, len(REQUESTS) + 1))
+OPTIONS: list[dict[str, t.Any]] = [{}, {"retries": 0}, {"retries": 0, "parallel_writes": 4}]
+
+
+def table() -> t.Iterator[t.Any]:
+    """Yield each request with each fault, with the options in turn; all options are for `make test-nightly`."""
+    for number in range(1, len(REQUESTS) + 1):
+        for index, fault in enumerate(FAULTS):
+            for turn, options in enumerate(OPTIONS):
+                marks = [] if (number + index) % len(OPTIONS) == turn else [pytest.mark.nightly]
+                yield pytest.param(number, fault, options, marks=marks, id=f"{number}-{fault}-{options}")
+
+
+@pytest.mark.parametrize(("number", "fault", "options"), list(table()))
 def test_it_goes_wrong_once(site: BreakableSite, run: Run, number: int, fault: str, options: dict[str, t.Any]) -> None:
     site.reset(BEFORE)
     site.break_({"nth": number, **FAULTS[fault]})
@@ -171,8 +181,15 @@ def test_it_goes_wrong_once(site: BreakableSite, run: Run, number: int, fault: s
     check_with_the_next_run(site, run(**options, **patience), run)
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "slow"])
-@pytest.mark.parametrize("number", range(3, len(REQUESTS) + 1))
+def table_of_writes() -> t.Iterator[t.Any]:
+    """Yield each write with faults; each with each is for `make test-nightly`."""
+    for number in range(3, len(REQUESTS) + 1):
+        for index, fault in enumerate(name for name in FAULTS if name != "slow"):
+            marks = [] if (number + index) % len(OPTIONS) == 0 else [pytest.mark.nightly]
+            yield pytest.param(number, fault, marks=marks, id=f"{number}-{fault}")
+
+
+@pytest.mark.parametrize(("number", "fault"), list(table_of_writes()))
 def test_it_goes_wrong_for_good(site: BreakableSite, run: Run, number: int, fault: str) -> None:
     site.reset(BEFORE)
     method, path = REQUESTS[number - 1]

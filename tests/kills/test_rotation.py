@@ -214,6 +214,7 @@ def check_finished(walk: Walk, where: str) -> None:
     assert (key.name, key.stat().st_mode & 0o777) == (f"{prefix}_key.pem", 0o600), where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
 def test_killed_again_and_again(walk: Walk, mode: str) -> None:
     """Each run makes one write and is killed before the next one, so that it only gets on by what it finds."""
@@ -235,7 +236,7 @@ def test_killed_again_and_again(walk: Walk, mode: str) -> None:
     check_finished(walk, where)
 
 
-@pytest.mark.skipif(os.environ.get("KILLS") != "all", reason="takes long: KILLS=all make kills")
+@pytest.mark.nightly
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
 def test_killed_anywhere(walk: Walk, mode: str) -> None:
     """Each task and each write is a point to be killed at, and the next run is left alone."""

@@ -84,6 +84,22 @@ def run(main: t.Callable[[], None], **options: t.Any) -> dict[str, t.Any]:
     return result
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave all tests of all values to `make test-nightly`: otherwise each value has one of the tests, in turn.
+
+    The login is tested with every value.
+    """
+    by_test = collections.defaultdict(list)
+    for item in items:
+        if isinstance(item, pytest.Function) and "played" not in item.fixturenames:
+            by_test[item.originalname].append(item)
+    for turn, some in enumerate(by_test.values()):
+        for number, item in enumerate(some):
+            if number % len(by_test) != turn:
+                item.add_marker(pytest.mark.nightly)
+
+
 def pytest_terminal_summary(terminalreporter: t.Any) -> None:
     """Say what was tried, in few lines."""
     values: dict[str, list[str]] = {}

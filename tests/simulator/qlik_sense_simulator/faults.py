@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import re
 import typing as t
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .answers import disconnect
 from .journal import is_control
 
-Action = t.Literal["drop_before", "drop_after", "status", "truncate", "delay"]
+Action = t.Literal["drop_before", "drop_after", "status", "truncate", "delay", "hold"]
 
 
 class FaultError(ValueError):
@@ -30,7 +31,7 @@ class Fault:
     Args:
         action: drop_before closes the connection instead of doing anything; drop_after does everything and closes it
             instead of answering; truncate closes it in the middle of the answer; status answers with an error instead
-            of doing anything; delay does everything, later.
+            of doing anything; delay does everything, later; hold does everything once other requests have arrived.
         port: "qrs", "proxy:<node>" or "qps:<node>"; any when not given.
         method: any when not given.
         path: a regular expression that has to be found in the path as received (case ignored).
@@ -40,7 +41,10 @@ class Fault:
         body: its body.
         content_type: its Content-Type.
         headers: its other headers.
-        seconds: the length of the delay.
+        seconds: the length of the delay; with hold, how long it waits at most.
+        until_method: the method of the requests that hold waits for; any when not given.
+        until_path: a regular expression for their paths.
+        until_count: how many of them have to have arrived since the plan was set.
     """
 
     action: Action
@@ -54,6 +58,9 @@ class Fault:
     content_type: str = "text/plain; charset=utf-8"
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+    until_method: str | None = None
+    until_path: str = ""
+    until_count: int = 1
 
     @classmethod
     def from_mapping(cls, values: object) -> Fault:
@@ -79,12 +86,18 @@ class Fault:
 
     def matches(self, scope: Scope) -> bool:
         """Whether a request is of the kind that this fault counts."""
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        return (
-            self.port in (None, scope["state"]["port"])
-            and (self.method is None or self.method.upper() == scope["method"])
-            and re.search(self.path, raw.decode("latin-1"), re.IGNORECASE) is not None
-        )
+        return self.port in (None, scope["state"]["port"]) and _matches(scope, self.method, self.path)
+
+    def waits_for(self, scope: Scope) -> bool:
+        """Return True if a request is of the kind that hold waits for."""
+        return self.action == "hold" and _matches(scope, self.until_method, self.until_path)
+
+
+def _matches(scope: Scope, method: str | None, path: str) -> bool:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return (method is None or method.upper() == scope["method"]) and re.search(
+        path, raw.decode("latin-1"), re.IGNORECASE
+    ) is not None
 
 
 def _is_pattern(value: object) -> bool:
@@ -119,6 +132,9 @@ _CHECKS: dict[str, t.Callable[[t.Any], bool]] = {
     "body": _is_text,
     "content_type": lambda value: _is_text(value) and re.fullmatch(r"[\x20-\x7e]+", value) is not None,
     "headers": _is_header_mapping,
+    "until_method": lambda value: value is None or _is_text(value),
+    "until_path": _is_pattern,
+    "until_count": lambda value: _is_integer(value) and value >= 1,
     "seconds": lambda value: (_is_integer(value) or isinstance(value, float)) and 0 <= value <= 3600,
 }
 
@@ -137,12 +153,18 @@ class FaultPlan:
     def replace(self, faults: t.Sequence[Fault]) -> None:
         """Another plan; every count starts again."""
         self._counts = [[fault, 0] for fault in faults]
+        self._arrived = {id(fault): 0 for fault in faults}
+        self._waiting = {id(fault): asyncio.Event() for fault in faults}
 
     def due(self, scope: Scope) -> Fault | None:
         """Count a request, and say what happens to it."""
         hit: Fault | None = None
         for entry in self._counts:
             fault: Fault = entry[0]
+            if fault.waits_for(scope):
+                self._arrived[id(fault)] += 1
+                if self._arrived[id(fault)] >= fault.until_count:
+                    self._waiting[id(fault)].set()
             if fault.matches(scope):
                 entry[1] += 1
                 if hit is None and entry[1] >= fault.nth and (not fault.times or entry[1] < fault.nth + fault.times):
@@ -156,6 +178,12 @@ class FaultPlan:
             fault = None if scope["type"] != "http" or is_control(scope) else self.due(scope)
             if fault is None:
                 await app(scope, receive, send)
+            elif fault.action == "hold":
+                waiting = self._waiting[id(fault)]
+                received = await _received(receive)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(waiting.wait(), fault.seconds)
+                await app(scope, _again(received, receive), send)
             else:
                 await _happen(fault, app, scope, receive, send)
 

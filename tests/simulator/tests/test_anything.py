@@ -15,6 +15,7 @@ import functools
 import json
 import typing as t
 
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_client import XRFKEY, Answer, Client
@@ -91,7 +92,7 @@ NESTED = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(300), deadline=SLOWEST, derandomize=True)
 @given(KINDS, EXPRESSIONS | NESTED, st.sampled_from(["", "/full", "/count"]))
 def test_filters(kind: str, expression: str, form: str) -> None:
     answer = reading_client().call("GET", kind + form, filter=expression)
@@ -102,13 +103,13 @@ def test_filters(kind: str, expression: str, form: str) -> None:
         assert answer.text
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(KINDS, st.dictionaries(st.sampled_from(["orderby", "filter", "privileges", "x"]), NAMES | st.text(max_size=12)))
 def test_queries(kind: str, query: dict[str, str]) -> None:
     assert reading_client().call("GET", kind, **query).status in (200, 400)
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30), KINDS)
 def test_raw_queries(tail: str, kind: str) -> None:
     query = f"xrfkey={XRFKEY}&{tail}"
@@ -116,7 +117,7 @@ def test_raw_queries(tail: str, kind: str) -> None:
     assert answer.status in (200, 400, 403), answer
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(
     st.lists(
         st.sampled_from(["virtualproxyconfig", "selection", MISSING_ID, "full", "synthetic", "count", "..", ""])
@@ -167,7 +168,7 @@ def send(client: Client, method: str, path: str, body: bytes) -> Answer:
     return client.send(method, f"/qrs/{path}", query=f"xrfkey={XRFKEY}", body=body, headers=headers)
 
 
-@settings(max_examples=300, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(300), deadline=SLOWEST, derandomize=True)
 @given(REQUESTS, VALUES)
 def test_json_bodies(request: tuple[str, str], value: t.Any) -> None:
     client = Client()
@@ -178,7 +179,7 @@ def test_json_bodies(request: tuple[str, str], value: t.Any) -> None:
         assert everything(client) == before
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.dictionaries(MEMBERS, VALUES, max_size=5), st.sampled_from(["virtualproxyconfig", "proxyservice", "tag"]))
 def test_synthetic_bodies(body: dict[str, t.Any], kind: str) -> None:
     client = Client()
@@ -197,7 +198,7 @@ def test_synthetic_bodies(body: dict[str, t.Any], kind: str) -> None:
         assert everything(client) == before
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(REQUESTS, st.binary(max_size=30) | VALUES.map(lambda value: json.dumps(value).encode()[:-1]))
 def test_bodies_that_are_no_json(request: tuple[str, str], body: bytes) -> None:
     try:
@@ -233,13 +234,13 @@ PEOPLE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.sampled_from(["ticket", "jwt/ticket", "session"]), PEOPLE | VALUES)
 def test_people(path: str, value: t.Any) -> None:
     assert api("POST", path, json.dumps(value).encode()) in (201, 400, 403)
 
 
-@settings(max_examples=100, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(100), deadline=SLOWEST, derandomize=True)
 @given(st.sampled_from(["ticket", "jwt/session", "session/x", "user/LAB/ada", "user"]), st.binary(max_size=30))
 def test_people_that_are_no_json(path: str, body: bytes) -> None:
     assert api("POST", path, body) in (400, 404)
@@ -251,7 +252,7 @@ SEGMENTS = st.binary(max_size=12).map(lambda raw: base64.urlsafe_b64encode(raw).
 TOKENS = st.text(alphabet=st.characters(max_codepoint=255), max_size=30) | st.lists(SEGMENTS, max_size=5).map(".".join)
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.sampled_from(["Bearer ", "bearer ", "Basic ", ""]), TOKENS)
 def test_tokens(scheme: str, token: str) -> None:
     answer = two_nodes().browser().send("GET", "/jwt/hub/", headers={"Authorization": scheme + token})
@@ -271,7 +272,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=SLOWEST, derandomize=True)
+@settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given((MESSAGES | VALUES).map(json.dumps) | st.text(max_size=20))
 def test_messages(text: str) -> None:
     answer = json.loads(Engine(Site(), Identity(user_directory="LAB", user_id="ada")).answer(text))

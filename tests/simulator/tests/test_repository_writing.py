@@ -12,6 +12,7 @@ import typing as t
 import uuid
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository_client import XRFKEY, Client
@@ -237,7 +238,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.data())
 def test_any_body_gets_an_answer(data: st.DataObject) -> None:
     client = Client()

@@ -22,6 +22,7 @@ import sys
 import typing as t
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -464,6 +465,22 @@ class TestFaults:
         assert slow.elapsed >= datetime.timedelta(seconds=0.3)
         assert (slow.status_code, quick.status_code) == (200, 200)
 
+    def test_hold_until_another_request_has_arrived(self, running: Simulator) -> None:
+        self.plan(running, path="about", action="hold", until_path="/tag", until_count=2, seconds=30)
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(running.qrs, "GET", "about")
+            for _request in range(2):
+                with pytest.raises(TimeoutError):
+                    held.result(timeout=0.1)
+                assert running.qrs("GET", "tag/count").status_code == 200
+            assert held.result(timeout=30).status_code == 200
+
+    def test_hold_ends_by_itself(self, running: Simulator) -> None:
+        self.plan(running, path="about", action="hold", until_path="/tag", seconds=0.3)
+        answer = running.qrs("GET", "about")
+        assert answer.elapsed >= datetime.timedelta(seconds=0.3)
+        assert answer.status_code == 200
+
     @pytest.mark.parametrize(
         "plan",
         [
@@ -475,6 +492,8 @@ class TestFaults:
             [{"action": "delay", "seconds": -1}],
             [{"action": "drop_before", "path": "("}],
             [{"action": "drop_before", "nth": 0}],
+            [{"action": "hold", "until_path": "("}],
+            [{"action": "hold", "until_count": 0}],
             [{"action": "status", "status": 99}],
             [{"action": "status", "headers": {"X": "a\r\nb"}}],
         ],

@@ -218,8 +218,9 @@ def test_texts_are_kept_in_private_files_elsewhere(without_memory_files: Path) -
 
 # A program that keeps a key on disk, says where, and then ends in the way that it is told.
 _PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 del os.memfd_create
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, and a process that ignores it goes on
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 path = PrivateFiles().path_of(sys.stdin.read())
 print(os.stat(path).st_size, flush=True)

@@ -181,10 +181,10 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
 def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Values]]:
     """The faults of each target: each write has every fault, and each read has one of them in turn.
 
-    What stops a read stops the run before its first write, whatever it was. Still, PROMOTION_WALK=all in the
-    environment gives every fault to each read, too.
+    What stops a read stops the run before its first write, whatever it was. Still, `make test-nightly` gives every
+    fault to each read, too.
     """
-    everything = os.environ.get("PROMOTION_WALK") == "all"
+    everything = os.environ.get("NIGHTLY") == "yes"
     in_turn = itertools.cycle(FAULTS)
     found: dict[str, list[Values]] = {}
     for place, some in requests.items():
@@ -195,6 +195,7 @@ def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Val
     return found
 
 
+@pytest.mark.slow
 def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> None:
     faults = cases(world.requests)
     add_targets(laboratory, faults)
