@@ -138,7 +138,7 @@ LINT = docs types style yaml changelog
 QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
 SLOW = examples sanity promotion kills conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
-	@$(RUN_STEPS) 'MARKS=not slow and not nightly' $(QUICK)
+	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
 test-more: dev stage ## What `make test-all` has beyond `make test`
 	@$(RUN_STEPS) 'MARKS=slow and not nightly' $(SLOW)
@@ -199,12 +199,12 @@ PYTEST = python -m pytest --quiet -m '$(MARKS)' -p no:cacheprovider --junit-xml 
 # Playbooks run in one process, which costs a quarter: see tests/in_process. IN_PROCESS= on the command line: as usual.
 IN_PROCESS = yes
 PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/in_process/bin:$$PATH" IN_PROCESS_CACHE="$(ROOT)$(STAGE)/templates")
-# Of xdist. More than one pays only where nothing else runs.
+# Of xdist; 0 is none, which costs the least where other steps run as well.
 PROCESSES ?= 2
 
 .PHONY: units faults secrets kills simulator switches examples conformance targets promotion environment
 units: dev stage ## The collection's unit tests
-	@cd $(COPY) && $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
 faults: dev stage ## Requests of the bulk module go wrong in every way; two writers at once; slots half made
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/faults
@@ -221,8 +221,9 @@ simulator: dev stage ## The simulator's own tests
 switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/switches
 
+# The documents as users follow them; the examples of plugins, which are one playbook, in one process.
 examples: dev stage ## Each option stands in an example, and all examples in the documentation work
-	@cd $(COPY) && $(PYTEST) tests/examples
+	@cd $(COPY) && EXAMPLES_PLAYBOOKS="$(if $(IN_PROCESS),$(ROOT)$(COPY)/tests/in_process/bin)" $(PYTEST) tests/examples
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
 conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator

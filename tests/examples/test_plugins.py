@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
 import desk
@@ -76,6 +77,7 @@ def played(desk_of: DeskOf) -> dict[str, list[dict[str, t.Any]]]:
     place.save("examples.yml", json.dumps(plays))
     done = place.run(
         "ansible-playbook -i inventory/sites.yml examples.yml",
+        PATH=os.pathsep.join(filter(None, [os.environ.get("EXAMPLES_PLAYBOOKS"), os.environ["PATH"]])),
         ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
         QLIK_SENSE_JWT_PRIVATE_KEY_PATH=str(place.directory / "server_key.pem"),
     )

@@ -77,10 +77,11 @@ def build(*, module_name: str, module_path: str, module_args: dict[str, t.Any], 
     )
 
 
-def execute(self: action.ActionBase, cmd: str, *rest: t.Any, in_data: bytes | None = None, **more: t.Any) -> t.Any:
+def execute(self: action.ActionBase, *rest: t.Any, **more: t.Any) -> t.Any:
     """Run a module that was noted by build() in a fork, and any other command as usual."""
+    in_data = more.get("in_data")
     if not in_data or not in_data.startswith(MARKER):
-        return _execute(self, cmd, *rest, in_data=in_data, **more)
+        return _execute(self, *rest, **more)
     name, arguments = in_data.removeprefix(MARKER).split(b"\n", 1)
     environment: dict[str, t.Any] = {}
     self._compute_environment_string(environment)
@@ -188,15 +189,19 @@ def compile_template(self: jinja2.Environment, source: t.Any, *rest: t.Any, **mo
 
 def install() -> None:
     """Let the playbook of this process run like this."""
-    action.modify_module = build
-    action.ActionBase._low_level_execute_command = execute
-    strategy.WorkerProcess = Worker
-    # The results of tasks are handled by a thread of this process, and its output is printed at once.
-    worker.display = Proxy(worker.display, set_queue=lambda queue: None)
-    worker.signal = Proxy(signal, signal=lambda number, handler: None)
+    replaced: list[tuple[t.Any, str, t.Any]] = [
+        (action, "modify_module", build),
+        (action.ActionBase, "_low_level_execute_command", execute),
+        (strategy, "WorkerProcess", Worker),
+        # The results of tasks are handled by a thread of this process, and its output is printed at once.
+        (worker, "display", Proxy(worker.display, set_queue=lambda queue: None)),
+        (worker, "signal", Proxy(signal, signal=lambda number, handler: None)),
+    ]
     if "IN_PROCESS_CACHE" in os.environ:
         Path(os.environ["IN_PROCESS_CACHE"]).mkdir(parents=True, exist_ok=True)
-        jinja2.Environment.compile = compile_template
+        replaced.append((jinja2.Environment, "compile", compile_template))
+    for owner, name, value in replaced:
+        setattr(owner, name, value)
     for library in LIBRARIES:
         importlib.import_module(library)
     # What is there stays: neither this process nor its forks look through it again.

@@ -30,13 +30,9 @@ TOP_LEVEL = {
 KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory": "inventory"}
 
 
-def plugins() -> list[tuple[str, str]]:
-    """Kind (as ansible-doc says it) and full name of each plugin that is installed."""
-    return [
-        (kind, f"sensible.qlik.{file.stem}")
-        for folder, kind in KINDS.items()
-        for file in sorted((INSTALLED / "plugins" / folder).glob("*.py"))
-    ]
+def plugins(folder: str) -> list[str]:
+    """The full names of the plugins in a folder that are installed."""
+    return [f"sensible.qlik.{file.stem}" for file in sorted((INSTALLED / "plugins" / folder).glob("*.py"))]
 
 
 def run(*command: str, directory: Path) -> str:
@@ -68,19 +64,28 @@ def test_holds_no_leftovers(names: list[str]) -> None:
     assert [name for name in names if Path(name).suffix in unwanted or "/." in f"/{name}"] == []
 
 
-@pytest.mark.parametrize(("kind", "name"), plugins())
-def test_plugin_is_documented(kind: str, name: str, tmp_path: Path) -> None:
-    documented = json.loads(run("ansible-doc", "--json", "--type", kind, name, directory=tmp_path))
-    assert documented[name]["doc"]["short_description"]
-    assert documented[name]["examples"]
+@pytest.mark.parametrize(("folder", "kind"), KINDS.items())
+def test_plugins_are_documented(folder: str, kind: str, tmp_path: Path) -> None:
+    names = plugins(folder)
+    assert names
+    documented = json.loads(run("ansible-doc", "--json", "--type", kind, *names, directory=tmp_path))
+    assert sorted(documented) == names
+    for plugin in documented.values():
+        assert plugin["doc"]["short_description"]
+        assert plugin["examples"]
 
 
-@pytest.mark.parametrize("playbook", sorted(file.stem for file in (INSTALLED / "playbooks").glob("*.yml")))
-def test_playbook_is_found_by_name(playbook: str, tmp_path: Path) -> None:
-    run("ansible-playbook", "--syntax-check", f"sensible.qlik.{playbook}", directory=tmp_path)
+def test_playbooks_are_found_by_name(tmp_path: Path) -> None:
+    names = [f"sensible.qlik.{file.stem}" for file in sorted((INSTALLED / "playbooks").glob("*.yml"))]
+    assert names
+    output = run("ansible-playbook", "--syntax-check", *names, directory=tmp_path)
+    assert output.count("playbook: ") == len(names)
 
 
-@pytest.mark.parametrize("role", sorted(directory.name for directory in (INSTALLED / "roles").glob("*")))
-def test_role_is_documented(role: str, tmp_path: Path) -> None:
-    documented = json.loads(run("ansible-doc", "--json", "--type", "role", f"sensible.qlik.{role}", directory=tmp_path))
-    assert documented[f"sensible.qlik.{role}"]["entry_points"]["main"]["short_description"]
+def test_roles_are_documented(tmp_path: Path) -> None:
+    names = sorted(f"sensible.qlik.{directory.name}" for directory in (INSTALLED / "roles").glob("*"))
+    assert names
+    documented = json.loads(run("ansible-doc", "--json", "--type", "role", *names, directory=tmp_path))
+    assert sorted(documented) == names
+    for role in documented.values():
+        assert role["entry_points"]["main"]["short_description"]

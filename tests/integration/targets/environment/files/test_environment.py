@@ -50,13 +50,13 @@ class Desk:
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
         site = {"users": [{"user_directory": "EXAMPLE", "user_id": "admin", "roles": ["RootAdmin"]}]}
-        self.sites = RunningSites(directory / "sites", {"dev": site, "test": site})
+        self.sites = RunningSites(directory / "sites", {"dev": site, "test": site, "demo": {}})
         self.pki = self.sites.pki
         (directory / "home").mkdir()
         for file in (directory / "home" / ".netrc", directory / "netrc"):
             file.write_text(NETRC)
             file.chmod(0o600)
-        self.hosts = {name: self._variables(addresses) for name, addresses in self.sites.sites.items()}
+        self.hosts = {name: self._variables(self.sites.sites[name]) for name in ("dev", "test")}
         self.proxy = next(iter(self.hosts["dev"]["qlik_proxies"].values()))
 
     def _variables(self, addresses: Values) -> Values:
@@ -163,6 +163,14 @@ def test_a_site_is_provisioned(desk: Desk) -> None:
     assert status == 0, output
 
 
+def test_the_demo_shows_what_it_promises(desk: Desk) -> None:
+    ready = desk.directory / "sites" / "demo.json"
+    ready.write_text(json.dumps(desk.sites.sites["demo"]))
+    variables = {"demo_ready_file": str(ready), "demo_directory": str(desk.directory)}
+    status, output = desk.run("ansible-playbook", "sensible.qlik.demo", "-e", json.dumps(variables))
+    assert status == 0, output
+
+
 @pytest.mark.parametrize("place", ["NETRC", "HOME"])
 def test_a_plain_uri_task_is_affected(desk: Desk, place: str) -> None:
     """The positive control: the environment is really hostile."""
@@ -198,6 +206,10 @@ def test_a_site_is_promoted(desk: Desk) -> None:
     status, output = desk.playbook("sensible.qlik.promote", "-e", "source=dev", "-e", "target=test")
     assert status == 0, output
     assert "Logins proved on: dev, test" in output.replace("\n", " ")
+    [snapshot] = (desk.directory / "promotion_snapshots").glob("test-*.yml")
+    status, output = desk.playbook("sensible.qlik.roll_back", "-e", f"snapshot={snapshot}", "--check")
+    assert status == 0, output
+    assert "portal deleted" in output.replace("\n", " ")
 
 
 def test_modules_reach_the_site(desk: Desk) -> None:
