@@ -134,7 +134,7 @@ LANES ?= 2
 RUN_STEPS = $(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
 # Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
 # The longest steps begin first, so that the lanes end at about the same time.
-LINT = docs types style yaml changelog
+LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
 SLOW = examples sanity promotion kills conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
@@ -155,8 +155,8 @@ bench: dev stage ## Count and compare: requests, connections, writes, time. Neve
 
 # ---- The steps of `make test`; each can be run alone
 
-.PHONY: lint style types yaml ansiblelint changelog docs
-lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, changelog, documentation
+.PHONY: lint style types yaml ansiblelint reuse workflow changelog docs
+lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
 style: dev stage
@@ -181,6 +181,12 @@ yaml: dev stage
 
 ansiblelint: dev stage
 	@cd $(COPY) && ansible-lint --nocolor --offline --profile production --strict
+
+reuse: dev stage
+	@cd $(COPY) && reuse lint --quiet || { cd $(COPY) && reuse lint --lines; exit 1; }
+
+workflow: dev stage
+	@cd $(COPY) && zizmor --offline --no-progress --quiet .
 
 changelog: dev stage
 	@cd $(COPY) && antsibull-changelog lint
@@ -272,6 +278,10 @@ evidence: dev ## Write the page of evidence from the comments in the simulator
 MATRIX ?= 2.16:3.11 2.18:3.11 2.19:3.11 stable:3.13 pre:3.13
 MATRIX_STEPS ?= sanity units $(addprefix integration/,jwt_virtual_proxy login_check lookup_jwt inventory_site \
   playbook_drift role_smoke_test role_key_rotation role_follow_jwks role_promotion)
+
+.PHONY: matrix-integration
+matrix-integration:
+	@echo $(filter integration/%,$(MATRIX_STEPS))
 
 matrix: venv ## Sanity, unit and integration tests with old and new Ansible; one alone: MATRIX=2.16:3.11
 	@$(VENV)/bin/python tests/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -44,15 +43,24 @@ def open_world(directory: Path) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="session")
 def desk_of(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[DeskOf]:
-    """The desk for a document, each in a world of its own, and whether it is new."""
+    """The desk for a document, with sites that nobody has changed, and whether it is new.
+
+    There is one world, so that a document cannot be taken up again after another.
+    """
     desks: dict[str, Desk] = {}
-    with contextlib.ExitStack() as stack:
+    directory = tmp_path_factory.mktemp("world")
+    with open_world(directory) as world:
 
         def desk_of(document: str) -> tuple[Desk, bool]:
+            assert world.stdin is not None
+            assert world.stdout is not None
             if document in desks:
+                assert document == next(reversed(desks))
                 return desks[document], False
-            directory = tmp_path_factory.mktemp("world")
-            stack.enter_context(open_world(directory))
+            if desks:
+                world.stdin.write("reset\n")
+                world.stdin.flush()
+                assert any(line == "ready\n" for line in world.stdout), (directory / "log").read_text()
             desks[document] = Desk(tmp_path_factory.mktemp("desk"), directory)
             return desks[document], True
 

@@ -6,9 +6,10 @@
 
 Usage: world.py DIRECTORY
 
-DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends. A line "ready" says
-that DIRECTORY has network.json (see network/sitecustomize.py) and pki, the certificates of all sites. The authority of
-their proxies is also that of the web server.
+DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends; a line "reset" there
+puts new sites in the place of the old ones. A line "ready" says each time that DIRECTORY has network.json (see
+network/sitecustomize.py) and pki, the certificates of all sites. The authority of their proxies is also that of the web
+server.
 """
 
 from __future__ import annotations
@@ -125,6 +126,20 @@ async def open_site(site: Site, pki: Pki, ready: Path) -> asyncio.Task[None]:
     return task
 
 
+async def open_sites(pki: Pki, directory: Path, ports: dict[str, dict[str, int]]) -> list[asyncio.Task[None]]:
+    """Open all sites, and note their ports by host name and by the port that each has for users."""
+    tasks = []
+    for name, nodes in SITES.items():
+        ready = directory / f"{name}.json"
+        ready.unlink(missing_ok=True)
+        opened = site(name, pki.server.read_text())
+        tasks.append(await open_site(opened, pki, ready))
+        for node, aliases in zip(opened.nodes, nodes.values(), strict=True):
+            for alias in aliases:
+                ports[alias] = {"4242": opened.qrs_port, "443": node.proxy_port, "4243": node.qps_port}
+    return tasks
+
+
 async def open_web(key_sets: dict[str, t.Any], pki: Pki) -> tuple[uvicorn.Server, asyncio.Task[None]]:
     """The web server for all other names: providers have a key set, everybody else a page."""
 
@@ -174,26 +189,24 @@ async def main(directory: Path) -> None:
         proxy_authority="other",
     )
     ports: dict[str, dict[str, int]] = {}
-    tasks: list[asyncio.Task[t.Any]] = []
-    for name, nodes in SITES.items():
-        opened = site(name, pki.server.read_text())
-        tasks.append(await open_site(opened, pki, directory / f"{name}.json"))
-        for node, aliases in zip(opened.nodes, nodes.values(), strict=True):
-            for alias in aliases:
-                ports[alias] = {"4242": opened.qrs_port, "443": node.proxy_port, "4243": node.qps_port}
-    server, task = await open_web(json.loads((directory / "providers.json").read_text()), pki)
-    tasks.append(task)
+    server, web = await open_web(json.loads((directory / "providers.json").read_text()), pki)
     web_port = server.servers[0].sockets[0].getsockname()[1]
     ports |= {name: {"443": web_port} for name in [*PROVIDERS, *OTHERS]}
     proxy = await open_proxy(ports)
     ports[PROXY] = {"3128": proxy.sockets[0].getsockname()[1]}
-    (directory / "network.json").write_text(json.dumps(ports))
-    print("ready", flush=True)
-    tasks.append(asyncio.create_task(asyncio.to_thread(sys.stdin.read)))
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    command = "reset"
+    while command:
+        sites = await open_sites(pki, directory, ports)
+        (directory / "network.json").write_text(json.dumps(ports))
+        print("ready", flush=True)
+        reading = asyncio.create_task(asyncio.to_thread(sys.stdin.readline))
+        await asyncio.wait([reading, web, *sites], return_when=asyncio.FIRST_COMPLETED)
+        command = reading.result() if reading.done() else ""
+        for task in sites:
+            task.cancel()
+        await asyncio.gather(*sites, return_exceptions=True)
+    web.cancel()
+    await asyncio.gather(web, return_exceptions=True)
 
 
 if __name__ == "__main__":
