@@ -183,7 +183,7 @@ ansiblelint: dev stage
 	@cd $(COPY) && ansible-lint --nocolor --offline --profile production --strict
 
 reuse: dev stage
-	@cd $(COPY) && reuse lint --quiet || { cd $(COPY) && reuse lint --lines; exit 1; }
+	@cd $(COPY) && reuse lint --lines
 
 workflow: dev stage
 	@cd $(COPY) && zizmor --offline --no-progress --quiet .
