@@ -31,6 +31,7 @@ from qlik_sense_simulator.testing import RunningSite
 INSIDE = pathlib.Path(__file__).parent / "inside"
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
 
+pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx here (Debian: apt install nginx-light)")
 MOST = 25
 LEAST = {"blue_green": 13, "in_place": 5}
 """How many times a run can be killed: more than ever needed, and so many that the walk cannot be empty."""
@@ -148,8 +149,9 @@ class Walk:
         return answer.status_code == 200
 
     def front_end_starts(self) -> bool:
-        """Whether nginx, if there is one, would start with what is there."""
-        if NGINX is None or len(list(self.front_end.iterdir())) < 2:  # it is not installed yet
+        """Whether nginx would start with what is there."""
+        assert NGINX is not None
+        if len(list(self.front_end.iterdir())) < 2:  # it is not installed yet
             return True
         configuration = self.directory / "nginx.conf"
         configuration.write_text(
