@@ -94,6 +94,12 @@ class Outcome:
     count: Count
 
 
+def say(line: str) -> None:
+    """Print a line in one piece: steps of several lanes print at the same time."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def run_step(make: str, target: str, results: Path, variables: Sequence[str] = ()) -> Outcome:
     """Make a target to its end.
 
@@ -106,7 +112,7 @@ def run_step(make: str, target: str, results: Path, variables: Sequence[str] = (
     own = results / target.replace("/", "-")
     own.mkdir(parents=True)
     log = own / "output.log"
-    print(f".... {target} begins", flush=True)
+    say(f".... {target} begins")
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -142,7 +148,7 @@ def tell(outcome: Outcome) -> None:
     if outcome.code:
         print(f"\n==== {outcome.target}\n{outcome.log.read_text(errors='replace')}", end="")
     verdict = "FAILED" if outcome.code else "passed"
-    print(f"---- {outcome.target}: {verdict} in {outcome.seconds:.0f} s ({outcome.count})", flush=True)
+    say(f"---- {outcome.target}: {verdict} in {outcome.seconds:.0f} s ({outcome.count})")
 
 
 def read_allowed(text: str) -> list[re.Pattern[str]]:
