@@ -32,8 +32,7 @@ def find_running(site: object, directory: Path) -> dict[str, t.Any] | None:
     file.unlink()
     directory.mkdir()
     (directory / "pki").symlink_to(running["pki"])
-    ready: dict[str, t.Any] = running["ready"]
-    return ready
+    return {name: value for name, value in running["ready"].items() if name != "pid"}
 
 
 def main(directory: Path) -> None:
