@@ -244,6 +244,13 @@ def test_modules_reach_the_site(desk: Desk) -> None:
     assert status == 0, output
 
 
+def test_a_token_is_read(desk: Desk) -> None:
+    token = desk.token().strip("{} ")
+    check = {"that": f"({token} | sensible.qlik.jwt_claims).claims.userId == 'admin'"}
+    status, output = desk.tasks({"name": "Check the claims", "ansible.builtin.assert": check})
+    assert status == 0, output
+
+
 def test_the_inventory_is_read(desk: Desk) -> None:
     source = {
         "plugin": "sensible.qlik.site",
