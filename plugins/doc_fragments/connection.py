@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How to reach a site. The options are in module_utils/_connection.py."""
+    """How to reach a site. The options are in module_utils/_http/client.py."""
 
     # And how to sign in to its repository service.
     DOCUMENTATION = r"""

@@ -204,7 +204,7 @@ requirements:
 
 
 class ModuleDocFragment:
-    """A JWT virtual proxy as options of a module, or as elements of a list. See module_utils/_virtual_proxy.py."""
+    """A JWT virtual proxy as options of a module, or as elements of a list: see module_utils/_virtual_proxy."""
 
     # With types: ansible-test's yamllint takes each plain assignment for a literal.
     DOCUMENTATION: str = "options:" + textwrap.indent(_OPTIONS, "  ") + _REQUIREMENTS

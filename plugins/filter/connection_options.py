@@ -54,7 +54,7 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sensible.qlik.plugins.module_utils._connection import argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import argument_spec
 
 
 def connection_options(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -137,11 +137,11 @@ from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _jwks
-from ansible_collections.sensible.qlik.plugins.module_utils._certificate import rsa_public_key
-from ansible_collections.sensible.qlik.plugins.module_utils._claims import examine
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._minting import shown, text_of
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import rsa_public_key
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.claims import examine
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import shown, text_of
 
 _TRIED = "Read the token."
 _OPTIONS = ("audience", "certificate", "jwks", "leeway", "virtual_proxy")

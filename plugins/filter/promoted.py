@@ -106,10 +106,10 @@ from collections.abc import Iterable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
 
 if t.TYPE_CHECKING:
-    from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import Options
+    from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Options
 
 ALL = "*"
 NODE_LISTS = ("load_balancing_server_nodes", "proxies")

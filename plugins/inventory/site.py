@@ -139,7 +139,6 @@ from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     environment_names,
     misplaced,
@@ -147,9 +146,10 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option
-from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
-from ansible_collections.sensible.qlik.plugins.module_utils._transport import REQUESTS_IMPORT_ERROR
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.session import REQUESTS_IMPORT_ERROR
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData

@@ -243,7 +243,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _secrets
+from ansible_collections.sensible.qlik.plugins.module_utils import _secrets
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import (
     holds_private_key,
@@ -251,14 +251,15 @@ from ansible_collections.sensible.qlik.plugins.module_utils._files import (
     refuse_vault,
     text_kind,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._minting import (
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import is_encrypted, load_private_key
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import (
     Minter,
     Recipe,
     require_algorithm,
     shown,
     text_of,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._private_key import is_encrypted, load_private_key
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

@@ -345,11 +345,14 @@ fresh_until:
 import datetime
 import typing as t
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _jwks, _jwks_source
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault
-from ansible_collections.sensible.qlik.plugins.module_utils._own_ca import OwnCA
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
 
 Issue = t.Callable[[t.Any], str]
 

@@ -199,11 +199,12 @@ writes:
   sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
 """
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection, _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
-from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
 
 
 def run(module: QlikModule) -> Outcome:

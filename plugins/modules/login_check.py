@@ -375,17 +375,14 @@ import urllib.parse
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.sensible.qlik.plugins.module_utils import (
-    _certificate,
-    _connection,
-    _diagnosis,
-    _forgery,
-    _proxies,
-)
+from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
-from ansible_collections.sensible.qlik.plugins.module_utils._login import (
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._login import diagnosis as _diagnosis
+from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import (
     GIVEN_TOKENS,
     OPTIONAL_CHECKS,
     Endpoint,
@@ -393,7 +390,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login import (
     Manner,
     prove,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._token import inspect_token
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import inspect_token
 
 _SHOWN = ("subject", "issuer", "not_after", "days_left")
 

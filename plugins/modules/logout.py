@@ -120,12 +120,12 @@ import os
 import typing as t
 import urllib.parse
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
-from ansible_collections.sensible.qlik.plugins.module_utils._sign_in import client_certificate
-from ansible_collections.sensible.qlik.plugins.module_utils._transport import http_session, transport_error
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.auth import client_certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._http.session import http_session, transport_error
 
 QPS_PORT = 4243
 _RETRIES = 3

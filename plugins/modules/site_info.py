@@ -336,11 +336,11 @@ proxies:
       sample: {}
 """
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._site import Site, in_words
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
 
 
 def run(module: QlikModule) -> Site:

@@ -141,11 +141,13 @@ virtual_proxies:
 
 import typing as t
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _connection, _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._plan import all_options, has_tag
-from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import all_options, has_tag
 
 
 def run(module: QlikModule) -> list[_virtual_proxy.Options]:

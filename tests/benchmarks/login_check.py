@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from qlik_sense_simulator.testing import RunningSite
 
 if t.TYPE_CHECKING:
-    from ansible_collections.sensible.qlik.plugins.module_utils._login import Login
+    from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import Login
 
 GOAL = 4.0
 ROUNDS = 5
@@ -61,7 +61,7 @@ class Bench:
     """A site with slow answers, and logins at it."""
 
     def __init__(self, directory: Path, *, virtual_proxies: int, delay: float) -> None:
-        from ansible_collections.sensible.qlik.plugins.module_utils import _login
+        from ansible_collections.sensible.qlik.plugins.module_utils._login import runner as _login
 
         self._module = _login
         self._key = rsa.generate_private_key(65537, 2048)

@@ -19,11 +19,11 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from conftest import BreakableSite
 
-from ansible_collections.sensible.qlik.plugins.module_utils._connection import Connection, argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import ConflictError
-from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
-from ansible_collections.sensible.qlik.plugins.module_utils._repository import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import normalised
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Connection, argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import normalised
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
 
 ROUNDS = 12
 """Of the playbooks: twice through what each of them wants."""

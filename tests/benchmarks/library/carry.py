@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
 
 
 def main() -> None:

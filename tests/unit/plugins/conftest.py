@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import core_secrets, patch_module_args
 

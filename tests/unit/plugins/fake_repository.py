@@ -9,8 +9,8 @@ import itertools
 import re
 import typing as t
 
-from ansible_collections.sensible.qlik.plugins.module_utils._connection import Answer
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, ConflictError, TransportError
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Answer
 
 Entity = dict[str, t.Any]
 

@@ -15,9 +15,12 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.sensible.qlik.plugins.filter import jwks_slots as plugin
-from ansible_collections.sensible.qlik.plugins.module_utils import _jwks, _plan, _slots, _virtual_proxy
-from ansible_collections.sensible.qlik.plugins.module_utils._certificate import rsa_public_key
-from ansible_collections.sensible.qlik.plugins.module_utils._own_ca import OwnCA
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import rsa_public_key
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import jwks_plan as _slots
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import plan as _plan
 from ansible_collections.sensible.qlik.plugins.modules import jwks_info
 from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set, keycloak

@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.sensible.qlik.plugins.filter.promoted import FilterModule, promoted
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import Options
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Options
 
 PORTAL: Options = {
     "id": "3b0c",

@@ -18,7 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 
 from ansible_collections.sensible.qlik.plugins.inventory import site as plugin
-from ansible_collections.sensible.qlik.plugins.module_utils import _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 CONFIG: dict[str, t.Any] = {

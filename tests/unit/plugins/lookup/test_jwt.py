@@ -25,7 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from ansible_collections.sensible.qlik.plugins.lookup import jwt as plugin
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _files, _private_key
+from ansible_collections.sensible.qlik.plugins.module_utils import _files
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import private_key as _private_key
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
@@ -185,8 +185,8 @@ def test_a_key_must_fit_the_certificate(key: rsa.RSAPrivateKey, pem: str) -> Non
 def test_comparing_fingerprints_needs_no_cryptography(pem: str) -> None:
     """A steady-state run only compares fingerprints, and importing cryptography would be a tenth of its time."""
     script = (
-        "import sys; from ansible_collections.sensible.qlik.plugins.module_utils import _certificate\n"
-        "assert len(_certificate.fingerprint(sys.stdin.read())) == 64\n"
+        "import sys; from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate\n"
+        "assert len(certificate.fingerprint(sys.stdin.read())) == 64\n"
         "sys.exit('cryptography' in sys.modules)"
     )
     subprocess.run(

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.sensible.qlik.plugins.module_utils._connection import Connection
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     AnswerError,
     ConflictError,
@@ -31,6 +30,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Connection
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXBheWxvYWQ.c2VjcmV0LXNpZ25hdHVyZQ"
 

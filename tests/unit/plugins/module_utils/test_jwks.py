@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _jwks
-from ansible_collections.sensible.qlik.plugins.module_utils._certificate import fingerprint
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import fingerprint
 from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set
 

@@ -14,8 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _forgery
-from ansible_collections.sensible.qlik.plugins.module_utils._login import (
+from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import (
     OPTIONAL_CHECKS,
     SESSIONS_AT_ONCE,
     Check,
@@ -24,6 +23,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login import (
     Manner,
     prove,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import HUB, FakeProxy, Reply, Request
 
 KEY = rsa.generate_private_key(65537, 2048)

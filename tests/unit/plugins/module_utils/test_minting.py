@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
-from ansible_collections.sensible.qlik.plugins.module_utils._minting import (
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import thumbprint
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import (
     Minter,
     Recipe,
     plain,
     require_algorithm,
     seconds,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._private_key import thumbprint
 
 KEY = rsa.generate_private_key(65537, 2048)
 NOW = 1_790_000_000

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
-from ansible_collections.sensible.qlik.plugins.module_utils._own_ca import OwnCA
-from ansible_collections.sensible.qlik.plugins.module_utils._private_key import thumbprint
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import thumbprint
 from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import NOW, certificate, key, pem, private_pem
 
 CA_KEY = key(9)
@@ -67,7 +67,7 @@ def test_the_same_key_gets_the_same_certificate_in_another_process_at_another_ti
 import datetime, sys
 from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from ansible_collections.sensible.qlik.plugins.module_utils._own_ca import OwnCA
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
 directory = Path(sys.argv[1])
 authority = OwnCA((directory / "ca.pem").read_text(), (directory / "ca_key.pem").read_text())
 print(authority.issue(load_pem_public_key((directory / "key.pem").read_bytes())), end="")

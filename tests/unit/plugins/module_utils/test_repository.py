@@ -15,9 +15,9 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._plan import Guards
-from ansible_collections.sensible.qlik.plugins.module_utils._repository import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import described, normalised
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import described, normalised
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 

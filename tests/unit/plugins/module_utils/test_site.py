@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.sensible.qlik.plugins.module_utils._site import in_words
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import in_words
 
 ABOUT = {"buildVersion": "31.62.1.0", "nodeType": 1, "sharedPersistence": True, "schemaPath": "About"}
 

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
-from ansible_collections.sensible.qlik.plugins.module_utils._token import diagnose, inspect_token
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import diagnose, inspect_token
 
 KEY = rsa.generate_private_key(65537, 2048)
 NOW = 1_790_000_000
@@ -223,7 +223,7 @@ def test_all_reasons_are_told_at_once() -> None:
 
 def test_reading_a_token_needs_no_library() -> None:
     script = (
-        "import sys; from ansible_collections.sensible.qlik.plugins.module_utils import _token\n"
+        "import sys; from ansible_collections.sensible.qlik.plugins.module_utils._tokens import verify as _token\n"
         "assert not _token.diagnose(sys.stdin.read(), {}, now=1790000000)\n"
         "sys.exit(bool({'jwt', 'cryptography'} & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import (
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import (
     FIELDS,
     QRS_NAMES,
     argument_spec,

@@ -12,8 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _websocket
-from ansible_collections.sensible.qlik.plugins.module_utils._login import Check, Login, Manner, prove
+from ansible_collections.sensible.qlik.plugins.module_utils._login import websocket as _websocket
+from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import Check, Login, Manner, prove
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import (
     CSRF_TOKEN,
     FakeProxy,

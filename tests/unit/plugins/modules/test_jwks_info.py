@@ -20,8 +20,9 @@ from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _certificate, _jwks_source
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN
+from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.modules import jwks_info
 from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set

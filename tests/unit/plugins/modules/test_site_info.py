@@ -8,7 +8,7 @@ import typing as t
 
 import yaml
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import site as _site
 from ansible_collections.sensible.qlik.plugins.modules import site_info
 
 

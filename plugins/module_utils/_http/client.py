@@ -15,15 +15,15 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
-from ._errors import (
+from .._errors import (
     AnswerError,
     ConflictError,
     InputError,
     TransportError,
 )
-from ._files import PrivateFiles
-from ._sign_in import NEEDED, PEM_OPTIONS, WAYS, way_in
-from ._transport import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error, verification
+from .._files import PrivateFiles
+from .auth import NEEDED, PEM_OPTIONS, WAYS, way_in
+from .session import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error, verification
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -16,7 +16,7 @@ import typing as t
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
 
-from ._virtual_proxy import Entity, to_options
+from .._virtual_proxy.model import Entity, to_options
 
 Words = dict[str, t.Any]
 

@@ -16,11 +16,15 @@ import time
 import typing as t
 import urllib.parse
 
-from . import _answer_headers, _cookie, _diagnosis, _forgery, _websocket
-from ._diagnosis import Answer, same_user, shown
-from ._greeting import greeting_fault
-from ._token import inspect_token
-from ._visitor import LONGEST_HEADER, NoAnswerError, Redaction, Visitor
+from .._tokens import negative as _forgery
+from .._tokens.verify import inspect_token
+from . import cookie as _cookie
+from . import diagnosis as _diagnosis
+from . import response_headers as _answer_headers
+from . import websocket as _websocket
+from .diagnosis import Answer, same_user, shown
+from .handshake import greeting_fault
+from .proxy_session import LONGEST_HEADER, NoAnswerError, Redaction, Visitor
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

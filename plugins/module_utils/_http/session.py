@@ -12,8 +12,8 @@ import time
 import traceback
 import typing as t
 
-from ._errors import TransportError
-from ._files import PrivateFiles, pem_file
+from .._errors import TransportError
+from .._files import PrivateFiles, pem_file
 
 try:
     import requests

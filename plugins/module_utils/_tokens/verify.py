@@ -14,8 +14,8 @@ import re
 import time
 import typing as t
 
-from . import _certificate
-from ._errors import InputError, QlikError
+from .._errors import InputError, QlikError
+from .._keys import certificate as _certificate
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

@@ -18,10 +18,10 @@ import typing as t
 import urllib.parse
 from pathlib import Path
 
-from . import _jwks
-from ._errors import AnswerError, InputError, TransportError
-from ._files import SIZE_LIMIT, PrivateFiles
-from ._transport import http_session, transport_error, verification
+from .._errors import AnswerError, InputError, TransportError
+from .._files import SIZE_LIMIT, PrivateFiles
+from .._keys import jwks as _jwks
+from .session import http_session, transport_error, verification
 
 with contextlib.suppress(ImportError):  # reported by require_requests
     import requests

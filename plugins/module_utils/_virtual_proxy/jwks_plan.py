@@ -22,10 +22,11 @@ from collections.abc import Mapping, Sequence
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from . import _certificate, _virtual_proxy
-from ._errors import InputError
-from ._plan import default_cookie_name
-from ._private_key import thumbprint
+from .._errors import InputError
+from .._keys import certificate as _certificate
+from .._keys.private_key import thumbprint
+from . import model as _virtual_proxy
+from .plan import default_cookie_name
 
 VirtualProxy = dict[str, t.Any]
 Key = Mapping[str, t.Any]

@@ -16,7 +16,7 @@ import json
 import re
 import typing as t
 
-from ._errors import InputError, MissingLibraryError
+from .._errors import InputError, MissingLibraryError
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey

@@ -12,7 +12,7 @@ import base64
 import json
 import typing as t
 
-from ._token import inspect_token
+from .verify import inspect_token
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

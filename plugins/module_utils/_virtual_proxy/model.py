@@ -17,8 +17,8 @@ import typing as t
 
 from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict, snake_dict_to_camel_dict
 
-from . import _certificate
-from ._errors import InputError
+from .._errors import InputError
+from .._keys import certificate as _certificate
 
 Entity = dict[str, t.Any]  # as QRS returns it
 Options = dict[str, t.Any]  # in the words of our options

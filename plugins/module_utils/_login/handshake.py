@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._diagnosis import same_user, shown
+from .diagnosis import same_user, shown
 
 CSRF_PATH = "qps/csrftoken"
 

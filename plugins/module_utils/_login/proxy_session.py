@@ -17,12 +17,12 @@ import time
 import typing as t
 import urllib.parse
 
-from . import _websocket
-from ._cookie import Cookie
-from ._diagnosis import Answer, is_login_page
-from ._errors import TransportError
-from ._greeting import CSRF_PATH, Greeting
-from ._transport import http_session, transport_error
+from .._errors import TransportError
+from .._http.session import http_session, transport_error
+from . import websocket as _websocket
+from .cookie import Cookie
+from .diagnosis import Answer, is_login_page
+from .handshake import CSRF_PATH, Greeting
 
 with contextlib.suppress(ImportError):  # reported by _connection.require_requests
     import requests

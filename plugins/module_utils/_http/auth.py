@@ -16,13 +16,13 @@ import struct
 import typing as t
 import urllib.parse
 
-from ._errors import AnswerError, InputError, TransportError
-from ._files import PrivateFiles, content_option, pem_file
+from .._errors import AnswerError, InputError, TransportError
+from .._files import PrivateFiles, content_option, pem_file
 
 if t.TYPE_CHECKING:
     import requests
 
-    from ._connection import Connection
+    from .client import Connection
 
 Options = t.Mapping[str, t.Any]
 

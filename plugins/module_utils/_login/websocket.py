@@ -17,7 +17,7 @@ import time
 import typing as t
 import urllib.parse
 
-from ._greeting import DECISIVE, Greeting
+from .handshake import DECISIVE, Greeting
 
 with contextlib.suppress(ImportError):  # reported by _connection.require_requests
     from requests.utils import DEFAULT_CA_BUNDLE_PATH

@@ -15,7 +15,7 @@ import hashlib
 import re
 import typing as t
 
-from ._errors import InputError, MissingLibraryError
+from .._errors import InputError, MissingLibraryError
 
 if t.TYPE_CHECKING:
     from cryptography import x509

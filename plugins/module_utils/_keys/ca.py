@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
-from . import _certificate
-from ._errors import InputError
-from ._private_key import load_private_key, thumbprint
+from .._errors import InputError
+from . import certificate as _certificate
+from .private_key import load_private_key, thumbprint
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ._errors import InputError
-from ._virtual_proxy import (
+from .._errors import InputError
+from .model import (
     ENUMS,
     FIELDS,
     JWT,

@@ -16,8 +16,8 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 
-from ._cookie import Cookie
-from ._token import constant_directory, diagnose, inspect_token
+from .._tokens.verify import constant_directory, diagnose, inspect_token
+from .cookie import Cookie
 
 Mapping = t.Mapping[str, t.Any]
 

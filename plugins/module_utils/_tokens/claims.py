@@ -12,8 +12,8 @@ import datetime
 import math
 import typing as t
 
-from . import _jwks
-from ._token import diagnose, fits, inspect_token, is_time, signature_reasons
+from .._keys import jwks as _jwks
+from .verify import diagnose, fits, inspect_token, is_time, signature_reasons
 
 _TIMES = ("iat", "nbf", "exp")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)

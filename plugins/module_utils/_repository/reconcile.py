@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from ._errors import AnswerError, ConflictError, QlikError
-from ._plan import (
+from .._errors import AnswerError, ConflictError, QlikError
+from .._virtual_proxy.model import Entity, Options
+from .._virtual_proxy.plan import (
     Change,
     Guards,
     Purge,
@@ -25,12 +26,11 @@ from ._plan import (
     options_in,
     purged,
 )
-from ._virtual_proxy import Entity, Options
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ._connection import Connection
+    from .._http.client import Connection
 
 # Up to that many terms a filter is cheaper than reading every virtual proxy, and its URL stays short.
 FILTER_TERMS = 60

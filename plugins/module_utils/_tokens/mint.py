@@ -18,9 +18,9 @@ import re
 import typing as t
 from collections.abc import Mapping
 
-from ._errors import InputError, MissingLibraryError
-from ._private_key import thumbprint
-from ._token import ALGORITHMS, RESERVED_CLAIMS, constant_directory
+from .._errors import InputError, MissingLibraryError
+from .._keys.private_key import thumbprint
+from .verify import ALGORITHMS, RESERVED_CLAIMS, constant_directory
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

@@ -17,10 +17,10 @@ import json
 import typing as t
 from collections.abc import Mapping
 
-from . import _certificate
-from ._errors import InputError, MissingLibraryError
-from ._private_key import thumbprint
-from ._token import ALGORITHMS, base64url_decoded
+from .._errors import InputError, MissingLibraryError
+from .._tokens.verify import ALGORITHMS, base64url_decoded
+from . import certificate as _certificate
+from .private_key import thumbprint
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
