@@ -54,7 +54,7 @@ from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 
 
 def connection_options(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -66,7 +66,7 @@ def connection_options(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
     if not isinstance(variables, Mapping):
         raise AnsibleFilterError("connection_options takes the variables of a host, such as hostvars['test'].")
     # One by one: a host's other variables must not be templated for this.
-    options = {name: variables[f"qlik_{name}"] for name in argument_spec() if f"qlik_{name}" in variables}
+    options = {name: variables[f"qlik_{name}"] for name in connection_argument_spec() if f"qlik_{name}" in variables}
     if not options.get("host"):
         raise AnsibleFilterError(
             f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so it is not known how to "

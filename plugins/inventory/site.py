@@ -140,6 +140,7 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    connection_argument_spec,
     environment_names,
     misplaced,
     path_pairs,
@@ -199,7 +200,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=resolved)
 
     def _resolved(self, name: str, value: t.Any) -> t.Any:
-        spec = _connection.argument_spec().get(name)
+        spec = connection_argument_spec().get(name)
         if spec is None:
             return value
         base = os.path.dirname(os.path.abspath(self._path))  # noqa: PTH100, PTH120
@@ -246,7 +247,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _read(self) -> Site:
         if REQUESTS_IMPORT_ERROR:
             raise MissingLibraryError("Tried to read the site.", "requests")
-        spec = _connection.argument_spec()
+        spec = connection_argument_spec()
         values = {name: self.get_option(name) for name in spec if name not in self._from_elsewhere}
         values = dict.fromkeys(spec) | values
         # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
@@ -303,7 +304,7 @@ def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
         InputError: both are set at the same place, or an environment variable for a path holds text.
     """
     unused = set()
-    spec = _connection.argument_spec()
+    spec = connection_argument_spec()
     for pair in path_pairs(spec):
         given = [name for name in pair if config.get(name)]
         variables = [name for one in pair for name in environment_names(spec[one]) if os.environ.get(name)]
@@ -323,7 +324,7 @@ def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
 
 def _check_variables() -> None:
     """Raise if an environment variable holds a private key. Ansible would quote it when it converts the value."""
-    for rules in _connection.argument_spec().values():
+    for rules in connection_argument_spec().values():
         for variable in environment_names(rules) if rules["type"] != "path" else ():
             _require_own_place(variable, os.environ.get(variable, ""), rules)
 

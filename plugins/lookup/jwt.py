@@ -243,7 +243,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _secrets
+from ansible_collections.sensible.qlik.plugins.module_utils import _text
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import (
     holds_private_key,
@@ -292,7 +292,7 @@ class LookupModule(LookupBase):
     def _tokens(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[str]:
         self._require_known(kwargs)
         self.set_options(var_options=variables, direct=_checked(kwargs))
-        _secrets.register(self.get_option(name) for name in ("private_key_content", "private_key_passphrase"))
+        _text.register_secrets(self.get_option(name) for name in ("private_key_content", "private_key_passphrase"))
         algorithm = require_algorithm(self.get_option("algorithm"))
         recipe = self._recipe(kwargs)
         key = self._key(variables, kwargs)
@@ -309,7 +309,7 @@ class LookupModule(LookupBase):
             except InputError as exc:
                 tried = f"Make the token for user {number} of {len(users)}." if len(users) > 1 else exc.tried
                 raise InputError(tried, exc.outcome, exc.advice) from None
-        _secrets.register(tokens)
+        _text.register_secrets(tokens)
         self._warn_of_length(tokens)
         return tokens
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from . import _secrets
 from ._files import content_option, holds_certificate, holds_private_key, text_problem
+from ._text import register_secrets
 
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -26,6 +26,19 @@ HIDDEN = "(not shown)"
 _CERTIFICATES = ("certificate", "cert_content", "ca_content")
 _SHORTEST_KEY = 16
 _REMEDY = "Remove it; where a certificate is expected, give the certificate alone."
+
+
+PEM_OPTIONS = ("client_cert", "client_key")
+"""Options with a path, beside which there is one that takes the text."""
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "certificate": ("client_cert", "client_key"),
+    "jwt": ("virtual_proxy_prefix", "token"),
+    "ticket": ("client_cert", "client_key", "user"),
+    "header": ("header_name", "user"),
+    "ntlm": ("user", "password"),
+    "session": ("session_cookie",),
+}
 
 
 class QlikModule(AnsibleModule):
@@ -79,7 +92,7 @@ class QlikModule(AnsibleModule):
         ]
 
     def _mask(self, value: str) -> None:
-        if value and not _secrets.register([value]):
+        if value and not register_secrets([value]):
             self.no_log_values.add(value)
 
 
@@ -195,3 +208,76 @@ def misplaced(
         found = [misplaced(f"{name}[{number}]", below, element, mask) for number, below in enumerate(value)]
         return [problem for problems in found for problem in problems]
     return []
+
+
+def _env(name: str) -> tuple[t.Any, list[str]]:
+    return (env_fallback, [f"QLIK_SENSE_{name}"])
+
+
+def https_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """The options of the doc fragment sensible.qlik.connection.https."""
+    return {
+        "validate_certs": {"type": "bool", "default": True, "fallback": _env("VALIDATE_CERTS")},
+        "connect_timeout": {"type": "float", "default": 10.0, "fallback": _env("CONNECT_TIMEOUT")},
+        "read_timeout": {"type": "float", "default": 60.0, "fallback": _env("READ_TIMEOUT")},
+    }
+
+
+def client_certificate_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragment sensible.qlik.connection.client_certificate."""
+    return {
+        "client_cert": {"type": "path", "fallback": _env("CLIENT_CERT")},
+        "client_cert_content": {"type": "str", "fallback": _env("CLIENT_CERT_CONTENT")},
+        "client_key": {"type": "path", "no_log": False, "fallback": _env("CLIENT_KEY")},
+        "client_key_content": {"type": "str", "no_log": True, "fallback": _env("CLIENT_KEY_CONTENT")},
+    }
+
+
+def ca_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragment sensible.qlik.connection.ca."""
+    return {
+        "ca_path": {"type": "path", "fallback": _env("CA_PATH")},
+        "ca_content": {"type": "str", "fallback": _env("CA_CONTENT")},
+    }
+
+
+def proxy_ca_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragment sensible.qlik.connection.proxy_ca."""
+    return {
+        "proxy_ca_path": {"type": "path", "fallback": _env("PROXY_CA_PATH")},
+        "proxy_ca_content": {"type": "str", "fallback": _env("PROXY_CA_CONTENT")},
+    }
+
+
+def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragments sensible.qlik.connection, its ca, its proxy_ca and its https."""
+    return {
+        "host": {"type": "str", "required": True, "fallback": _env("HOST")},
+        "port": {"type": "int", "fallback": _env("PORT")},
+        "auth_method": {
+            "type": "str",
+            "choices": list(NEEDED),
+            "default": "certificate",
+            "fallback": _env("AUTH_METHOD"),
+        },
+        **client_certificate_argument_spec(),
+        "user": {"type": "str", "fallback": _env("USER")},
+        "password": {"type": "str", "no_log": True, "fallback": _env("PASSWORD")},
+        "header_name": {"type": "str", "fallback": _env("HEADER_NAME")},
+        "session_cookie": {"type": "str", "no_log": True, "fallback": _env("SESSION_COOKIE")},
+        "qps_port": {"type": "int", "default": 4243, "fallback": _env("QPS_PORT")},
+        "virtual_proxy_prefix": {"type": "str", "fallback": _env("VIRTUAL_PROXY_PREFIX")},
+        "token": {"type": "str", "no_log": True, "fallback": _env("TOKEN")},
+        "retries": {"type": "int", "default": 3, "fallback": _env("RETRIES")},
+        "retry_deadline": {"type": "float", "default": 120.0, "fallback": _env("RETRY_DEADLINE")},
+        **ca_argument_spec(),
+        **proxy_ca_argument_spec(),
+        **https_argument_spec(),
+    }
+
+
+# Those that have to be given as they are; a path that can be given as text instead is checked when signing in.
+REQUIRED_IF = [
+    ("auth_method", method, tuple(name for name in needed if name not in PEM_OPTIONS))
+    for method, needed in NEEDED.items()
+]

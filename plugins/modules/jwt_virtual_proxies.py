@@ -246,7 +246,11 @@ writes:
   sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
 """
 
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    REQUIRED_IF,
+    QlikModule,
+    connection_argument_spec,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
@@ -299,7 +303,7 @@ def run(module: QlikModule) -> Outcome:
 def main() -> None:
     module = QlikModule(
         argument_spec={
-            **_connection.argument_spec(),
+            **connection_argument_spec(),
             "virtual_proxies": {
                 "type": "list",
                 "elements": "dict",
@@ -312,7 +316,7 @@ def main() -> None:
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
             "restore": {"type": "bool", "default": False},
         },
-        required_if=_connection.REQUIRED_IF,
+        required_if=REQUIRED_IF,
         required_by={"purge_tag": ["purge"]},
         supports_check_mode=True,
     )

@@ -199,7 +199,11 @@ writes:
   sample: [create the virtual proxy 'portal', set the links of the proxy 'Central']
 """
 
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    REQUIRED_IF,
+    QlikModule,
+    connection_argument_spec,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
@@ -230,11 +234,11 @@ def run(module: QlikModule) -> Outcome:
 def main() -> None:
     module = QlikModule(
         argument_spec={
-            **_connection.argument_spec(),
+            **connection_argument_spec(),
             **_virtual_proxy.argument_spec(),
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
         },
-        required_if=_connection.REQUIRED_IF,
+        required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
     _connection.require_requests(module)

@@ -376,11 +376,16 @@ import urllib.parse
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    QlikModule,
+    https_argument_spec,
+    proxy_ca_argument_spec,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import verification
 from ansible_collections.sensible.qlik.plugins.module_utils._login import diagnosis as _diagnosis
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import (
     GIVEN_TOKENS,
@@ -418,8 +423,8 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "wait": {"type": "float", "default": 120.0},
         "skip_checks": {"type": "list", "elements": "str", "choices": list(OPTIONAL_CHECKS), "default": []},
         "threads": {"type": "int", "default": 64},
-        **_connection.proxy_ca_argument_spec(),
-        **_connection.https_argument_spec(),
+        **proxy_ca_argument_spec(),
+        **https_argument_spec(),
     }
 
 
@@ -564,7 +569,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     timeout = (params["connect_timeout"], params["read_timeout"])
     with contextlib.closing(PrivateFiles()) as files:
         manner = Manner(
-            verify=_connection.verification(params, "proxy_ca_path", files),
+            verify=verification(params, "proxy_ca_path", files),
             timeout=timeout,
             wait=max(0.0, params["wait"]),
             threads=params["threads"],

@@ -120,12 +120,17 @@ import os
 import typing as t
 import urllib.parse
 
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    QlikModule,
+    ca_argument_spec,
+    client_certificate_argument_spec,
+    https_argument_spec,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._http.auth import client_certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._http.session import http_session, transport_error
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
 
 QPS_PORT = 4243
 _RETRIES = 3
@@ -249,7 +254,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
     files = PrivateFiles()  # closed at the end of the process, too, should the options be wrong
     session = http_session(
-        verify=_connection.verification(params, "ca_path", files),
+        verify=verification(params, "ca_path", files),
         retries=_RETRIES,
         client_cert=client_certificate(params, files),
     )
@@ -290,9 +295,9 @@ def main() -> None:
             "proxies": {"type": "list", "elements": "str", "required": True},
             "prefix": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str"},
-            **_connection.client_certificate_argument_spec(),
-            **_connection.ca_argument_spec(),
-            **_connection.https_argument_spec(),
+            **client_certificate_argument_spec(),
+            **ca_argument_spec(),
+            **https_argument_spec(),
         },
         supports_check_mode=True,
     )

@@ -336,7 +336,11 @@ proxies:
       sample: {}
 """
 
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    REQUIRED_IF,
+    QlikModule,
+    connection_argument_spec,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
@@ -358,8 +362,8 @@ def run(module: QlikModule) -> Site:
 
 def main() -> None:
     module = QlikModule(
-        argument_spec=_connection.argument_spec(),
-        required_if=_connection.REQUIRED_IF,
+        argument_spec=connection_argument_spec(),
+        required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
     _connection.require_requests(module)

@@ -141,7 +141,11 @@ virtual_proxies:
 
 import typing as t
 
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
+    REQUIRED_IF,
+    QlikModule,
+    connection_argument_spec,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
@@ -184,7 +188,7 @@ def _is_wanted(virtual_proxy: _virtual_proxy.Options, params: dict[str, t.Any]) 
 def main() -> None:
     module = QlikModule(
         argument_spec={
-            **_connection.argument_spec(),
+            **connection_argument_spec(),
             "prefixes": {"type": "list", "elements": "str", "default": []},
             "tags": {"type": "list", "elements": "str", "default": []},
             "authentication_methods": {
@@ -195,7 +199,7 @@ def main() -> None:
             },
             "expires_within": {"type": "int"},
         },
-        required_if=_connection.REQUIRED_IF,
+        required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
     _connection.require_requests(module)

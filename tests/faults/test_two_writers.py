@@ -19,8 +19,9 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from conftest import BreakableSite
 
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import ConflictError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Connection, argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Connection
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import normalised
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
@@ -70,7 +71,7 @@ class Writer:
     def __init__(self, site: BreakableSite, prefix: str) -> None:
         self.prefix = prefix
         self._site = site
-        self._options = ArgumentSpecValidator(argument_spec()).validate(site.connection).validated_parameters
+        self._options = ArgumentSpecValidator(connection_argument_spec()).validate(site.connection).validated_parameters
 
     def write(self, nodes: t.Sequence[str] | None) -> None:
         """Link to the proxies of these nodes and to no others; None removes it.

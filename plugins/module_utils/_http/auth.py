@@ -16,8 +16,10 @@ import struct
 import typing as t
 import urllib.parse
 
+from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import AnswerError, InputError, TransportError
-from .._files import PrivateFiles, content_option, pem_file
+from .._files import PrivateFiles, content_option
+from .._keys.pem import client_certificate
 
 if t.TYPE_CHECKING:
     import requests
@@ -192,18 +194,6 @@ WAYS: dict[str, t.Callable[[Options, PrivateFiles], Way]] = {
     "session": _by_session,
 }
 
-PEM_OPTIONS = ("client_cert", "client_key")
-"""Options with a path, beside which there is one that takes the text."""
-
-NEEDED: dict[str, tuple[str, ...]] = {
-    "certificate": ("client_cert", "client_key"),
-    "jwt": ("virtual_proxy_prefix", "token"),
-    "ticket": ("client_cert", "client_key", "user"),
-    "header": ("header_name", "user"),
-    "ntlm": ("user", "password"),
-    "session": ("session_cookie",),
-}
-
 
 def way_in(options: Options, files: PrivateFiles) -> Way:
     """Return the way that the options name.
@@ -270,24 +260,6 @@ def _json(answer: requests.Response) -> dict[str, t.Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def client_certificate(options: Options, files: PrivateFiles) -> tuple[str, str]:
-    """Return the paths of the client certificate and of its key.
-
-    Raises:
-        InputError: one is missing or cannot be read, or holds something else.
-    """
-    certificate = pem_file(options, "client_cert", files, holds="certificate")
-    key = pem_file(options, "client_key", files, holds="private key")
-    if certificate is None or key is None:
-        name = "client_key" if certificate else "client_cert"
-        raise InputError(
-            "Tried to read the client certificate.",
-            f"The option '{name}' is empty.",
-            f"Set '{name}' or '{content_option(name)}'.",
-        )
-    return certificate, key
 
 
 def _named_user(user: str) -> tuple[str, str]:

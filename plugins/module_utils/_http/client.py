@@ -13,8 +13,6 @@ import os
 import threading
 import typing as t
 
-from ansible.module_utils.basic import env_fallback
-
 from .._errors import (
     AnswerError,
     ConflictError,
@@ -22,8 +20,9 @@ from .._errors import (
     TransportError,
 )
 from .._files import PrivateFiles
-from .auth import NEEDED, PEM_OPTIONS, WAYS, way_in
-from .session import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error, verification
+from .._keys.pem import verification
+from .auth import way_in
+from .session import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -33,79 +32,6 @@ with contextlib.suppress(ImportError):  # reported by require_requests
 
 
 _CSRF = "qlik-csrf-token"
-
-
-def _env(name: str) -> tuple[t.Any, list[str]]:
-    return (env_fallback, [f"QLIK_SENSE_{name}"])
-
-
-def https_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of the doc fragment sensible.qlik.connection.https."""
-    return {
-        "validate_certs": {"type": "bool", "default": True, "fallback": _env("VALIDATE_CERTS")},
-        "connect_timeout": {"type": "float", "default": 10.0, "fallback": _env("CONNECT_TIMEOUT")},
-        "read_timeout": {"type": "float", "default": 60.0, "fallback": _env("READ_TIMEOUT")},
-    }
-
-
-def client_certificate_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the options of the doc fragment sensible.qlik.connection.client_certificate."""
-    return {
-        "client_cert": {"type": "path", "fallback": _env("CLIENT_CERT")},
-        "client_cert_content": {"type": "str", "fallback": _env("CLIENT_CERT_CONTENT")},
-        "client_key": {"type": "path", "no_log": False, "fallback": _env("CLIENT_KEY")},
-        "client_key_content": {"type": "str", "no_log": True, "fallback": _env("CLIENT_KEY_CONTENT")},
-    }
-
-
-def ca_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the options of the doc fragment sensible.qlik.connection.ca."""
-    return {
-        "ca_path": {"type": "path", "fallback": _env("CA_PATH")},
-        "ca_content": {"type": "str", "fallback": _env("CA_CONTENT")},
-    }
-
-
-def proxy_ca_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the options of the doc fragment sensible.qlik.connection.proxy_ca."""
-    return {
-        "proxy_ca_path": {"type": "path", "fallback": _env("PROXY_CA_PATH")},
-        "proxy_ca_content": {"type": "str", "fallback": _env("PROXY_CA_CONTENT")},
-    }
-
-
-def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the options of the doc fragments sensible.qlik.connection, its ca, its proxy_ca and its https."""
-    return {
-        "host": {"type": "str", "required": True, "fallback": _env("HOST")},
-        "port": {"type": "int", "fallback": _env("PORT")},
-        "auth_method": {
-            "type": "str",
-            "choices": list(WAYS),
-            "default": "certificate",
-            "fallback": _env("AUTH_METHOD"),
-        },
-        **client_certificate_argument_spec(),
-        "user": {"type": "str", "fallback": _env("USER")},
-        "password": {"type": "str", "no_log": True, "fallback": _env("PASSWORD")},
-        "header_name": {"type": "str", "fallback": _env("HEADER_NAME")},
-        "session_cookie": {"type": "str", "no_log": True, "fallback": _env("SESSION_COOKIE")},
-        "qps_port": {"type": "int", "default": 4243, "fallback": _env("QPS_PORT")},
-        "virtual_proxy_prefix": {"type": "str", "fallback": _env("VIRTUAL_PROXY_PREFIX")},
-        "token": {"type": "str", "no_log": True, "fallback": _env("TOKEN")},
-        "retries": {"type": "int", "default": 3, "fallback": _env("RETRIES")},
-        "retry_deadline": {"type": "float", "default": 120.0, "fallback": _env("RETRY_DEADLINE")},
-        **ca_argument_spec(),
-        **proxy_ca_argument_spec(),
-        **https_argument_spec(),
-    }
-
-
-# Those that have to be given as they are; a path that can be given as text instead is checked when signing in.
-REQUIRED_IF = [
-    ("auth_method", method, tuple(name for name in needed if name not in PEM_OPTIONS))
-    for method, needed in NEEDED.items()
-]
 
 
 def require_requests(module: AnsibleModule) -> None:

@@ -21,7 +21,8 @@ from pathlib import Path
 from .._errors import AnswerError, InputError, TransportError
 from .._files import SIZE_LIMIT, PrivateFiles
 from .._keys import jwks as _jwks
-from .session import http_session, transport_error, verification
+from .._keys.pem import verification
+from .session import http_session, transport_error
 
 with contextlib.suppress(ImportError):  # reported by require_requests
     import requests

@@ -13,7 +13,6 @@ import traceback
 import typing as t
 
 from .._errors import TransportError
-from .._files import PrivateFiles, pem_file
 
 try:
     import requests
@@ -102,21 +101,6 @@ def http_session(
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-def verification(options: t.Mapping[str, t.Any], ca_option: str, files: PrivateFiles) -> bool | str:
-    """Return what verifies a server, as http_session takes it.
-
-    Args:
-        options: validate_certs, and the option with the CA file or the one with its text.
-        ca_option: name of the option with the CA file. Without a value it means the bundle of certifi, never another
-            option: the repository and the proxies have different authorities on most production sites.
-        files: keeps the text, as long as the session is in use.
-
-    Raises:
-        InputError: the CA file cannot be read, or holds no certificate.
-    """
-    return (pem_file(options, ca_option, files, holds="certificate") or True) if options["validate_certs"] else False
 
 
 def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportError:

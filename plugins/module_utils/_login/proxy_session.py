@@ -19,6 +19,7 @@ import urllib.parse
 
 from .._errors import TransportError
 from .._http.session import http_session, transport_error
+from .._text import Sanitizer
 from . import websocket as _websocket
 from .cookie import Cookie
 from .diagnosis import Answer, is_login_page
@@ -30,12 +31,8 @@ with contextlib.suppress(ImportError):  # reported by _connection.require_reques
 
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
-_EXCERPT = 200  # characters
 LONGEST_HEADER = 4096  # characters
-_SHORTEST_SECRET = 4  # characters
 
-# Every JWT begins with the base64 of '{"'.
-_TOKEN_LIKE = re.compile(r"eyJ[\w-]{6,}(\.[\w-]*)*")
 _NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
@@ -47,34 +44,6 @@ class NoAnswerError(TransportError):
     """
 
     lasting = False
-
-
-class Redaction:
-    """Makes text of a server fit to be shown: one printable line, without the secrets known so far.
-
-    Very short texts are left alone, because hiding them would mangle everything.
-
-    Args:
-        secrets: texts to hide wherever they appear.
-        private: texts to hide in all but the name of a user.
-    """
-
-    def __init__(self, secrets: t.Iterable[str], *, private: t.Iterable[str] = ()) -> None:
-        self._secrets: set[str] = set()
-        self._private = {text for text in private if len(text) >= _SHORTEST_SECRET}
-        self.add(secrets)
-
-    def add(self, secrets: t.Iterable[str]) -> None:
-        """Learn further secrets."""
-        self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
-
-    def __call__(self, text: str, limit: int = _EXCERPT, *, is_user: bool = False) -> str:
-        for secret in sorted(self._secrets | (set() if is_user else self._private), key=len, reverse=True):
-            text = text.replace(secret, "***")
-        text = _TOKEN_LIKE.sub("***", text)
-        text = "".join(character if character.isprintable() else " " for character in text)
-        text = " ".join(text.split())
-        return text if len(text) <= limit else f"{text[: limit - 3].rstrip()}..."
 
 
 class Visitor:
@@ -95,7 +64,7 @@ class Visitor:
         *,
         verify: bool | str,
         timeout: tuple[float, float],
-        redact: Redaction,
+        redact: Sanitizer,
         headers: t.Iterable[str] = (),
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:

@@ -16,6 +16,7 @@ import time
 import typing as t
 import urllib.parse
 
+from .._text import Sanitizer
 from .._tokens import negative as _forgery
 from .._tokens.verify import inspect_token
 from . import cookie as _cookie
@@ -24,7 +25,7 @@ from . import response_headers as _answer_headers
 from . import websocket as _websocket
 from .diagnosis import Answer, same_user, shown
 from .handshake import greeting_fault
-from .proxy_session import LONGEST_HEADER, NoAnswerError, Redaction, Visitor
+from .proxy_session import LONGEST_HEADER, NoAnswerError, Visitor
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -203,7 +204,7 @@ class Endpoint:
         self._cookies: dict[str, _cookie.Cookie] = {}  # of our session, as set; by name
         self._strays: list[dict[str, str]] = []  # sessions that a proxy opened although it should have refused
         self._hopeless = False
-        redact = Redaction(_tokens(login), private=_said_about_user(login))
+        redact = Sanitizer(_tokens(login), private=_said_about_user(login))
         declared = _answer_headers.declared_headers(login.virtual_proxy)
         # Redacted like the answer, or the two could not be compared.
         self._declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]

@@ -18,6 +18,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 
 from ansible_collections.sensible.qlik.plugins.inventory import site as plugin
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
@@ -184,7 +185,7 @@ def test_other_values_are_plain_texts(source: Source) -> None:
 def test_options_are_those_of_the_modules() -> None:
     one = inventory_loader.get("sensible.qlik.site")
     definitions = one.option_definitions
-    for name, spec in _connection.argument_spec().items():
+    for name, spec in connection_argument_spec().items():
         option = definitions[name]
         _fallback, variables = spec["fallback"]
         assert [variable["name"] for variable in option["env"]] == variables, name
@@ -192,12 +193,12 @@ def test_options_are_those_of_the_modules() -> None:
             assert option.get(field) == spec.get(field), (name, field)
     variables = [variable["name"] for option in definitions.values() for variable in option.get("env", ())]
     ours = [name for name in variables if name.startswith("QLIK_SENSE_")]
-    assert len(ours) == len(_connection.argument_spec())
+    assert len(ours) == len(connection_argument_spec())
 
 
 def test_every_option_reaches_the_connection(source: Source) -> None:
     source.parse(port=4343, validate_certs=False, read_timeout="90", user="ACME\\anna", ca_path="/pki/root.pem")
-    assert source.asked_with.keys() == _connection.argument_spec().keys()
+    assert source.asked_with.keys() == connection_argument_spec().keys()
     expected = {"port": 4343, "validate_certs": False, "read_timeout": 90.0, "user": "ACME\\anna", "retries": 3}
     assert {name: source.asked_with[name] for name in expected} == expected
 

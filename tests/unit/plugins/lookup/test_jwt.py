@@ -442,7 +442,7 @@ def test_a_missing_library_is_named(module: str, name: str, monkeypatch: pytest.
 
 def test_secrets_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[str] = []
-    monkeypatch.setattr(plugin._secrets, "register", registered.extend)
+    monkeypatch.setattr(plugin._text, "register_secrets", registered.extend)
     tokens = look_up(["a", "b"], user_directory="X", private_key_content=ENCRYPTED, private_key_passphrase=PASSPHRASE)
     assert registered == [ENCRYPTED, PASSPHRASE, *tokens]
 
@@ -458,7 +458,7 @@ def test_tokens_are_masked_where_core_can() -> None:
 
 def test_a_wrong_passphrase_is_registered_before_anything_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[str] = []
-    monkeypatch.setattr(plugin._secrets, "register", registered.extend)
+    monkeypatch.setattr(plugin._text, "register_secrets", registered.extend)
     with pytest.raises(AnsibleError):
         look_up("X\\a", private_key_content=ENCRYPTED, private_key_passphrase="wrong-passphrase")
     assert "wrong-passphrase" in registered

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible.module_utils.basic import env_fallback
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _secrets
+from ansible_collections.sensible.qlik.plugins.module_utils import _text
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN, QlikModule
 from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import capture_log, patch_module_args
 
@@ -121,7 +121,7 @@ def test_a_key_without_its_first_line_in_an_option_for_a_certificate(
             module.exit_json(changed=False)
     output = capfd.readouterr().out + "".join(logged)
     assert "a planted text" in "".join(logged)
-    if not _secrets.register([]):  # otherwise the controller masks it
+    if not _text.register_secrets([]):  # otherwise the controller masks it
         assert BARE[:20] not in output
 
 

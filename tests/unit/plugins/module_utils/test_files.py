@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _files
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import pem_file
 
 KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("PRIVATE KEY")
 ENCRYPTED_KEY = "-----BEGIN {0}-----\nMIIEvQIBADANBg\n-----END {0}-----\n".format("ENCRYPTED PRIVATE KEY")
@@ -174,15 +175,13 @@ def test_content_of_another_kind(
     (tmp_path / "file.pem").write_text(text)
     name = _files.content_option(option) if as_content else option
     with pytest.raises(InputError) as caught:
-        _files.pem_file(
-            {name: text if as_content else str(tmp_path / "file.pem")}, option, _files.PrivateFiles(), holds=holds
-        )
+        pem_file({name: text if as_content else str(tmp_path / "file.pem")}, option, _files.PrivateFiles(), holds=holds)
     assert words in str(caught.value)
     assert f"'{name}'" in str(caught.value)
 
 
 def test_neither_path_nor_content() -> None:
-    assert _files.pem_file({}, "ca_path", _files.PrivateFiles(), holds="certificate") is None
+    assert pem_file({}, "ca_path", _files.PrivateFiles(), holds="certificate") is None
 
 
 def test_texts_are_kept_in_memory() -> None:

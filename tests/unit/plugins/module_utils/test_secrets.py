@@ -8,17 +8,17 @@ import sys
 
 import pytest
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _secrets
+from ansible_collections.sensible.qlik.plugins.module_utils import _text
 
 
 def test_secrets_are_masked_where_core_can() -> None:
     core = pytest.importorskip("ansible.module_utils.secrets", reason="ansible-core 2.22 introduced it")
     text = "the token is test_secrets.1 and the word is test_secrets.2"
     assert core.mask_secrets(text) == text
-    assert _secrets.register(["test_secrets.1", None, "", "test_secrets.2"])
+    assert _text.register_secrets(["test_secrets.1", None, "", "test_secrets.2"])
     assert core.mask_secrets(text) == "the token is $REDACTED$ and the word is $REDACTED$"
 
 
 def test_secrets_are_left_alone_where_core_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ansible.module_utils.secrets", None)
-    assert not _secrets.register(["test_secrets.3"])
+    assert not _text.register_secrets(["test_secrets.3"])

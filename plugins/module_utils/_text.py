@@ -1,0 +1,76 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Text that came from a server or a site, before anybody sees it; and secrets, before anything prints them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import typing as t
+
+EXCERPT = 200
+"""Characters of a text of a server that a message shows."""
+
+_SHORTEST_SECRET = 4  # characters; to hide shorter texts would mangle everything
+# Every JWT begins with the base64 of '{"'.
+_TOKEN_LIKE = re.compile(r"eyJ[\w-]{6,}(\.[\w-]*)*")
+
+
+def sanitize(text: str, limit: int = EXCERPT, *, secrets: t.Iterable[str] = ()) -> str:
+    """Return text of a server on one line of printable characters, without secrets and tokens.
+
+    Args:
+        text: as it came.
+        limit: characters of the result.
+        secrets: what to hide wherever it appears; texts below four characters are left alone.
+    """
+    for secret in sorted(filter(_can_be_hidden, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    text = _TOKEN_LIKE.sub("***", text)
+    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return text if len(text) <= limit else f"{text[: limit - 3].rstrip()}..."
+
+
+def _can_be_hidden(secret: str) -> bool:
+    return len(secret) >= _SHORTEST_SECRET
+
+
+class Sanitizer:
+    """Sanitizes text with the secrets that are known so far.
+
+    Args:
+        secrets: texts to hide wherever they appear.
+        private: texts to hide in all but the name of a user.
+    """
+
+    def __init__(self, secrets: t.Iterable[str] = (), *, private: t.Iterable[str] = ()) -> None:
+        self._secrets = set(secrets)
+        self._private = set(private)
+
+    def add(self, secrets: t.Iterable[str]) -> None:
+        """Learn further secrets."""
+        self._secrets.update(secrets)
+
+    def __call__(self, text: str, limit: int = EXCERPT, *, is_user: bool = False) -> str:
+        return sanitize(text, limit, secrets=self._secrets | (set() if is_user else self._private))
+
+
+def register_secrets(secrets: t.Iterable[t.Any]) -> bool:
+    """Have ansible-core replace these secrets by a placeholder in all output of the run.
+
+    Args:
+        secrets: texts; None and empty ones are left out.
+
+    Returns:
+        Whether ansible-core can do so. It can from 2.22 on.
+    """
+    try:
+        core = importlib.import_module("ansible.module_utils.secrets")
+    except ImportError:
+        return False
+    core.register_secrets([str(secret) for secret in secrets if secret])
+    return True
