@@ -147,8 +147,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._http.session import REQUESTS_IMPORT_ERROR
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import IMPORT_ERROR
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
 
@@ -245,14 +245,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return f"{self.NAME}_{hashlib.sha256(viewpoint.encode()).hexdigest()[:32]}"
 
     def _read(self) -> Site:
-        if REQUESTS_IMPORT_ERROR:
+        if IMPORT_ERROR:
             raise MissingLibraryError("Tried to read the site.", "requests")
         spec = connection_argument_spec()
         values = {name: self.get_option(name) for name in spec if name not in self._from_elsewhere}
         values = dict.fromkeys(spec) | values
         # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
         options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
-        connection = _connection.Connection(options)
+        connection = QrsClient(options)
         try:
             return in_words(*Repository(connection).read_site())
         finally:

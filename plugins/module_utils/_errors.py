@@ -62,7 +62,13 @@ class MissingLibraryError(QlikError):
 
 
 class TransportError(QlikError):
-    """No usable answer: no connection, wrong certificates, a time-out, a connection lost half-way."""
+    """No usable answer: no connection, wrong certificates, a time-out, a connection lost half-way.
+
+    Attributes:
+        lasting: whether waiting cannot help (an untrusted certificate, an unknown host name).
+    """
+
+    lasting = False
 
 
 class AnswerError(QlikError):

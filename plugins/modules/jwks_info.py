@@ -348,8 +348,8 @@ import typing as t
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
@@ -454,7 +454,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     params = module.params
     authority = own_ca(params)
     if params["url"] is not None:
-        _connection.require_requests(module)
+        require_requests(module)
         document = _jwks_source.fetch(params, may_write=not module.check_mode)
         jwks, source, fresh_until = document.text, document.source, _iso(document.fresh_until)
     elif params["path"] is not None:

@@ -252,7 +252,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards, Purge
@@ -286,7 +287,7 @@ def run(module: QlikModule) -> Outcome:
             f"parallel_writes is {params['parallel_writes']}.",
             f"Give a number from 1 to {MOST_PARALLEL_WRITES}.",
         )
-    connection = _connection.Connection(params)
+    connection = QrsClient(params)
     guards = Guards(connection.signs_in_through, params["allow_connection_virtual_proxy"], params["restore"])
     try:
         return Repository(connection).reconcile(
@@ -320,7 +321,7 @@ def main() -> None:
         required_by={"purge_tag": ["purge"]},
         supports_check_mode=True,
     )
-    _connection.require_requests(module)
+    require_requests(module)
     try:
         outcome = run(module)
     except QlikError as error:

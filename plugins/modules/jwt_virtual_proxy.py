@@ -205,7 +205,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
@@ -220,7 +221,7 @@ def run(module: QlikModule) -> Outcome:
     options, warnings = _virtual_proxy.normalised(module.params)
     for warning in warnings:
         module.warn(warning)
-    connection = _connection.Connection(module.params)
+    connection = QrsClient(module.params)
     guards = Guards(
         signs_in_through=connection.signs_in_through,
         allow_connection_virtual_proxy=module.params["allow_connection_virtual_proxy"],
@@ -241,7 +242,7 @@ def main() -> None:
         required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
-    _connection.require_requests(module)
+    require_requests(module)
     try:
         outcome = run(module)
     except QlikError as error:

@@ -383,7 +383,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import verification
 from ansible_collections.sensible.qlik.plugins.module_utils._login import diagnosis as _diagnosis
@@ -638,7 +638,7 @@ def warn(module: QlikModule, result: dict[str, t.Any]) -> None:
 
 def main() -> None:
     module = QlikModule(argument_spec=argument_spec(), supports_check_mode=True)
-    _connection.require_requests(module)
+    require_requests(module)
     try:
         result = run(module)
     except QlikError as error:

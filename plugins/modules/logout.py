@@ -116,7 +116,7 @@ proxies:
       type: int
 """
 
-import os
+import contextlib
 import typing as t
 import urllib.parse
 
@@ -126,88 +126,14 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     client_certificate_argument_spec,
     https_argument_spec,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._http.session import http_session, transport_error
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
 
 QPS_PORT = 4243
 _RETRIES = 3
-
-
-class ProxyApi:
-    """The sessions of one virtual proxy on one proxy.
-
-    Args:
-        base: URL of the API.
-        prefix: of the virtual proxy.
-        session: of requests, with the client certificate.
-        timeout: (connect, read) in seconds.
-    """
-
-    def __init__(self, base: str, prefix: str, session: t.Any, timeout: tuple[float, float]) -> None:
-        self.base = base
-        self._prefix = prefix
-        self._session = session
-        self._timeout = timeout
-
-    def sessions(self) -> list[dict[str, t.Any]] | None:
-        """Those that are alive, None if the virtual proxy is not linked here.
-
-        Raises:
-            QlikError: there was no usable answer.
-        """
-        # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}session lists them
-        tried = f"Tried to list the sessions of the virtual proxy '{self._prefix}' on {self.base}."
-        answer = self._send("GET", "session", tried)
-        if answer.status_code == 404:
-            return None
-        content = None
-        if answer.status_code == 200:
-            try:
-                content = answer.json()
-            except ValueError:
-                content = None
-        if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("SessionId") for one in content):
-            raise _refused(tried, answer.status_code)
-        return content
-
-    def end(self, session_id: str) -> None:
-        """End one session; one that has ended meanwhile is fine, too.
-
-        Raises:
-            QlikError: it may be alive still.
-        """
-        # Qlik help, Proxy Service API: DELETE /qps/{virtual proxy/}session/{id}
-        tried = f"Tried to end a session on the virtual proxy '{self._prefix}' on {self.base}."
-        answer = self._send("DELETE", f"session/{urllib.parse.quote(session_id, safe='')}", tried)
-        if answer.status_code not in (200, 204, 404):
-            raise _refused(tried, answer.status_code)
-
-    def _send(self, method: str, resource: str, tried: str) -> t.Any:
-        xrfkey = os.urandom(8).hex()
-        # With requests' own exceptions only: their text, which has the session's id in it, is not shown.
-        try:
-            return self._session.request(
-                method,
-                f"{self.base}/qps/{self._prefix}/{resource}",
-                params={"xrfkey": xrfkey},
-                headers={"X-Qlik-Xrfkey": xrfkey, "Accept": "application/json"},
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
-        except OSError as exc:  # which requests' exceptions are
-            raise transport_error(exc, tried, ca_option="ca_path") from None
-
-
-def _refused(tried: str, status: int) -> AnswerError:
-    return AnswerError(
-        tried,
-        f"The answer was {status} and not what this API says.",
-        "Check that the port is that of the proxy's own API (4243) and that the client certificate is of this site.",
-        status=status,
-    )
 
 
 def base_url(proxy: str) -> str:
@@ -233,11 +159,6 @@ def base_url(proxy: str) -> str:
     return f"https://{netloc}"
 
 
-def user_of(session: dict[str, t.Any]) -> str:
-    """Who it is, as DIRECTORY\\user."""
-    return f"{session.get('UserDirectory', '')}\\{session.get('UserId', '')}"
-
-
 def run(module: QlikModule) -> dict[str, t.Any]:
     """Find the sessions, and end them.
 
@@ -252,36 +173,31 @@ def run(module: QlikModule) -> dict[str, t.Any]:
             "Tried to find the virtual proxy.", f"Its prefix cannot be {prefix!r}.", "Give the prefix alone."
         )
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
-    files = PrivateFiles()  # closed at the end of the process, too, should the options be wrong
-    session = http_session(
-        verify=verification(params, "ca_path", files),
-        retries=_RETRIES,
-        client_cert=client_certificate(params, files),
-    )
-    timeout = (params["connect_timeout"], params["read_timeout"])
-    apis = [ProxyApi(base_url(proxy), prefix, session, timeout) for proxy in dict.fromkeys(params["proxies"])]
-    try:
+    with contextlib.ExitStack() as stack:
+        files = stack.enter_context(contextlib.closing(PrivateFiles()))
+        verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
+        timeout = (params["connect_timeout"], params["read_timeout"])
+        apis = []
+        for base in dict.fromkeys(map(base_url, params["proxies"])):
+            api = QpsClient(base, prefix, verify=verify, client_cert=client_cert, timeout=timeout, retries=_RETRIES)
+            apis.append(stack.enter_context(contextlib.closing(api)))
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
         found = [(api, api.sessions()) for api in apis]
         proxies: list[dict[str, t.Any]] = []
         done: list[str] = []
         users: dict[str, str] = {}  # the case of a name means nothing
         for api, all_sessions in found:
-            chosen = [one for one in all_sessions or () if wanted is None or user_of(one).casefold() in wanted]
+            chosen = [one for one in all_sessions or () if wanted is None or one.user.casefold() in wanted]
             for one in chosen:
-                users.setdefault(user_of(one).casefold(), user_of(one))
+                users.setdefault(one.user.casefold(), one.user)
             proxies.append({"proxy": api.base, "linked": all_sessions is not None, "sessions": len(chosen)})
-            if not module.check_mode:
-                for one in chosen:
-                    try:
-                        api.end(str(one["SessionId"]))
-                    except QlikError as error:
-                        error.done = done
-                        raise
-                    done.append(f"end a session of {user_of(one)} on {api.base}")
-    finally:
-        session.close()
-        files.close()
+            for one in () if module.check_mode else chosen:
+                try:
+                    api.end(one)
+                except QlikError as error:
+                    error.done = done
+                    raise
+                done.append(f"end a session of {one.user} on {api.base}")
     return {
         "sessions": sum(proxy["sessions"] for proxy in proxies),
         "users": [users[user] for user in sorted(users)],
@@ -301,7 +217,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    _connection.require_requests(module)
+    require_requests(module)
     try:
         result = run(module)
     except QlikError as error:

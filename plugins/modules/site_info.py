@@ -342,7 +342,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
 
@@ -353,7 +354,7 @@ def run(module: QlikModule) -> Site:
     Raises:
         QlikError: see Repository.read_site.
     """
-    connection = _connection.Connection(module.params)
+    connection = QrsClient(module.params)
     try:
         return in_words(*Repository(connection).read_site())
     finally:
@@ -366,7 +367,7 @@ def main() -> None:
         required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
-    _connection.require_requests(module)
+    require_requests(module)
     try:
         site = run(module)
     except QlikError as error:

@@ -147,7 +147,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
@@ -161,7 +162,7 @@ def run(module: QlikModule) -> list[_virtual_proxy.Options]:
         QlikError: see Repository.read.
     """
     prefixes = [prefix.lower() for prefix in module.params["prefixes"]]
-    connection = _connection.Connection(module.params)
+    connection = QrsClient(module.params)
     try:
         wanted = [{"prefix": prefix, "state": "absent"} for prefix in prefixes]
         snapshot = Repository(connection).read(wanted, everything=not prefixes)
@@ -202,7 +203,7 @@ def main() -> None:
         required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
-    _connection.require_requests(module)
+    require_requests(module)
     try:
         virtual_proxies = run(module)
     except QlikError as error:

@@ -21,7 +21,7 @@ from conftest import BreakableSite
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import ConflictError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import normalised
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
@@ -80,7 +80,7 @@ class Writer:
             ConflictError: the other one was faster, twice in a row. The site is still in order.
         """
         declared = declaration(self._site, self.prefix, nodes)
-        connection = Connection(self._options)
+        connection = QrsClient(self._options)
         try:
             Repository(connection).reconcile([normalised(declared)[0]], Guards())
         finally:

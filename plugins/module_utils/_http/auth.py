@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The ways to sign in to the repository, one function for each.
+"""The ways to sign in to the repository, as flows that never see the client which carries them out.
 
 The client certificate opens the repository's own port. All others go through a virtual proxy, below the name of a user
 whom Qlik Sense knows, and end in a session cookie.
@@ -12,6 +12,7 @@ whom Qlik Sense knows, and end in a session cookie.
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import typing as t
 import urllib.parse
@@ -19,132 +20,143 @@ import urllib.parse
 from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import AnswerError, InputError, TransportError
 from .._files import PrivateFiles, content_option
-from .._keys.pem import client_certificate
+from .._keys.pem import client_certificate, verification
+from .client import Request, Response
+from .qps import QpsClient
 
 if t.TYPE_CHECKING:
     import requests
 
-    from .client import Connection
+    from .._text import Sanitizer
 
-Options = t.Mapping[str, t.Any]
+Flow = t.Generator[Request, Response, Response | None]
+"""Yields a request, gets its response, and so on, until the client has the session cookie, or returns a refusal."""
 
 # A login has one redirect to it, one back with a ticket, and perhaps one that takes the ticket out of the address.
 _MOST_REDIRECTS = 8
 
 
-class Way(t.NamedTuple):
-    """What a connection does to be let in.
+@dataclasses.dataclass(frozen=True)
+class Auth:
+    """What a client does to be let in.
 
     Attributes:
         advice: what to check when nobody is signed in, a sentence.
         through_proxy: whether it leads through a virtual proxy and not to the repository's own port.
-        ca_options: names of the options with the CAs of the servers that it reaches, first that of the server which
-            answers the requests to the repository.
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.
         cookie: name and value of a session that exists already.
-        secrets: what no message may repeat.
-        enter: makes the requests that come before the first one.
-        leave: whether the session is this task's own, and logged out at its end.
+        sign_in: makes the flow that comes before the first request, from the URL that comes before /qrs.
+        own_session: whether the session is this task's own, and logged out at its end.
     """
 
     advice: str
     through_proxy: bool = True
-    ca_options: tuple[str, ...] = ("proxy_ca_path",)
     client_cert: tuple[str, str] | None = None
-    headers: t.Mapping[str, str] = {}
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     cookie: tuple[str, str] | None = None
-    secrets: tuple[str, ...] = ()
-    enter: t.Callable[[Connection], None] | None = None
-    leave: bool = True
+    sign_in: t.Callable[[str], Flow] | None = None
+    own_session: bool = True
+
+    @property
+    def ca_option(self) -> str:
+        """Name of the option with the CA that verifies the server."""
+        return "proxy_ca_path" if self.through_proxy else "ca_path"
 
 
-def _by_certificate(options: Options, files: PrivateFiles) -> Way:
-    directory, name = _named_user(options["user"] or r"INTERNAL\sa_api")
-    return Way(
+class Source(t.NamedTuple):
+    """What an authentication is made of.
+
+    Attributes:
+        options: those of the task.
+        host: of the server, as it stands in a URL.
+        prefix: of the virtual proxy, "" for the default one.
+        files: keeps keys and certificates that were given as text.
+        sanitize: gets the secrets.
+    """
+
+    options: t.Mapping[str, t.Any]
+    host: str
+    prefix: str
+    files: PrivateFiles
+    sanitize: Sanitizer
+
+
+def _by_certificate(source: Source) -> Auth:
+    directory, name = _directory_and_name(source.options["user"] or r"INTERNAL\sa_api")
+    # Qlik help, "X-Qlik-User header": both parts are URL-encoded UTF-8.
+    user = f"UserDirectory={urllib.parse.quote(directory, safe='')}; UserId={urllib.parse.quote(name, safe='')}"
+    return Auth(
         advice="Check that the client certificate is the one which the QMC of this site exported.",
         through_proxy=False,
-        ca_options=("ca_path",),
-        client_cert=client_certificate(options, files),
-        headers={"X-Qlik-User": f"UserDirectory={directory}; UserId={name}"},
-        leave=False,
+        client_cert=client_certificate(source.options, source.files),
+        headers={"X-Qlik-User": user},
+        own_session=False,
     )
 
 
-def _by_jwt(options: Options, _files: PrivateFiles) -> Way:
-    token = options["token"].strip()
-    return Way(
+def _by_jwt(source: Source) -> Auth:
+    token = _header_value("token", source.options["token"].strip())
+    source.sanitize.add([token])
+    return Auth(
         advice="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "
         "with the key of its certificate and carries its two claims.",
         headers={"Authorization": f"Bearer {token}"},
-        secrets=(token,),
     )
 
 
-def _by_header(options: Options, _files: PrivateFiles) -> Way:
-    name, user = options["header_name"], options["user"]
+def _by_header(source: Source) -> Auth:
     # Qlik help, "Virtual proxies": header authentication supports US-ASCII only.
-    if not (name + user).isascii() or not (name + user).isprintable() or any(one in name for one in ": "):
-        raise InputError(
-            "Tried to sign in with a header.",
-            f"The header {name!r} with the value {user!r} cannot be sent.",
-            "Give the header's name as the virtual proxy has it and the user in plain ASCII.",
-        )
-    return Way(
+    name, user = (_header_value(option, source.options[option]) for option in ("header_name", "user"))
+    return Auth(
         advice="Check the virtual proxy prefix, that it is a header one, and that the header's name and the form of "
         "the user are as the virtual proxy has them.",
         headers={name: user},
     )
 
 
-def _by_session(options: Options, _files: PrivateFiles) -> Way:
-    name, _equals, value = options["session_cookie"].strip().partition("=")
-    if not name or not value or any(one in name + value for one in '; ,"\\\r\n\t'):
+def _by_session(source: Source) -> Auth:
+    name, _equals, value = _header_value("session_cookie", source.options["session_cookie"].strip()).partition("=")
+    if not name or not value or any(one in name + value for one in '; ,"\\'):
         raise InputError(
             "Tried to sign in with a session cookie.",
             "The option 'session_cookie' is not of the form NAME=VALUE.",
             "Give one cookie, such as X-Qlik-Session=..., without its attributes.",
         )
-    return Way(
+    source.sanitize.add([value])
+    return Auth(
         advice="Check that the session has not ended, belongs to this virtual proxy and to this proxy, and that the "
         "cookie's name is the one of the virtual proxy.",
         cookie=(name, value),
-        secrets=(value,),
-        leave=False,
+        own_session=False,
     )
 
 
-def _by_ticket(options: Options, files: PrivateFiles) -> Way:
-    directory, name = _named_user(options["user"])
-    client_cert = client_certificate(options, files)
+def _by_ticket(source: Source) -> Auth:
+    options = source.options
+    directory, name = _directory_and_name(options["user"])
     advice = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
+    qps = QpsClient(
+        f"https://{source.host}:{options['qps_port']}",
+        source.prefix,
+        # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
+        verify=verification(options, "ca_path", source.files),
+        client_cert=client_certificate(options, source.files),
+        timeout=(options["connect_timeout"], options["read_timeout"]),
+        sanitize=source.sanitize,
+    )
 
-    def enter(connection: Connection) -> None:
-        # Qlik help, "Add ticket": POST /qps/{virtual proxy/}ticket; the ticket is good for one minute and one session
-        url = f"https://{connection.host}:{options['qps_port']}/qps{connection.below}/ticket"
-        tried = f"Tried to get a ticket (POST {url})."
-        answer = connection.send(
-            "POST",
-            url,
-            tried=tried,
-            body={"UserDirectory": directory, "UserId": name, "Attributes": []},
-            client_cert=client_cert,
-            # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
-            ca_option="ca_path",
-        )
-        where = "Check 'qps_port', and that the virtual proxy exists and is linked to the proxy of this host."
-        if answer.status_code not in (200, 201):
-            raise connection.refusal(answer, tried, advice=where)
-        ticket = _json(answer).get("Ticket")
-        if not isinstance(ticket, str) or not ticket:
-            raise AnswerError(tried, "The answer holds no ticket.", where, status=answer.status_code)
-        connection.secrets.append(ticket)
-        _enter(connection, tried="Tried to sign in with a ticket", advice=advice, query={"qlikTicket": ticket})
+    def sign_in(base: str) -> Flow:
+        try:
+            ticket = qps.add_ticket(directory, name)
+        finally:
+            qps.close()
+        return _enter(base, tried="Tried to sign in with a ticket", advice=advice, query={"qlikTicket": ticket})
 
-    return Way(advice=advice, ca_options=("proxy_ca_path", "ca_path"), enter=enter)
+    return Auth(advice=advice, sign_in=sign_in)
 
 
-def _by_ntlm(options: Options, _files: PrivateFiles) -> Way:
+def _by_ntlm(source: Source) -> Auth:
     try:
         from requests_ntlm import HttpNtlmAuth
         from spnego.exceptions import SpnegoError
@@ -156,10 +168,8 @@ def _by_ntlm(options: Options, _files: PrivateFiles) -> Way:
             missing_required_lib("requests-ntlm >= 1.3"),
             "Or sign in another way ('auth_method').",
         ) from None
-    advice = (
-        "Check the user name (DOMAIN\\user) and the password, that the account is neither locked nor expired, and that "
-        "the virtual proxy is one with the authentication method Ticket."
-    )
+    user, password = source.options["user"], source.options["password"]
+    source.sanitize.add([password])
 
     class Handshake(HttpNtlmAuth):
         def response_hook(self, r: requests.Response, **kwargs: t.Any) -> requests.Response:
@@ -172,20 +182,25 @@ def _by_ntlm(options: Options, _files: PrivateFiles) -> Way:
                     "Check that NTLM is allowed there, and that no other web server stands in front of Qlik Sense.",
                 ) from None
 
-    def enter(connection: Connection) -> None:
-        auth = Handshake(options["user"], options["password"])
-        _enter(connection, tried="Tried to sign in with NTLM", advice=advice, auth=auth)
+    def sign_in(base: str) -> Flow:
+        return _enter(
+            base,
+            tried="Tried to sign in with NTLM",
+            advice="Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
+            "authentication pattern is 'Windows'.",
+            auth=Handshake(user, password),
+        )
 
-    return Way(
-        advice=advice,
+    return Auth(
+        advice="Check the user name (DOMAIN\\user) and the password, that the account is neither locked nor expired, "
+        "and that the virtual proxy is one with the authentication method Ticket.",
         # Qlik help, "Virtual proxies": Windows authentication is for devices whose User-Agent has this word in it
         headers={"User-Agent": "Windows sensible.qlik"},
-        secrets=(options["password"],),
-        enter=enter,
+        sign_in=sign_in,
     )
 
 
-WAYS: dict[str, t.Callable[[Options, PrivateFiles], Way]] = {
+_METHODS: dict[str, t.Callable[[Source], Auth]] = {
     "certificate": _by_certificate,
     "jwt": _by_jwt,
     "ticket": _by_ticket,
@@ -195,79 +210,69 @@ WAYS: dict[str, t.Callable[[Options, PrivateFiles], Way]] = {
 }
 
 
-def way_in(options: Options, files: PrivateFiles) -> Way:
-    """Return the way that the options name.
-
-    Args:
-        options: the options of a task.
-        files: keeps keys and certificates that were given as text, as long as the way is in use.
+def authentication(source: Source) -> Auth:
+    """Return the authentication that the options name.
 
     Raises:
         InputError: an option is missing or cannot be right, or a library is missing.
     """
-    method = options["auth_method"]
+    method = source.options["auth_method"]
     for name in NEEDED[method]:
-        if not options.get(name) and not (name in PEM_OPTIONS and options.get(content_option(name))):
+        if not source.options.get(name) and not (name in PEM_OPTIONS and source.options.get(content_option(name))):
             alternative = f" or '{content_option(name)}'" if name in PEM_OPTIONS else ""
             raise InputError("Tried to sign in.", f"The option '{name}' is empty.", f"{method} needs it{alternative}.")
-    return WAYS[method](options, files)
+    return _METHODS[method](source)
 
 
-def _enter(
-    connection: Connection, *, tried: str, advice: str, query: t.Mapping[str, str] | None = None, auth: t.Any = None
-) -> None:
+def _enter(base: str, *, tried: str, advice: str, query: t.Mapping[str, str] | None = None, auth: t.Any = None) -> Flow:
     """Ask for something that everybody may read, and go through the login that comes before it.
 
     Credentials and ticket go to no other host: a redirect elsewhere is an error.
 
     Args:
-        connection: gets the session cookie.
+        base: URL that comes before /qrs.
         tried: how the sentence "Tried to ..." begins.
-        advice: what to check when nobody is signed in.
+        advice: what to check when a login form comes instead.
         query: sent with the first request.
-        auth: for each request, as requests wants it.
+        auth: for each request, as requests takes it.
     """
-    url = f"{connection.base}/qrs/about"
+    url = f"{base}/qrs/about"
     tried = f"{tried} (GET {url})."
-    answer = connection.send("GET", url, tried=tried, query=query, auth=auth)
+    response = yield Request("GET", url, tried, query=query or {}, auth=auth)
     for _redirect in range(_MOST_REDIRECTS):
-        if not 300 <= answer.status_code < 400:
+        target = response.redirect_target()
+        if not target:
             break
-        url = urllib.parse.urljoin(url, answer.headers.get("Location", ""))
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme != "https" or parts.hostname != urllib.parse.urlsplit(connection.base).hostname:
-            outcome = f"The server sends us on to {parts.scheme}://{parts.hostname}, which is not the host asked."
-            advice = "Check the virtual proxy prefix and its authentication method, or give that host name."
-            raise AnswerError(tried, outcome, advice, status=answer.status_code)
-        answer = connection.send("GET", url, tried=tried, auth=auth)
-    if answer.status_code == 200 and "json" in answer.headers.get("Content-Type", ""):
-        return
-    if answer.status_code == 200 or 300 <= answer.status_code < 400:
+        response = yield Request("GET", target, tried, auth=auth)
+    if response.status == 200 and "json" in response.headers.get("Content-Type", ""):
+        return None
+    if response.status == 200 or 300 <= response.status < 400:
         outcome = "The server shows a login form instead of letting us in."
-        if auth is not None:
-            advice = (
-                "Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
-                "authentication pattern is 'Windows'."
-            )
-        raise AnswerError(tried, outcome, advice, status=answer.status_code)
-    raise connection.refusal(answer, tried)
+        raise AnswerError(tried, outcome, advice, status=response.status)
+    return response
 
 
-def _json(answer: requests.Response) -> dict[str, t.Any]:
-    """The object in an answer, empty when there is none."""
-    try:
-        content = answer.json()
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _named_user(user: str) -> tuple[str, str]:
+def _directory_and_name(user: str) -> tuple[str, str]:
     directory, _separator, name = user.partition("\\")
-    if not (directory and name) or any(character in user for character in ";\r\n"):
+    if not (directory and name and user.isprintable()):
         raise InputError(
             "Tried to tell the repository who is asking.",
             f"The option 'user' is {user!r}, which is not of the form DIRECTORY\\user.",
             r"Give for instance INTERNAL\sa_api.",
         )
     return directory, name
+
+
+def _header_value(option: str, value: str) -> str:
+    """Return a value that can be sent in a header.
+
+    Raises:
+        InputError: it cannot. It is not quoted, because it may be a secret.
+    """
+    if not value.isascii() or not value.isprintable() or (option == "header_name" and set(value) & {":", " "}):
+        raise InputError(
+            "Tried to sign in.",
+            f"The option '{option}' holds characters that cannot be sent in a header.",
+            "Give printable ASCII characters only.",
+        )
+    return value

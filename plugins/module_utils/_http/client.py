@@ -4,308 +4,262 @@
 
 # Private to this collection: may change at any time.
 
-"""From a task's connection options to one signed-in HTTP session to the repository."""
+"""The HTTP client of this collection: for the repository, the proxies, their own API and the addresses of key sets."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
+import dataclasses
+import http.client
+import json
+import traceback
 import typing as t
+import urllib.parse
 
-from .._errors import (
-    AnswerError,
-    ConflictError,
-    InputError,
-    TransportError,
-)
-from .._files import PrivateFiles
-from .._keys.pem import verification
-from .auth import way_in
-from .session import REQUESTS_IMPORT_ERROR, RETRIED_STATUSES, http_session, transport_error
+from .._errors import AnswerError, ConflictError
+from .._text import Sanitizer
+from .failures import RETRIED_STATUSES, transport_error
+
+try:
+    import requests
+
+    from .limits import LimitedAdapter
+except ImportError:
+    IMPORT_ERROR: str | None = traceback.format_exc()
+else:
+    IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-with contextlib.suppress(ImportError):  # reported by require_requests
-    import requests
-
-
-_CSRF = "qlik-csrf-token"
+_REQUIRED = "requests >= 2.31 and urllib3 >= 2.6.3"
+SIZE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a body, decompressed. Ten thousand virtual proxies have half of that."""
 
 
 def require_requests(module: AnsibleModule) -> None:
-    """Fail the module with Ansible's usual sentence when requests is not installed."""
-    if REQUESTS_IMPORT_ERROR:
+    """Fail the module with Ansible's usual sentence when a library is missing or too old."""
+    if IMPORT_ERROR:
         from ansible.module_utils.basic import missing_required_lib
 
-        module.fail_json(msg=missing_required_lib("requests >= 2.31"), exception=REQUESTS_IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib(_REQUIRED), exception=IMPORT_ERROR)
 
 
-class Answer(t.NamedTuple):
-    """A successful answer of the repository.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to send.
 
     Attributes:
-        status: the HTTP status, 200 to 299.
-        body: the parsed JSON, None when there was none.
+        method: GET, POST, PUT or DELETE.
+        url: where to.
+        tried: the sentence that says what this is for.
+        query: query parameters to add.
+        headers: of this request, in addition to those of the client.
+        cookies: likewise.
+        body: sent as JSON unless it is None.
+        auth: as requests takes it.
     """
 
+    method: str
+    url: str
+    tried: str
+    query: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    cookies: t.Mapping[str, str] | None = None
+    body: t.Any = None
+    auth: t.Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """What came back. Nothing in it is sanitized but what its errors say.
+
+    Attributes:
+        request: what it answers.
+        status: the HTTP status.
+        reason: the words beside it.
+        headers: case-insensitive; getlist returns the values of one that came several times.
+        body: decompressed.
+        truncated: whether the body was longer than the limit.
+        repeated: whether an earlier attempt of the same request failed.
+        sanitize: of the client.
+    """
+
+    request: Request
     status: int
-    body: t.Any
+    reason: str
+    headers: t.Any
+    body: bytes
+    truncated: bool
+    repeated: bool
+    sanitize: Sanitizer
 
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", errors="replace")
 
-class Connection:
-    """One session to the repository service of one site, for one task. It signs in with its first request.
+    @property
+    def is_html(self) -> bool:
+        """Whether the body is a page."""
+        return "html" in self.headers.get("Content-Type", "").lower() or self.body.lstrip()[:1] == b"<"
 
-    After that, requests may be sent from several threads.
+    @property
+    def is_redirect(self) -> bool:
+        """Whether it leads to another address."""
+        return self.status in (301, 302, 303, 307, 308) and "Location" in self.headers
 
-    Args:
-        options: the values of the options above, already validated by AnsibleModule.
-
-    Attributes:
-        host: as it stands in a URL.
-        below: "" or "/" and the prefix of the virtual proxy that it goes through.
-        base: what comes before /qrs.
-        signs_in_through: prefix of the virtual proxy that it goes through, None for none.
-        secrets: what no message may repeat.
-
-    Raises:
-        InputError: an option cannot be right.
-    """
-
-    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
-        self._files = PrivateFiles()
-        self._way = way_in(options, self._files)
-        prefix = (options.get("virtual_proxy_prefix") or "").strip("/").lower()
-        self.signs_in_through = prefix if self._way.through_proxy else None
-        self.below = f"/{prefix}" if self._way.through_proxy and prefix else ""
-        self.host = _host_name(options["host"])
-        port = options.get("port") or (443 if self._way.through_proxy else 4242)
-        self.base = f"https://{self.host}:{port}{self.below}"
-        self.secrets = list(self._way.secrets)
-        self._timeout = (options["connect_timeout"], options["read_timeout"])
-        # Each file is read before the first request.
-        self._verify = {name: verification(options, name, self._files) for name in self._way.ca_options}
-        self._session = http_session(
-            verify=self._verify[self._way.ca_options[0]],
-            retries=options["retries"],
-            deadline=options["retry_deadline"],
-            client_cert=self._way.client_cert,
-        )
-        # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.
-        self._xrfkey = os.urandom(8).hex()
-        self._session.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json", **self._way.headers})
-        if self._way.cookie is not None:
-            self._session.cookies.set(*self._way.cookie)
-        self._entered = False
-        self._entering = threading.Lock()
-
-    def request(
-        self, method: str, path: str, *, purpose: str, query: t.Mapping[str, str] | None = None, body: t.Any = None
-    ) -> Answer:
-        """Send one request to /qrs/<path> and return its answer.
-
-        Args:
-            method: GET, POST, PUT or DELETE.
-            path: below /qrs/, without a leading slash.
-            purpose: what this is for, to complete the sentence "Tried to ...".
-            query: further query parameters.
-            body: sent as JSON when given.
+    def json(self) -> t.Any:
+        """Return the parsed body, None if it is empty.
 
         Raises:
-            TransportError: there was no usable answer. uncertain is true if the server may have acted nevertheless.
-            ConflictError: 409.
-            AnswerError: any other answer that is not a success with JSON.
+            AnswerError: it is not JSON, is nested too deeply, or longer than the limit.
         """
-        enter = self._way.enter
-        if enter is not None and not self._entered:
-            enter(self)
-            self._entered = True
-        url = f"{self.base}/qrs/{path}"
-        tried = f"Tried to {purpose} ({method} {url})."
-        response = self.send(method, url, tried=tried, query=query, body=body)
-        if enter is not None and (response.status_code == 401 or 300 <= response.status_code < 400):
-            # Qlik's proxies restart after each save, and forget their sessions. Nothing of this request was done.
-            with self._entering:  # writes may run in parallel
-                self._session.cookies.clear()
-                enter(self)
-            response = self.send(method, url, tried=tried, query=query, body=body)
-        if response.status_code == 403 and self._way.through_proxy and self._took_csrf_token():
-            response = self.send(method, url, tried=tried, query=query, body=body)
-        if 200 <= response.status_code < 300:
+        if self.status == 204 or not self.body:
+            return None
+        outcome = f"The answer is longer than {len(self.body)} bytes."
+        if not self.truncated:
             try:
-                return Answer(response.status_code, self._json(response, tried))
-            except AnswerError as error:
-                error.uncertain = method != "GET"
-                raise
-        raise self.refusal(response, tried)
+                return json.loads(self.body)
+            except (ValueError, RecursionError):
+                content = "an HTML page" if self.is_html else "something that is not JSON"
+                outcome = f"The answer was {self.status} with {content} where JSON was due."
+        advice = "Check host, port and prefix: this looks like a login page or another web server."
+        raise AnswerError(self.request.tried, outcome, advice, status=self.status)
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        tried: str,
-        query: t.Mapping[str, str] | None = None,
-        body: t.Any = None,
-        client_cert: tuple[str, str] | None = None,
-        auth: t.Any = None,
-        ca_option: str | None = None,
-    ) -> requests.Response:
-        """Send one request with the xrfkey, and return whatever the answer is. Redirects are not followed.
+    def redirect_target(self) -> str:
+        """Return the address of a redirect, "" if it is none.
+
+        Raises:
+            AnswerError: it is broken, or on another host.
+        """
+        if not self.is_redirect:
+            return ""
+        try:
+            target = urllib.parse.urljoin(self.request.url, self.headers["Location"])
+            parts, ours = urllib.parse.urlsplit(target), urllib.parse.urlsplit(self.request.url)
+            port = parts.port
+        except ValueError:
+            port = 0
+        outcome = "The server redirects to an address that cannot be read."
+        if port != 0 and target.isprintable():
+            if (parts.scheme, parts.hostname) == (ours.scheme, ours.hostname):
+                return target
+            outcome = f"The server redirects to {parts.scheme}://{parts.hostname}, which is not the host asked."
+        advice = "Check the virtual proxy prefix and its authentication method, or give that host name."
+        raise AnswerError(self.request.tried, outcome, advice, status=self.status)
+
+    def refusal(self, advice: str) -> AnswerError:
+        """Return the error for an answer that is not a success.
 
         Args:
-            method: GET, POST, PUT or DELETE.
-            url: where to; the xrfkey is added where it has none, as after a redirect.
-            tried: the sentence that says what this is for.
-            query: further query parameters.
-            body: sent as JSON when given.
-            client_cert: for this request, where the session has none.
-            auth: for this request, as requests wants it.
-            ca_option: name of the option with the CA that verifies this server, where it is not that of the session.
+            advice: what to do about it.
+        """
+        # The form of such a body is not documented, so it is opaque.
+        text = "an HTML page" if self.is_html else self.sanitize(self.text.strip().strip('"')).rstrip(" .")
+        words = f"{self.status} {self.sanitize(self.reason)}".rstrip()
+        outcome = f"The server answered {words}: {text}." if text else f"The server answered {words}."
+        if self.status == 409:
+            conflict = ConflictError(self.request.tried, outcome, "Run the task again.", status=self.status)
+            conflict.uncertain = self.repeated
+            return conflict
+        error = AnswerError(self.request.tried, outcome, advice, status=self.status)
+        error.uncertain = self.status in RETRIED_STATUSES or self.status == 500
+        return error
+
+
+class HttpClient:
+    """Sends requests to one server, within limits.
+
+    The environment is left out (trust_env), because a ~/.netrc entry would replace our Authorization header, and
+    REQUESTS_CA_BUNDLE would win over verify. Redirects are not followed.
+
+    Args:
+        verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
+        ca_option: name of the option with that file, for messages.
+        timeout: seconds for a connection, and for everything after it until the last byte of the answer.
+        client_cert: paths of the client certificate and of its key.
+        retries: how often GET, PUT and DELETE are repeated on connection errors and on 429, 502, 503 and 504.
+        retry_deadline: seconds after which a request is not repeated.
+        size_limit: bytes of a body.
+        http_proxy: URL of a web proxy.
+        sanitize: makes text of the server fit to be shown.
+
+    Attributes:
+        headers: sent with each request.
+        cookies: those kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: bool | str,
+        ca_option: str,
+        timeout: tuple[float, float],
+        client_cert: tuple[str, str] | None = None,
+        retries: int = 0,
+        retry_deadline: float = 120.0,
+        size_limit: int = SIZE_LIMIT,
+        http_proxy: str | None = None,
+        sanitize: Sanitizer | None = None,
+    ) -> None:
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = verify
+        self._session.cert = client_cert
+        if http_proxy:
+            self._session.proxies = {"https": http_proxy}
+        if verify is False:
+            import urllib3
+
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        # requests reads the body of a redirect that it does not follow, and raises what its parser raises.
+        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign] # noqa: ARG005
+        adapter = LimitedAdapter(retries=retries, retry_deadline=retry_deadline, size_limit=size_limit)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._timeout = timeout
+        self._size_limit = size_limit
+        self._ca_option = ca_option
+        self.headers = self._session.headers
+        self.cookies = self._session.cookies
+        self.sanitize = sanitize or Sanitizer()
+
+    def send(self, request: Request) -> Response:
+        """Send a request, and return whatever the answer is.
 
         Raises:
             TransportError: there was no answer. uncertain is true if the server may have acted nevertheless.
         """
-        ca_option = ca_option or self._way.ca_options[0]
         try:
-            return self._session.request(
-                method,
-                url,
-                params={**(query or {}), **({} if "xrfkey=" in url.lower() else {"xrfkey": self._xrfkey})},
-                json=body,
+            answer = self._session.request(
+                request.method,
+                request.url,
+                params=request.query,
+                headers=request.headers,
+                cookies=request.cookies,  # type: ignore[arg-type]
+                json=request.body,
                 timeout=self._timeout,
                 allow_redirects=False,
-                verify=self._verify[ca_option],
-                cert=client_cert,
-                auth=auth,
+                stream=True,
+                auth=request.auth,
             )
-        except (requests.exceptions.RequestException, OSError, ValueError) as exc:
-            error = transport_error(exc, tried, ca_option=ca_option)
-            error.uncertain = method != "GET"
+            body = answer.content
+        except (OSError, ValueError, http.client.HTTPException, RecursionError) as exc:  # requests' own are OSErrors
+            error = transport_error(exc, request.tried, ca_option=self._ca_option)
+            error.uncertain = request.method != "GET"
             raise error from None
+        return Response(
+            request=request,
+            status=answer.status_code,
+            reason=str(answer.reason or ""),
+            headers=answer.raw.headers,
+            body=body[: self._size_limit],
+            truncated=len(body) > self._size_limit,
+            # A repeated request may have collided with its own first attempt, whose answer was lost.
+            repeated=bool(getattr(answer.raw.retries, "history", ())),
+            sanitize=self.sanitize,
+        )
 
     def close(self) -> None:
-        """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""
-        if self._way.leave and self._session.cookies:
-            # Should it fail, the session ends by itself after its inactivity timeout.
-            with contextlib.suppress(requests.exceptions.RequestException):
-                answer = self._log_out()
-                if answer.status_code == 403 and self._took_csrf_token():
-                    self._log_out()
+        """Close the connections."""
         self._session.close()
-        self._files.close()
-
-    def _log_out(self) -> requests.Response:
-        return self._session.delete(f"{self.base}/qps/user", timeout=self._timeout, allow_redirects=False)
-
-    def _took_csrf_token(self) -> bool:
-        """Whether the session got a csrf token that it did not have yet. From now on it is sent with each request.
-
-        Qlik's own client sends none, but nobody says that a proxy never wants it (releases since November 2024).
-        """
-        url = f"{self.base}/qps/csrftoken"
-        try:
-            answer = self.send("GET", url, tried=f"Tried to get a csrf token (GET {url}).")
-        except TransportError:
-            return False
-        token = answer.headers.get(_CSRF, "")
-        if not token or token == self._session.headers.get(_CSRF):
-            return False
-        self.secrets.append(token)
-        self._session.headers[_CSRF] = token
-        return True
-
-    def _json(self, response: requests.Response, tried: str) -> t.Any:
-        if response.status_code == 204 or not response.content:
-            return None
-        try:
-            return response.json()
-        except ValueError:
-            raise AnswerError(
-                tried,
-                f"The answer was {response.status_code} with {_kind(response)} where JSON was due.",
-                "Check host, port and prefix: this looks like a login page or another web server.",
-                status=response.status_code,
-            ) from None
-
-    def refusal(self, response: requests.Response, tried: str, *, advice: str | None = None) -> AnswerError:
-        """The error for an answer that is not a success.
-
-        Args:
-            response: the answer.
-            tried: the sentence that says what was asked.
-            advice: what to do about it, None for what usually helps.
-        """
-        status, text = response.status_code, self._excerpt(response)
-        outcome = f"The server answered {status} {response.reason or ''}".rstrip() + (f": {text}." if text else ".")
-        if status == 409:
-            conflict = ConflictError(tried, outcome, "Run the task again.", status=status)
-            # A repeated request may have collided with its own first attempt, whose answer was lost.
-            conflict.uncertain = bool(getattr(getattr(response.raw, "retries", None), "history", ()))
-            return conflict
-        error = AnswerError(tried, outcome, advice or self._advice(status, response), status=status)
-        error.uncertain = status in RETRIED_STATUSES or status == 500
-        return error
-
-    def _advice(self, status: int, response: requests.Response) -> str:
-        if 300 <= status < 400:
-            return f"A redirect means that nobody is signed in. {self._way.advice}"
-        if status == 401:
-            return self._way.advice
-        if status == 403:
-            return (
-                "Check that the user exists, is active and has the RootAdmin role (or rights on VirtualProxyConfig and "
-                "ProxyService), and that "
-                + (
-                    "the host name is in the virtual proxy's host allow list."
-                    if self._way.through_proxy
-                    else "the client certificate is of this site."
-                )
-            )
-        if status == 404:
-            return "Check that the port is the one of the repository service (4242) or of a proxy (443)."
-        if status == 400 and "html" in response.headers.get("Content-Type", ""):
-            return (
-                "Check that the virtual proxy exists and is linked to this proxy and to the one of the central node, "
-                "and that the host name is in its host allow list."
-            )
-        if status in RETRIED_STATUSES:
-            return "The server is busy or restarting: run the task again later."
-        return "Look at what the server said; its log under Repository\\Trace says more."
-
-    def _excerpt(self, response: requests.Response) -> str:
-        """What the server said, as far as it is a short text. The body's form is not documented, so it is opaque."""
-        if "html" in response.headers.get("Content-Type", "").lower() or response.text.lstrip().startswith("<"):
-            return "an HTML page"
-        text = response.text
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text.strip().strip('"').split())[:200].rstrip(" .")
-
-
-def _kind(response: requests.Response) -> str:
-    return "an HTML page" if "<" in response.text[:200] else "something that is not JSON"
-
-
-def _host_name(host: str) -> str:
-    # RFC 1035, 2.3.4: a label has 63 characters at most.
-    if (
-        not host
-        or any(character in host for character in "/ ?#@\t\n")
-        or any(len(part) > 63 for part in host.split("."))
-    ):
-        raise InputError(
-            "Tried to find the server.",
-            f"The option 'host' is {host!r}, which is not a host name.",
-            "Give the name alone, such as qlik.example.com, and the port in the option 'port'.",
-        )
-    if ":" in host and not host.startswith("["):
-        if host.count(":") == 1:
-            raise InputError(
-                "Tried to find the server.",
-                f"The option 'host' is {host!r}, which holds a port.",
-                "Give the port in the option 'port'.",
-            )
-        return f"[{host}]"
-    return host

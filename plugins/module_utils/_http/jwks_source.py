@@ -22,7 +22,7 @@ from .._errors import AnswerError, InputError, TransportError
 from .._files import SIZE_LIMIT, PrivateFiles
 from .._keys import jwks as _jwks
 from .._keys.pem import verification
-from .session import http_session, transport_error
+from .client import HttpClient, Request
 
 with contextlib.suppress(ImportError):  # reported by require_requests
     import requests
@@ -121,33 +121,32 @@ def _get(options: t.Mapping[str, t.Any], url: str, etag: str | None) -> _Answer:
     headers = {"Accept": "application/jwk-set+json, application/json"}
     if etag:
         headers["If-None-Match"] = etag
-    body = b""
-    with (
-        contextlib.closing(PrivateFiles()) as files,
-        http_session(verify=verification(options, "ca_path", files), retries=options["retries"]) as session,
-    ):
-        session.proxies = {"https": options["http_proxy"]} if options["http_proxy"] else {}
-        timeout = (options["connect_timeout"], options["read_timeout"])
-        try:
-            response = session.get(url, headers=headers, timeout=timeout, allow_redirects=False, stream=True)
-            for chunk in response.iter_content(65536):
-                body += chunk
-                if len(body) > SIZE_LIMIT:
-                    break
-        except (requests.exceptions.RequestException, OSError) as exc:
-            advice = "Check url and ca_path, and http_proxy if this machine reaches the provider through one only."
-            raise TransportError(tried, transport_error(exc, tried, ca_option="ca_path").outcome, advice) from None
-    if response.status_code == 304 and etag:
+    with contextlib.closing(PrivateFiles()) as files:
+        client = HttpClient(
+            verify=verification(options, "ca_path", files),
+            ca_option="ca_path",
+            timeout=(options["connect_timeout"], options["read_timeout"]),
+            retries=options["retries"],
+            size_limit=SIZE_LIMIT,
+            http_proxy=options["http_proxy"],
+        )
+        with contextlib.closing(client):
+            try:
+                response = client.send(Request("GET", url, tried, headers=headers))
+            except TransportError as error:
+                error.advice = "Check url and ca_path, and http_proxy if the provider is reached through one only."
+                raise
+    if response.status == 304 and etag:
         return _Answer(304, response.headers, b"")
-    if response.status_code == 200 and len(body) <= SIZE_LIMIT:
-        return _Answer(200, response.headers, body)
-    outcome = f"The answer was {response.status_code} {response.reason or ''}".rstrip() + "."
+    if response.status == 200 and not response.truncated:
+        return _Answer(200, response.headers, response.body)
+    outcome = f"The answer was {response.status} {response.sanitize(response.reason)}".rstrip() + "."
     advice = "Check url; it is the jwks_uri in the provider's /.well-known/openid-configuration."
-    if response.status_code == 200:
+    if response.truncated:
         outcome = f"The answer is larger than {SIZE_LIMIT} bytes."
-    elif 300 <= response.status_code < 400:
+    elif 300 <= response.status < 400:
         advice = "Redirects are not followed: give the address that it leads to."
-    raise AnswerError(tried, outcome, advice, status=response.status_code)
+    raise AnswerError(tried, outcome, advice, status=response.status)
 
 
 def _shown(url: str) -> str:

@@ -11,21 +11,21 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import html
-import json
 import re
 import time
 import typing as t
 import urllib.parse
 
-from .._errors import TransportError
-from .._http.session import http_session, transport_error
+from .._errors import AnswerError, TransportError
+from .._http.client import HttpClient, Request, Response
+from .._http.failures import transport_error
 from .._text import Sanitizer
 from . import websocket as _websocket
 from .cookie import Cookie
 from .diagnosis import Answer, is_login_page
 from .handshake import CSRF_PATH, Greeting
 
-with contextlib.suppress(ImportError):  # reported by _connection.require_requests
+with contextlib.suppress(ImportError):  # reported by require_requests
     import requests
     from requests.cookies import get_cookie_header
 
@@ -37,13 +37,7 @@ _NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL |
 
 
 class NoAnswerError(TransportError):
-    """No usable answer.
-
-    Attributes:
-        lasting: whether waiting cannot help (an untrusted certificate, an unknown host name).
-    """
-
-    lasting = False
+    """No usable answer."""
 
 
 class Visitor:
@@ -51,7 +45,7 @@ class Visitor:
 
     Args:
         base: URL of the virtual proxy, without a trailing slash.
-        verify: as for _transport.http_session.
+        verify: as for HttpClient.
         timeout: seconds for the connection and for an answer.
         redact: cleans what is taken over from answers.
         headers: names of the headers to take over from answers.
@@ -69,8 +63,11 @@ class Visitor:
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.base = base
-        self._session = http_session(verify=verify)
-        self._session.headers["User-Agent"] = "sensible.qlik login_check"
+        self._http = HttpClient(
+            verify=verify, ca_option="proxy_ca_path", timeout=timeout, size_limit=_LARGEST_BODY, sanitize=redact
+        )
+        self._http.headers["User-Agent"] = "sensible.qlik login_check"
+        self._verify = verify
         self._timeout = timeout
         self._redact = redact
         self._headers = frozenset(name.lower() for name in headers)
@@ -115,7 +112,7 @@ class Visitor:
             _status, csrf_token = self._csrf_token(cookies)
             if csrf_token:
                 answer = self._request("DELETE", "qps/user", cookies=cookies, csrf_token=csrf_token)
-        self._session.cookies.clear()
+        self._http.cookies.clear()
         return answer
 
     def open_websocket(self, *, token: str) -> Greeting:
@@ -138,39 +135,41 @@ class Visitor:
             return Greeting(status, milliseconds, path=CSRF_PATH)
         request = requests.Request("GET", f"{self.base}/").prepare()
         headers = {} if csrf_token else {"Authorization": f"Bearer {token}"}
-        headers["Cookie"] = get_cookie_header(self._session.cookies, request) or ""
+        headers["Cookie"] = get_cookie_header(self._http.cookies, request) or ""
         try:
             return _websocket.greet(
                 self.base,
                 headers=headers,
                 csrf_token=csrf_token,
-                verify=t.cast("bool | str", self._session.verify),
+                verify=self._verify,
                 timeout=self._timeout,
                 redact=self._redact,
                 clock=self._clock,
             )
         except OSError as exc:
-            raise _no_answer(exc, self.base) from None
+            address = urllib.parse.urlsplit(self.base)
+            tried = f"Tried to reach {address.scheme}://{address.netloc}."
+            raise _no_answer(transport_error(exc, tried, ca_option="proxy_ca_path"), address.scheme) from None
 
     def take_cookies(self) -> dict[str, str]:
         """Hand over the cookies and forget them."""
         cookies = self.cookies
-        self._session.cookies.clear()
+        self._http.cookies.clear()
         return cookies
 
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies that are kept."""
-        return {cookie.name: cookie.value or "" for cookie in self._session.cookies}
+        return {cookie.name: cookie.value or "" for cookie in self._http.cookies}
 
     @property
     def has_cookies(self) -> bool:
         """Whether there is a cookie that would be sent."""
-        return bool(self._session.cookies)
+        return bool(self._http.cookies)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._http.close()
 
     def _request(
         self,
@@ -190,48 +189,33 @@ class Visitor:
         started = self._clock()
         url, set_cookies = f"{self.base}/{path}", []
         for hop in range(_HOPS + 1):
-            response, body = self._exchange(method, url, headers=headers, cookies=cookies)
+            response = self._exchange(method, url, headers=headers, cookies=cookies)
             set_cookies += self._set_cookies(response)
-            target = self._redirect_target(url, response)
-            followed = target and method == "GET" and self._is_inside(target) and hop < _HOPS
-            if not followed:
+            target = _redirect_target(response)
+            if not target or method != "GET" or not self._is_inside(target) or hop == _HOPS:
                 break
             url = target
         milliseconds = round((self._clock() - started) * 1000)
-        return self._answer(response, body, ms=milliseconds, location=target, cookies=tuple(set_cookies))
+        return self._answer(response, ms=milliseconds, location=target, cookies=tuple(set_cookies))
 
-    def _exchange(
-        self, method: str, url: str, *, headers: dict[str, str], cookies: dict[str, str] | None
-    ) -> tuple[requests.Response, bytes]:
-        give_up_at, body = self._clock() + self._timeout[1], b""
+    def _exchange(self, method: str, url: str, *, headers: dict[str, str], cookies: dict[str, str] | None) -> Response:
+        address = urllib.parse.urlsplit(url)
+        tried = f"Tried to reach {address.scheme}://{address.netloc}."
         try:
-            with self._session.request(
-                method,
-                url,
-                headers=headers,
-                cookies=cookies,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                for chunk in response.iter_content(16 * 1024):
-                    body += chunk
-                    if len(body) > _LARGEST_BODY or self._clock() > give_up_at:
-                        break
-        except (requests.exceptions.RequestException, OSError, ValueError) as exc:  # ValueError: a broken redirect URL
-            raise _no_answer(exc, url) from None
-        return response, body
+            return self._http.send(Request(method, url, tried, headers=headers, cookies=cookies))
+        except TransportError as error:
+            raise _no_answer(error, address.scheme) from None
 
     def _csrf_token(self, cookies: dict[str, str] | None) -> tuple[int, str]:
         """The status of the answer to the question for a csrf token, and the token or ""."""
-        response, _body = self._exchange("GET", f"{self.base}/{CSRF_PATH}", headers={}, cookies=cookies)
+        response = self._exchange("GET", f"{self.base}/{CSRF_PATH}", headers={}, cookies=cookies)
         token = response.headers.get("qlik-csrf-token", "")
         self._redact.add([token])
-        return response.status_code, token
+        return response.status, token
 
-    def _set_cookies(self, response: requests.Response) -> list[Cookie]:
+    def _set_cookies(self, response: Response) -> list[Cookie]:
         cookies = []
-        for header in response.raw.headers.getlist("Set-Cookie"):
+        for header in response.headers.getlist("Set-Cookie"):
             pair, *attributes = header.split(";")
             name, _equals, value = pair.partition("=")
             self._redact.add([value.strip()])
@@ -251,47 +235,42 @@ class Visitor:
             )
         return cookies
 
-    @staticmethod
-    def _redirect_target(url: str, response: requests.Response) -> str:
-        location = response.headers.get("Location", "")
-        return urllib.parse.urljoin(url, location) if response.is_redirect else ""
-
     def _is_inside(self, url: str) -> bool:
         """Whether a URL belongs to our virtual proxy and is no login page. The token goes nowhere else."""
-        ours, theirs = urllib.parse.urlsplit(self.base), urllib.parse.urlsplit(url)
+        try:
+            ours, theirs = urllib.parse.urlsplit(self.base), urllib.parse.urlsplit(url)
+        except ValueError:
+            return False
         below = f"{theirs.path.lower()}/".startswith(f"{ours.path.lower()}/")
         return ours.scheme == theirs.scheme and ours.netloc == theirs.netloc and below and not is_login_page(url)
 
-    def _answer(
-        self, response: requests.Response, body: bytes, *, ms: int, location: str, cookies: tuple[Cookie, ...]
-    ) -> Answer:
-        text = body.decode("utf-8", errors="replace").strip()
+    def _answer(self, response: Response, *, ms: int, location: str, cookies: tuple[Cookie, ...]) -> Answer:
+        text = response.text.strip()
         data: t.Any = None
         if text.startswith("<"):
             kind, text = "HTML", html.unescape(_NOT_TEXT.sub(" ", text))
         elif text.startswith(("{", "[")):
             kind = "JSON"
             try:
-                data = json.loads(text)
-            except ValueError:
+                data = response.json()
+            except AnswerError:
                 kind = "broken JSON"
         else:
             kind = "text" if text else "nothing"
         return Answer(
-            status=response.status_code,
+            status=response.status,
             ms=ms,
             kind=kind,
             text=self._redact(text).rstrip(" ."),
             data=self._user_of(data) if isinstance(data, dict) else {},
             location=self._redact(location.partition("?")[0].partition("#")[0]),
             cookies=cookies,
-            headers=self._wanted_headers(response),
+            headers={
+                name: [self._redact(value, LONGEST_HEADER) for value in response.headers.getlist(name)]
+                for name in self._headers
+            },
             date=_server_time(response.headers.get("Date")),
         )
-
-    def _wanted_headers(self, response: requests.Response) -> dict[str, list[str]]:
-        values = {name: response.raw.headers.getlist(name) for name in self._headers}
-        return {name: [self._redact(text, LONGEST_HEADER) for text in texts] for name, texts in values.items()}
 
     def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
         """Of a JSON object only what says who is signed in; the rest is nobody's business."""
@@ -299,20 +278,22 @@ class Visitor:
         return {name: self._redact(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
 
 
-def _no_answer(exc: Exception, url: str) -> NoAnswerError:
-    address = urllib.parse.urlsplit(url)
-    error = transport_error(exc, f"Tried to reach {address.scheme}://{address.netloc}.", ca_option="proxy_ca_path")
+def _redirect_target(response: Response) -> str:
+    """Return where a redirect leads, "" if it is none. It may be broken, or another host; that is a finding."""
+    if not response.is_redirect:
+        return ""
+    try:
+        return response.redirect_target()
+    except AnswerError:
+        return str(response.headers["Location"])
+
+
+def _no_answer(error: TransportError, scheme: str) -> NoAnswerError:
     advice = error.advice
-    if address.scheme == "http" and "lost" in error.outcome:
+    if scheme == "http" and "lost" in error.outcome:
         advice = "If this port speaks TLS, write https:// in front of the host name."
-    text = str(exc).lower()
     answer = NoAnswerError(error.tried, error.outcome, advice)
-    answer.lasting = (
-        "certificate verify failed" in text
-        or "wrong version number" in text
-        or "name or service not known" in text
-        or "nodename nor servname" in text
-    )
+    answer.lasting = error.lasting
     return answer
 
 

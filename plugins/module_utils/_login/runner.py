@@ -122,7 +122,7 @@ class Manner:
     """How to go about it.
 
     Attributes:
-        verify: as for _transport.http_session.
+        verify: as for HttpClient.
         timeout: seconds for a connection and for an answer.
         wait: seconds to keep trying, for all logins together; 0 tries once.
         threads: how many logins are proved at the same time.

@@ -14,12 +14,14 @@ import json
 import socket
 import ssl
 import time
+import types
 import typing as t
 import urllib.parse
 
+from .._http.deadline import Deadline
 from .handshake import DECISIVE, Greeting
 
-with contextlib.suppress(ImportError):  # reported by _connection.require_requests
+with contextlib.suppress(ImportError):  # reported by require_requests
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
     from urllib3.util.ssl_ import create_urllib3_context
 
@@ -56,7 +58,7 @@ def greet(
         base: URL of the virtual proxy, without a trailing slash.
         headers: Cookie, and Authorization for releases before November 2024.
         csrf_token: for the query; "" on releases that have none.
-        verify: as for _connection.http_session.
+        verify: as for HttpClient.
         timeout: seconds for the connection, and for everything after it.
         redact: cleans what is taken over from the server.
         clock: monotonic seconds.
@@ -71,7 +73,11 @@ def greet(
     connection = websocket.WebSocket()
     milliseconds = functools.partial(_milliseconds_since, started, clock)
     # The connection is ours, so that neither a web proxy of the environment nor other CAs get into it.
-    with contextlib.closing(_connected(address, verify=verify, timeout=timeout)) as stream:
+    with (
+        contextlib.closing(_connected(address, verify=verify, timeout=timeout)) as stream,
+        contextlib.closing(Deadline(0.0, sum(timeout) + 1.0)) as deadline,  # for what comes byte by byte
+    ):
+        deadline.watch(types.SimpleNamespace(sock=stream))
         try:
             connection.connect(
                 url,

@@ -30,7 +30,7 @@ from .._virtual_proxy.plan import (
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._http.client import Connection
+    from .._http.qrs import QrsClient
 
 # Up to that many terms a filter is cheaper than reading every virtual proxy, and its URL stays short.
 FILTER_TERMS = 60
@@ -82,7 +82,7 @@ class Outcome(t.NamedTuple):
 class Repository:
     """The QRS verbs that we need, on one connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: QrsClient) -> None:
         self._connection = connection
 
     def _get(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> t.Any:

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, ConflictError, TransportError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Answer
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import Answer
 
 Entity = dict[str, t.Any]
 

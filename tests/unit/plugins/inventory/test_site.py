@@ -19,7 +19,6 @@ from ansible.plugins.loader import inventory_loader
 
 from ansible_collections.sensible.qlik.plugins.inventory import site as plugin
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
-from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 CONFIG: dict[str, t.Any] = {
@@ -82,7 +81,7 @@ def source(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path
     engines.update(dict.fromkeys(SERVICES, False), engineEnabled=True)
     monkeypatch.setattr(repository, "close", lambda: None, raising=False)
     one = Source(repository, tmp_path / "test.qlik_site.yml")
-    monkeypatch.setattr(_connection, "Connection", one.connection)
+    monkeypatch.setattr(plugin, "QrsClient", one.connection)
     return one
 
 
@@ -271,7 +270,7 @@ def test_errors_keep_their_sentences(source: Source) -> None:
 
 
 def test_a_missing_library_is_named(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin, "REQUESTS_IMPORT_ERROR", "Traceback")
+    monkeypatch.setattr(plugin, "IMPORT_ERROR", "Traceback")
     assert "The Python library requests is missing" in source.error()
 
 

@@ -546,7 +546,7 @@ def test_a_slow_proxy(proxy: FakeProxy, manner: Manner) -> None:
         endpoint = prove_one(login_at(proxy), dataclasses.replace(manner, timeout=(2, 0.2)))
     finally:
         over.set()
-    assert "no answer came within the read timeout" in check_of(endpoint, "login")["actual"]
+    assert "no complete answer came within the read timeout" in check_of(endpoint, "login")["actual"]
 
 
 # --- Many logins

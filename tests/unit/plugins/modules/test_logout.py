@@ -10,15 +10,18 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-import requests
 
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import TransportError
+from ansible_collections.sensible.qlik.plugins.module_utils._http import qps
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Request, Response
+from ansible_collections.sensible.qlik.plugins.module_utils._text import Sanitizer
 from ansible_collections.sensible.qlik.plugins.modules import logout
 
 Run = t.Callable[..., dict[str, t.Any]]
 
 
 class Apis:
-    """The APIs of two proxies, with their sessions by prefix; a stand-in for the session of requests."""
+    """The APIs of two proxies, with their sessions by prefix."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, dict[str, list[dict[str, str]]]] = {
@@ -26,23 +29,37 @@ class Apis:
             "https://qlik2:8443": {"portal": [named("Anna", "secret-3")]},
         }
         self.deleted: list[str] = []
-        self.fault: t.Callable[[str, str], requests.Response | None] = lambda _method, _url: None
+        self.fault: t.Callable[[str, str], Response | None] = lambda _method, _url: None
 
-    def request(self, method: str, url: str, **more: t.Any) -> requests.Response:
-        assert more["headers"]["X-Qlik-Xrfkey"] == more["params"]["xrfkey"]
-        faulty = self.fault(method, url)
-        if faulty is not None:  # a refusal is false
+    def send(self, request: Request) -> Response:
+        try:
+            faulty = self.fault(request.method, request.url)
+        except ConnectionError:
+            raise TransportError(request.tried, "There is no way.", "") from None
+        if faulty is not None:
             return faulty
-        base, _qps, prefix, _session, *session_id = url.replace("https://", "").split("/")
+        base, _qps, prefix, _session, *session_id = request.url.replace("https://", "").split("/")
         sessions = self.sessions[f"https://{base}"].get(prefix)
         if sessions is None:
             return answer(404)
-        if method == "DELETE":
+        if request.method == "DELETE":
             gone = urllib.parse.unquote(session_id[0])
             self.deleted.append(gone)
             sessions[:] = [one for one in sessions if one["SessionId"] != gone]
             return answer(200, {})
         return answer(200, list(sessions))
+
+
+class Client:
+    """The client of one proxy."""
+
+    def __init__(self, apis: Apis) -> None:
+        self.headers: dict[str, str] = {}
+        self._apis = apis
+
+    def send(self, request: Request) -> Response:
+        assert self.headers["X-Qlik-Xrfkey"] == request.query["xrfkey"]
+        return self._apis.send(request)
 
     def close(self) -> None:
         pass
@@ -52,17 +69,16 @@ def named(user: str, session_id: str) -> dict[str, str]:
     return {"UserDirectory": "ACME", "UserId": user, "SessionId": session_id}
 
 
-def answer(status: int, content: t.Any = None) -> requests.Response:
-    response = requests.Response()
-    response.status_code = status
-    response._content = b"" if content is None else json.dumps(content).encode()
-    return response
+def answer(status: int, content: t.Any = None) -> Response:
+    body = b"" if content is None else json.dumps(content).encode()
+    request = Request("GET", "https://qlik1:4243", "Tried to list the sessions.")
+    return Response(request, status, "", {}, body, truncated=False, repeated=False, sanitize=Sanitizer())
 
 
 @pytest.fixture
 def apis(monkeypatch: pytest.MonkeyPatch) -> Apis:
     found = Apis()
-    monkeypatch.setattr(logout, "http_session", lambda **_options: found)
+    monkeypatch.setattr(qps, "HttpClient", lambda **_options: Client(found))
     return found
 
 
@@ -105,9 +121,9 @@ def test_a_proxy_without_the_link_has_nobody(run: Run) -> None:
 
 
 def test_nobody_goes_if_a_proxy_cannot_be_asked(run: Run, apis: Apis) -> None:
-    def fault(_method: str, url: str) -> requests.Response | None:
+    def fault(_method: str, url: str) -> Response | None:
         if "qlik2" in url:
-            raise requests.ConnectionError(f"no way to {url}")
+            raise ConnectionError
         return None
 
     apis.fault = fault
@@ -123,9 +139,9 @@ def test_an_answer_that_is_something_else(run: Run, apis: Apis, content: t.Any) 
 
 
 def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -> None:
-    def fault(method: str, url: str) -> requests.Response | None:
+    def fault(method: str, url: str) -> Response | None:
         if method == "DELETE":
-            raise requests.ConnectionError(f"no way to {url}")
+            raise ConnectionError
         return None
 
     apis.fault = fault

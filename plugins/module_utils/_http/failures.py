@@ -4,110 +4,31 @@
 
 # Private to this collection: may change at any time.
 
-"""HTTPS with requests: a session that does what the task says, and what its failures mean."""
+"""What a failed exchange means, in our words."""
 
 from __future__ import annotations
 
-import time
-import traceback
+import contextlib
 import typing as t
 
 from .._errors import TransportError
 
-try:
+with contextlib.suppress(ImportError):  # reported by client.require_requests
     import requests
-    from requests.adapters import HTTPAdapter
     from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-    from urllib3.util.retry import Retry
-except ImportError:
-    REQUESTS_IMPORT_ERROR: str | None = traceback.format_exc()
-else:
-    REQUESTS_IMPORT_ERROR = None
 
-    class _BoundedRetry(Retry):
-        """urllib3's Retry that also gives up after a total time, counted from the first failure of a request.
-
-        Args:
-            deadline: seconds for all attempts of one request together.
-            give_up_at: end of that time on the monotonic clock; set by the first failure.
-        """
-
-        def __init__(self, *args: t.Any, deadline: float = 120.0, give_up_at: float = 0.0, **kwargs: t.Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.deadline = deadline
-            self.give_up_at = give_up_at
-
-        def new(self, **kwargs: t.Any) -> t.Any:
-            give_up_at = self.give_up_at or time.monotonic() + self.deadline
-            return super().new(deadline=self.deadline, give_up_at=give_up_at, **kwargs)
-
-        def _bounded(self, seconds: float) -> float:
-            return max(0.0, min(seconds, self.give_up_at - time.monotonic()))
-
-        def is_exhausted(self) -> bool:
-            return super().is_exhausted() or 0.0 < self.give_up_at <= time.monotonic()
-
-        def get_backoff_time(self) -> float:
-            return self._bounded(super().get_backoff_time())
-
-        def get_retry_after(self, response: t.Any) -> float | None:
-            seconds = super().get_retry_after(response)
-            return None if seconds is None else self._bounded(seconds)
-
-
-# POST is missing on purpose: a lost answer may mean a created entity. Whoever posts has to read back first.
-RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})
 RETRIED_STATUSES = (429, 502, 503, 504)
+"""After these the same request may succeed a little later."""
 
-
-def http_session(
-    *,
-    verify: bool | str,
-    retries: int = 0,
-    deadline: float = 120.0,
-    client_cert: tuple[str, str] | None = None,
-) -> requests.Session:
-    """A session that does what the task says and nothing else.
-
-    The environment is left out (trust_env), because a ~/.netrc entry would replace our Authorization header and
-    REQUESTS_CA_BUNDLE would win over verify.
-
-    Args:
-        verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
-        retries: how often GET, PUT and DELETE are repeated on connection errors and on 429, 502, 503 and 504.
-        deadline: seconds for all attempts of one request together.
-        client_cert: paths of the client certificate and of its key.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = verify
-    session.cert = client_cert
-    if verify is False:
-        import urllib3
-
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    adapter = HTTPAdapter(
-        max_retries=_BoundedRetry(
-            total=retries,
-            backoff_factor=0.5,
-            backoff_jitter=0.5,
-            backoff_max=20,
-            status_forcelist=RETRIED_STATUSES,
-            allowed_methods=RETRIED_METHODS,
-            raise_on_status=False,
-            deadline=deadline,
-        )
-    )
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+# What no waiting changes.
+_LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
 
 
 def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportError:
-    """What a failed exchange means, in our words. The text of exc is used only where it cannot hold a secret.
+    """Return the error for a failed exchange. The text of exc is used only where it cannot hold a secret.
 
     Args:
-        exc: an exception of requests (or an OSError of reading a certificate file).
+        exc: an exception of requests, urllib3 or what is below them.
         tried: the sentence that says what was attempted.
         ca_option: name of the option with the CA that verifies this server.
     """
@@ -138,12 +59,23 @@ def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportE
         outcome = "The TLS handshake failed."
         advice = "Check that the certificate files are PEM, belong together and belong to this site."
     elif isinstance(exc, requests.exceptions.Timeout) or "timed out" in text:
-        outcome = "The connection stood, but no answer came within the read timeout."
+        outcome = "The connection stood, but no complete answer came within the read timeout."
         advice = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
+    elif isinstance(exc, requests.exceptions.ContentDecodingError):
+        outcome = "The answer is compressed in a way that cannot be read."
+        advice = "Check host and port, and what stands in front of the server."
+    elif isinstance(exc, (ValueError, RecursionError)):
+        outcome = "What was to be sent, or the head of the answer, cannot be read."
+        advice = "Check host and port, and that Qlik Sense itself answers here."
+    elif "got more than" in text:  # http.client, of a line or of the number of lines
+        outcome = "The head of the answer is too long."
+        advice = "Check host and port, and that Qlik Sense itself answers here."
     else:
-        outcome = f"The connection was lost ({type(exc).__name__})."
+        outcome = "The connection was lost."
         advice = "Run the task again; if it happens each time, check the client certificate and the server's log."
-    return TransportError(tried, outcome, advice)
+    error = TransportError(tried, outcome, advice)
+    error.lasting = any(mark in text for mark in _LASTING)
+    return error
 
 
 def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:

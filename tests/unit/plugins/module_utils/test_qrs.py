@@ -30,7 +30,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Connection
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXBheWxvYWQ.c2VjcmV0LXNpZ25hdHVyZQ"
 
@@ -208,7 +208,7 @@ def options(server: Server, authority: Authority, client: tuple[str, str]) -> di
 
 
 def ask(options: dict[str, t.Any], method: str = "GET", **kwargs: t.Any) -> t.Any:
-    connection = Connection(options)
+    connection = QrsClient(options)
     try:
         return connection.request(method, "about", purpose="read the release", **kwargs).body
     finally:
@@ -228,7 +228,7 @@ def failure(options: dict[str, t.Any], method: str = "GET") -> QlikError:
 
 def test_asks_as_the_repository_wants_to_be_asked(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(200, {}, b'{"buildVersion": "31.60.0.0"}')]
-    connection = Connection(options)
+    connection = QrsClient(options)
     assert connection.request("GET", "about", purpose="x", query={"filter": "name eq 'a b'"}).body == {
         "buildVersion": "31.60.0.0"
     }
@@ -261,7 +261,7 @@ def test_keys_and_certificates_can_be_texts(
         ("ca_path", "ca_content"),
     ):
         options |= {path: None, content: Path(options[path]).read_text()}
-    connection = Connection(options)
+    connection = QrsClient(options)
     assert len(list(tmp_path.iterdir())) == (0 if in_memory else 1)
     assert connection.request("GET", "about", purpose="x").body == {"buildVersion": "31.60.0.0"}
     connection.close()
@@ -279,8 +279,8 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "/Admin/", "token": TOKEN}
     server.answers = [(200, {"Set-Cookie": "X-Qlik-Session-admin=1; Path=/; HttpOnly; Secure"}, b"{}")]
     # This server insists on a client certificate, so only the requests themselves are of interest.
-    connection = Connection(options)
-    connection._session.cert = (options["client_cert"], options["client_key"])
+    connection = QrsClient(options)
+    connection._http._session.cert = (options["client_cert"], options["client_key"])
     connection.request("GET", "about", purpose="x")
     connection.close()
     (_method, path, headers, _body), (last_method, last_path, _headers, _none) = server.asked
@@ -290,10 +290,10 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
     assert (last_method, last_path) == ("DELETE", "/admin/qps/user")
 
 
-def signed_in(options: dict[str, t.Any], **changed: t.Any) -> Connection:
+def signed_in(options: dict[str, t.Any], **changed: t.Any) -> QrsClient:
     """A connection through a virtual proxy to a server that insists on a client certificate there, too."""
-    connection = Connection(options | changed)
-    connection._session.cert = (options["client_cert"], options["client_key"])
+    connection = QrsClient(options | changed)
+    connection._http._session.cert = (options["client_cert"], options["client_key"])
     return connection
 
 
@@ -395,7 +395,7 @@ def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, optio
 def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "requests_ntlm", None)
     with pytest.raises(InputError) as caught:
-        Connection(options | {"auth_method": "ntlm", "password": "a-secret"})
+        QrsClient(options | {"auth_method": "ntlm", "password": "a-secret"})
     assert "requests-ntlm" in caught.value.outcome
     assert "a-secret" not in str(caught.value)
 
@@ -629,8 +629,8 @@ def test_without_rights_a_csrf_token_changes_nothing(
 
 def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.Any]) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
-    connection = Connection(options)
-    connection._session.cert = (options["client_cert"], options["client_key"])
+    connection = QrsClient(options)
+    connection._http._session.cert = (options["client_cert"], options["client_key"])
     server.answers = [(400, {}, f"bad: {TOKEN}".encode())]
     with pytest.raises(AnswerError) as caught:
         connection.request("GET", "about", purpose="x")
@@ -679,7 +679,7 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"host": "qlik.example.com:4242"}, "holds a port"),
         ({"host": ""}, "not a host name"),
         ({"user": "sa_api"}, "DIRECTORY\\user"),
-        ({"user": "A\\b; X: y"}, "DIRECTORY\\user"),
+        ({"user": "A\\b\r\nX: y"}, "DIRECTORY\\user"),
         ({"client_cert": "/nonexistent/client.pem"}, "There is no file /nonexistent/client.pem"),
         ({"ca_path": "/nonexistent/root.pem"}, "There is no file /nonexistent/root.pem"),
         (
@@ -702,5 +702,5 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
 )
 def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
-        Connection(options | changed)
+        QrsClient(options | changed)
     assert words in caught.value.outcome

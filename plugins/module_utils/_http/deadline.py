@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""One deadline for a whole exchange, which the timeouts of sockets are not: they begin anew with each byte."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+import typing as t
+
+_running = threading.local()  # deadline: of the request that this thread is sending
+
+
+class Deadline:
+    """Ends an exchange that is not complete in time, whatever the server sends meanwhile.
+
+    A thread shuts the socket down when the time is over, and the thread that reads gets an error.
+
+    Args:
+        connect_timeout: seconds for a connection, beyond which read_timeout begins.
+        read_timeout: seconds for the exchange on a connection that stands.
+        retry_deadline: seconds after which nothing is repeated.
+
+    Attributes:
+        expired: whether the last exchange was ended.
+    """
+
+    def __init__(self, connect_timeout: float, read_timeout: float, retry_deadline: float = 0.0) -> None:
+        self.expired = False
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._retry_until = time.monotonic() + retry_deadline
+        self._end: float | None = None
+        self._connection: t.Any = None
+        self._socket: t.Any = None
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, connection: t.Any, *, connecting: bool = False) -> None:
+        """Begin to count.
+
+        Args:
+            connection: has the attribute sock.
+            connecting: the connection does not stand yet.
+        """
+        seconds = self._read_timeout + (self._connect_timeout if connecting else 0.0)
+        with self._wake:
+            self.expired, self._end = False, time.monotonic() + seconds
+            # The connection gives its socket away while the last answer on it is read.
+            self._connection, self._socket = connection, connection.sock
+            self._wake.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._wait, daemon=True)
+            self._thread.start()
+
+    def pause(self) -> None:
+        """Stop counting until the next call of watch."""
+        with self._wake:
+            self._end = None
+
+    def seconds_to_retry(self) -> float:
+        """Return the seconds that are left for repetitions."""
+        return max(0.0, self._retry_until - time.monotonic())
+
+    def _wait(self) -> None:
+        with self._wake:
+            while self._connection is not None:
+                left = None if self._end is None else self._end - time.monotonic()
+                if left is not None and left <= 0:
+                    self.expired = True
+                    # The method of SSLSocket would end TLS first, which another thread is using.
+                    with contextlib.suppress(OSError, AttributeError, TypeError):
+                        socket.socket.shutdown(self._socket or self._connection.sock, socket.SHUT_RDWR)
+                    left = 0.05  # a connection that is just being made has no socket yet
+                self._wake.wait(left)
+
+    def close(self) -> None:
+        """Stop watching."""
+        with self._wake:
+            self._connection = None
+            self._wake.notify()
+
+
+def start(deadline: Deadline) -> None:
+    """Make a deadline that of the request which this thread sends next."""
+    _running.deadline = deadline
+
+
+def current() -> Deadline:
+    """Return the deadline of the request that this thread is sending."""
+    return t.cast("Deadline", _running.deadline)

@@ -1,0 +1,141 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""The proxy's own API (QPS): tickets and sessions of one virtual proxy on one proxy."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+import urllib.parse
+
+from .._errors import AnswerError
+from .client import HttpClient, Request, Response
+
+if t.TYPE_CHECKING:
+    from .._text import Sanitizer
+
+_ADVICE = "Check that the port is that of the proxy's own API (4243) and that the client certificate is of this site."
+
+
+class Session(t.NamedTuple):
+    """A session that is alive.
+
+    Attributes:
+        id: what ends it; a secret.
+        user: DIRECTORY\\user.
+    """
+
+    id: str
+    user: str
+
+
+class QpsClient:
+    """The QPS of one proxy, for one virtual proxy.
+
+    Args:
+        base: URL of the API.
+        prefix: of the virtual proxy, "" for the default one.
+        verify: as for HttpClient.
+        client_cert: likewise.
+        timeout: likewise.
+        retries: likewise.
+        sanitize: likewise. It gets each ticket.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        prefix: str,
+        *,
+        verify: bool | str,
+        client_cert: tuple[str, str],
+        timeout: tuple[float, float],
+        retries: int = 0,
+        sanitize: Sanitizer | None = None,
+    ) -> None:
+        self.base = base
+        self._prefix = prefix
+        self._http = HttpClient(
+            verify=verify,
+            ca_option="ca_path",
+            timeout=timeout,
+            client_cert=client_cert,
+            retries=retries,
+            sanitize=sanitize,
+        )
+        # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.
+        self._xrfkey = os.urandom(8).hex()
+        self._http.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json"})
+
+    def add_ticket(self, directory: str, name: str) -> str:
+        """Return a ticket for a user. It is good for one minute and one session (Qlik help, "Add ticket").
+
+        Raises:
+            QlikError: there is none.
+        """
+        body = {"UserDirectory": directory, "UserId": name, "Attributes": []}
+        response = self._send("POST", "ticket", "get a ticket", body=body)
+        advice = "Check 'qps_port', and that the virtual proxy exists and is linked to the proxy of this host."
+        if response.status not in (200, 201):
+            raise response.refusal(advice)
+        content = response.json()
+        ticket = content.get("Ticket") if isinstance(content, dict) else None
+        if not isinstance(ticket, str) or not ticket:
+            raise AnswerError(response.request.tried, "The answer holds no ticket.", advice, status=response.status)
+        self._http.sanitize.add([ticket])
+        return ticket
+
+    def sessions(self) -> list[Session] | None:
+        """Return the sessions that are alive, None if the virtual proxy is not linked here.
+
+        Raises:
+            QlikError: there was no usable answer.
+        """
+        # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}session lists them
+        response = self._send("GET", "session", f"list the sessions of the virtual proxy '{self._prefix}'")
+        if response.status == 404:
+            return None
+        content = response.json() if response.status == 200 else None
+        if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("SessionId") for one in content):
+            raise _refused(response)
+        return [
+            Session(str(one["SessionId"]), f"{one.get('UserDirectory') or ''}\\{one.get('UserId') or ''}")
+            for one in content
+        ]
+
+    def end(self, session: Session) -> None:
+        """End one session; one that has ended meanwhile is fine, too.
+
+        Raises:
+            QlikError: it may be alive still.
+        """
+        # Qlik help, Proxy Service API: DELETE /qps/{virtual proxy/}session/{id}
+        path = f"session/{urllib.parse.quote(session.id, safe='')}"
+        response = self._send("DELETE", path, f"end a session on the virtual proxy '{self._prefix}'")
+        if response.status not in (200, 204, 404):
+            raise _refused(response)
+
+    def _send(self, method: str, path: str, purpose: str, *, body: t.Any = None) -> Response:
+        below = f"/{self._prefix}" if self._prefix else ""
+        return self._http.send(
+            Request(
+                method,
+                f"{self.base}/qps{below}/{path}",
+                f"Tried to {purpose} on {self.base}.",  # not the whole URL: it may hold the id of a session
+                query={"xrfkey": self._xrfkey},
+                body=body,
+            )
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def _refused(response: Response) -> AnswerError:
+    outcome = f"The answer was {response.status} and not what this API says."
+    return AnswerError(response.request.tried, outcome, _ADVICE, status=response.status)

@@ -1,0 +1,211 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""The client of the repository service (QRS): signs in as the options say, and translates refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import typing as t
+
+from .._errors import AnswerError, InputError, TransportError
+from .._files import PrivateFiles
+from .._keys.pem import verification
+from .._text import Sanitizer
+from .auth import Source, authentication
+from .client import HttpClient, Request, Response
+from .failures import RETRIED_STATUSES
+
+_CSRF = "qlik-csrf-token"
+
+
+class Answer(t.NamedTuple):
+    """A successful answer of the repository.
+
+    Attributes:
+        status: the HTTP status, 200 to 299.
+        body: the parsed JSON, None when there was none.
+    """
+
+    status: int
+    body: t.Any
+
+
+class QrsClient:
+    """One session to the repository service of one site, for one task. It signs in with its first request.
+
+    Args:
+        options: the connection options, already validated by AnsibleModule.
+
+    Attributes:
+        base: what comes before /qrs.
+        signs_in_through: prefix of the virtual proxy that it goes through, None for none.
+
+    Raises:
+        InputError: an option cannot be right.
+    """
+
+    def __init__(self, options: t.Mapping[str, t.Any]) -> None:
+        self._files = PrivateFiles()
+        sanitize = Sanitizer()
+        host, prefix = _host_name(options["host"]), (options.get("virtual_proxy_prefix") or "").strip("/").lower()
+        self._auth = auth = authentication(Source(options, host, prefix, self._files, sanitize))
+        self.signs_in_through = prefix if auth.through_proxy else None
+        port = options.get("port") or (443 if auth.through_proxy else 4242)
+        self.base = f"https://{host}:{port}" + (f"/{prefix}" if auth.through_proxy and prefix else "")
+        self._http = HttpClient(
+            verify=verification(options, auth.ca_option, self._files),
+            ca_option=auth.ca_option,
+            timeout=(options["connect_timeout"], options["read_timeout"]),
+            client_cert=auth.client_cert,
+            retries=options["retries"],
+            retry_deadline=options["retry_deadline"],
+            sanitize=sanitize,
+        )
+        # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.
+        self._xrfkey = os.urandom(8).hex()
+        self._http.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json", **auth.headers})
+        if auth.cookie is not None:
+            self._http.cookies.set(*auth.cookie)
+        self._signed_in = False
+
+    def request(
+        self, method: str, path: str, *, purpose: str, query: t.Mapping[str, str] | None = None, body: t.Any = None
+    ) -> Answer:
+        """Send one request to /qrs/<path> and return its answer.
+
+        Args:
+            method: GET, POST, PUT or DELETE.
+            path: below /qrs/, without a leading slash.
+            purpose: what this is for, to complete the sentence "Tried to ...".
+            query: further query parameters.
+            body: sent as JSON when given.
+
+        Raises:
+            TransportError: there was no usable answer. uncertain is true if the server may have acted nevertheless.
+            ConflictError: 409.
+            AnswerError: any other answer that is not a success with JSON.
+        """
+        if not self._signed_in:
+            self._sign_in()
+        url = f"{self.base}/qrs/{path}"
+        request = Request(method, url, f"Tried to {purpose} ({method} {url}).", query=query or {}, body=body)
+        response = self._send(request)
+        if self._auth.sign_in and (response.status == 401 or 300 <= response.status < 400):
+            # Qlik's proxies restart after each save, and forget their sessions. Nothing of this request was done.
+            self._http.cookies.clear()
+            self._sign_in()
+            response = self._send(request)
+        if response.status == 403 and self._auth.through_proxy and self._refresh_csrf_token():
+            response = self._send(request)
+        if not 200 <= response.status < 300:
+            raise self._refusal(response)
+        try:
+            return Answer(response.status, response.json())
+        except AnswerError as error:
+            error.uncertain = method != "GET"
+            raise
+
+    def _sign_in(self) -> None:
+        if self._auth.sign_in is None:
+            return
+        flow = self._auth.sign_in(self.base)
+        response: t.Any = None
+        while True:
+            try:
+                request = flow.send(response)
+            except StopIteration as end:
+                if end.value is not None:
+                    raise self._refusal(end.value) from None
+                self._signed_in = True
+                return
+            response = self._send(request)
+
+    def _send(self, request: Request) -> Response:
+        """Send a request with the xrfkey, which an address may have already, as after a redirect."""
+        xrfkey = {} if "xrfkey=" in request.url.lower() else {"xrfkey": self._xrfkey}
+        return self._http.send(dataclasses.replace(request, query={**request.query, **xrfkey}))
+
+    def close(self) -> None:
+        """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""
+        if self._auth.through_proxy and self._auth.own_session and self._http.cookies:
+            # Should it fail, the session ends by itself after its inactivity timeout.
+            log_out = Request("DELETE", f"{self.base}/qps/user", "Tried to log out.")
+            with contextlib.suppress(TransportError):
+                if self._http.send(log_out).status == 403 and self._refresh_csrf_token():
+                    self._http.send(log_out)
+        self._http.close()
+        self._files.close()
+
+    def _refresh_csrf_token(self) -> bool:
+        """Return True if the session got a csrf token that it did not have yet. It is sent with each further request.
+
+        Qlik's own client sends none, but nothing published says that a proxy never wants it (releases since November
+        2024).
+        """
+        url = f"{self.base}/qps/csrftoken"
+        try:
+            response = self._send(Request("GET", url, f"Tried to get a csrf token (GET {url})."))
+        except TransportError:
+            return False
+        token = response.headers.get(_CSRF, "")
+        if not token or not token.isascii() or not token.isprintable() or token == self._http.headers.get(_CSRF):
+            return False
+        self._http.sanitize.add([token])
+        self._http.headers[_CSRF] = token
+        return True
+
+    def _refusal(self, response: Response) -> AnswerError:
+        status = response.status
+        if 300 <= status < 400:
+            advice = f"A redirect means that nobody is signed in. {self._auth.advice}"
+        elif status == 401:
+            advice = self._auth.advice
+        elif status == 403:
+            fault = "the client certificate is of this site"
+            if self._auth.through_proxy:
+                fault = "the host name is in the virtual proxy's host allow list"
+            advice = (
+                "Check that the user exists, is active and has the RootAdmin role (or rights on VirtualProxyConfig and "
+                f"ProxyService), and that {fault}."
+            )
+        elif status == 404:
+            advice = "Check that the port is the one of the repository service (4242) or of a proxy (443)."
+        elif status == 400 and response.is_html:
+            advice = (
+                "Check that the virtual proxy exists and is linked to this proxy and to the one of the central node, "
+                "and that the host name is in its host allow list."
+            )
+        elif status in RETRIED_STATUSES:
+            advice = "The server is busy or restarting: run the task again later."
+        else:
+            advice = "Look at what the server said; its log under Repository\\Trace says more."
+        return response.refusal(advice)
+
+
+def _host_name(host: str) -> str:
+    # RFC 1035, 2.3.4: a label has 63 characters at most.
+    if (
+        not host
+        or any(character in host for character in "/ ?#@\t\n")
+        or any(len(part) > 63 for part in host.split("."))
+    ):
+        raise InputError(
+            "Tried to find the server.",
+            f"The option 'host' is {host!r}, which is not a host name.",
+            "Give the name alone, such as qlik.example.com, and the port in the option 'port'.",
+        )
+    if ":" in host and not host.startswith("["):
+        if host.count(":") == 1:
+            raise InputError(
+                "Tried to find the server.",
+                f"The option 'host' is {host!r}, which holds a port.",
+                "Give the port in the option 'port'.",
+            )
+        return f"[{host}]"
+    return host

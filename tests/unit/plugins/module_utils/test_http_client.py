@@ -1,0 +1,233 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import itertools
+import socket
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, TransportError
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import HttpClient, Request, Response
+from ansible_collections.sensible.qlik.plugins.module_utils._text import Sanitizer
+
+OK = b"HTTP/1.1 200 OK\r\n"
+BODY = OK + b"Content-Type: application/json\r\n"
+Parts = t.Iterable[bytes]
+
+
+class Server:
+    """Sends one scripted answer after the other, each on a connection of its own, and keeps the requests."""
+
+    def __init__(self, *answers: t.Callable[[], Parts]) -> None:
+        self.requests: list[bytes] = []
+        self.sent = 0
+        self._answers = list(answers)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        for answer in self._answers:
+            with contextlib.suppress(OSError):
+                connection, _address = self._listener.accept()
+                with connection:
+                    self.requests.append(connection.recv(65536))
+                    for part in answer():
+                        connection.sendall(part)
+                        self.sent += len(part)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def serve() -> t.Iterator[t.Callable[..., Server]]:
+    servers = []
+
+    def start(*answers: t.Callable[[], Parts] | Parts) -> Server:
+        servers.append(Server(*(answer if callable(answer) else lambda answer=answer: answer for answer in answers)))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def get(server: Server, **options: t.Any) -> Response:
+    usual: dict[str, t.Any] = {"verify": True, "ca_option": "ca_path", "timeout": (5.0, 5.0)}
+    with contextlib.closing(HttpClient(**{**usual, **options})) as client:
+        return client.send(Request("GET", f"{server.url}/x", "Tried to read."))
+
+
+def dripping(*before: bytes, part: bytes) -> t.Callable[[], Parts]:
+    """Send what comes before, and then the part again and again, faster than any timeout of a socket."""
+
+    def answer() -> Parts:
+        yield from before
+        for _number in itertools.count():
+            yield part
+            time.sleep(0.02)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        dripping(part=b"H"),
+        dripping(OK, part=b"X-A: b\r\nX"),
+        dripping(OK + b"X-", part=b"a"),
+        dripping(part=b"HTTP/1.1 100 Continue\r\n\r\n"),
+        dripping(OK + b"Content-Length: 1000000\r\n\r\n", part=b"a"),
+        dripping(OK + b"\r\n", part=b"a"),
+        dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", part=b"0"),
+        dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", part=b"1\r\na\r\n"),
+        dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", part=b"X-Trailer: a\r\n"),
+    ],
+    ids=["status", "headers", "header", "continue", "body", "body-to-the-end", "chunk-size", "chunks", "trailers"],
+)
+def test_a_dripping_answer_ends_at_the_deadline(serve: t.Callable[..., Server], answer: t.Callable[[], Parts]) -> None:
+    with pytest.raises(TransportError) as caught:
+        get(serve(answer), timeout=(5.0, 0.3))
+    # http.client takes no more than 100 headers and may be there before the deadline.
+    assert "within the read timeout" in caught.value.outcome or "too long" in caught.value.outcome
+
+
+def test_a_slow_answer_within_the_deadline_is_complete(serve: t.Callable[..., Server]) -> None:
+    def slow() -> Parts:
+        for byte in OK + b"Content-Length: 2\r\n\r\n{}":
+            yield bytes([byte])
+
+    assert get(serve(slow), timeout=(5.0, 5.0)).json() == {}
+
+
+def test_each_attempt_has_its_own_deadline(serve: t.Callable[..., Server]) -> None:
+    server = serve(dripping(part=b"H"), [OK + b"Content-Length: 2\r\n\r\n{}"])
+    assert get(server, timeout=(5.0, 0.3), retries=1).json() == {}
+    assert len(server.requests) == 2
+
+
+def test_a_pause_between_attempts_is_not_the_answers_time(serve: t.Callable[..., Server]) -> None:
+    busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    server = serve([busy], [OK + b"Content-Length: 2\r\n\r\n{}"])
+    assert get(server, timeout=(5.0, 0.3), retries=1).json() == {}
+
+
+def endless(part: bytes) -> t.Callable[[], Parts]:
+    def answer() -> Parts:
+        yield OK + b"\r\n"
+        yield from itertools.repeat(part)
+
+    return answer
+
+
+def test_no_more_than_the_limit_is_read(serve: t.Callable[..., Server]) -> None:
+    response = get(serve(endless(b"a" * 65536)), size_limit=1000)
+    assert response.truncated
+    assert len(response.body) == 1000
+    with pytest.raises(AnswerError) as caught:
+        response.json()
+    assert caught.value.outcome == "The answer is longer than 1000 bytes."
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_compressed_answer_is_read_as_far_as_the_limit(serve: t.Callable[..., Server], layers: int) -> None:
+    data = b"0" * 50_000_000
+    for _layer in range(layers):
+        data = gzip.compress(data, 1)
+    encoding = ", ".join(["gzip"] * layers)
+    head = OK + f"Content-Encoding: {encoding}\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+    response = get(serve([head, data]), size_limit=100_000)
+    assert response.truncated
+    assert response.body == b"0" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ([OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"], "compressed in a way that cannot be read"),
+        ([OK + b"Content-Encoding: " + b", ".join([b"gzip"] * 20) + b"\r\nContent-Length: 1\r\n\r\na"], "compressed"),
+        ([OK + b"X-A: b\r\n" * 101 + b"\r\n"], "The head of the answer is too long"),
+        ([OK + b"X-A: " + b"b" * 70000 + b"\r\n\r\n"], "The head of the answer is too long"),
+        ([b"gibberish\r\n\r\n"], "The connection was lost"),
+        ([OK + b"Content-Length: 10\r\n\r\nabc"], "The connection was lost"),
+        ([OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"], "The connection was lost"),
+        ([], "The connection was lost"),
+    ],
+)
+def test_answers_that_cannot_be_read(serve: t.Callable[..., Server], answer: Parts, outcome: str) -> None:
+    with pytest.raises(TransportError) as caught:
+        get(serve(answer))
+    assert outcome in caught.value.outcome
+    assert "Error" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [b"http://[", b"http://a:b/", b"//[::1", b"http://\xff\xfe/", b"https://other.example.com/", b"ftp://127.0.0.1/"],
+)
+def test_a_redirect_never_leads_elsewhere(serve: t.Callable[..., Server], location: bytes) -> None:
+    server = serve([b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"])
+    response = get(server)
+    assert response.status == 302
+    with pytest.raises(AnswerError, match="The server redirects to"):
+        response.redirect_target()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("location", "path"), [(b"/y", "/y"), (b"y?a=b", "/y?a=b"), (b"", "/x")])
+def test_a_redirect_on_the_same_host(serve: t.Callable[..., Server], location: bytes, path: str) -> None:
+    server = serve([b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"])
+    assert get(server).redirect_target() == f"{server.url}{path}"
+
+
+@pytest.mark.parametrize("body", [b"[" * 500_000, b"{]", b"\xff", b'"\xed\xa0\x80', b"NaN]"])
+def test_a_body_that_is_not_json(serve: t.Callable[..., Server], body: bytes) -> None:
+    response = get(serve([BODY + f"Content-Length: {len(body)}\r\n\r\n".encode(), body]))
+    with pytest.raises(AnswerError) as caught:
+        response.json()
+    assert "with something that is not JSON where JSON was due" in caught.value.outcome
+
+
+def test_a_body_that_is_nested_too_deeply_is_not_sent() -> None:
+    body: list[t.Any] = []
+    for _depth in range(100_000):
+        body = [body]
+    client = HttpClient(verify=True, ca_option="ca_path", timeout=(1.0, 1.0))
+    with pytest.raises(TransportError) as caught:
+        client.send(Request("PUT", "http://127.0.0.1:1/", "Tried to write.", body=body))
+    assert caught.value.uncertain
+
+
+def test_what_a_server_says_is_printable(serve: t.Callable[..., Server]) -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln"
+    body = f"\x1b[31m\x9b0m no {token} and secret".encode()
+    head = b"HTTP/1.1 400 Bad\x1b[2J \x9bRequest\r\nContent-Length: "
+    response = get(serve([head + str(len(body)).encode() + b"\r\n\r\n", body]), sanitize=Sanitizer(["secret"]))
+    error = response.refusal("Look.")
+    assert str(error).isprintable()
+    assert str(error).endswith("no *** and ***. Look.")
+
+
+def test_deadlines_leave_no_thread_behind(serve: t.Callable[..., Server]) -> None:
+    before = threading.active_count()
+    server = serve(*[[OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"]] * 5)
+    for _number in range(5):
+        get(server)
+    server._thread.join()
+    for thread in threading.enumerate():
+        if thread.name.endswith("(_wait)"):
+            thread.join(5)
+    assert threading.active_count() == before
