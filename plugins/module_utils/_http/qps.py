@@ -59,6 +59,7 @@ class QpsClient:
     ) -> None:
         self.base = base
         self._prefix = prefix
+        self._place = f"the virtual proxy '{prefix}' on {base}"
         self._http = HttpClient(
             verify=verify,
             ca_option="ca_path",
@@ -96,7 +97,7 @@ class QpsClient:
             QlikError: there was no usable answer.
         """
         # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}session lists them
-        response = self._send("GET", "session", f"list the sessions of the virtual proxy '{self._prefix}'")
+        response = self._send("GET", "session", f"list the sessions of {self._place}")
         if response.status == 404:
             return None
         content = response.json() if response.status == 200 else None
@@ -115,21 +116,14 @@ class QpsClient:
         """
         # Qlik help, Proxy Service API: DELETE /qps/{virtual proxy/}session/{id}
         path = f"session/{urllib.parse.quote(session.id, safe='')}"
-        response = self._send("DELETE", path, f"end a session on the virtual proxy '{self._prefix}'")
+        response = self._send("DELETE", path, f"end a session of {self._place}")
         if response.status not in (200, 204, 404):
             raise _refused(response)
 
     def _send(self, method: str, path: str, purpose: str, *, body: t.Any = None) -> Response:
-        below = f"/{self._prefix}" if self._prefix else ""
-        return self._http.send(
-            Request(
-                method,
-                f"{self.base}/qps{below}/{path}",
-                f"Tried to {purpose} on {self.base}.",  # not the whole URL: it may hold the id of a session
-                query={"xrfkey": self._xrfkey},
-                body=body,
-            )
-        )
+        below = f"{self.base}/qps/{self._prefix}".rstrip("/")
+        tried = f"Tried to {purpose} ({method} {below}/{path.partition('/')[0]})."  # without the id of a session
+        return self._http.send(Request(method, f"{below}/{path}", tried, query={"xrfkey": self._xrfkey}, body=body))
 
     def close(self) -> None:
         """Close the connections."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -104,12 +105,13 @@ def identify(scope: Scope, headers: Headers, store: Store) -> Caller:
         if store.view.switches.missing_user_header == "403":
             raise RefusedError(403, FORBIDDEN)
         return Caller(name=SERVICE_ACCOUNT, roles=frozenset(("rootadmin",)))
+    # EVIDENCE(A; Qlik help, X-Qlik-User header): both parts are URL-encoded UTF-8
     match = _USER.fullmatch(value)
     if match is not None:
-        return _caller(match[1].strip(), match[2].strip(), store)
+        return _caller(unquote(match[1].strip()), unquote(match[2].strip()), store)
     match = _USER_TURNED.fullmatch(value)
     if match is not None:
-        return _caller(match[2].strip(), match[1].strip(), store)
+        return _caller(unquote(match[2].strip()), unquote(match[1].strip()), store)
     # EVIDENCE(B; butler-sheet-icons, measured): an X-Qlik-User that names nobody is no error
     # INVENTED(switch=none): such a caller has no rights
     return Caller(name="NONE\\unknown", roles=frozenset())

@@ -58,6 +58,7 @@ class TestUser:
             "UserDirectory=Internal;UserID=sa_repository",
             "userdirectory=internal;userid=SA_API",
             "UserId=sa_api;UserDirectory=INTERNAL",
+            "UserDirectory=INTERN%41L; UserId=sa%5Fapi",
             None,
         ],
     )

@@ -302,6 +302,21 @@ def test_without_a_user_it_is_the_service_account(server: Server, options: dict[
     assert server.asked[0][2]["X-Qlik-User"] == "UserDirectory=INTERNAL; UserId=sa_api"
 
 
+@pytest.mark.parametrize(
+    ("user", "header"),
+    [
+        ("ACME\\jürgen", "UserDirectory=ACME; UserId=j%C3%BCrgen"),
+        ("ACME\\a;b=c/d", "UserDirectory=ACME; UserId=a%3Bb%3Dc%2Fd"),
+        ("Ä ö\\中", "UserDirectory=%C3%84%20%C3%B6; UserId=%E4%B8%AD"),
+    ],
+)
+def test_both_parts_of_the_user_are_url_encoded(
+    server: Server, options: dict[str, t.Any], user: str, header: str
+) -> None:
+    ask(options | {"user": user})
+    assert server.asked[0][2]["X-Qlik-User"] == header
+
+
 TICKET: tuple[int, dict[str, str], bytes] = (
     201,
     {},
@@ -695,6 +710,8 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"auth_method": "header", "header_name": "X-User", "user": "jürgen"}, "cannot be sent"),
         ({"auth_method": "header", "header_name": "X-User: a", "user": "anna"}, "cannot be sent"),
         ({"auth_method": "header", "header_name": "X-User", "user": "a\r\nX-Other: b"}, "cannot be sent"),
+        ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": "jürgen"}, "The option 'token' holds characters"),
+        ({"auth_method": "session", "session_cookie": "a=\u2026"}, "The option 'session_cookie' holds characters"),
         ({"auth_method": "ntlm", "password": ""}, "'password' is empty"),
         ({"auth_method": "session", "session_cookie": "X-Qlik-Session"}, "NAME=VALUE"),
         ({"auth_method": "session", "session_cookie": "X-Qlik-Session=a; Path=/"}, "NAME=VALUE"),
