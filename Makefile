@@ -160,7 +160,7 @@ lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-li
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
 style: dev stage
-	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet .
+	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/import_order.py
 
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
@@ -172,7 +172,7 @@ types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests matrix.py mutants.py seed_ansible_test.py stage.py steps.py; \
+	check $(COPY)/tests code_lines.py import_order.py matrix.py mutants.py seed_ansible_test.py stage.py steps.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 

@@ -202,13 +202,15 @@ options:
     default: 10
   read_timeout:
     description:
-      - Seconds to wait for an answer. A server that was idle can need twenty.
+      - Seconds for a request and its whole answer, once the connection stands. Then the connection is closed, also if
+        the server still sends.
+      - A server that was idle can need twenty.
       - If not set, the value of the environment variable E(QLIK_SENSE_READ_TIMEOUT) is used.
     type: float
     default: 60
 requirements:
   - requests >= 2.31
-  - urllib3 >= 2.0
+  - urllib3 >= 2.6.3
 """
 
     # For plugins, on top of those above: where else their values come from. A module has that in its argument spec.

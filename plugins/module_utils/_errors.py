@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import typing as t
 
+from ._text import printable
+
 
 class QlikError(Exception):
     """Something a user has to be told, in three sentences.
@@ -38,7 +40,8 @@ class QlikError(Exception):
 
     def __str__(self) -> str:
         history = f" Done before that: {'; '.join(self.done)}." if self.done else ""
-        return f"{self.tried} {self.outcome} {self.advice}{history}"
+        # Names of a site and values of options stand in it.
+        return printable(f"{self.tried} {self.outcome} {self.advice}{history}")
 
 
 class InputError(QlikError):

@@ -30,9 +30,13 @@ def sanitize(text: str, limit: int = EXCERPT, *, secrets: t.Iterable[str] = ()) 
     """
     for secret in sorted(filter(_can_be_hidden, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
-    text = _TOKEN_LIKE.sub("***", text)
-    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    text = printable(_TOKEN_LIKE.sub("***", text))
     return text if len(text) <= limit else f"{text[: limit - 3].rstrip()}..."
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with a blank for what is not printable: a terminal obeys escape sequences."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _can_be_hidden(secret: str) -> bool:

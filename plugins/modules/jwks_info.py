@@ -130,7 +130,7 @@ options:
 requirements:
   - cryptography >= 42
   - requests >= 2.31, with O(url)
-  - urllib3 >= 2.0, with O(url)
+  - urllib3 >= 2.6.3, with O(url)
 notes:
   - Results hold no private key and no secret, even if the provider publishes one by mistake.
   - It is not in the action group C(sensible.qlik.qlik), as it does not talk to a Qlik Sense site.

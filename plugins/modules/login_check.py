@@ -396,6 +396,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
     prove,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._text import printable
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import inspect_token
 
 _SHOWN = ("subject", "issuer", "not_after", "days_left")
@@ -518,14 +519,8 @@ def shown_certificate(pem: str | None) -> dict[str, t.Any] | None:
         content = t.cast("dict[str, t.Any]", _certificate.inspect(pem or ""))
     except QlikError:
         return None
-    return {name: _printable(content[name]) for name in _SHOWN}
-
-
-def _printable(value: t.Any) -> t.Any:
-    """Names in a certificate are whatever somebody wrote into it."""
-    if not isinstance(value, str):
-        return value
-    return "".join(character if character.isprintable() else "?" for character in value)
+    # Names in a certificate are whatever somebody wrote into it.
+    return {name: printable(value) if isinstance(value := content[name], str) else value for name in _SHOWN}
 
 
 def server_certificate(proxy: str, timeout: float) -> dict[str, t.Any] | None:
