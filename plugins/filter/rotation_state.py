@@ -80,6 +80,9 @@ _value:
     description:
       description: The description of the old one without the notes.
       type: str
+    replaced:
+      description: With V(idle), the prefix of the one that the current one has replaced. Empty if it is still there.
+      type: str
 """
 
 import datetime
@@ -147,6 +150,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
         },
         "switched_at": _seconds(switched[1]) if switched else 0,
         "description": description,
+        "replaced": "" if new or _replaces(old) in members else _replaces(old),
     }
 
 

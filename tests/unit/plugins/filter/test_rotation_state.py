@@ -107,3 +107,15 @@ def test_notes_are_read_only_where_they_can_be_meant() -> None:
 def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], says: str) -> None:
     with pytest.raises(AnsibleFilterError, match=says):
         rotation_state(virtual_proxies, "portal")
+
+
+@pytest.mark.parametrize(
+    ("site", "replaced"),
+    [
+        ([one("portal-2", "x [replaces portal]")], "portal"),
+        ([one("portal", "x"), one("portal-2", "x [replaces portal]")], ""),
+        ([one("portal", "x")], ""),
+    ],
+)
+def test_what_was_replaced_and_is_gone(site: list[dict[str, t.Any]], replaced: str) -> None:
+    assert rotation_state(site, "portal")["replaced"] == replaced
