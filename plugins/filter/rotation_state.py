@@ -89,7 +89,9 @@ from collections.abc import Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import default_cookie_name
 
 VirtualProxy = dict[str, t.Any]
 
@@ -108,7 +110,7 @@ def rotation_state(virtual_proxies: Sequence[Mapping[str, t.Any]], name: str) ->
         AnsibleFilterError: there is no such virtual proxy, or it cannot be told which is the one in use.
     """
     try:
-        return _state([dict(one) for one in virtual_proxies], str(name).strip("/").lower())
+        return _state([dict(one) for one in virtual_proxies], _identifiers.prefix(str(name).strip("/"), "name"))
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -142,7 +144,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
             **{option: value for option, value in old.items() if option not in _OWN},
             "proxies": list(dict.fromkeys([*(old.get("proxies") or []), *(new.get("proxies") or [])])),
             "prefix": prefix,
-            "session_cookie_header_name": f"X-Qlik-Session-{prefix}",
+            "session_cookie_header_name": default_cookie_name(prefix),
             "description": f"{description} [replaces {old['prefix']}]".lstrip(),
         },
         "switched_at": _seconds(switched[1]) if switched else 0,
@@ -161,7 +163,7 @@ def _number(prefix: str, name: str) -> int:
 def _replaces(virtual_proxy: VirtualProxy) -> str:
     """The prefix that it replaces according to its description, empty for none."""
     match = _REPLACES.search(virtual_proxy.get("description") or "")
-    return match[1].lower() if match else ""
+    return match[1].lower() if match and _identifiers.is_valid(_identifiers.prefix, match[1]) else ""
 
 
 def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
@@ -178,7 +180,10 @@ def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
 
 
 def _seconds(time: str) -> int:
-    return int(datetime.datetime.fromisoformat(time).timestamp())
+    try:
+        return int(datetime.datetime.fromisoformat(time).timestamp())
+    except ValueError:  # the note was edited, and no calendar has this day
+        return 0
 
 
 class FilterModule:

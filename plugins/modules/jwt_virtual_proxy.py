@@ -206,36 +206,32 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, reconcile
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
 
 
 def run(module: QlikModule) -> Outcome:
     """Reconcile the one declared virtual proxy.
 
     Raises:
-        QlikError: see Repository.reconcile.
+        QlikError: see reconcile.
     """
-    options, warnings = _virtual_proxy.normalised(module.params)
+    declared, warnings = convert.from_options(module.params)
     for warning in warnings:
         module.warn(warning)
-    connection = _connection.Connection(module.params)
-    guards = Guards(
-        signs_in_through=connection.signs_in_through,
-        allow_connection_virtual_proxy=module.params["allow_connection_virtual_proxy"],
-    )
-    try:
-        return Repository(connection).reconcile([options], guards, check_mode=module.check_mode)
-    finally:
-        connection.close()
+    with repository(module.params) as site:
+        rules = Rules(site.client.signs_in_through, module.params["allow_connection_virtual_proxy"])
+        return reconcile(site, [declared], rules, check_mode=module.check_mode)
 
 
 def main() -> None:
     module = QlikModule(
         argument_spec={
             **connection_argument_spec(),
-            **_virtual_proxy.argument_spec(),
+            **argument_spec(),
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
         },
         required_if=REQUIRED_IF,
@@ -246,18 +242,14 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
-    [change] = outcome.changes
-    virtual_proxy = _virtual_proxy.described(outcome.virtual_proxies[0])
-    for warning in filter(None, [*outcome.warnings, _virtual_proxy.expiry_warning(virtual_proxy)]):
+    [change], [virtual_proxy] = outcome.changes, outcome.virtual_proxies
+    for warning in [*outcome.warnings, *(virtual_proxy.warnings if virtual_proxy else ())]:
         module.warn(warning)
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxy=virtual_proxy,
+        virtual_proxy=convert.to_result(virtual_proxy),
         writes=outcome.writes,
-        diff={
-            "before": _virtual_proxy.for_diff(change.before),
-            "after": _virtual_proxy.for_diff(change.after),
-        },
+        diff={"before": convert.to_diff(change.before), "after": convert.to_diff(change.after)},
     )
 
 

@@ -343,8 +343,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 
 
 def run(module: QlikModule) -> Site:
@@ -353,11 +353,8 @@ def run(module: QlikModule) -> Site:
     Raises:
         QlikError: see Repository.read_site.
     """
-    connection = _connection.Connection(module.params)
-    try:
-        return in_words(*Repository(connection).read_site())
-    finally:
-        connection.close()
+    with repository(module.params) as site:
+        return site.read_site()
 
 
 def main() -> None:

@@ -15,17 +15,28 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import described, normalised
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import reconcile as _reconcile
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_options, to_result
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 
 def reconcile(
-    repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **guards: t.Any
+    repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **rules: t.Any
 ) -> Outcome:
-    options = [{"state": "present", **normalised(one)[0]} for one in declared]
-    return Repository(t.cast("t.Any", repository)).reconcile(options, Guards(**guards), check_mode=check_mode)
+    site = Repository(t.cast("t.Any", repository))
+    return _reconcile(site, [from_options(one)[0] for one in declared], Rules(**rules), check_mode=check_mode)
+
+
+def results(outcome: Outcome) -> list[dict[str, t.Any]]:
+    return [to_result(one) for one in outcome.virtual_proxies]
+
+
+def fields(virtual_proxy: VirtualProxy | None) -> dict[str, t.Any]:
+    return virtual_proxy.fields if virtual_proxy else {}
 
 
 @pytest.fixture
@@ -50,7 +61,7 @@ def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[
     ]
     assert repository.links("Central") == ["", "portal"]
     assert repository.links("Rim1") == ["", "portal"]
-    [options] = first.virtual_proxies
+    [options] = results(first)
     assert options["session_cookie_header_name"] == "X-Qlik-Session-portal"
     assert options["jwt_attribute_user_id"] == "userId"
     assert options["proxies"] == ["Central", "Rim1"]
@@ -59,7 +70,7 @@ def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[
     second = reconcile(repository, portal)
     assert not second.changed
     assert len(repository.requests) == 2
-    assert second.virtual_proxies == first.virtual_proxies
+    assert results(second) == results(first)
 
 
 def test_a_result_fed_back_changes_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
@@ -69,9 +80,9 @@ def test_a_result_fed_back_changes_nothing(repository: FakeRepository, portal: d
         "same_site_attribute_https": "none",
         "jwt_attribute_map": [{"jwt_attribute": "g", "sense_attribute": "group", "is_mandatory": True}],
     }
-    [result] = reconcile(repository, portal).virtual_proxies
+    [result] = results(reconcile(repository, portal))
     repository.requests.clear()
-    again = reconcile(repository, described(result))
+    again = reconcile(repository, result)
     assert not again.changed
     assert len(repository.requests) == 2
 
@@ -94,7 +105,7 @@ def test_an_update_writes_one_whole_entity_with_only_the_named_fields_changed(re
     stored = repository.virtual_proxies[entity["id"]]
     assert stored == {**entity, "sessionInactivityTimeout": 5}
     [change] = outcome.changes
-    differing = {name for name in change.after if change.after[name] != change.before[name]}
+    differing = {name for name in fields(change.after) if fields(change.after)[name] != fields(change.before)[name]}
     assert differing == {"session_inactivity_timeout"}
 
 
@@ -134,8 +145,8 @@ def test_absent_unlinks_and_deletes_once(repository: FakeRepository, portal: dic
     repository.requests.clear()
     gone = reconcile(repository, {"prefix": "portal", "state": "absent"})
     assert [method for method, _path in repository.writes] == ["PUT", "PUT", "DELETE"]
-    assert gone.virtual_proxies == [{}]
-    assert gone.changes[0].after == {}
+    assert results(gone) == [{}]
+    assert gone.changes[0].after is None
     assert not reconcile(repository, {"prefix": "portal", "state": "absent"}).changed
 
 
@@ -202,8 +213,8 @@ def test_a_field_that_nobody_has_ever_set_may_be_missing_in_answers(
     predicted = reconcile(repository, options, check_mode=True)
     done = reconcile(repository, options)
     assert predicted.changes == done.changes
-    assert done.changes[0].before["jwt_audience"] == ""
-    assert done.virtual_proxies[0]["jwt_audience"] == "qlik"
+    assert fields(done.changes[0].before)["jwt_audience"] == ""
+    assert results(done)[0]["jwt_audience"] == "qlik"
     repository.requests.clear()
     assert not reconcile(repository, options).changed
     assert repository.requests == [("GET", path) for path in reads[:2]]
@@ -224,8 +235,8 @@ def test_a_list_that_is_cut_hides_nothing(repository: FakeRepository, portal: di
     repository.definitions.reverse()
     options = {**portal, "tags": ["PORTAL", "Managed", "it's \\ odd"], "custom_properties": {"stage": ["dev"]}}
     done = reconcile(repository, options)
-    assert done.virtual_proxies[0]["tags"] == ["it's \\ odd", "Managed", "portal"]
-    assert done.virtual_proxies[0]["custom_properties"] == {"Stage": ["dev"]}
+    assert results(done)[0]["tags"] == ["it's \\ odd", "Managed", "portal"]
+    assert results(done)[0]["custom_properties"] == {"Stage": ["dev"]}
     with pytest.raises(InputError, match="no tag 'nope'"):
         reconcile(repository, {**portal, "tags": ["nope"]})
 
@@ -266,7 +277,10 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
     [change] = reconcile(
         repository, {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
     ).changes
-    assert (change.before["authentication_method"], change.after["authentication_method"]) == ("saml", "jwt")
+    assert (fields(change.before)["authentication_method"], fields(change.after)["authentication_method"]) == (
+        "saml",
+        "jwt",
+    )
     converted = repository.virtual_proxies[entity["id"]]
     assert converted["authenticationMethod"] == 4
     assert converted["jwtAttributeUserId"] == "userId"
@@ -288,10 +302,10 @@ def read_site(repository: FakeRepository) -> t.Any:
 
 
 def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
-    about, nodes, proxies = read_site(repository)
-    assert about["buildVersion"] == "26.31.3.0"
-    assert [node["name"] for node in nodes] == ["Central", "Rim1", "Engines"]
-    assert [proxy["serverNodeConfiguration"]["name"] for proxy in proxies] == ["Central", "Rim1"]
+    site = read_site(repository)
+    assert site.release == {"build_version": "26.31.3.0"}
+    assert [node["name"] for node in site.nodes] == ["Central", "Engines", "Rim1"]
+    assert [proxy["name"] for proxy in site.proxies] == ["Central", "Rim1"]
     assert repository.requests == [
         ("GET", "about"),
         ("GET", "servernodeconfiguration/full"),

@@ -165,46 +165,6 @@ class TestFailures:
         assert not run(virtual_proxies=changed)["changed"]
 
 
-@pytest.mark.parametrize("parallel", [2, 8])
-class TestInParallel:
-    def test_comes_to_the_same(
-        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]], parallel: int
-    ) -> None:
-        result = run(virtual_proxies=declared, parallel_writes=parallel)
-        assert outcomes(result) == {"a": "created", "b": "created", "c": "created"}
-        assert sorted(repository.links("Rim1")) == ["", "a", "b"]
-        assert len(repository.writes) == 5
-        assert run(virtual_proxies=declared, parallel_writes=parallel)["changed"] is False
-
-    @pytest.mark.parametrize("failure", ["lost", "dropped", "conflict"])
-    @pytest.mark.parametrize("number", range(1, 6))
-    def test_one_failure_is_made_good(
-        self,
-        run: Run,
-        repository: FakeRepository,
-        declared: list[dict[str, t.Any]],
-        parallel: int,
-        number: int,
-        failure: str,
-    ) -> None:
-        repository.failures = {number: failure}
-        result = run(virtual_proxies=declared, parallel_writes=parallel)
-        assert result["changed"] is True
-        assert sorted(result["writes"]) == sorted(run_writes(declared))
-        assert run(virtual_proxies=declared)["changed"] is False
-
-
-def run_writes(declared: list[dict[str, t.Any]]) -> list[str]:
-    """What it takes to create these and link them to two proxies."""
-    creations = [f"create the virtual proxy '{one['prefix']}'" for one in declared]
-    return [*creations, "set the links of the proxy 'Central'", "set the links of the proxy 'Rim1'"]
-
-
-@pytest.mark.parametrize("parallel", [0, 9])
-def test_parallel_writes_has_bounds(run: Run, declared: list[dict[str, t.Any]], parallel: int) -> None:
-    assert "from 1 to 8" in run(virtual_proxies=declared, parallel_writes=parallel)["msg"]
-
-
 class TestAListThatTheSiteHasCut:
     """A list without a filter is reported to stop at 100."""
 
@@ -298,7 +258,7 @@ class TestInfo:
         monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
         info()
         assert len(warnings) == 1
-        assert warnings[0].startswith("The JWT certificate of the virtual proxy b has expired (")
+        assert warnings[0].startswith("The JWT certificate of the virtual proxy 'b' has expired (")
 
 
 def test_a_private_key_pasted_by_mistake_is_not_shown(run: Run, declared: list[dict[str, t.Any]]) -> None:
