@@ -194,6 +194,20 @@ def test_a_note_with_a_time_that_is_none_counts_from_now() -> None:
     assert site.entities[slot(0)]["description"] == "Tokens of Keycloak [kid a; gone since 2026-11-25T01:00:00Z]"
 
 
+@pytest.mark.parametrize("odd", ["x\n", "x\r\ny", "\x1b[2J", "x\x00"])
+def test_no_line_of_a_map_can_be_broken_in_two(odd: str) -> None:
+    site = Site()
+    site.follow(keys(A))
+    site.entities[slot(0)]["description"] = f"Edited [kid a {urllib.parse.quote(odd)}]"
+    assert site.plan(keys(A))["routes"] == {"a": slot(0)}
+    [new] = keys(B)
+    published = site.plan([*keys(A), {**new, "kid": odd}])
+    assert published["routes"] == {"a": slot(0)}
+    [warning] = published["warnings"]
+    assert "No front end can route tokens by the kid '" in warning
+    assert warning.isprintable()
+
+
 def test_overlap_zero_closes_at_once_without_a_note() -> None:
     site = Site()
     site.follow(keys(A, B), overlap=0)

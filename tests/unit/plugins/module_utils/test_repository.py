@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -18,9 +19,10 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import reconcile as _reconcile
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_options, to_result
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules, make_plan, purge_targets
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 
@@ -295,6 +297,128 @@ def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository
         reconcile(repository, change, signs_in_through="admin")
     assert not reconcile(repository, {"prefix": "admin"}, signs_in_through="admin").changed
     assert reconcile(repository, change, signs_in_through="admin", allow_connection_virtual_proxy=True).changed
+
+
+LOCKING_OUT: list[dict[str, t.Any]] = [
+    {"prefix": "jwt", "session_inactivity_timeout": 1},
+    {"prefix": "JWT", "proxies": []},
+    {"prefix": "jwt", "state": "absent"},
+]
+
+
+@pytest.mark.parametrize("path", ["JWT", "./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt/hub"])
+def test_the_guard_compares_what_the_server_sees(repository: FakeRepository, path: str) -> None:
+    link = {"id": repository.add("jwt")["id"]}
+    repository.proxies["proxy0"]["settings"]["virtualProxies"].append(link)
+    for change in LOCKING_OUT:
+        with pytest.raises(InputError, match="This very connection"):
+            reconcile(repository, change, signs_in_through=path)
+    with pytest.raises(InputError, match="This very connection"):
+        reconcile(repository, signs_in_through=path, purge=True)
+    assert repository.writes == []
+    for change in LOCKING_OUT:
+        assert reconcile(repository, change, signs_in_through="jwt2").changed
+
+
+ROW = {"jwt_attribute": "a", "sense_attribute": "", "is_mandatory": False}
+
+
+def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
+    """Make a virtual proxy that is linked to the first proxy, and return it with all that a test may spoil."""
+    spoiled = repository.add(
+        "odd", tags=[dict(repository.tags[0])], loadBalancingServerNodes=[dict(repository.nodes[0])]
+    )
+    row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
+    spoiled["jwtAttributeMap"] = [row]
+    links = repository.proxies["proxy0"]["settings"]["virtualProxies"]
+    links.append({"id": spoiled["id"]})
+    return {"odd": spoiled, "row": row, "tag": spoiled["tags"][0], "default": repository.virtual_proxies["vp1"]}
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "value", "option", "expected"),
+    [
+        ("odd", "sessionCookieHeaderName", None, "session_cookie_header_name", ""),
+        ("odd", "sessionInactivityTimeout", None, "session_inactivity_timeout", None),
+        ("odd", "websocketCrossOriginWhiteList", [None, "a"], "websocket_cross_origin_white_list", ["a"]),
+        ("odd", "sameSiteAttributeHttps", "Lax", "same_site_attribute_https", None),
+        ("odd", "sameSiteAttributeHttps", True, "same_site_attribute_https", None),
+        ("odd", "description", 7, "description", ""),
+        ("row", "senseAttribute", None, "jwt_attribute_map", [ROW]),
+        ("tag", "name", None, "tags", ["tag1"]),
+        ("tag", "id", 7, "tags", []),
+        ("default", "prefix", None, "prefix", "odd"),
+    ],
+)  # fmt: skip
+def test_one_odd_value_hides_nothing_else(
+    repository: FakeRepository, pem: str, where: str, field: str, value: t.Any, option: str, expected: t.Any
+) -> None:
+    odd_site(repository)[where][field] = value
+    assert reconcile(
+        repository, {"prefix": "portal", "jwt_public_key_certificate": pem, "proxies": ["Central"]}
+    ).changed
+    assert repository.links("Central") == [value if where == "default" else "", "odd", "portal"]
+    [found] = results(reconcile(repository, {"prefix": "odd", "state": "present"}))
+    assert found.get(option) == expected
+    assert found["proxies"] == ["Central"]
+    repository.requests.clear()
+    assert not reconcile(repository, {name: one for name, one in found.items() if one is not None}).changed
+    assert len(repository.requests) == 2
+
+
+def test_a_default_virtual_proxy_without_a_prefix_is_the_default_one(repository: FakeRepository) -> None:
+    [default] = convert.virtual_proxies([{"id": "vp1", "authenticationMethod": 4}])
+    assert default.fields == {"prefix": "", "authentication_method": "jwt"}
+    snapshot = convert.snapshot([dict(default.raw)], [repository._expanded(repository.proxies["proxy0"])])
+    assert purge_targets(snapshot, [], Rules(purge=True)) == []
+
+
+def test_guids_are_compared_without_their_case() -> None:
+    node = {"id": "AAAA", "name": "Central"}
+    portal = {"id": "ABCD", "prefix": "portal", "authenticationMethod": 4, "loadBalancingServerNodes": [node]}
+    settings = {"virtualProxies": [{"id": "abcd"}, {"id": "EF01"}]}
+    proxy = {"id": "0001", "serverNodeConfiguration": {"id": "aaaa", "name": "Central"}, "settings": settings}
+    snapshot = convert.snapshot([portal], [proxy])
+    assert snapshot.by_prefix["portal"].fields["proxies"] == ["Central"]
+    assert [one.id for one in snapshot.known_nodes] == ["aaaa"]
+    declared = [from_options({"prefix": "portal", "proxies": [], "state": state})[0] for state in ("present", "absent")]
+    [unlink] = make_plan(snapshot, declared[:1], Rules()).writes
+    assert unlink.body == {**proxy, "settings": {"virtualProxies": [{"id": "ef01"}]}}
+    assert [write.path for write in make_plan(snapshot, declared[1:], Rules()).writes] == [
+        "proxyservice/0001",
+        "virtualproxyconfig/abcd",
+    ]
+
+
+@pytest.mark.parametrize(
+    "settings", [None, 7, {"virtualProxies": "x"}, {"virtualProxies": [{"id": 7}]}, {"virtualProxies": [7]}]
+)
+def test_a_list_of_links_that_cannot_be_read_is_never_written(settings: t.Any, pem: str) -> None:
+    nodes = [{"id": f"n{number}", "name": f"Node{number}", "hostName": f"node{number}"} for number in range(2)]
+    bodies = [settings, {"virtualProxies": []}]
+    proxies = [
+        {"id": f"p{number}", "serverNodeConfiguration": node, "settings": bodies[number]}
+        for number, node in enumerate(nodes)
+    ]
+    snapshot = convert.snapshot([], proxies)
+    snapshot = dataclasses.replace(snapshot, seen_fields=frozenset())
+    new = {"prefix": "new", "jwt_public_key_certificate": pem}
+    [declared, other] = [from_options({**new, "proxies": [name]})[0] for name in ("Node0", "Node1")]
+    with pytest.raises(InputError, match="proxy 'Node0' cannot be read, so a write could lose links"):
+        make_plan(snapshot, [declared], Rules())
+    assert [write.path for write in make_plan(snapshot, [other], Rules()).writes] == [
+        "virtualproxyconfig",
+        "proxyservice/p1",
+    ]
+
+
+def test_an_accepted_write_counts_although_its_answer_is_no_use(
+    repository: FakeRepository, portal: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = repository.add
+    monkeypatch.setattr(repository, "add", lambda prefix, **fields: {**add(prefix, **fields), "id": None})
+    assert reconcile(repository, portal).changed
+    assert repository.links("Rim1") == ["", "portal"]
 
 
 def read_site(repository: FakeRepository) -> t.Any:

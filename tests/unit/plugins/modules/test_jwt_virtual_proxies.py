@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxies, virtual_proxy_info
+from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 Run = t.Callable[..., dict[str, t.Any]]
@@ -130,6 +131,41 @@ class TestPurge:
         result = run(virtual_proxies=declared[:1], purge=True)
         assert outcomes(result) == {"a": "created", "foreign": "deleted", "old": "deleted"}
         assert len(repository.writes) == 5
+
+
+def test_a_path_in_the_place_of_a_prefix_is_refused(run: Run, info: Run, repository: FakeRepository) -> None:
+    way = {"auth_method": "jwt", "token": "a-token", "client_cert": None, "client_key": None}
+    for path in ("./jwt", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt?x"):
+        for result in (
+            run(virtual_proxies=[{"prefix": "a"}], virtual_proxy_prefix=path, **way),
+            info(virtual_proxy_prefix=path, **way),
+        ):
+            assert f"virtual_proxy_prefix is '{path}', which holds" in result["msg"]
+        assert f"prefixes is '{path}', which holds" in info(prefixes=[path])["msg"]
+    assert repository.requests == []
+    assert "msg" not in info(virtual_proxy_prefix="/JWT/", **way)
+
+
+def test_a_declared_certificate_that_expires_soon_is_warned_about(
+    run: Run, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
+    soon = make_certificate("portal", days=10)
+    nodes = {"load_balancing_server_nodes": ["Central"]}
+    run(virtual_proxies=[{"prefix": "a", "jwt_public_key_certificate": soon, **nodes}])
+    run(virtual_proxies=[{"prefix": "a", "session_inactivity_timeout": 5}])
+    text = "The JWT certificate of the virtual proxy 'a' expires in 9 days ("
+    assert [warning.startswith(text) for warning in warnings] == [True, True]
+
+
+@pytest.mark.parametrize(("option", "value"), [("prefix", "a/b"), ("session_cookie_header_name", "a b")])
+def test_what_addresses_a_virtual_proxy_is_checked_even_when_restored(
+    run: Run, repository: FakeRepository, pem: str, option: str, value: str
+) -> None:
+    restored = {"prefix": "a", "jwt_public_key_certificate": pem, option: value}
+    assert f"{option} is '{value}'" in run(virtual_proxies=[restored], restore=True)["msg"]
+    assert repository.writes == []
 
 
 class TestFailures:
