@@ -129,7 +129,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
         raise InputError(
             _TRIED,
             f"More than one virtual proxy replaces another: {', '.join(new['prefix'] for _old, new in pairs)}.",
-            "Remove all but the one that people use and the one that shall replace it.",
+            "Remove all but the one in use and the one that replaces it.",
         )
     old, new = pairs[0] if pairs else (_only(members, name), {})
     switched = _REPLACED.search(old.get("description") or "") if new else None
@@ -153,7 +153,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
 
 
 def _number(prefix: str, name: str) -> int:
-    """1 for the name itself, n for name-n, 0 for any other prefix."""
+    """Return 1 for the name itself, n for name-n, 0 for any other prefix."""
     if prefix == name:
         return 1
     match = re.fullmatch(re.escape(name) + r"-([1-9]\d{0,5})", prefix)
@@ -161,13 +161,13 @@ def _number(prefix: str, name: str) -> int:
 
 
 def _replaces(virtual_proxy: VirtualProxy) -> str:
-    """The prefix that it replaces according to its description, empty for none."""
+    """Return the prefix that it replaces according to its description, empty for none."""
     match = _REPLACES.search(virtual_proxy.get("description") or "")
     return match[1].lower() if match and _identifiers.is_valid(_identifiers.prefix, match[1]) else ""
 
 
 def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
-    """The one that people use, when none replaces another that is still there."""
+    """Return the one in use, when none replaces another one of the site."""
     successors = [one for one in members.values() if _replaces(one)]
     chosen = successors or ([members[name]] if name in members else list(members.values()))
     if len(chosen) > 1:

@@ -149,7 +149,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option
 from ansible_collections.sensible.qlik.plugins.module_utils._http.session import REQUESTS_IMPORT_ERROR
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, read_site
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 from ansible_collections.sensible.qlik.plugins.module_utils._text import sanitize
 
@@ -253,8 +253,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         values = dict.fromkeys(spec) | values
         # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
         options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
-        with repository(options) as site:
-            return site.read_site()
+        with repository(options) as source:
+            return read_site(source)
 
     def _fill(self, inventory: InventoryData, site: Site) -> None:
         names = {name: self._sanitize_group_name(self.get_option("group_prefix") + name) for name in (_ALL, *_GROUPS)}

@@ -47,11 +47,16 @@ RESERVED_PREFIXES = frozenset(
 )
 """First path segments that Qlik Sense itself answers on a proxy. No list is published; these are the known ones."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-
 
 def _error(option: str, problem: str, advice: str) -> InputError:
     return InputError("Tried to read the options.", f"{option} {problem}", advice)
+
+
+def _token(value: str, option: str, what: str, sample: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):  # RFC 9110, 5.6.2
+        advice = f"Use letters, digits and hyphens, such as {sample}."
+        raise _error(option, f"is {sanitize(value, 60)!r}, which is not {what}.", advice)
+    return value
 
 
 def is_valid(validator: t.Callable[[str], t.Any], value: str) -> bool:
@@ -122,10 +127,7 @@ def cookie_name(value: str, option: str = "session_cookie_header_name") -> str:
     Raises:
         InputError: it cannot be one.
     """
-    if not _TOKEN.fullmatch(value):
-        advice = "Use letters, digits and hyphens, such as X-Qlik-Session-portal."
-        raise _error(option, f"is {sanitize(value, 60)!r}, which is not a cookie name.", advice)
-    return value
+    return _token(value, option, "a cookie name", "X-Qlik-Session-portal")
 
 
 def claim_name(value: str, option: str) -> str:
@@ -198,10 +200,7 @@ def header_name(value: str, option: str = "header_name") -> str:
     Raises:
         InputError: it cannot be one.
     """
-    if not _TOKEN.fullmatch(value):
-        advice = "Use letters, digits and hyphens, such as X-User."
-        raise _error(option, f"is {sanitize(value, 60)!r}, which is not the name of a header.", advice)
-    return value
+    return _token(value, option, "the name of a header", "X-User")
 
 
 def header_value(value: str, option: str) -> str:

@@ -245,36 +245,26 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, reconcile
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, declare
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
 
 
 def run(module: QlikModule) -> Outcome:
     """Reconcile the declared virtual proxies.
 
     Raises:
-        QlikError: see reconcile.
+        QlikError: see declare.
     """
     params = module.params
-    declared = []
-    for entry in params["virtual_proxies"]:
-        virtual_proxy, warnings = convert.from_options(entry)
-        for warning in warnings:
-            module.warn(warning)
-        declared.append(virtual_proxy)
-    if params["purge"] and not declared and params["purge_tag"] is None:
+    if params["purge"] and not params["virtual_proxies"] and params["purge_tag"] is None:
         raise InputError(
             "Tried to read the options.",
             "virtual_proxies is empty, so that purge would remove each JWT virtual proxy of the site.",
             "Declare at least one, give purge_tag, or declare those that have to go with 'state: absent'.",
         )
-    names = ("allow_connection_virtual_proxy", "restore", "purge", "purge_tag")
-    with repository(params) as site:
-        rules = Rules(site.client.signs_in_through, **{name: params[name] for name in names})
-        return reconcile(site, declared, rules, check_mode=module.check_mode)
+    rules = {name: params[name] for name in ("restore", "purge", "purge_tag")}
+    return declare(module, params["virtual_proxies"], **rules)
 
 
 def main() -> None:
@@ -301,13 +291,10 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done, outcomes=error.entries)
-    virtual_proxies = [one for one in outcome.virtual_proxies if one]
     entries = outcome.entries()
-    for warning in [*outcome.warnings, *(warning for one in virtual_proxies for warning in one.warnings)]:
-        module.warn(warning)
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxies=[convert.to_result(one) for one in virtual_proxies],
+        virtual_proxies=[convert.to_result(one) for one in outcome.virtual_proxies if one],
         outcomes=entries,
         writes=outcome.writes,
         # Ansible adds all arguments, with null for what was not given: 1 MB for 500 entries, which are in the results.

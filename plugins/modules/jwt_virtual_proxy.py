@@ -206,25 +206,9 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, reconcile
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import declare
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
-
-
-def run(module: QlikModule) -> Outcome:
-    """Reconcile the one declared virtual proxy.
-
-    Raises:
-        QlikError: see reconcile.
-    """
-    declared, warnings = convert.from_options(module.params)
-    for warning in warnings:
-        module.warn(warning)
-    with repository(module.params) as site:
-        rules = Rules(site.client.signs_in_through, module.params["allow_connection_virtual_proxy"])
-        return reconcile(site, [declared], rules, check_mode=module.check_mode)
 
 
 def main() -> None:
@@ -239,15 +223,13 @@ def main() -> None:
     )
     _connection.require_requests(module)
     try:
-        outcome = run(module)
+        outcome = declare(module, [module.params])
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
-    [change], [virtual_proxy] = outcome.changes, outcome.virtual_proxies
-    for warning in [*outcome.warnings, *(virtual_proxy.warnings if virtual_proxy else ())]:
-        module.warn(warning)
+    [change] = outcome.changes
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxy=convert.to_result(virtual_proxy),
+        virtual_proxy=convert.to_result(outcome.virtual_proxies[0]),
         writes=outcome.writes,
         diff={"before": convert.to_diff(change.before), "after": convert.to_diff(change.after)},
     )

@@ -120,6 +120,7 @@ import os
 import typing as t
 import urllib.parse
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     QlikModule,
     ca_argument_spec,
@@ -246,11 +247,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
             ended before.
     """
     params = module.params
-    prefix = params["prefix"].strip("/").lower()
-    if not prefix or any(character in prefix for character in "/?#%\\ "):
-        raise InputError(
-            "Tried to find the virtual proxy.", f"Its prefix cannot be {prefix!r}.", "Give the prefix alone."
-        )
+    prefix = _identifiers.prefix(params["prefix"].strip("/"))
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
     files = PrivateFiles()  # closed at the end of the process, too, should the options be wrong
     session = http_session(

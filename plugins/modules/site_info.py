@@ -248,7 +248,7 @@ proxies:
       sample: qlik1.example.com
     url:
       description: Where people reach it by that host name, as
-        O(sensible.qlik.login_check#module:proxies) takes it.
+        O(sensible.qlik.login_check#module:proxies) takes it. Empty if the host name is unknown or not valid.
       type: str
       returned: success
       sample: https://qlik1.example.com
@@ -343,7 +343,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, read_site
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 
 
@@ -351,10 +351,10 @@ def run(module: QlikModule) -> Site:
     """Read the site.
 
     Raises:
-        QlikError: see Repository.read_site.
+        QlikError: see read_site.
     """
-    with repository(module.params) as site:
-        return site.read_site()
+    with repository(module.params) as source:
+        return read_site(source)
 
 
 def main() -> None:

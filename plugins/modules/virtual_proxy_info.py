@@ -30,7 +30,7 @@ options:
   prefixes:
     description:
       - Only the virtual proxies with these prefixes; V([]) means all. One that does not exist is not an error; it is
-        not in the result.
+        not in the result. An empty one is that of the default virtual proxy.
     type: list
     elements: str
     default: []

@@ -15,7 +15,10 @@ from .._errors import AnswerError, ConflictError, QlikError
 from .._virtual_proxy import convert
 from .._virtual_proxy.model import ProxyService, Snapshot, VirtualProxy
 from .._virtual_proxy.plan import Change, Plan, Rules, Write, make_plan, purge_targets
-from .snapshot import Repository
+from .snapshot import Repository, repository
+
+if t.TYPE_CHECKING:
+    from .._argspec import QlikModule
 
 _OUTCOMES = {"create": "created", "delete": "deleted", "update": "updated", "link": "updated"}
 
@@ -106,8 +109,34 @@ class Outcome:
         return error
 
 
+def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **rules: t.Any) -> Outcome:
+    """Make the site of a module what is declared, and warn about what is declared.
+
+    Args:
+        module: has the options of the connection, and allow_connection_virtual_proxy.
+        entries: the options of virtual proxies.
+        rules: attributes of Rules.
+
+    Raises:
+        QlikError: see reconcile.
+    """
+    declared = []
+    for entry in entries:
+        virtual_proxy, warnings = convert.from_options(entry)
+        declared.append(virtual_proxy)
+        for warning in warnings:
+            module.warn(warning)
+    with repository(module.params) as site:
+        guards = (site.client.signs_in_through, module.params["allow_connection_virtual_proxy"])
+        outcome = reconcile(site, declared, Rules(*guards, **rules), check_mode=module.check_mode)
+    present = [one for one in outcome.virtual_proxies if one]
+    for warning in [*outcome.warnings, *(warning for one in present for warning in one.warnings)]:
+        module.warn(warning)
+    return outcome
+
+
 def reconcile(
-    repository: Repository, declared: t.Sequence[VirtualProxy], rules: Rules, *, check_mode: bool = False
+    site: Repository, declared: t.Sequence[VirtualProxy], rules: Rules, *, check_mode: bool = False
 ) -> Outcome:
     """Make the site what is declared.
 
@@ -115,7 +144,7 @@ def reconcile(
     done (by this run, if the answer was lost); the rest is planned again and written once more.
 
     Args:
-        repository: of the site.
+        site: its repository.
         declared: as from_options returns them, one for each prefix.
         rules: guards, and whether others are removed.
         check_mode: only plan.
@@ -129,7 +158,7 @@ def reconcile(
     failure: tuple[Write, QlikError] | None = None
     while True:
         try:
-            snapshot = repository.read(outcome.required, everything=rules.purge)
+            snapshot = site.read(outcome.required, everything=rules.purge)
             outcome.required += purge_targets(snapshot, outcome.required, rules)
             outcome.take(plan := make_plan(snapshot, outcome.required, rules))
         except QlikError as error:
@@ -147,7 +176,7 @@ def reconcile(
         if check_mode:
             outcome.done = plan.writes
             return outcome
-        snapshot, failure = _carry_out(repository, plan.writes, snapshot, outcome.done)
+        snapshot, failure = _carry_out(site, plan.writes, snapshot, outcome.done)
         if failure is None:
             break
         if not should_reread(*failure):
@@ -170,7 +199,7 @@ def should_reread(write: Write, error: QlikError) -> bool:
 
 
 def _carry_out(
-    repository: Repository, writes: list[Write], snapshot: Snapshot, done: list[Write]
+    site: Repository, writes: list[Write], snapshot: Snapshot, done: list[Write]
 ) -> tuple[Snapshot, tuple[Write, QlikError] | None]:
     """Carry out the writes in order. Return the snapshot after them, and the write that failed with its error.
 
@@ -180,7 +209,7 @@ def _carry_out(
     created: dict[str, str] = {}
     for write in writes:
         try:
-            entity = _execute(repository, write, created, done)
+            entity = _execute(site, write, created, done)
         except QlikError as error:
             return snapshot, (write, error)
         snapshot = snapshot.after_write(write.id, entity)
@@ -195,7 +224,7 @@ def _last_change(snapshot: Snapshot, write: Write) -> str:
 
 
 def _execute(
-    repository: Repository, write: Write, created: dict[str, str], done: list[Write]
+    site: Repository, write: Write, created: dict[str, str], done: list[Write]
 ) -> VirtualProxy | ProxyService | None:
     """Carry out one write and return the entity as it is now, None for a deleted one.
 
@@ -209,13 +238,13 @@ def _execute(
         links = [{"id": created[one["prefix"]]} if "id" not in one else one for one in links]
         body = {**body, "settings": {**body["settings"], "virtualProxies": links}}
     method = {"create": "POST", "delete": "DELETE"}.get(write.action, "PUT")
-    answer = repository.client.request(method, write.path, purpose=str(write), body=body).body
+    answer = site.client.request(method, write.path, purpose=str(write), body=body).body
     done.append(write)
     if write.action == "delete":
         return None
     convert_all = convert.proxy_services if write.action == "link" else convert.virtual_proxies
     # Some servers answer a write without a body.
-    entities = convert_all([answer]) or convert_all(repository.read_back(write))
+    entities = convert_all([answer]) or convert_all(site.read_back(write))
     if not entities:
         raise AnswerError(
             f"Tried to {write}.", "It was done, but the answer holds no id.", "Run the task again.", status=200

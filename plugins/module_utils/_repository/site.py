@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Release, nodes and proxies of a site, in this collection's words. Pure, no I/O.
+"""Release, nodes and proxies of a site, in this collection's words.
 
 A name is the QRS field's in snake_case. Entities are given by name, numbers that mean words are words, and what a
 release does not have is left out.
@@ -15,9 +15,9 @@ from __future__ import annotations
 import typing as t
 
 from .. import _identifiers
-from .._virtual_proxy import convert
-from .._virtual_proxy.convert import values_of, word
+from .._virtual_proxy.convert import labels, objects, text, values_of, word
 from .._virtual_proxy.model import Entity, Options
+from .snapshot import Repository
 
 # Enumerations: the position is the number that QRS stores.
 # Qlik-Cli-Windows, node.ps1
@@ -89,6 +89,23 @@ class Site(t.NamedTuple):
     proxies: list[Options]
 
 
+def read_site(repository: Repository) -> Site:
+    """Read release, nodes and proxies: three requests.
+
+    Raises:
+        QlikError: they could not be read, or the user has no rights to see them.
+    """
+    about = repository.get("about", "read the release")
+    if not isinstance(about, dict):
+        raise repository.not_expected("about", "read the release", "an object")
+    nodes = repository.entities("servernodeconfiguration/full", "read the nodes")
+    types = "ServerNodeConfiguration and ProxyService"
+    repository.require_some(nodes, "servernodeconfiguration/full", "node", types)
+    proxies = repository.entities("proxyservice/full", "read the proxies")
+    repository.require_some(proxies, "proxyservice/full", "proxy", types)
+    return in_words(about, nodes, proxies)
+
+
 def in_words(about: Entity, nodes: list[Entity], proxies: list[Entity]) -> Site:
     """Return a site in words.
 
@@ -119,33 +136,29 @@ def _condensed(node: t.Any) -> Options:
 
 
 def _node(node: Entity) -> Options:
-    words = {**_condensed(node), **convert.labels(node)}
+    words = {**_condensed(node), **labels(node)}
     if "node_purpose" in words:
         words["node_purpose"] = word(NODE_PURPOSES, words["node_purpose"])
     if "roles" in node:
-        numbers = [values_of(role, {"definition": int}).get("definition") for role in convert.objects(node["roles"])]
-        words["roles"] = [word(NODE_ROLES, number) for number in sorted(filter(_is_known, numbers))]
+        numbers = [role["definition"] for role in objects(node["roles"]) if type(role.get("definition")) is int]
+        words["roles"] = [word(NODE_ROLES, number) for number in sorted(numbers)]
     if "serviceCluster" in node:
-        words["service_cluster"] = convert.text(node["serviceCluster"], "name")
+        words["service_cluster"] = text(node["serviceCluster"], "name")
     return words
-
-
-def _is_known(number: int | None) -> t.TypeGuard[int]:
-    return number is not None
 
 
 def _proxy(proxy: Entity) -> Options:
     node, settings = _condensed(proxy.get("serverNodeConfiguration")), proxy.get("settings")
     values = values_of(settings, {**_PROXY_SETTINGS, "virtual_proxies": list})
-    linked = [convert.text(one, "prefix") for one in convert.objects(values.pop("virtual_proxies", []))]
+    linked = [text(one, "prefix") for one in objects(values.pop("virtual_proxies", []))]
     return {
-        "id": convert.text(proxy, "id"),
+        "id": text(proxy, "id"),
         "name": node["name"],
         "host_name": node["host_name"],
         "url": _url(node["host_name"], values.get("listen_port")),
         **values,
         "virtual_proxies": sorted(linked, key=str.casefold),
-        **convert.labels(proxy),
+        **labels(proxy),
     }
 
 

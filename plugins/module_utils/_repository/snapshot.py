@@ -18,7 +18,6 @@ from .._http import client as _client
 from .._virtual_proxy import convert
 from .._virtual_proxy.model import Entity, Snapshot, VirtualProxy
 from .._virtual_proxy.resolve import missing_lookups
-from .site import Site, in_words
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +48,7 @@ def repository(options: Mapping[str, t.Any]) -> Iterator[Repository]:
     Raises:
         InputError: an option cannot be right.
     """
+    _identifiers.host(options["host"])
     prefix = (options.get("virtual_proxy_prefix") or "").strip("/")
     if prefix and options.get("auth_method") != "certificate":
         _identifiers.prefix(prefix, "virtual_proxy_prefix")
@@ -69,7 +69,8 @@ class Repository:
     def __init__(self, client: _client.Connection) -> None:
         self.client = client
 
-    def _get(self, path: str, purpose: str, query: _Query = None) -> t.Any:
+    def get(self, path: str, purpose: str, query: _Query = None) -> t.Any:
+        """Return the answer to one GET."""
         return self.client.request("GET", path, purpose=purpose, query=query).body
 
     def read(self, declared: Sequence[VirtualProxy], *, everything: bool = False) -> Snapshot:
@@ -84,8 +85,8 @@ class Repository:
         """
         query = None if everything else _filter(declared)
         entities = self._virtual_proxies(query)
-        proxies = self._entities("proxyservice/full", "read the proxies")
-        self._require_some(proxies, "proxyservice/full", "proxy", "VirtualProxyConfig and ProxyService")
+        proxies = self.entities("proxyservice/full", "read the proxies")
+        self.require_some(proxies, "proxyservice/full", "proxy", "VirtualProxyConfig and ProxyService")
         snapshot = convert.snapshot(entities, proxies)
         if query is None and _possibly_truncated(snapshot, entities, declared, everything=everything):
             entities += self._missing(entities, declared, everything=everything)
@@ -99,29 +100,29 @@ class Repository:
         if name == "documented_fields":
             try:
                 # Qlik help, "Access the OpenAPI specification".
-                return convert.documented_fields(self._get("about/openapi/main", "read what the release knows"))
+                return convert.documented_fields(self.get("about/openapi/main", "read what the release knows"))
             except AnswerError:
                 return frozenset()
         path, purpose, conversion = _LOOKUPS[name]
-        found = conversion(self._get(path, purpose))
+        found = conversion(self.get(path, purpose))
         if name in _NAMED_BY_OPTION:
             # A long list may be cut (qlik-sense-mcp, after 100 entities): what is missing is asked for by name.
             names = {text for one in declared for text in one.fields.get(name) or ()}
             missing = sorted(text for text in names if not any(one.is_called(text) for one in found))
             for start in range(0, len(missing), FILTER_TERMS):
                 terms = [("name", text) for text in missing[start : start + FILTER_TERMS]]
-                found += conversion(self._get(path, purpose, _any_of(terms)))
+                found += conversion(self.get(path, purpose, _any_of(terms)))
         return found
 
     def read_back(self, write: Write) -> list[t.Any]:
         """Return the entity that a write was about, as a list."""
         if write.action == "create":
             query = _any_of([("prefix", write.subject)])
-            return self._entities("virtualproxyconfig/full", "read what was created", query)
-        return [self._get(write.path, "read what was written")]
+            return self.entities("virtualproxyconfig/full", "read what was created", query)
+        return [self.get(write.path, "read what was written")]
 
     def _virtual_proxies(self, query: _Query = None) -> list[Entity]:
-        return self._entities("virtualproxyconfig/full", "read the virtual proxies", query)
+        return self.entities("virtualproxyconfig/full", "read the virtual proxies", query)
 
     def _missing(self, entities: list[Entity], declared: Sequence[VirtualProxy], *, everything: bool) -> list[Entity]:
         """Return declared virtual proxies that are missing from a list that may be cut: they are read by name.
@@ -130,7 +131,7 @@ class Repository:
             AnswerError: everything was requested, and there is more than the site returns.
         """
         if everything:
-            count = self._get("virtualproxyconfig/count", "count the virtual proxies")
+            count = self.get("virtualproxyconfig/count", "count the virtual proxies")
             number = count.get("value") if isinstance(count, dict) else count  # both are reported
             if number != len(entities):
                 raise AnswerError(
@@ -142,29 +143,20 @@ class Repository:
         parts = [declared[start : start + FILTER_TERMS // 2] for start in range(0, len(declared), FILTER_TERMS // 2)]
         return [entity for part in parts for entity in self._virtual_proxies(_filter(part))]
 
-    def read_site(self) -> Site:
-        """Return release, nodes and proxies: three requests.
+    def entities(self, path: str, purpose: str, query: _Query = None) -> list[Entity]:
+        """Return the entities in the answer to one GET.
 
         Raises:
-            QlikError: they could not be read, or the user has no rights to see them.
+            AnswerError: it is not a list of objects.
         """
-        about = self._get("about", "read the release")
-        if not isinstance(about, dict):
-            raise self._not_expected("about", "read the release", "an object")
-        nodes = self._entities("servernodeconfiguration/full", "read the nodes")
-        self._require_some(nodes, "servernodeconfiguration/full", "node", "ServerNodeConfiguration and ProxyService")
-        proxies = self._entities("proxyservice/full", "read the proxies")
-        self._require_some(proxies, "proxyservice/full", "proxy", "ServerNodeConfiguration and ProxyService")
-        return in_words(about, nodes, proxies)
-
-    def _entities(self, path: str, purpose: str, query: _Query = None) -> list[Entity]:
-        answer = self._get(path, purpose, query)
+        answer = self.get(path, purpose, query)
         entities = convert.objects(answer)
         if not isinstance(answer, list) or (answer and not entities):
-            raise self._not_expected(path, purpose, "a list of objects")
+            raise self.not_expected(path, purpose, "a list of objects")
         return entities
 
-    def _not_expected(self, path: str, purpose: str, expected: str) -> AnswerError:
+    def not_expected(self, path: str, purpose: str, expected: str) -> AnswerError:
+        """Return the error for an answer of another form."""
         return AnswerError(
             f"Tried to {purpose} (GET {self.client.base}/qrs/{path}).",
             f"The answer was JSON, but not {expected}.",
@@ -172,8 +164,12 @@ class Repository:
             status=200,
         )
 
-    def _require_some(self, entities: list[Entity], path: str, what: str, types: str) -> None:
-        """Raise if a list is empty: a user without rights gets empty lists, which does not mean that nothing exists."""
+    def require_some(self, entities: list[Entity], path: str, what: str, types: str) -> None:
+        """Raise if a list is empty: a user without rights gets empty lists, although something exists.
+
+        Raises:
+            AnswerError: as above.
+        """
         if not entities:
             raise AnswerError(
                 f"Tried to read the site (GET {self.client.base}/qrs/{path}).",

@@ -72,6 +72,10 @@ def text(entity: t.Any, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _texts(value: t.Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def _id(entity: t.Any) -> str:
     return text(entity, "id").lower()
 
@@ -88,9 +92,7 @@ def named(entities: t.Any) -> tuple[Named, ...]:
             _id(one),
             text(one, "name") or text(one, "hostName") or _id(one),
             text(one, "hostName"),
-            tuple(value for value in one.get("choiceValues") or () if isinstance(value, str))
-            if isinstance(one.get("choiceValues"), list)
-            else (),
+            tuple(_texts(one.get("choiceValues"))),
         )
         for one in objects(entities)
         if _id(one)
@@ -178,7 +180,7 @@ def _read(name: str, value: t.Any) -> t.Any:
     if name == "jwt_public_key_certificate" and _certificate.is_private_key(value):
         return ""  # the wrong file was pasted into the QMC; it must not travel any further
     if name in NAME_LISTS:
-        return [one for one in value if isinstance(one, str)]
+        return _texts(value)
     return value
 
 

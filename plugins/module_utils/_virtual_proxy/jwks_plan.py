@@ -6,8 +6,8 @@
 
 """From a provider's keys and a site's virtual proxies to one virtual proxy (slot) per signing key. Pure, no I/O.
 
-What has to be remembered stands on the site, in a note at the end of a slot's description: the names of its key, and
-since when the provider does not publish it any more. So the next run can be made by another machine.
+The state is stored on the site, in a note at the end of a slot's description: the names of its key, and since when the
+provider does not publish it any more. So another machine can do the next run.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
 
 
 def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[str, list[Key]]:
-    """The keys by the prefix of their slot; the unusable ones, too: they are published nevertheless."""
+    """Return the keys by the prefix of their slot; unusable ones, too: they are published nevertheless."""
     listed: dict[str, list[Key]] = {}
     for key in keys:
         if _TEMPLATE.search(key["kid"]):
@@ -193,7 +193,7 @@ def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[st
 def _existing_slots(
     virtual_proxies: Sequence[Options], prefix: str, listed: Mapping[str, t.Any], warnings: list[str]
 ) -> list[Slot]:
-    """The slots that the site has. Without a note, and without a key that it would be for, it is somebody else's."""
+    """Return the slots of the site. A virtual proxy without a note and without a key for it is no slot."""
     slots = []
     for existing in virtual_proxies:
         name = existing["prefix"].lower()
@@ -213,7 +213,7 @@ def _existing_slots(
 def _follow(
     slot: Slot, listed: Mapping[str, list[Key]], now: datetime.datetime, overlap: float, warnings: list[str]
 ) -> None:
-    """Decide about a slot that exists."""
+    """Decide what happens to a slot that exists."""
     keys = listed.get(slot.prefix)
     if keys is None:
         if slot.gone_since is not None and slot.gone_since > now + _CLOCKS_DIFFER:
@@ -235,17 +235,17 @@ def _follow(
 
 
 def _name(slot: Slot, keys: Sequence[Key], listed: Mapping[str, list[Key]]) -> None:
-    """The names of a key: those that it has, and those that it had unless another key has them now."""
+    """Set the names of a key: those that it has, and those that it had unless another key has them now."""
     others = {key["kid"] for prefix, same in listed.items() if prefix != slot.prefix for key in same}
     kids = {key["kid"] for key in keys if _identifiers.is_valid(_identifiers.key_id, key["kid"])}
     slot.kids = sorted(kids | (set(slot.kids) - others))
 
 
 def _certificate_for(key: Key, existing: Options) -> str | None:
-    """The certificate to declare, None to leave the one that is there: what counts is the key inside.
+    """Return the certificate to declare, None to keep the current one: what counts is its key.
 
     Another certificate of the same key (reissued by the provider, or by another own CA) is no reason to restart Qlik's
-    proxies, as long as the one that is there does not end soon.
+    proxies, as long as the current one does not expire soon.
     """
     try:
         held = existing.get("jwt_public_key_certificate", "")
@@ -261,7 +261,7 @@ def _certificate_for(key: Key, existing: Options) -> str | None:
 def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnings: list[str]) -> list[str]:
     """Add the slots of new keys as far as the limit allows, and take the room of keys that are gone.
 
-    A key that is published goes before one that is gone: its tokens are those that people get now.
+    A key that is published goes before one that is gone: its tokens are those that users get now.
 
     Returns:
         The names of the keys for which there is no room.
@@ -303,7 +303,7 @@ def _same(name: str, required: Options, existing: Options) -> bool:
 
 
 def _routes(slots: Sequence[Slot], warnings: list[str]) -> dict[str, str]:
-    """Which slot a token belongs to, by its kid. What a published key is called goes before what one was called."""
+    """Return the prefix for tokens by their kid. The current name of a key goes before the former one of another."""
     routes: dict[str, str] = {}
     for slot in sorted(slots, key=lambda slot: slot.state != "gone"):
         for kid in slot.kids if slot.live else ():
@@ -332,7 +332,7 @@ def _to_result(slot: Slot, overlap: float) -> dict[str, t.Any]:
 
 
 def _time(text: str | None) -> datetime.datetime | None:
-    """The time in a note; None if there is none, or somebody has edited it."""
+    """Return the time in a note; None if there is none, or the note was edited."""
     try:
         return datetime.datetime.fromisoformat(text or "")
     except ValueError:

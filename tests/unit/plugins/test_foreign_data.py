@@ -23,6 +23,7 @@ from ansible_collections.sensible.qlik.plugins.filter.rotation_state import rota
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import Answer
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, reconcile
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_site
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
@@ -226,7 +227,7 @@ class Operations:
     def _read(self, repository: ForeignRepository) -> None:
         site = Repository(t.cast("t.Any", repository))
         with contextlib.suppress(QlikError, AnsibleError):
-            self._inventory._fill(InventoryData(), site.read_site())
+            self._inventory._fill(InventoryData(), read_site(site))
         try:
             found = [convert.to_result(one) for one in site.read([], everything=True).by_prefix.values()]
         except QlikError:

@@ -16,6 +16,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import site
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import reconcile as _reconcile
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
@@ -422,14 +423,14 @@ def test_an_accepted_write_counts_although_its_answer_is_no_use(
 
 
 def read_site(repository: FakeRepository) -> t.Any:
-    return Repository(t.cast("t.Any", repository)).read_site()
+    return site.read_site(Repository(t.cast("t.Any", repository)))
 
 
 def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
-    site = read_site(repository)
-    assert site.release == {"build_version": "26.31.3.0"}
-    assert [node["name"] for node in site.nodes] == ["Central", "Engines", "Rim1"]
-    assert [proxy["name"] for proxy in site.proxies] == ["Central", "Rim1"]
+    found = read_site(repository)
+    assert found.release == {"build_version": "26.31.3.0"}
+    assert [node["name"] for node in found.nodes] == ["Central", "Engines", "Rim1"]
+    assert [proxy["name"] for proxy in found.proxies] == ["Central", "Rim1"]
     assert repository.requests == [
         ("GET", "about"),
         ("GET", "servernodeconfiguration/full"),

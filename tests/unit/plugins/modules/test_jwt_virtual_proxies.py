@@ -146,6 +146,20 @@ def test_a_path_in_the_place_of_a_prefix_is_refused(run: Run, info: Run, reposit
     assert "msg" not in info(virtual_proxy_prefix="/JWT/", **way)
 
 
+@pytest.mark.parametrize(
+    ("host", "problem"),
+    [
+        ("a..b", "host is 'a..b', which is not a host name"),
+        ("a" * 300, "which is not a host name"),
+        ("anna:pass-word@qlik1", "host holds a user name or a password"),
+    ],
+)
+def test_a_host_that_cannot_be_one_is_an_input_error(run: Run, info: Run, host: str, problem: str) -> None:
+    for result in (run(virtual_proxies=[{"prefix": "a"}], host=host), info(host=host)):
+        assert problem in result["msg"]
+        assert "pass-word" not in result["msg"]
+
+
 def test_a_declared_certificate_that_expires_soon_is_warned_about(
     run: Run, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
