@@ -58,7 +58,9 @@ class Outcome:
     def take(self, plan: Plan) -> None:
         """Take over a plan, made from a new snapshot."""
         before = {change.prefix: change.before for change in self.changes}
-        self.changes = [one._replace(before=before.get(one.prefix, one.before)) for one in plan.changes]
+        self.changes = [
+            one._replace(before=before[one.prefix]) if one.prefix in before else one for one in plan.changes
+        ]
         self.virtual_proxies = [change.after for change in plan.changes[: self._declared]]
         self.warnings = plan.warnings
         self._planned = plan.writes
@@ -218,9 +220,8 @@ def _carry_out(
 
 def _last_change(snapshot: Snapshot, write: Write) -> str:
     """Return who changed what could not be written, and when; empty if that is not known."""
-    changes = {one.id: one.last_change for one in snapshot.virtual_proxies}
-    changes |= {one.id: one.last_change for one in snapshot.proxies}
-    return changes.get(write.id, "")
+    raw = {one.id: one.raw for one in snapshot.virtual_proxies} | {one.id: one.raw for one in snapshot.proxies}
+    return convert.last_change(raw.get(write.id, {}))
 
 
 def _execute(

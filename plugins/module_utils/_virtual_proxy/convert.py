@@ -80,7 +80,8 @@ def _id(entity: t.Any) -> str:
     return text(entity, "id").lower()
 
 
-def _last_change(entity: Entity) -> str:
+def last_change(entity: t.Mapping[str, t.Any]) -> str:
+    """Return who changed an entity and when, a sentence; empty if that is not known."""
     user, time = (sanitize(text(entity, field)) for field in ("modifiedByUserName", "modifiedDate"))
     return f"It was last changed by {user} at {time or 'an unknown time'}." if user else ""
 
@@ -89,13 +90,13 @@ def named(entities: t.Any) -> tuple[Named, ...]:
     """Return nodes, tags or custom properties. One without an id cannot be addressed and is left out."""
     return tuple(
         Named(
-            _id(one),
-            text(one, "name") or text(one, "hostName") or _id(one),
+            identity,
+            text(one, "name") or text(one, "hostName") or identity,
             text(one, "hostName"),
             tuple(_texts(one.get("choiceValues"))),
         )
         for one in objects(entities)
-        if _id(one)
+        if (identity := _id(one))
     )
 
 
@@ -126,7 +127,6 @@ def _proxy_service(entity: Entity) -> ProxyService:
         # An element that cannot be addressed would be lost in a write.
         links=ids if links is not None and all(ids) else None,
         nodes=tuple(one for link in links or () for one in named(link.get("loadBalancingServerNodes"))),
-        last_change=_last_change(entity),
         raw=entity,
     )
 
@@ -153,7 +153,6 @@ def _virtual_proxy(entity: Entity) -> VirtualProxy:
         id=_id(entity),
         nodes=named(entity.get("loadBalancingServerNodes")),
         tags=named(entity.get("tags")),
-        last_change=_last_change(entity),
         raw=entity,
     )
 

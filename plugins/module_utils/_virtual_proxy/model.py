@@ -104,6 +104,7 @@ _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in SPEC if name not in _BESIDES)
 
 
+@functools.cache
 def camel_case(name: str) -> str:
     """Return the name of the QRS field for a name in snake_case."""
     head, *tail = name.split("_")
@@ -143,7 +144,6 @@ class ProxyService(t.NamedTuple):
         node: its node, under the id of the proxy where the node is unknown.
         links: ids of the virtual proxies in its list; None if the list cannot be read, and so must not be written.
         nodes: the nodes for load balancing of these virtual proxies.
-        last_change: who changed it and when, a sentence, or empty.
         raw: the entity, for the write.
     """
 
@@ -151,7 +151,6 @@ class ProxyService(t.NamedTuple):
     node: Named
     links: tuple[str, ...] | None
     nodes: tuple[Named, ...]
-    last_change: str
     raw: Entity
 
 
@@ -166,7 +165,6 @@ class VirtualProxy(t.NamedTuple):
         id: its GUID in lower case, where it was read.
         nodes: the nodes for load balancing, where it was read.
         tags: its tags, where it was read.
-        last_change: who changed it and when, a sentence, or empty.
         raw: the entity, for the write.
     """
 
@@ -176,7 +174,6 @@ class VirtualProxy(t.NamedTuple):
     id: str = ""
     nodes: tuple[Named, ...] = ()
     tags: tuple[Named, ...] = ()
-    last_change: str = ""
     raw: t.Mapping[str, t.Any] = types.MappingProxyType({})
 
     @property
@@ -290,6 +287,11 @@ class Snapshot:
         nodes = [node for one in self.virtual_proxies for node in one.nodes]
         nodes += [node for one in self.proxies for node in (*one.nodes, one.node)]
         return list({node.id: node for node in nodes}.values())
+
+    @functools.cached_property
+    def named_proxies(self) -> list[Named]:
+        """Return the proxies under the names of their nodes."""
+        return [one.node._replace(id=one.id) for one in self.proxies]
 
     def after_write(self, identity: str, entity: VirtualProxy | ProxyService | None) -> Snapshot:
         """Return the snapshot with an entity as it is after a write, or without the one that was deleted."""

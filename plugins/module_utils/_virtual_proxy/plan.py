@@ -254,7 +254,7 @@ def _with_first_values(tried: str, fields: Options, before: Options, warnings: l
 
 def _named_proxies(tried: str, snapshot: Snapshot, names: list[str]) -> list[ProxyService]:
     proxies = {proxy.id: proxy for proxy in snapshot.proxies}
-    found = find(tried, "proxy", names, [proxy.node._replace(id=proxy.id) for proxy in snapshot.proxies])
+    found = find(tried, "proxy", names, snapshot.named_proxies)
     for one in found:
         if proxies[one.id].links is None:
             raise InputError(
@@ -281,7 +281,8 @@ def _link(proxy: ProxyService, required: dict[Link, bool], prefixes: dict[str, s
         return []
     current: list[Link] = [("id", identity) for identity in proxy.links]
     kept = [link for link in current if required.get(link, True)]
-    new = [link for link, stays in required.items() if stays and link not in current]
+    linked = set(current)
+    new = [link for link, stays in required.items() if stays and link not in linked]
     if kept == current and not new:
         return []
     gone = [link for link in current if not required.get(link, True)]
