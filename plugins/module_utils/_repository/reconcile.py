@@ -131,9 +131,13 @@ def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **ru
     with repository(module.params) as site:
         guards = (site.client.signs_in_through, module.params["allow_connection_virtual_proxy"])
         outcome = reconcile(site, declared, Rules(*guards, **rules), check_mode=module.check_mode)
-    present = [one for one in outcome.virtual_proxies if one]
-    for warning in [*outcome.warnings, *(warning for one in present for warning in one.warnings)]:
-        module.warn(warning)
+    try:
+        present = [one for one in outcome.virtual_proxies if one]
+        for warning in [*outcome.warnings, *(warning for one in present for warning in one.warnings)]:
+            module.warn(warning)
+    except QlikError as error:  # a library is missing
+        error.done, error.entries = outcome.writes, outcome.entries()
+        raise
     return outcome
 
 
