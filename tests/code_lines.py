@@ -60,13 +60,11 @@ def count(path: Path) -> Count:
 
 def _documentation(node: ast.AST) -> range:
     """Return the lines of a docstring or of a constant with documentation."""
-    value = getattr(node, "value", None)
-    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-    if isinstance(node, ast.Assign):
-        is_text = is_text and isinstance(node.targets[0], ast.Name) and "\n" in value.value
-    elif not isinstance(node, ast.Expr):
-        is_text = False
-    return range(node.lineno, (node.end_lineno or 0) + 1) if is_text else range(0)
+    if not isinstance(node, (ast.Assign, ast.Expr)) or not isinstance(node.value, ast.Constant):
+        return range(0)
+    value = node.value.value
+    is_text = isinstance(value, str) and (isinstance(node, ast.Expr) or "\n" in value)
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1) if is_text else range(0)
 
 
 def main() -> int:

@@ -183,7 +183,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import jwks_plan as _slots
 
-_TRIED = "Plan the slots."
+_TRIED = "Tried to plan the slots."
 
 
 def jwks_slots(

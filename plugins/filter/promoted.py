@@ -106,7 +106,8 @@ from collections.abc import Iterable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._identifiers import leads_to
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import SPEC
 
 if t.TYPE_CHECKING:
     from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Options
@@ -117,8 +118,7 @@ NODE_LISTS = ("load_balancing_server_nodes", "proxies")
 _OF_ONE_SITE = ("id", "certificate", "state", "allow_non_jwt")
 _NO_RULE_FOR = (*_OF_ONE_SITE, "prefix", "authentication_method")
 
-_SPEC = argument_spec()
-_NAMES = {alias: name for name, option in _SPEC.items() for alias in (name, *option.get("aliases", ()))}
+_NAMES = {alias: name for name, option in SPEC.items() for alias in (name, *option.get("aliases", ()))}
 
 
 def promoted(
@@ -138,7 +138,7 @@ def promoted(
     kept = [_option(name, "keep") for name in keep]
     rules = {str(prefix).casefold(): _rule(str(prefix), options) for prefix, options in (overrides or {}).items()}
     translate_node = _node_translation(nodes or {})
-    left_out = [prefix.casefold() for prefix in without]
+    left_out = list(without)
     result = []
     for source in virtual_proxies:
         prefix = source["prefix"].lower()
@@ -147,9 +147,9 @@ def promoted(
         base = prefix.removesuffix(source_suffix.lower())
         target = {name: value for name, value in source.items() if name not in (*_OF_ONE_SITE, *kept)}
         target["prefix"] = base + target_suffix.lower()
-        if target["prefix"] in left_out:
+        if any(leads_to(path, target["prefix"]) for path in left_out):
             continue
-        cookie = target.get("session_cookie_header_name", "")
+        cookie = str(target.get("session_cookie_header_name") or "")
         if cookie.lower().endswith(f"-{prefix}"):
             target["session_cookie_header_name"] = cookie[: -len(prefix)] + target["prefix"]
         for name in NODE_LISTS:

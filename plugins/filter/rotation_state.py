@@ -92,7 +92,9 @@ from collections.abc import Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import default_cookie_name
 
 VirtualProxy = dict[str, t.Any]
 
@@ -111,7 +113,7 @@ def rotation_state(virtual_proxies: Sequence[Mapping[str, t.Any]], name: str) ->
         AnsibleFilterError: there is no such virtual proxy, or it cannot be told which is the one in use.
     """
     try:
-        return _state([dict(one) for one in virtual_proxies], str(name).strip("/").lower())
+        return _state([dict(one) for one in virtual_proxies], _identifiers.prefix(str(name).strip("/"), "name"))
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -130,7 +132,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
         raise InputError(
             _TRIED,
             f"More than one virtual proxy replaces another: {', '.join(new['prefix'] for _old, new in pairs)}.",
-            "Remove all but the one that people use and the one that shall replace it.",
+            "Remove all but the one in use and the one that replaces it.",
         )
     old, new = pairs[0] if pairs else (_only(members, name), {})
     switched = _REPLACED.search(old.get("description") or "") if new else None
@@ -145,7 +147,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
             **{option: value for option, value in old.items() if option not in _OWN},
             "proxies": list(dict.fromkeys([*(old.get("proxies") or []), *(new.get("proxies") or [])])),
             "prefix": prefix,
-            "session_cookie_header_name": f"X-Qlik-Session-{prefix}",
+            "session_cookie_header_name": default_cookie_name(prefix),
             "description": f"{description} [replaces {old['prefix']}]".lstrip(),
         },
         "switched_at": _seconds(switched[1]) if switched else 0,
@@ -155,7 +157,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
 
 
 def _number(prefix: str, name: str) -> int:
-    """1 for the name itself, n for name-n, 0 for any other prefix."""
+    """Return 1 for the name itself, n for name-n, 0 for any other prefix."""
     if prefix == name:
         return 1
     match = re.fullmatch(re.escape(name) + r"-([1-9]\d{0,5})", prefix)
@@ -163,13 +165,13 @@ def _number(prefix: str, name: str) -> int:
 
 
 def _replaces(virtual_proxy: VirtualProxy) -> str:
-    """The prefix that it replaces according to its description, empty for none."""
+    """Return the prefix that it replaces according to its description, empty for none."""
     match = _REPLACES.search(virtual_proxy.get("description") or "")
-    return match[1].lower() if match else ""
+    return match[1].lower() if match and _identifiers.is_valid(_identifiers.prefix, match[1]) else ""
 
 
 def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
-    """The one that people use, when none replaces another that is still there."""
+    """Return the one in use, when none replaces another one of the site."""
     successors = [one for one in members.values() if _replaces(one)]
     chosen = successors or ([members[name]] if name in members else list(members.values()))
     if len(chosen) > 1:
@@ -182,7 +184,10 @@ def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
 
 
 def _seconds(time: str) -> int:
-    return int(datetime.datetime.fromisoformat(time).timestamp())
+    try:
+        return int(datetime.datetime.fromisoformat(time).timestamp())
+    except ValueError:  # the note was edited, and no calendar has this day
+        return 0
 
 
 class FilterModule:

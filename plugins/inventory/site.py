@@ -139,6 +139,7 @@ from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
     environment_names,
@@ -148,9 +149,9 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import IMPORT_ERROR
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, read_site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
+from ansible_collections.sensible.qlik.plugins.module_utils._text import sanitize
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -252,11 +253,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         values = dict.fromkeys(spec) | values
         # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
         options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
-        connection = QrsClient(options)
-        try:
-            return in_words(*Repository(connection).read_site())
-        finally:
-            connection.close()
+        with repository(options) as source:
+            return read_site(source)
 
     def _fill(self, inventory: InventoryData, site: Site) -> None:
         names = {name: self._sanitize_group_name(self.get_option("group_prefix") + name) for name in (_ALL, *_GROUPS)}
@@ -264,9 +262,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name in _GROUPS:
             inventory.add_child(groups[_ALL], groups[name])
         proxies = {proxy["name"]: proxy for proxy in site.proxies}
-        for node in site.nodes:
+        for node in filter(self._is_usable, site.nodes):
             proxy = proxies.get(node["name"]) if node.get("proxy_enabled", True) else None
-            variables = {"ansible_host": node["host_name"], "qlik_node": node, "qlik_release": site.release}
+            variables = {"qlik_node": node, "qlik_release": site.release}
+            if node["host_name"]:
+                variables["ansible_host"] = node["host_name"]
             if proxy:
                 variables["qlik_proxy"] = proxy
             host = self._add_host(inventory, node, variables)
@@ -276,8 +276,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     inventory.add_child(groups[name], host)
             self._construct(host, inventory.hosts[host].get_vars())
 
+    def _is_usable(self, node: dict[str, t.Any]) -> bool:
+        """Return True if a host can be made of a node, and warn if not. Connection plugins trust host names."""
+        name, host_name = node["name"], node["host_name"]
+        if (name or host_name) and (not host_name or _identifiers.is_valid(_identifiers.host, host_name)):
+            return True
+        shown = sanitize(f"'{name}' with the host name '{host_name}'")
+        self.display.warning(f"The node {shown} of {self._path} cannot be a host and is left out.")
+        return False
+
     def _add_host(self, inventory: InventoryData, node: dict[str, t.Any], variables: dict[str, t.Any]) -> str:
-        host = _inert(node[self.get_option("hostname")] or node["name"])
+        host = _inert(sanitize(node[self.get_option("hostname")] or node["name"] or node["host_name"], limit=255))
         other = inventory.hosts.get(host)
         if other and other.vars.get("qlik_node", node)["host_name"] != node["host_name"]:
             raise InputError(

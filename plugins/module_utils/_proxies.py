@@ -8,41 +8,13 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 import urllib.parse
 
 from ansible.module_utils.common.validation import check_type_list
 
 from ._errors import InputError
-
-
-def base_url(proxy: str, number: int = 1) -> str:
-    """Return the base URL of a proxy without a trailing slash.
-
-    Args:
-        proxy: a URL or a host name. Messages do not quote it, because URLs may hold passwords.
-        number: its place in the list, from 1, for messages.
-
-    Raises:
-        InputError: it is not the URL of a host.
-    """
-    text = proxy.strip()
-    try:
-        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        usable = usable and parts.path in ("", "/") and not (parts.query or parts.fragment)
-        usable = usable and not re.search(r"[@\s]", parts.netloc)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InputError(
-            "Tried to find the proxies.",
-            f"Entry {number} of the option 'proxies' is not the base URL of a proxy.",
-            "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
-            "prefixes belong to the logins.",
-        )
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+from ._identifiers import base_url
 
 
 def named_urls(proxies: t.Any) -> dict[str, str]:
@@ -58,7 +30,7 @@ def named_urls(proxies: t.Any) -> dict[str, str]:
         pairs = [(str(name), url) for name, url in proxies.items()]
     else:
         pairs = [("", url) for url in names(proxies)]
-    return {base_url(str(url or ""), number): name for number, (name, url) in enumerate(pairs, start=1)}
+    return {base_url(str(url or ""), number=number): name for number, (name, url) in enumerate(pairs, start=1)}
 
 
 def names(value: t.Any) -> list[str]:

@@ -52,13 +52,6 @@ options:
       - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each look
         after their own. Declare the same tag in each virtual proxy.
     type: str
-  parallel_writes:
-    description:
-      - How many writes may be under way at the same time, V(1) to V(8). It shortens a run when the repository takes
-        long to answer; whether one gains from it is not known, so try it on a test site first. The same entity is never
-        written twice at once, and links are written only after everything was created.
-    type: int
-    default: 1
   allow_connection_virtual_proxy:
     description:
       - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
@@ -183,7 +176,6 @@ EXAMPLES = r"""
     read_timeout: 120
     retries: 6
     retry_deadline: 300
-    parallel_writes: 4
     virtual_proxies: "{{ qlik_virtual_proxies }}"
 """
 
@@ -253,52 +245,26 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards, Purge
-
-MOST_PARALLEL_WRITES = 8
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, declare
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
 
 
 def run(module: QlikModule) -> Outcome:
     """Reconcile the declared virtual proxies.
 
     Raises:
-        QlikError: see Repository.reconcile.
+        QlikError: see declare.
     """
     params = module.params
-    declared = []
-    for entry in params["virtual_proxies"]:
-        options, warnings = _virtual_proxy.normalised(entry)
-        for warning in warnings:
-            module.warn(warning)
-        declared.append(options)
-    purge = Purge(params["purge_tag"]) if params["purge"] else None
-    if purge and not declared and purge.tag is None:
+    if params["purge"] and not params["virtual_proxies"] and params["purge_tag"] is None:
         raise InputError(
-            "Tried to understand the task.",
+            "Tried to read the options.",
             "virtual_proxies is empty, so that purge would remove each JWT virtual proxy of the site.",
             "Declare at least one, give purge_tag, or declare those that have to go with 'state: absent'.",
         )
-    if not 1 <= params["parallel_writes"] <= MOST_PARALLEL_WRITES:
-        raise InputError(
-            "Tried to understand the task.",
-            f"parallel_writes is {params['parallel_writes']}.",
-            f"Give a number from 1 to {MOST_PARALLEL_WRITES}.",
-        )
-    connection = QrsClient(params)
-    guards = Guards(connection.signs_in_through, params["allow_connection_virtual_proxy"], params["restore"])
-    try:
-        return Repository(connection).reconcile(
-            declared,
-            guards,
-            purge=purge,
-            parallel_writes=params["parallel_writes"],
-            check_mode=module.check_mode,
-        )
-    finally:
-        connection.close()
+    rules = {name: params[name] for name in ("restore", "purge", "purge_tag")}
+    return declare(module, params["virtual_proxies"], **rules)
 
 
 def main() -> None:
@@ -309,11 +275,10 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": _virtual_proxy.argument_spec(),
+                "options": argument_spec(),
             },
             "purge": {"type": "bool", "default": False},
             "purge_tag": {"type": "str"},
-            "parallel_writes": {"type": "int", "default": 1},
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
             "restore": {"type": "bool", "default": False},
         },
@@ -326,25 +291,23 @@ def main() -> None:
         outcome = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done, outcomes=error.entries)
-    virtual_proxies = [_virtual_proxy.described(one) for one in outcome.virtual_proxies if one]
-    for warning in filter(None, [*outcome.warnings, *map(_virtual_proxy.expiry_warning, virtual_proxies)]):
-        module.warn(warning)
+    entries = outcome.entries()
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxies=virtual_proxies,
-        outcomes=outcome.entries,
+        virtual_proxies=[convert.to_result(one) for one in outcome.virtual_proxies if one],
+        outcomes=entries,
         writes=outcome.writes,
-        # Ansible adds all arguments, with null for what nobody gave: 1 MB for 500 entries, which are in the results.
-        invocation={"module_args": {**module.params, "virtual_proxies": f"{len(outcome.entries)} entries"}},
+        # Ansible adds all arguments, with null for what was not given: 1 MB for 500 entries, which are in the results.
+        invocation={"module_args": {**module.params, "virtual_proxies": f"{len(entries)} entries"}},
         diff=[
             {
-                "before_header": f"virtual proxy {entry['prefix']}",
-                "after_header": f"virtual proxy {entry['prefix']} ({entry['outcome']})",
-                "before": _virtual_proxy.for_diff(change.before),
-                "after": _virtual_proxy.for_diff(change.after),
+                "before_header": f"virtual proxy {change.prefix}",
+                "after_header": f"virtual proxy {change.prefix} ({entry['outcome']})",
+                "before": convert.to_diff(change.before),
+                "after": convert.to_diff(change.after),
             }
-            for entry, change in zip(outcome.entries, outcome.changes, strict=True)
-            if change.before != change.after
+            for entry, change in zip(entries, outcome.changes, strict=True)
+            if change.differs
         ],
     )
 

@@ -206,37 +206,16 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
-
-
-def run(module: QlikModule) -> Outcome:
-    """Reconcile the one declared virtual proxy.
-
-    Raises:
-        QlikError: see Repository.reconcile.
-    """
-    options, warnings = _virtual_proxy.normalised(module.params)
-    for warning in warnings:
-        module.warn(warning)
-    connection = QrsClient(module.params)
-    guards = Guards(
-        signs_in_through=connection.signs_in_through,
-        allow_connection_virtual_proxy=module.params["allow_connection_virtual_proxy"],
-    )
-    try:
-        return Repository(connection).reconcile([options], guards, check_mode=module.check_mode)
-    finally:
-        connection.close()
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import declare
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
 
 
 def main() -> None:
     module = QlikModule(
         argument_spec={
             **connection_argument_spec(),
-            **_virtual_proxy.argument_spec(),
+            **argument_spec(),
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
         },
         required_if=REQUIRED_IF,
@@ -244,21 +223,15 @@ def main() -> None:
     )
     require_requests(module)
     try:
-        outcome = run(module)
+        outcome = declare(module, [module.params])
     except QlikError as error:
         module.fail_json(msg=str(error), changed=bool(error.done), writes=error.done)
     [change] = outcome.changes
-    virtual_proxy = _virtual_proxy.described(outcome.virtual_proxies[0])
-    for warning in filter(None, [*outcome.warnings, _virtual_proxy.expiry_warning(virtual_proxy)]):
-        module.warn(warning)
     module.exit_json(
         changed=outcome.changed,
-        virtual_proxy=virtual_proxy,
+        virtual_proxy=convert.to_result(outcome.virtual_proxies[0]),
         writes=outcome.writes,
-        diff={
-            "before": _virtual_proxy.for_diff(change.before),
-            "after": _virtual_proxy.for_diff(change.after),
-        },
+        diff={"before": convert.to_diff(change.before), "after": convert.to_diff(change.after)},
     )
 
 

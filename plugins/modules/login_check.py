@@ -367,7 +367,6 @@ endpoints:
 import concurrent.futures
 import contextlib
 import functools
-import re
 import ssl
 import time
 import typing as t
@@ -375,7 +374,7 @@ import urllib.parse
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers, _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     QlikModule,
     https_argument_spec,
@@ -395,8 +394,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
     Manner,
     prove,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._text import printable
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import inspect_token
 
 _SHOWN = ("subject", "issuer", "not_after", "days_left")
@@ -455,13 +454,8 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     for number, given in enumerate(params["logins"], start=1):
         tried = f"Tried to understand login {number}."
         virtual_proxy = _known(given["virtual_proxy"] or {})
-        prefix = str(given["prefix"] or virtual_proxy.get("prefix") or "").strip("/").lower()
-        if not prefix or re.search(r"[/\\?#%\s]", prefix):
-            raise InputError(
-                tried,
-                f"Its prefix is {prefix!r}, which cannot be one." if prefix else "It has no prefix.",
-                "Give the prefix of a virtual proxy alone, such as portal, or the virtual_proxy itself.",
-            )
+        prefix = str(given["prefix"] or virtual_proxy.get("prefix") or "").strip("/")
+        prefix = _identifiers.prefix(prefix, f"prefix of login {number}")
         tokens = {name: (given[name] or "").strip() for name in ("token", *GIVEN_TOKENS)}
         for name, token in tokens.items():
             if token or name == "token":

@@ -117,9 +117,11 @@ proxies:
 """
 
 import contextlib
+import itertools
 import typing as t
 import urllib.parse
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     QlikModule,
     ca_argument_spec,
@@ -132,31 +134,24 @@ from ansible_collections.sensible.qlik.plugins.module_utils._http.client import 
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
 
-QPS_PORT = 4243
+_QPS_PORT = 4243
 _RETRIES = 3
 
 
-def base_url(proxy: str) -> str:
-    """A proxy as given, as a URL without a trailing slash.
+def api_url(proxy: str, number: int) -> str:
+    """Return the base URL of a proxy's API.
 
     Raises:
-        InputError: it is not the URL of a host.
+        InputError: it is not the URL of a host, or not https.
     """
-    try:
-        parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"https://{proxy}")
-        usable = (
-            parts.scheme == "https" and bool(parts.hostname) and parts.path in ("", "/") and "@" not in parts.netloc
-        )
-        netloc = parts.netloc if parts.port else f"{parts.netloc}:{QPS_PORT}"
-    except ValueError:
-        usable = False
-    if not usable:
+    url = _identifiers.base_url(proxy, number=number)
+    if url.startswith("http:"):
         raise InputError(
-            "Tried to find the proxies.",
-            "An entry of the option 'proxies' is not the base URL of a proxy's API.",
+            "Tried to read the options.",
+            f"Entry {number} of the option 'proxies' is not https.",
             "Give host names or URLs such as https://qlik1:4243.",
         )
-    return f"https://{netloc}"
+    return url if urllib.parse.urlsplit(url).port else f"{url}:{_QPS_PORT}"
 
 
 def run(module: QlikModule) -> dict[str, t.Any]:
@@ -167,18 +162,14 @@ def run(module: QlikModule) -> dict[str, t.Any]:
             ended before.
     """
     params = module.params
-    prefix = params["prefix"].strip("/").lower()
-    if not prefix or any(character in prefix for character in "/?#%\\ "):
-        raise InputError(
-            "Tried to find the virtual proxy.", f"Its prefix cannot be {prefix!r}.", "Give the prefix alone."
-        )
+    prefix = _identifiers.prefix(params["prefix"].strip("/"))
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(contextlib.closing(PrivateFiles()))
         verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
         timeout = (params["connect_timeout"], params["read_timeout"])
         apis = []
-        for base in dict.fromkeys(map(base_url, params["proxies"])):
+        for base in dict.fromkeys(map(api_url, params["proxies"], itertools.count(1))):
             api = QpsClient(base, prefix, verify=verify, client_cert=client_cert, timeout=timeout, retries=_RETRIES)
             apis.append(stack.enter_context(contextlib.closing(api)))
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.

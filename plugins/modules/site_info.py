@@ -248,7 +248,7 @@ proxies:
       sample: qlik1.example.com
     url:
       description: Where people reach it by that host name, as
-        O(sensible.qlik.login_check#module:proxies) takes it.
+        O(sensible.qlik.login_check#module:proxies) takes it. Empty if the host name is unknown or not valid.
       type: str
       returned: success
       sample: https://qlik1.example.com
@@ -343,22 +343,18 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, in_words
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, read_site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 
 
 def run(module: QlikModule) -> Site:
     """Read the site.
 
     Raises:
-        QlikError: see Repository.read_site.
+        QlikError: see read_site.
     """
-    connection = QrsClient(module.params)
-    try:
-        return in_words(*Repository(connection).read_site())
-    finally:
-        connection.close()
+    with repository(module.params) as source:
+        return read_site(source)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ options:
   prefixes:
     description:
       - Only the virtual proxies with these prefixes; V([]) means all. One that does not exist is not an error; it is
-        not in the result.
+        not in the result. An empty one is that of the default virtual proxy.
     type: list
     elements: str
     default: []
@@ -141,6 +141,7 @@ virtual_proxies:
 
 import typing as t
 
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     REQUIRED_IF,
     QlikModule,
@@ -148,40 +149,36 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import all_options, has_tag
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import ENUMS, VirtualProxy
 
 
-def run(module: QlikModule) -> list[_virtual_proxy.Options]:
-    """Read the virtual proxies, and choose.
+def run(module: QlikModule) -> list[VirtualProxy]:
+    """Read the virtual proxies, and select.
 
     Raises:
         QlikError: see Repository.read.
     """
-    prefixes = [prefix.lower() for prefix in module.params["prefixes"]]
-    connection = QrsClient(module.params)
-    try:
-        wanted = [{"prefix": prefix, "state": "absent"} for prefix in prefixes]
-        snapshot = Repository(connection).read(wanted, everything=not prefixes)
-    finally:
-        connection.close()
-    described = map(_virtual_proxy.described, all_options(snapshot))
+    # An empty one is that of the default virtual proxy.
+    prefixes = [one and _identifiers.prefix(one, "prefixes") for one in module.params["prefixes"]]
+    with repository(module.params) as site:
+        snapshot = site.read(
+            [VirtualProxy({"prefix": one}, state="absent") for one in prefixes], everything=not prefixes
+        )
     return [
         one
-        for one in described
-        if (not prefixes or one["prefix"].lower() in prefixes) and _is_wanted(one, module.params)
+        for prefix, one in sorted(snapshot.by_prefix.items())
+        if (not prefixes or prefix in prefixes) and _is_selected(one, module.params)
     ]
 
 
-def _is_wanted(virtual_proxy: _virtual_proxy.Options, params: dict[str, t.Any]) -> bool:
+def _is_selected(virtual_proxy: VirtualProxy, params: dict[str, t.Any]) -> bool:
     methods, tags, days = params["authentication_methods"], params["tags"], params["expires_within"]
-    certificate = virtual_proxy["certificate"]
+    certificate = virtual_proxy.certificate
     return (
-        (not methods or virtual_proxy["authentication_method"] in methods)
-        and (not tags or any(has_tag(virtual_proxy, tag) for tag in tags))
+        (not methods or virtual_proxy.fields.get("authentication_method") in methods)
+        and (not tags or any(virtual_proxy.has_tag(tag) for tag in tags))
         and (days is None or bool(certificate and certificate["days_left"] < days))
     )
 
@@ -195,7 +192,7 @@ def main() -> None:
             "authentication_methods": {
                 "type": "list",
                 "elements": "str",
-                "choices": list(_virtual_proxy.ENUMS["authentication_method"]),
+                "choices": list(ENUMS["authentication_method"]),
                 "default": ["jwt"],
             },
             "expires_within": {"type": "int"},
@@ -208,12 +205,9 @@ def main() -> None:
         virtual_proxies = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error))
-    for one in virtual_proxies:
-        name = f"The JWT certificate of the virtual proxy {one['prefix']}"
-        warning = one["certificate"] and _certificate.expiry_warning(name, one["certificate"])
-        if warning:
-            module.warn(warning)
-    module.exit_json(changed=False, virtual_proxies=virtual_proxies)
+    for warning in (warning for one in virtual_proxies for warning in one.warnings):
+        module.warn(warning)
+    module.exit_json(changed=False, virtual_proxies=[convert.to_result(one) for one in virtual_proxies])
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def test_a_run_asks_for_this(site: BreakableSite, run: Run) -> None:
     assert run().result["changed"] is False
 
 
-OPTIONS: list[dict[str, t.Any]] = [{}, {"retries": 0}, {"retries": 0, "parallel_writes": 4}]
+OPTIONS: list[dict[str, t.Any]] = [{}, {"retries": 0}]
 
 
 def table() -> t.Iterator[t.Any]:

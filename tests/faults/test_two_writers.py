@@ -21,10 +21,10 @@ from conftest import BreakableSite
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import ConflictError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import normalised
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import reconcile
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_options
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
 
 ROUNDS = 12
 """Of the playbooks: twice through what each of them wants."""
@@ -80,11 +80,8 @@ class Writer:
             ConflictError: the other one was faster, twice in a row. The site is still in order.
         """
         declared = declaration(self._site, self.prefix, nodes)
-        connection = QrsClient(self._options)
-        try:
-            Repository(connection).reconcile([normalised(declared)[0]], Guards())
-        finally:
-            connection.close()
+        with repository(self._options) as site:
+            reconcile(site, [from_options(declared)[0]], Rules())
 
 
 @pytest.mark.parametrize("second", WAYS["two"], ids=str)

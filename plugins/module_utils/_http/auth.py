@@ -17,6 +17,7 @@ import struct
 import typing as t
 import urllib.parse
 
+from .. import _identifiers
 from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import AnswerError, InputError, TransportError
 from .._files import PrivateFiles, content_option
@@ -83,7 +84,7 @@ class Source(t.NamedTuple):
 
 
 def _by_certificate(source: Source) -> Auth:
-    directory, name = _directory_and_name(source.options["user"] or r"INTERNAL\sa_api")
+    directory, name = _identifiers.user(source.options["user"] or r"INTERNAL\sa_api")
     # Qlik help, "X-Qlik-User header": both parts are URL-encoded UTF-8.
     user = f"UserDirectory={urllib.parse.quote(directory, safe='')}; UserId={urllib.parse.quote(name, safe='')}"
     return Auth(
@@ -96,7 +97,7 @@ def _by_certificate(source: Source) -> Auth:
 
 
 def _by_jwt(source: Source) -> Auth:
-    token = _header_value("token", source.options["token"].strip())
+    token = _identifiers.header_value(source.options["token"].strip(), "token")
     source.sanitize.add([token])
     return Auth(
         advice="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "
@@ -107,7 +108,8 @@ def _by_jwt(source: Source) -> Auth:
 
 def _by_header(source: Source) -> Auth:
     # Qlik help, "Virtual proxies": header authentication supports US-ASCII only.
-    name, user = (_header_value(option, source.options[option]) for option in ("header_name", "user"))
+    name = _identifiers.header_name(source.options["header_name"])
+    user = _identifiers.header_value(source.options["user"], "user")
     return Auth(
         advice="Check the virtual proxy prefix, that it is a header one, and that the header's name and the form of "
         "the user are as the virtual proxy has them.",
@@ -116,7 +118,8 @@ def _by_header(source: Source) -> Auth:
 
 
 def _by_session(source: Source) -> Auth:
-    name, _equals, value = _header_value("session_cookie", source.options["session_cookie"].strip()).partition("=")
+    cookie = _identifiers.header_value(source.options["session_cookie"].strip(), "session_cookie")
+    name, _equals, value = cookie.partition("=")
     if not name or not value or any(one in name + value for one in '; ,"\\'):
         raise InputError(
             "Tried to sign in with a session cookie.",
@@ -134,7 +137,7 @@ def _by_session(source: Source) -> Auth:
 
 def _by_ticket(source: Source) -> Auth:
     options = source.options
-    directory, name = _directory_and_name(options["user"])
+    directory, name = _identifiers.user(options["user"])
     advice = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
     qps = QpsClient(
         f"https://{source.host}:{options['qps_port']}",
@@ -250,29 +253,3 @@ def _enter(base: str, *, tried: str, advice: str, query: t.Mapping[str, str] | N
         outcome = "The server shows a login form instead of letting us in."
         raise AnswerError(tried, outcome, advice, status=response.status)
     return response
-
-
-def _directory_and_name(user: str) -> tuple[str, str]:
-    directory, _separator, name = user.partition("\\")
-    if not (directory and name and user.isprintable()):
-        raise InputError(
-            "Tried to tell the repository who is asking.",
-            f"The option 'user' is {user!r}, which is not of the form DIRECTORY\\user.",
-            r"Give for instance INTERNAL\sa_api.",
-        )
-    return directory, name
-
-
-def _header_value(option: str, value: str) -> str:
-    """Return a value that can be sent in a header.
-
-    Raises:
-        InputError: it cannot. It is not quoted, because it may be a secret.
-    """
-    if not value.isascii() or not value.isprintable() or (option == "header_name" and set(value) & {":", " "}):
-        raise InputError(
-            "Tried to sign in.",
-            f"The option '{option}' holds characters that cannot be sent in a header.",
-            "Give printable ASCII characters only.",
-        )
-    return value

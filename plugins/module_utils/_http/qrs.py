@@ -13,7 +13,8 @@ import dataclasses
 import os
 import typing as t
 
-from .._errors import AnswerError, InputError, TransportError
+from .. import _identifiers
+from .._errors import AnswerError, TransportError
 from .._files import PrivateFiles
 from .._keys.pem import verification
 from .._text import Sanitizer
@@ -53,7 +54,9 @@ class QrsClient:
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._files = PrivateFiles()
         sanitize = Sanitizer()
-        host, prefix = _host_name(options["host"]), (options.get("virtual_proxy_prefix") or "").strip("/").lower()
+        host, prefix = _identifiers.host(options["host"]), (options.get("virtual_proxy_prefix") or "").strip("/")
+        if prefix and options["auth_method"] != "certificate":
+            prefix = _identifiers.prefix(prefix, "virtual_proxy_prefix")
         self._auth = auth = authentication(Source(options, host, prefix, self._files, sanitize))
         self.signs_in_through = prefix if auth.through_proxy else None
         port = options.get("port") or (443 if auth.through_proxy else 4242)
@@ -186,26 +189,3 @@ class QrsClient:
         else:
             advice = "Look at what the server said; its log under Repository\\Trace says more."
         return response.refusal(advice)
-
-
-def _host_name(host: str) -> str:
-    # RFC 1035, 2.3.4: a label has 63 characters at most.
-    if (
-        not host
-        or any(character in host for character in "/ ?#@\t\n")
-        or any(len(part) > 63 for part in host.split("."))
-    ):
-        raise InputError(
-            "Tried to find the server.",
-            f"The option 'host' is {host!r}, which is not a host name.",
-            "Give the name alone, such as qlik.example.com, and the port in the option 'port'.",
-        )
-    if ":" in host and not host.startswith("["):
-        if host.count(":") == 1:
-            raise InputError(
-                "Tried to find the server.",
-                f"The option 'host' is {host!r}, which holds a port.",
-                "Give the port in the option 'port'.",
-            )
-        return f"[{host}]"
-    return host

@@ -4,493 +4,256 @@
 
 # Private to this collection: may change at any time.
 
-"""The repository service (QRS): read a site as a snapshot, carry out a plan, reconcile the two."""
+"""Make a site what is declared: read, plan, write, and read again where the outcome of a write is unknown."""
 
 from __future__ import annotations
 
-import itertools
+import collections
 import typing as t
 
 from .._errors import AnswerError, ConflictError, QlikError
-from .._virtual_proxy.model import Entity, Options
-from .._virtual_proxy.plan import (
-    Change,
-    Guards,
-    Purge,
-    Snapshot,
-    Write,
-    default_cookie_name,
-    linked_ids,
-    lookups,
-    make_plan,
-    options_in,
-    purged,
-)
+from .._virtual_proxy import convert
+from .._virtual_proxy.model import ProxyService, Snapshot, VirtualProxy
+from .._virtual_proxy.plan import Change, Plan, Rules, Write, make_plan, purge_targets
+from .snapshot import Repository, repository
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from .._argspec import QlikModule
 
-    from .._http.qrs import QrsClient
-
-# Up to that many terms a filter is cheaper than reading every virtual proxy, and its URL stays short.
-FILTER_TERMS = 60
-# A list without a filter is reported to be cut there, on some sites (MaxRecordLimit; qlik-sense-mcp).
-RECORD_LIMIT = 100
-
-_EXTRA = {
-    "nodes": ("servernodeconfiguration", "read the nodes"),
-    "tags": ("tag", "read the tags"),
-    "custom_property_definitions": ("custompropertydefinition/full", "read the custom properties"),
-    "about": ("about", "read the release"),
-}
-# Where the names come from that such a list has to hold.
-_NAMED = {"tags": "tags", "custom_property_definitions": "custom_properties"}
+_OUTCOMES = {"create": "created", "delete": "deleted", "update": "updated", "link": "updated"}
 
 
-class Entry(t.TypedDict):
-    """What became of one virtual proxy.
+class Outcome:
+    """What a reconciliation has come to so far; in the end, its result.
 
-    outcome is created, updated, deleted or unchanged. After a failure also failed (by a write that concerns it),
-    incomplete (some of its writes were carried out) or pending (none was). writes are those carried out, in words.
-    """
-
-    prefix: str
-    outcome: str
-    writes: list[str]
-
-
-class Outcome(t.NamedTuple):
-    """What reconciling came to.
+    Args:
+        declared: the declared virtual proxies.
 
     Attributes:
-        changed: whether the site changed because of us; in check mode whether it would.
-        changes: one for each declared virtual proxy, then one for each purged one.
-        virtual_proxies: the declared ones as they are now (in check mode: as they would be), in the option
-            vocabulary; an absent one is an empty dict.
-        writes: what was done, or in check mode what would be, in words.
-        entries: likewise by virtual proxy, in the order of changes.
+        required: the declared virtual proxies, then the absence of the purged ones.
+        changes: one for each of these, from the first snapshot to what the last plan leads to.
+        virtual_proxies: the declared ones as they are now, in check mode as they would be; None for an absent one.
+        done: the writes that were carried out, in check mode those that would be.
+        warnings: of the last plan.
     """
 
-    changed: bool
-    changes: list[Change]
-    virtual_proxies: list[Options]
-    writes: list[str]
-    entries: list[Entry]
-    warnings: list[str]
-
-
-class Repository:
-    """The QRS verbs that we need, on one connection."""
-
-    def __init__(self, connection: QrsClient) -> None:
-        self._connection = connection
-
-    def _get(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> t.Any:
-        return self._connection.request("GET", path, purpose=purpose, query=query).body
-
-    def read(self, declared: list[Options], *, everything: bool = False) -> Snapshot:
-        """The site as far as the declared virtual proxies need it: two requests, more only for names yet unknown.
-
-        Args:
-            everything: all virtual proxies, also those that are not declared.
-
-        Raises:
-            QlikError: it could not be read, or the user has no rights to see it.
-        """
-        query = None if everything else _filter(declared)
-        snapshot = Snapshot(
-            virtual_proxies=self._virtual_proxies(query),
-            proxies=self._entities("proxyservice/full", "read the proxies"),
-        )
-        self._require_some(snapshot.proxies, "proxyservice/full", "proxy", "VirtualProxyConfig and ProxyService")
-        if query is None:
-            self._complete(snapshot, declared, everything=everything)
-        while needed := lookups(snapshot, declared):
-            snapshot = snapshot._replace(**{name: self._look_up(name, declared) for name in needed})
-        return snapshot
-
-    def _look_up(self, name: str, declared: list[Options]) -> t.Any:
-        """What an attribute of the snapshot has to be."""
-        if name == "fields":
-            return self._fields()
-        found = self._get(*_EXTRA[name])
-        option = _NAMED.get(name)
-        if option:
-            # A long list may be cut (qlik-sense-mcp, after 100 entities): what is missing is asked for by name.
-            wanted = {one for options in declared for one in options.get(option) or ()}
-            missing = sorted(wanted - {one for one in wanted for entity in found if _is_called(entity, one)})
-            for start in range(0, len(missing), FILTER_TERMS):
-                terms = [("name", one) for one in missing[start : start + FILTER_TERMS]]
-                found += self._get(*_EXTRA[name], _any_of(terms))
-        return found
-
-    def _fields(self) -> list[str]:
-        """The fields of a VirtualProxyConfig by the release's own OpenAPI document, none where it cannot be had.
-
-        Qlik help, "Access the OpenAPI specification". What the document looks like on each release is not known.
-        """
-        try:
-            document = self._get("about/openapi/main", "read what the release knows")
-        except AnswerError:
-            return []
-        for path in (("components", "schemas"), ("definitions",)):
-            part = document
-            for name in (*path, "VirtualProxyConfig", "properties"):
-                part = part.get(name) if isinstance(part, dict) else None
-            if isinstance(part, dict):
-                return list(part)
-        return []
-
-    def _virtual_proxies(self, query: t.Mapping[str, str] | None = None) -> list[Entity]:
-        return self._entities("virtualproxyconfig/full", "read the virtual proxies", query)
-
-    def _complete(self, snapshot: Snapshot, declared: list[Options], *, everything: bool) -> None:
-        """Add what is missing from a list that the site has cut.
-
-        A list is complete when all that must be in it is there: what is linked, and what is declared. Else it may have
-        been cut, and then the declared ones are read by name.
-
-        Raises:
-            AnswerError: everything was wanted, and there is more than the site gives away.
-        """
-        entities = snapshot.virtual_proxies
-        found = {entity["id"] for entity in entities}
-        full_to_the_brim = bool(entities) and len(entities) % RECORD_LIMIT == 0
-        absent = {options["prefix"] for options in declared} - {str(entity["prefix"]).lower() for entity in entities}
-        if linked_ids(snapshot) <= found and not (full_to_the_brim and (everything or absent)):
-            return
-        if everything:
-            count = self._get("virtualproxyconfig/count", "count the virtual proxies")
-            number = count.get("value") if isinstance(count, dict) else count  # both are reported
-            if number != len(entities):
-                raise AnswerError(
-                    f"Tried to read all virtual proxies (GET {self._connection.base}/qrs/virtualproxyconfig/full).",
-                    f"The site has {number} of them, but gave only {len(entities)}.",
-                    "Name those that you want (prefixes of virtual_proxy_info), and purge by hand.",
-                    status=200,
-                )
-        size = FILTER_TERMS // 2
-        for start in range(0, len(declared), size):
-            more = self._virtual_proxies(_filter(declared[start : start + size]))
-            entities += [entity for entity in more if entity["id"] not in found]
-            found.update(entity["id"] for entity in more)
-
-    def read_site(self) -> tuple[Entity, list[Entity], list[Entity]]:
-        """What the repository says about itself, all nodes and all proxies: three requests.
-
-        Raises:
-            QlikError: they could not be read, or the user has no rights to see them.
-        """
-        about = self._get(*_EXTRA["about"])
-        if not isinstance(about, dict):
-            raise self._not_expected("about", "read the release", "an object")
-        nodes = self._entities("servernodeconfiguration/full", "read the nodes")
-        self._require_some(nodes, "servernodeconfiguration/full", "node", "ServerNodeConfiguration and ProxyService")
-        proxies = self._entities("proxyservice/full", "read the proxies")
-        self._require_some(proxies, "proxyservice/full", "proxy", "ServerNodeConfiguration and ProxyService")
-        return about, nodes, proxies
-
-    def _entities(self, path: str, purpose: str, query: t.Mapping[str, str] | None = None) -> list[Entity]:
-        entities = self._get(path, purpose, query)
-        if not isinstance(entities, list) or not all(isinstance(entity, dict) for entity in entities):
-            raise self._not_expected(path, purpose, "a list of objects")
-        return entities
-
-    def _not_expected(self, path: str, purpose: str, expected: str) -> AnswerError:
-        return AnswerError(
-            f"Tried to {purpose} (GET {self._connection.base}/qrs/{path}).",
-            f"The answer was JSON, but not {expected}.",
-            "Check host, port and prefix: this does not look like a Qlik Sense repository.",
-            status=200,
-        )
-
-    def _require_some(self, entities: list[Entity], path: str, what: str, types: str) -> None:
-        """Who has no rights gets empty lists, and must not be told that there is nothing."""
-        if not entities:
-            raise AnswerError(
-                f"Tried to read the site (GET {self._connection.base}/qrs/{path}).",
-                f"The user that signed in sees no {what}, although each site has one.",
-                f"Give the user the RootAdmin role, or rights to read {types}.",
-                status=200,
-            )
-
-    def execute(self, write: Write, created: dict[str, str]) -> Entity | None:
-        """Carry out one write and return the entity as it is now, None for a deleted one.
-
-        Args:
-            created: prefix to id of what this plan has created so far; extended by a create.
-        """
-        action, subject, path, body = write.action, write.subject, write.path, write.body
-        if action == "delete":
-            self._connection.request("DELETE", path, purpose=str(write))
-            return None
-        if action == "link" and body:
-            elements = [
-                {"id": created[element["prefix"]]} if "id" not in element else element
-                for element in body["settings"]["virtualProxies"]
-            ]
-            body = {**body, "settings": {**body["settings"], "virtualProxies": elements}}
-        method = "POST" if action == "create" else "PUT"
-        entity = self._connection.request(method, path, purpose=str(write), body=body).body
-        if not isinstance(entity, dict):  # some servers answer a write without a body
-            if action == "create":
-                text = f"prefix eq '{subject}'"
-                [entity] = self._entities("virtualproxyconfig/full", "read what was created", {"filter": text})
-            else:
-                entity = self._get(path, "read what was written")
-        if action == "create":
-            created[subject] = entity["id"]
-        return t.cast("Entity", entity)
-
-    def reconcile(
-        self,
-        declared: list[Options],
-        guards: Guards,
-        *,
-        purge: Purge | None = None,
-        parallel_writes: int = 1,
-        check_mode: bool = False,
-    ) -> Outcome:
-        """Make the site what is declared.
-
-        A write that met a conflict or whose answer was lost is followed by another look at the site. What is then as
-        it should be was done (by us, if the answer was lost); the rest is planned again and written once more.
-
-        Args:
-            declared: normalised options, one for each prefix.
-            purge: which others are removed.
-            parallel_writes: how many writes may be under way at once; never two to the same entity.
-
-        Raises:
-            QlikError: with the writes that were carried out in its attribute done, and what became of each virtual
-                proxy in entries.
-        """
-        run = _Run(declared)
-        failures: list[_Failure] = []
-        while True:
-            try:
-                snapshot = self.read(run.wanted, everything=purge is not None)
-                if purge:
-                    run.wanted += purged(snapshot, run.wanted, purge)
-                plan = make_plan(snapshot, run.wanted, guards)
-            except QlikError as error:
-                if not failures:
-                    raise
-                raise run.told(failures[0], "What became of it could not be read.") from error
-            run.planned(plan.writes, plan.changes, failures)
-            for failure in failures:
-                if run.remains(failure.write) and not (failure.repeatable and run.may_repeat(failure.write)):
-                    raise run.told(failure, _last_change(snapshot, failure.write))
-            changes = run.changes(plan.changes)
-            if check_mode:
-                after = [change.after for change in changes[: len(declared)]]
-                words = [str(write) for write in plan.writes]
-                return Outcome(bool(words), changes, after, words, run.entries(plan.writes), plan.warnings)
-            failures = list(self._carry_out(plan.writes, snapshot, run.done, parallel_writes))
-            if not failures:
-                break
-            for failure in failures:
-                if not failure.worth_another_look:
-                    raise run.told(failure)
-        now = options_in(snapshot, declared) if run.done else [change.after for change in changes[: len(declared)]]
-        return Outcome(bool(run.done), changes, now, run.words, run.entries(run.done), plan.warnings)
-
-    def _carry_out(
-        self, writes: list[Write], snapshot: Snapshot, done: list[Write], parallel_writes: int
-    ) -> Iterator[_Failure]:
-        """Carry out the writes, keeping the snapshot's lists true, until the end or the first failures."""
-        created: dict[str, str] = {}
-
-        def attempt(write: Write) -> _Attempt:
-            try:
-                return _Attempt(write, self.execute(write, created))
-            except QlikError as error:
-                return _Attempt(write, error=error)
-
-        # What is created is linked later, and what is deleted has been unlinked before.
-        order = {"create": 0, "update": 0, "link": 1, "delete": 2}
-        for _stage, some in itertools.groupby(writes, key=lambda write: order[write.action]):
-            failed = False
-            for write, entity, error in _results(attempt, list(some), parallel_writes):
-                if error:
-                    failed = True
-                    yield _Failure(write, error)
-                    continue
-                done.append(write)
-                entities = snapshot.proxies if write.action == "link" else snapshot.virtual_proxies
-                entities[:] = [other for other in entities if not write.path.endswith(other["id"])]
-                if entity:
-                    entities.append(entity)
-            if failed:
-                return
-
-
-class _Attempt(t.NamedTuple):
-    """What came of a write: the entity as it is now (None for a deleted one), or the error."""
-
-    write: Write
-    entity: Entity | None = None
-    error: QlikError | None = None
-
-
-def _results(attempt: t.Callable[[Write], _Attempt], writes: list[Write], parallel: int) -> Iterator[_Attempt]:
-    """Attempt the writes; begin no further one after a failure."""
-    if parallel == 1 or len(writes) == 1:
-        for write in writes:
-            result = attempt(write)
-            yield result
-            if result.error:
-                return
-        return
-    from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait  # dear, and rarely needed
-
-    waiting, failed = list(writes), False
-    under_way: set[Future[_Attempt]] = set()
-    with ThreadPoolExecutor(parallel) as pool:
-        while under_way or (waiting and not failed):
-            while waiting and not failed and len(under_way) < parallel:
-                under_way.add(pool.submit(attempt, waiting.pop(0)))
-            finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in finished:
-                result = future.result()
-                failed = failed or result.error is not None
-                yield result
-
-
-class _Failure(t.NamedTuple):
-    """A write that did not succeed."""
-
-    write: Write
-    error: QlikError
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the same wish may succeed when it is planned and written again."""
-        gone = isinstance(self.error, AnswerError) and self.error.status == 404
-        return self.error.uncertain or gone or isinstance(self.error, ConflictError)
-
-    @property
-    def worth_another_look(self) -> bool:
-        # A refused create may mean that somebody else was faster: then there is nothing left to create.
-        return self.repeatable or self.write.action == "create"
-
-
-class _Run:
-    """What one call of reconcile has wanted, planned and done so far.
-
-    Attributes:
-        wanted: the declared virtual proxies, and the absence of the purged ones.
-        done: the writes that were carried out.
-    """
-
-    def __init__(self, declared: list[Options]) -> None:
-        self.wanted = list(declared)
+    def __init__(self, declared: t.Sequence[VirtualProxy]) -> None:
+        self.required = list(declared)
+        self.changes: list[Change] = []
+        self.virtual_proxies: list[VirtualProxy | None] = []
         self.done: list[Write] = []
-        self._before: dict[str, Options] = {}
-        self._open: list[Write] = []
-        self._failed: list[tuple[str, str]] = []
+        self.warnings: list[str] = []
+        self._declared = len(declared)
+        self._planned: list[Write] = []
 
     @property
-    def words(self) -> list[str]:
+    def changed(self) -> bool:
+        return bool(self.done)
+
+    @property
+    def writes(self) -> list[str]:
+        """Return what was written, in words."""
         return [str(write) for write in self.done]
 
-    def planned(self, writes: list[Write], changes: list[Change], failures: list[_Failure]) -> None:
-        """Take notice of a plan, made after these failures."""
-        for options, change in zip(self.wanted, changes, strict=True):
-            self._before.setdefault(options["prefix"], change.before)
-        self._open = writes
-        for failure in failures:
-            self._failed.append(failure.write.key)
-            if failure.error.uncertain and not self.remains(failure.write):
-                self.done.append(failure.write)
-
-    def remains(self, write: Write) -> bool:
-        """Whether the last plan is after the same thing."""
-        return write.key in {other.key for other in self._open}
-
-    def may_repeat(self, write: Write) -> bool:
-        """Whether it has failed only once."""
-        return self._failed.count(write.key) < 2
-
-    def changes(self, changes: list[Change]) -> list[Change]:
-        """From what was there at the beginning to what the last plan leads to."""
-        return [
-            Change(self._before[options["prefix"]], change.after)
-            for options, change in zip(self.wanted, changes, strict=True)
+    def take(self, plan: Plan) -> None:
+        """Take over a plan, made from a new snapshot."""
+        before = {change.prefix: change.before for change in self.changes}
+        self.changes = [
+            one._replace(before=before[one.prefix]) if one.prefix in before else one for one in plan.changes
         ]
+        self.virtual_proxies = [change.after for change in plan.changes[: self._declared]]
+        self.warnings = plan.warnings
+        self._planned = plan.writes
 
-    def entries(self, writes: list[Write], failed: Write | None = None) -> list[Entry]:
-        """What these writes have come to (in check mode would come to), by virtual proxy.
+    def read_back(self, snapshot: Snapshot) -> None:
+        """Take over the virtual proxies as they are after the last write."""
+        self.virtual_proxies = [snapshot.by_prefix.get(one.prefix) for one in self.required[: self._declared]]
+
+    def still_planned(self, write: Write) -> bool:
+        """Return True if the last plan holds a write with the same purpose."""
+        return write.key in {one.key for one in self._planned}
+
+    def entries(self, failed: Write | None = None) -> list[dict[str, t.Any]]:
+        """Return prefix, outcome and writes of each virtual proxy, in the order of changes.
+
+        The outcome is created, updated, deleted or unchanged. After a failure also failed (by the write that concerns
+        it), incomplete (some of its writes were carried out) or pending (none was).
 
         Args:
-            writes: those carried out.
-            failed: the one that ended it all, if one did.
+            failed: the write that ended the run, if one did.
         """
-        actions: dict[str, list[Write]] = {}
-        for write in writes:
+        done_ids = {id(write) for write in self.done}
+        planned = [write for write in self._planned if failed and id(write) not in done_ids]
+        pending = {prefix for write in planned for prefix in write.prefixes}
+        writes: dict[str, list[Write]] = {}
+        for write in self.done:
             for prefix in write.prefixes:
-                actions.setdefault(prefix, []).append(write)
-        finished = {id(write) for write in writes}
-        open_prefixes = {
-            prefix for write in self._open if failed and id(write) not in finished for prefix in write.prefixes
-        }
-        entries: list[Entry] = []
-        for options in self.wanted:
-            prefix = options["prefix"]
-            done = actions.get(prefix, [])
+                writes.setdefault(prefix, []).append(write)
+        entries = []
+        for prefix in (one.prefix for one in self.required):
+            done = writes.get(prefix, [])
             if failed and prefix in failed.prefixes:
                 outcome = "failed"
-            elif prefix in open_prefixes:
+            elif prefix in pending:
                 outcome = "incomplete" if done else "pending"
             else:
-                outcome = _outcome([write.action for write in done])
+                # The first one that says most: a virtual proxy is created or deleted once.
+                actions = [_OUTCOMES[write.action] for write in done]
+                outcome = next((one for one in ("created", "deleted", "updated") if one in actions), "unchanged")
             entries.append({"prefix": prefix, "outcome": outcome, "writes": [str(write) for write in done]})
         return entries
 
-    def told(self, failure: _Failure, more: str = "") -> QlikError:
-        """The error, with what was done before it."""
-        error = failure.error
-        error.done = self.words
-        error.entries = t.cast("list[dict[str, t.Any]]", self.entries(self.done, failure.write))
-        if more:
-            error.outcome += f" {more}"
+    def as_error(self, write: Write, error: QlikError, more: str = "") -> QlikError:
+        """Return the error that ended the run, with what was done before it."""
+        error.done = self.writes
+        error.entries = self.entries(write)
+        error.outcome = f"{error.outcome} {more}".rstrip()
         return error
 
 
-def _outcome(actions: list[str]) -> str:
-    for action, outcome in (("create", "created"), ("delete", "deleted")):
-        if action in actions:
+def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **rules: t.Any) -> Outcome:
+    """Make the site of a module what is declared, and warn about what is declared.
+
+    Args:
+        module: has the options of the connection, and allow_connection_virtual_proxy.
+        entries: the options of virtual proxies.
+        rules: attributes of Rules.
+
+    Raises:
+        QlikError: see reconcile.
+    """
+    declared = []
+    for entry in entries:
+        virtual_proxy, warnings = convert.from_options(entry)
+        declared.append(virtual_proxy)
+        for warning in warnings:
+            module.warn(warning)
+    with repository(module.params) as site:
+        guards = (site.client.signs_in_through, module.params["allow_connection_virtual_proxy"])
+        outcome = reconcile(site, declared, Rules(*guards, **rules), check_mode=module.check_mode)
+    try:
+        present = [one for one in outcome.virtual_proxies if one]
+        for warning in [*outcome.warnings, *(warning for one in present for warning in one.warnings)]:
+            module.warn(warning)
+    except QlikError as error:  # a library is missing
+        error.done, error.entries = outcome.writes, outcome.entries()
+        raise
+    return outcome
+
+
+def reconcile(
+    site: Repository, declared: t.Sequence[VirtualProxy], rules: Rules, *, check_mode: bool = False
+) -> Outcome:
+    """Make the site what is declared.
+
+    After a write that met a conflict or whose answer was lost, the site is read again. What is then as declared was
+    done (by this run, if the answer was lost); the rest is planned again and written once more.
+
+    Args:
+        site: its repository.
+        declared: as from_options returns them, one for each prefix.
+        rules: guards, and whether others are removed.
+        check_mode: only plan.
+
+    Raises:
+        QlikError: with the writes that were carried out in its attribute done, and what became of each virtual
+            proxy in entries.
+    """
+    outcome = Outcome(declared)
+    failures: collections.Counter[tuple[str, str]] = collections.Counter()
+    failure: tuple[Write, QlikError] | None = None
+    while True:
+        try:
+            snapshot = site.read(outcome.required, everything=rules.purge)
+            outcome.required += purge_targets(snapshot, outcome.required, rules)
+            outcome.take(plan := make_plan(snapshot, outcome.required, rules))
+        except QlikError as error:
+            if failure is None:
+                raise
+            raise outcome.as_error(*failure, "What became of it could not be read.") from error
+        if failure:
+            write, cause = failure
+            failures[write.key] += 1
+            if outcome.still_planned(write):
+                if not can_retry(cause) or failures[write.key] > 1:
+                    raise outcome.as_error(write, cause, _last_change(snapshot, write))
+            elif cause.uncertain and not any(one is write for one in outcome.done):
+                outcome.done.append(write)
+        if check_mode:
+            outcome.done = plan.writes
             return outcome
-    return "updated" if actions else "unchanged"
+        snapshot, failure = _carry_out(site, plan.writes, snapshot, outcome.done)
+        if failure is None:
+            break
+        if not should_reread(*failure):
+            raise outcome.as_error(*failure)
+    if outcome.done:
+        outcome.read_back(snapshot)
+    return outcome
+
+
+def can_retry(error: QlikError) -> bool:
+    """Return True if the write can succeed when it is planned and sent again."""
+    gone = isinstance(error, AnswerError) and error.status == 404
+    return error.uncertain or gone or isinstance(error, ConflictError)
+
+
+def should_reread(write: Write, error: QlikError) -> bool:
+    """Return True if the site can tell more than the error."""
+    # A refused create may mean that another client was faster: then nothing is left to create.
+    return can_retry(error) or write.action == "create"
+
+
+def _carry_out(
+    site: Repository, writes: list[Write], snapshot: Snapshot, done: list[Write]
+) -> tuple[Snapshot, tuple[Write, QlikError] | None]:
+    """Carry out the writes in order. Return the snapshot after them, and the write that failed with its error.
+
+    Args:
+        done: extended by each write that was carried out.
+    """
+    created: dict[str, str] = {}
+    for write in writes:
+        try:
+            entity = _execute(site, write, created, done)
+        except QlikError as error:
+            return snapshot, (write, error)
+        snapshot = snapshot.after_write(write.id, entity)
+    return snapshot, None
 
 
 def _last_change(snapshot: Snapshot, write: Write) -> str:
-    """Who changed what we could not write, and when."""
-    for entity in [*snapshot.virtual_proxies, *snapshot.proxies]:
-        if write.path.endswith(entity["id"]) and entity.get("modifiedByUserName"):
-            return f"It was last changed by {entity['modifiedByUserName']} at {entity.get('modifiedDate')}."
-    return ""
+    """Return who changed what could not be written, and when; empty if that is not known."""
+    raw = {one.id: one.raw for one in snapshot.virtual_proxies} | {one.id: one.raw for one in snapshot.proxies}
+    return convert.last_change(raw.get(write.id, {}))
 
 
-def _filter(declared: list[Options]) -> dict[str, str] | None:
-    """A query for the declared prefixes and cookie names, None when it would be too long."""
-    terms = []
-    for options in declared:
-        terms.append(("prefix", options["prefix"]))
-        if options["state"] == "present":
-            cookie = options.get("session_cookie_header_name") or default_cookie_name(options["prefix"])
-            terms.append(("sessionCookieHeaderName", cookie))
-    return None if len(terms) > FILTER_TERMS else _any_of(terms)
+def _execute(
+    site: Repository, write: Write, created: dict[str, str], done: list[Write]
+) -> VirtualProxy | ProxyService | None:
+    """Carry out one write and return the entity as it is now, None for a deleted one.
 
-
-def _any_of(terms: list[tuple[str, str]]) -> dict[str, str]:
-    """A query for the entities that have one of these values in one of these fields.
-
-    QRS escapes quotes and backslashes in a literal with a backslash (measured by butler-sheet-icons).
+    Args:
+        created: prefix to id of what this plan has created so far; extended by a create.
+        done: extended by the write as soon as it was carried out.
     """
-    escaped = [f"{name} eq '" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" for name, value in terms]
-    return {"filter": " or ".join(escaped)}
-
-
-def _is_called(entity: Entity, name: str) -> bool:
-    return str(entity["name"]).casefold() == name.casefold()
+    body = write.body
+    if write.action == "link" and body:
+        links = body["settings"]["virtualProxies"]
+        links = [{"id": created[one["prefix"]]} if "id" not in one else one for one in links]
+        body = {**body, "settings": {**body["settings"], "virtualProxies": links}}
+    method = {"create": "POST", "delete": "DELETE"}.get(write.action, "PUT")
+    answer = site.client.request(method, write.path, purpose=str(write), body=body).body
+    done.append(write)
+    if write.action == "delete":
+        return None
+    convert_all = convert.proxy_services if write.action == "link" else convert.virtual_proxies
+    # Some servers answer a write without a body.
+    entities = convert_all([answer]) or convert_all(site.read_back(write))
+    if not entities:
+        raise AnswerError(
+            f"Tried to {write}.", "It was done, but the answer holds no id.", "Run the task again.", status=200
+        )
+    if write.action == "create":
+        created[write.subject] = entities[0].id
+    return entities[0]

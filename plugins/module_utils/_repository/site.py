@@ -4,21 +4,20 @@
 
 # Private to this collection: may change at any time.
 
-"""What a site consists of, in this collection's words: its release, its nodes, their proxies. Pure, no I/O.
+"""Release, nodes and proxies of a site, in this collection's words.
 
-A word is the QRS field's name in snake_case. Entities are named and not numbered, numbers that mean words are words,
-and what a release does not have is left out.
+A name is the QRS field's in snake_case. Entities are given by name, numbers that mean words are words, and what a
+release does not have is left out.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict
-
-from .._virtual_proxy.model import Entity, to_options
-
-Words = dict[str, t.Any]
+from .. import _identifiers
+from .._virtual_proxy.convert import labels, objects, text, values_of, word
+from .._virtual_proxy.model import Entity, Options
+from .snapshot import Repository
 
 # Enumerations: the position is the number that QRS stores.
 # Qlik-Cli-Windows, node.ps1
@@ -35,135 +34,137 @@ NODE_ROLES = (
 # Qlik help, "About: Get": 1 is the central node, 2 another one
 NODE_TYPES = {1: "central", 2: "rim"}
 
-_RELEASE = (
-    "buildVersion",
-    "buildDate",
-    "databaseProvider",
-    "nodeType",
-    "sharedPersistence",
-    "requiresBootstrap",
-    "singleNodeOnly",
-)
-_NODE = (
-    "id",
-    "name",
-    "hostName",
-    "isCentral",
-    "nodePurpose",
-    "engineEnabled",
-    "proxyEnabled",
-    "printingEnabled",
-    "schedulerEnabled",
-    "schedulerReloadEnabled",
-    "schedulerPreloadEnabled",
-    "failoverCandidate",
-)
+_RELEASE = {
+    "build_version": str,
+    "build_date": str,
+    "database_provider": str,
+    "node_type": int,
+    "shared_persistence": bool,
+    "requires_bootstrap": bool,
+    "single_node_only": bool,
+}
+_NODE = {
+    "id": str,
+    "name": str,
+    "host_name": str,
+    "is_central": bool,
+    "node_purpose": int,
+    "engine_enabled": bool,
+    "proxy_enabled": bool,
+    "printing_enabled": bool,
+    "scheduler_enabled": bool,
+    "scheduler_reload_enabled": bool,
+    "scheduler_preload_enabled": bool,
+    "failover_candidate": bool,
+}
 # The verbosity of logs and the templates of pages are left out.
-_PROXY_SETTINGS = (
-    "listenPort",
-    "allowHttp",
-    "unencryptedListenPort",
-    "authenticationListenPort",
-    "unencryptedAuthenticationListenPort",
-    "restListenPort",
-    "kerberosAuthentication",
-    "sslBrowserCertificateThumbprint",
-    "keepAliveTimeoutSeconds",
-    "maxHeaderSizeBytes",
-    "maxHeaderLines",
-    "useWsTrace",
-    "performanceLoggingInterval",
-)
+_PROXY_SETTINGS = {
+    "listen_port": int,
+    "allow_http": bool,
+    "unencrypted_listen_port": int,
+    "authentication_listen_port": int,
+    "unencrypted_authentication_listen_port": int,
+    "rest_listen_port": int,
+    "kerberos_authentication": bool,
+    "ssl_browser_certificate_thumbprint": str,
+    "keep_alive_timeout_seconds": int,
+    "max_header_size_bytes": int,
+    "max_header_lines": int,
+    "use_ws_trace": bool,
+    "performance_logging_interval": int,
+}
 
 
 class Site(t.NamedTuple):
     """A site in words.
 
     Attributes:
-        release: what the repository says about itself.
+        release: what the repository tells about itself.
         nodes: the central one first, the others by name.
         proxies: the proxy services in the order of their nodes, each under its node's name.
     """
 
-    release: Words
-    nodes: list[Words]
-    proxies: list[Words]
+    release: Options
+    nodes: list[Options]
+    proxies: list[Options]
+
+
+def read_site(repository: Repository) -> Site:
+    """Read release, nodes and proxies: three requests.
+
+    Raises:
+        QlikError: they could not be read, or the user has no rights to see them.
+    """
+    about = repository.get("about", "read the release")
+    if not isinstance(about, dict):
+        raise repository.not_expected("about", "read the release", "an object")
+    nodes = repository.entities("servernodeconfiguration/full", "read the nodes")
+    types = "ServerNodeConfiguration and ProxyService"
+    repository.require_some(nodes, "servernodeconfiguration/full", "node", types)
+    proxies = repository.entities("proxyservice/full", "read the proxies")
+    repository.require_some(proxies, "proxyservice/full", "proxy", types)
+    return in_words(about, nodes, proxies)
 
 
 def in_words(about: Entity, nodes: list[Entity], proxies: list[Entity]) -> Site:
-    """A site as QRS returns it, in words.
+    """Return a site in words.
 
     Args:
         about: what /qrs/about returns.
         nodes: full entities of ServerNodeConfiguration.
         proxies: full entities of ProxyService.
     """
-    central = {node.get("id") for node in nodes if node.get("isCentral")}
+    described = [_node(node) for node in nodes]
+    central = {node["id"].lower() for node in described if node.get("is_central")}
 
-    def rank(entity: Words) -> tuple[bool, str]:
-        return entity["id"] not in central, entity["name"].casefold()
+    def rank(node: Options) -> tuple[bool, str]:
+        return node["id"].lower() not in central, node["name"].casefold()
 
-    named = [(_node_of(proxy), _proxy(proxy)) for proxy in proxies]
+    named = [(_condensed(proxy.get("serverNodeConfiguration")), _proxy(proxy)) for proxy in proxies]
+    release = values_of(about, _RELEASE)
+    if "node_type" in release:
+        release["node_type"] = NODE_TYPES.get(release["node_type"], release["node_type"])
     return Site(
-        release=_release(about),
-        nodes=sorted((_node(node) for node in nodes), key=rank),
+        release=release,
+        nodes=sorted(described, key=rank),
         proxies=[words for node, words in sorted(named, key=lambda pair: rank(pair[0]))],
     )
 
 
-def _release(about: Entity) -> Words:
-    words = _fields(about, _RELEASE)
-    if "node_type" in words:
-        words["node_type"] = NODE_TYPES.get(words["node_type"], words["node_type"])
+def _condensed(node: t.Any) -> Options:
+    return {"id": "", "name": "", "host_name": "", **values_of(node, _NODE)}
+
+
+def _node(node: Entity) -> Options:
+    words = {**_condensed(node), **labels(node)}
+    if "node_purpose" in words:
+        words["node_purpose"] = word(NODE_PURPOSES, words["node_purpose"])
+    if "roles" in node:
+        numbers = [role["definition"] for role in objects(node["roles"]) if type(role.get("definition")) is int]
+        words["roles"] = [word(NODE_ROLES, number) for number in sorted(numbers)]
+    if "serviceCluster" in node:
+        words["service_cluster"] = text(node["serviceCluster"], "name")
     return words
 
 
-def _node(node: Entity) -> Words:
-    words = {"id": "", "name": "", "host_name": "", **_fields(node, _NODE)}
-    if "node_purpose" in words:
-        words["node_purpose"] = _word(NODE_PURPOSES, words["node_purpose"])
-    if "roles" in node:
-        numbers = [role.get("definition") for role in node["roles"] or ()]
-        words["roles"] = [_word(NODE_ROLES, number) for number in sorted(numbers, key=str)]
-    if "serviceCluster" in node:
-        words["service_cluster"] = (node["serviceCluster"] or {}).get("name", "")
-    return {**words, **_labels(node)}
-
-
-def _proxy(proxy: Entity) -> Words:
-    settings, node = proxy.get("settings") or {}, _node_of(proxy)
-    linked = [virtual_proxy.get("prefix") or "" for virtual_proxy in settings.get("virtualProxies") or ()]
+def _proxy(proxy: Entity) -> Options:
+    node, settings = _condensed(proxy.get("serverNodeConfiguration")), proxy.get("settings")
+    values = values_of(settings, {**_PROXY_SETTINGS, "virtual_proxies": list})
+    linked = [text(one, "prefix") for one in objects(values.pop("virtual_proxies", []))]
     return {
-        "id": proxy.get("id", ""),
+        "id": text(proxy, "id"),
         "name": node["name"],
         "host_name": node["host_name"],
-        "url": _url(node["host_name"], settings.get("listenPort")),
-        **_fields(settings, _PROXY_SETTINGS),
+        "url": _url(node["host_name"], values.get("listen_port")),
+        **values,
         "virtual_proxies": sorted(linked, key=str.casefold),
-        **_labels(proxy),
+        **labels(proxy),
     }
 
 
-def _node_of(proxy: Entity) -> Words:
-    return {"id": "", "name": "", "host_name": "", **_fields(proxy.get("serverNodeConfiguration") or {}, _NODE)}
-
-
 def _url(host_name: str, port: int | None) -> str:
-    host = f"[{host_name}]" if ":" in host_name else host_name
+    """Return the base URL of a proxy, empty if the host name cannot be part of one."""
+    if not _identifiers.is_valid(_identifiers.host, host_name):
+        return ""
+    host = _identifiers.host(host_name)
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
-
-
-def _fields(entity: Entity, names: t.Iterable[str]) -> Words:
-    # A text that was never set is null in some releases, and empty in others; nothing else is ever null.
-    known = {name: "" if entity[name] is None else entity[name] for name in names if name in entity}
-    return t.cast("Words", camel_dict_to_snake_dict(known))
-
-
-def _labels(entity: Entity) -> Words:
-    """Tags and custom properties, in the form that virtual proxies have them."""
-    return to_options({name: entity[name] for name in ("tags", "customProperties") if name in entity})
-
-
-def _word(words: tuple[str, ...], number: t.Any) -> t.Any:
-    """The word for a number, or the number itself if a later release has more of them."""
-    return words[number] if isinstance(number, int) and 0 <= number < len(words) else number

@@ -19,8 +19,9 @@ import typing as t
 from collections.abc import Mapping
 
 from .._errors import InputError, MissingLibraryError
+from .._identifiers import RESERVED_CLAIMS
 from .._keys.private_key import thumbprint
-from .verify import ALGORITHMS, RESERVED_CLAIMS, constant_directory
+from .verify import ALGORITHMS, constant_directory
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey

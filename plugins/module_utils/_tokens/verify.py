@@ -22,9 +22,6 @@ if t.TYPE_CHECKING:
 
 # Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
 ALGORITHMS = ("RS256", "RS384", "RS512")
-# Claims that RFC 7519 gives a meaning. Qlik's support article on JWT says that reserved words cannot name an
-# attribute, without listing them; "sub" is reported to work as the user id, hence it is only warned about.
-RESERVED_CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
 
 _END_OF_TIME = 1e15  # seconds; keeps numbers out that no calendar has, infinity among them
 _TRIED = "Read the token."

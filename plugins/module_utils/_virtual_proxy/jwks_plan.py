@@ -6,8 +6,8 @@
 
 """From a provider's keys and a site's virtual proxies to one virtual proxy (slot) per signing key. Pure, no I/O.
 
-What has to be remembered stands on the site, in a note at the end of a slot's description: the names of its key, and
-since when the provider does not publish it any more. So the next run can be made by another machine.
+The state is stored on the site, in a note at the end of a slot's description: the names of its key, and since when the
+provider does not publish it any more. So another machine can do the next run.
 """
 
 from __future__ import annotations
@@ -22,35 +22,33 @@ from collections.abc import Mapping, Sequence
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from .. import _identifiers
 from .._errors import InputError
 from .._keys import certificate as _certificate
 from .._keys.private_key import thumbprint
-from . import model as _virtual_proxy
-from .plan import default_cookie_name
+from .._text import sanitize
+from .convert import from_options, same
+from .model import Options, VirtualProxy, argument_spec
+from .validate import require_valid
 
-VirtualProxy = dict[str, t.Any]
 Key = Mapping[str, t.Any]
 
-_TRIED = "Plan the slots."
+_TRIED = "Tried to plan the slots."
 _NOTE = re.compile(r"\s*\[kid ([^\[\];]*)(?:; gone since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?\]\s*$")
+_NOT_COMPARED = ("state", "allow_non_jwt", "id", "certificate")
 # Each slot's own, so they cannot be the same for all.
 _OWN = (
     "prefix",
-    "state",
     "session_cookie_header_name",
     "authentication_method",
     "jwt_public_key_certificate",
-    "allow_non_jwt",
-    "id",
-    "certificate",
+    *_NOT_COMPARED,
 )
-_NOT_COMPARED = ("state", "allow_non_jwt", "id", "certificate")
 _DEFAULT_DESCRIPTION = "Tokens of an identity provider"
 # Results are kept in variables, and Ansible before 2.19 evaluates what looks like a template in a variable. A provider
 # must not be able to have something evaluated here.
 _TEMPLATE = re.compile(r"\{[{%#]")
 _CLOCKS_DIFFER = datetime.timedelta(minutes=5)
-_RENEW_WITHIN = 30  # days
 
 
 @dataclasses.dataclass
@@ -64,16 +62,16 @@ class Slot:
         gone_since: when the key was first seen to be missing.
         existing: the virtual proxy as it is; None if there is none yet.
         certificate: the one to hold, PEM; None to leave it as it is.
-        wanted: what to declare; None if it is to stay exactly as it is.
+        required: what to declare; None if it stays exactly as it is.
     """
 
     prefix: str
     state: str
     kids: list[str]
     gone_since: datetime.datetime | None = None
-    existing: VirtualProxy | None = None
+    existing: Options | None = None
     certificate: str | None = None
-    wanted: VirtualProxy | None = None
+    required: Options | None = None
 
     @property
     def live(self) -> bool:
@@ -81,24 +79,22 @@ class Slot:
 
     @property
     def differs(self) -> bool:
-        """Whether something has to be written. In doubt it says so, and the module that writes knows better."""
-        if self.wanted is None or self.existing is None:
-            return self.wanted is not None
-        return self.wanted.get("state") == "absent" or any(
-            name not in self.existing or not _same(name, value, self.existing[name])
-            for name, value in self.wanted.items()
-            if name not in _NOT_COMPARED
+        """Return True if something must be written, and in doubt: the module that writes compares again."""
+        if self.required is None or self.existing is None:
+            return self.required is not None
+        return self.required.get("state") == "absent" or not all(
+            _same(name, self.required, self.existing) for name in self.required if name not in _NOT_COMPARED
         )
 
 
 def slot_name(key_thumbprint: str) -> str:
-    """What a slot is called: the first 12 hexadecimal digits of the RFC 7638 thumbprint (base64url) of its key."""
+    """Return the name of a slot: the first 12 hexadecimal digits of the RFC 7638 thumbprint (base64url) of its key."""
     return base64.urlsafe_b64decode(key_thumbprint + "=" * (-len(key_thumbprint) % 4)).hex()[:12]
 
 
 def plan(
     keys: Sequence[Key],
-    virtual_proxies: Sequence[VirtualProxy],
+    virtual_proxies: Sequence[Options],
     *,
     prefix: str,
     template: Mapping[str, t.Any],
@@ -106,7 +102,7 @@ def plan(
     limit: int,
     now: datetime.datetime,
 ) -> dict[str, t.Any]:
-    """What is to be done so that each key has its slot, as the filter jwks_slots returns it.
+    """Return what is to do so that each key has its slot, as the filter jwks_slots returns it.
 
     Args:
         keys: as jwks_info returns them. If none of them is usable they count as unknown, and nothing is changed.
@@ -124,7 +120,7 @@ def plan(
     options = _validated(template, prefix)
     now = now.replace(microsecond=0)
     warnings: list[str] = []
-    listed = _by_prefix(keys, prefix)
+    listed = _by_prefix(keys, prefix, warnings)
     slots = _existing_slots(virtual_proxies, prefix, listed, warnings)
     unopened: list[str] = []
     known = any(key["usable"] for names in listed.values() for key in names)
@@ -133,47 +129,45 @@ def plan(
             _follow(slot, listed, now, overlap, warnings)
         unopened = _open(slots, listed, limit, warnings)
         for slot in slots:
-            slot.wanted = _wanted(slot, options) if slot.live else {"prefix": slot.prefix, "state": "absent"}
+            slot.required = _required(slot, options) if slot.live else {"prefix": slot.prefix, "state": "absent"}
     slots.sort(key=lambda slot: slot.prefix)
-    going = [slot.wanted for slot in slots if slot.existing and not slot.live and slot.wanted]
+    going = [slot.required for slot in slots if slot.existing and not slot.live and slot.required]
     count = sum(1 for slot in slots if slot.existing or slot.live)
     first = going[: max(0, count - limit)] if any(slot.state == "opened" for slot in slots) else []
-    rest = [slot.wanted for slot in slots if slot.wanted and slot.wanted not in first and slot.differs]
+    rest = [slot.required for slot in slots if slot.required and slot.required not in first and slot.differs]
     return {
         "keys_known": known,
         "differs": bool(first or rest),
         "make_room": first,
         "virtual_proxies": rest,
-        "slots": [_described(slot, overlap) for slot in slots],
+        "slots": [_to_result(slot, overlap) for slot in slots],
         "routes": _routes(slots, warnings),
         "unopened": unopened,
         "warnings": [_TEMPLATE.sub("(", warning) for warning in warnings],
     }
 
 
-def _validated(template: Mapping[str, t.Any], prefix: str) -> VirtualProxy:
+def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
     if own := sorted(template.keys() & set(_OWN)):
         raise InputError(
             _TRIED, f"The virtual proxy has {', '.join(own)}, which each slot has of its own.", "Leave it out."
         )
-    spec = _virtual_proxy.argument_spec()
-    result = ArgumentSpecValidator(spec).validate({**template, "prefix": prefix})
+    result = ArgumentSpecValidator(argument_spec()).validate({**template, "prefix": prefix})
     if result.error_messages:
         raise InputError(
             _TRIED,
             f"The virtual proxy cannot be right: {result.error_messages[0]}.",
             "Give options of sensible.qlik.jwt_virtual_proxy.",
         )
-    given = {name: value for name, value in result.validated_parameters.items() if name in spec}  # no aliases
-    options, _warnings = _virtual_proxy.normalised(given)
-    _virtual_proxy.require_valid(_TRIED, options)
+    options = from_options(result.validated_parameters)[0].fields
+    require_valid(_TRIED, options)
     if _NOTE.search(options.get("description", "")):
         raise InputError(_TRIED, "The description ends like the note of a slot.", "Choose another description.")
     return options
 
 
-def _by_prefix(keys: Sequence[Key], prefix: str) -> dict[str, list[Key]]:
-    """The keys by the prefix of their slot; the unusable ones, too: they are published nevertheless."""
+def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[str, list[Key]]:
+    """Return the keys by the prefix of their slot; unusable ones, too: they are published nevertheless."""
     listed: dict[str, list[Key]] = {}
     for key in keys:
         if _TEMPLATE.search(key["kid"]):
@@ -182,22 +176,24 @@ def _by_prefix(keys: Sequence[Key], prefix: str) -> dict[str, list[Key]]:
                 "A key has a name that Ansible could take for a template.",
                 "Do not trust the provider before you know why, and have it name the key otherwise.",
             )
+        if not _identifiers.is_valid(_identifiers.key_id, key["kid"]):
+            warnings.append(f"No front end can route tokens by the kid '{sanitize(key['kid'])}' of a key.")
         if key["thumbprint"]:
             listed.setdefault(f"{prefix}-{slot_name(key['thumbprint'])}", []).append(key)
-    for name, same in listed.items():
-        if len({key["thumbprint"] for key in same}) > 1:
+    for name, sharing in listed.items():
+        if len({key["thumbprint"] for key in sharing}) > 1:
             raise InputError(
                 _TRIED,
-                f"Two keys would have the same slot {name}: {', '.join(sorted(key['kid'] for key in same))}.",
+                f"Two keys would have the same slot {name}: {', '.join(sorted(key['kid'] for key in sharing))}.",
                 "Have the provider replace one of them.",
             )
     return listed
 
 
 def _existing_slots(
-    virtual_proxies: Sequence[VirtualProxy], prefix: str, listed: Mapping[str, t.Any], warnings: list[str]
+    virtual_proxies: Sequence[Options], prefix: str, listed: Mapping[str, t.Any], warnings: list[str]
 ) -> list[Slot]:
-    """The slots that the site has. Without a note, and without a key that it would be for, it is somebody else's."""
+    """Return the slots of the site. A virtual proxy without a note and without a key for it is no slot."""
     slots = []
     for existing in virtual_proxies:
         name = existing["prefix"].lower()
@@ -208,7 +204,7 @@ def _existing_slots(
             warnings.append(f"The virtual proxy {name} has no note of a slot in its description, so it is left alone.")
             continue
         kids = [urllib.parse.unquote(kid) for kid in note[1].split()] if note else []
-        kids = [kid for kid in kids if not _TEMPLATE.search(kid)]
+        kids = [kid for kid in kids if _identifiers.is_valid(_identifiers.key_id, kid) and not _TEMPLATE.search(kid)]
         gone = _time(note[2]) if note else None
         slots.append(Slot(name, "gone" if gone else "open", kids, gone, existing))
     return slots
@@ -217,7 +213,7 @@ def _existing_slots(
 def _follow(
     slot: Slot, listed: Mapping[str, list[Key]], now: datetime.datetime, overlap: float, warnings: list[str]
 ) -> None:
-    """Decide about a slot that exists."""
+    """Decide what happens to a slot that exists."""
     keys = listed.get(slot.prefix)
     if keys is None:
         if slot.gone_since is not None and slot.gone_since > now + _CLOCKS_DIFFER:
@@ -239,16 +235,17 @@ def _follow(
 
 
 def _name(slot: Slot, keys: Sequence[Key], listed: Mapping[str, list[Key]]) -> None:
-    """The names of a key: those that it has, and those that it had unless another key has them now."""
+    """Set the names of a key: those that it has, and those that it had unless another key has them now."""
     others = {key["kid"] for prefix, same in listed.items() if prefix != slot.prefix for key in same}
-    slot.kids = sorted({key["kid"] for key in keys} | (set(slot.kids) - others))
+    kids = {key["kid"] for key in keys if _identifiers.is_valid(_identifiers.key_id, key["kid"])}
+    slot.kids = sorted(kids | (set(slot.kids) - others))
 
 
-def _certificate_for(key: Key, existing: VirtualProxy) -> str | None:
-    """The certificate to declare, None to leave the one that is there: what counts is the key inside.
+def _certificate_for(key: Key, existing: Options) -> str | None:
+    """Return the certificate to declare, None to keep the current one: what counts is its key.
 
     Another certificate of the same key (reissued by the provider, or by another own CA) is no reason to restart Qlik's
-    proxies, as long as the one that is there does not end soon.
+    proxies, as long as the current one does not expire soon.
     """
     try:
         held = existing.get("jwt_public_key_certificate", "")
@@ -256,7 +253,7 @@ def _certificate_for(key: Key, existing: VirtualProxy) -> str | None:
     except InputError:
         same = False
     days = (existing.get("certificate") or {}).get("days_left", -1)
-    if same and (days >= _RENEW_WITHIN or days >= key["certificate"]["days_left"]):
+    if same and (days >= _certificate.SOON or days >= key["certificate"]["days_left"]):
         return None
     return str(key["jwt_public_key_certificate"])
 
@@ -264,7 +261,7 @@ def _certificate_for(key: Key, existing: VirtualProxy) -> str | None:
 def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnings: list[str]) -> list[str]:
     """Add the slots of new keys as far as the limit allows, and take the room of keys that are gone.
 
-    A key that is published goes before one that is gone: its tokens are those that people get now.
+    A key that is published goes before one that is gone: its tokens are those that users get now.
 
     Returns:
         The names of the keys for which there is no room.
@@ -288,25 +285,25 @@ def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnin
     return [kid for slot in new[room:] for kid in slot.kids]
 
 
-def _wanted(slot: Slot, options: VirtualProxy) -> VirtualProxy:
+def _required(slot: Slot, options: Options) -> Options:
     names = " ".join(urllib.parse.quote(kid, safe="!#$&'()*+,/:=?@^`|~") for kid in slot.kids)
     since = f"; gone since {_text(slot.gone_since)}" if slot.gone_since else ""
     description = options.get("description") or _DEFAULT_DESCRIPTION
-    wanted = {**options, "prefix": slot.prefix, "description": f"{description} [kid {names}{since}]"}
+    required = {**options, "prefix": slot.prefix, "description": f"{description} [kid {names}{since}]"}
     if slot.certificate:
-        wanted["jwt_public_key_certificate"] = slot.certificate
-    return wanted
+        required["jwt_public_key_certificate"] = slot.certificate
+    return required
 
 
-def _same(name: str, wanted: t.Any, existing: t.Any) -> bool:
+def _same(name: str, required: Options, existing: Options) -> bool:
     try:
-        return bool(_virtual_proxy.comparable(name, wanted) == _virtual_proxy.comparable(name, existing))
-    except (AttributeError, KeyError, TypeError):  # stored in a form that nobody expects
+        return same(name, required, existing)
+    except (AttributeError, KeyError, TypeError):  # the existing one is not what virtual_proxy_info returns
         return False
 
 
 def _routes(slots: Sequence[Slot], warnings: list[str]) -> dict[str, str]:
-    """Which slot a token belongs to, by its kid. What a published key is called goes before what one was called."""
+    """Return the prefix for tokens by their kid. The current name of a key goes before the former one of another."""
     routes: dict[str, str] = {}
     for slot in sorted(slots, key=lambda slot: slot.state != "gone"):
         for kid in slot.kids if slot.live else ():
@@ -321,9 +318,9 @@ def _published(slots: Sequence[Slot]) -> set[str]:
     return {slot.prefix for slot in slots if slot.state in ("opened", "open")}
 
 
-def _described(slot: Slot, overlap: float) -> dict[str, t.Any]:
+def _to_result(slot: Slot, overlap: float) -> dict[str, t.Any]:
     closes = slot.gone_since + datetime.timedelta(seconds=overlap) if slot.gone_since else None
-    cookie = (slot.existing or {}).get("session_cookie_header_name") or default_cookie_name(slot.prefix)
+    cookie = VirtualProxy({**(slot.existing or {}), "prefix": slot.prefix}).cookie_name
     return {
         "prefix": slot.prefix,
         "state": slot.state,
@@ -335,7 +332,7 @@ def _described(slot: Slot, overlap: float) -> dict[str, t.Any]:
 
 
 def _time(text: str | None) -> datetime.datetime | None:
-    """The time in a note; None if there is none, or somebody has edited it."""
+    """Return the time in a note; None if there is none, or the note was edited."""
     try:
         return datetime.datetime.fromisoformat(text or "")
     except ValueError:

@@ -4,26 +4,27 @@
 
 # Private to this collection: may change at any time.
 
-"""What a virtual proxy is, in two vocabularies: QRS entities and this collection's options. Pure, no I/O.
+"""Virtual proxies and what belongs to them, in the option vocabulary. Pure, no I/O.
 
-An option is the QRS field's name in snake_case, so the mapping between the two is a rule. What the rule cannot know
-(numbers that mean words, entities that are meant by name) is said here once.
+An option is the QRS field's name in snake_case, so the mapping between the two is a rule. Where the rule ends (numbers
+that mean words, entities that are given by name), convert.py has the exceptions.
 """
 
 from __future__ import annotations
 
-import re
+import dataclasses
+import functools
+import types
 import typing as t
-
-from ansible.module_utils.common.dict_transformations import camel_dict_to_snake_dict, snake_dict_to_camel_dict
 
 from .._errors import InputError
 from .._keys import certificate as _certificate
 
-Entity = dict[str, t.Any]  # as QRS returns it
-Options = dict[str, t.Any]  # in the words of our options
+Entity = dict[str, t.Any]  # as QRS returns it; only convert.py looks inside
+Options = dict[str, t.Any]  # values by option name
 
 # Enumerations: the position is the number that QRS stores (Qlik QRS API reference, VirtualProxyConfig).
+_SAME_SITE = ("no_attribute", "none", "lax", "strict")
 ENUMS: dict[str, tuple[str, ...]] = {
     "anonymous_access_mode": ("no_anonymous_user", "allow_anonymous", "always_anonymous"),
     "authentication_method": (
@@ -35,45 +36,14 @@ ENUMS: dict[str, tuple[str, ...]] = {
         "oidc",
     ),
     "load_balancing_algorithm": ("round_robin", "memory_allocation"),
-    "same_site_attribute_https": ("no_attribute", "none", "lax", "strict"),
-    "same_site_attribute_http": ("no_attribute", "none", "lax", "strict"),
+    "same_site_attribute_https": _SAME_SITE,
+    "same_site_attribute_http": _SAME_SITE,
 }
-JWT = ENUMS["authentication_method"].index("jwt")
 MAP_KEYS = ("jwt_attribute", "sense_attribute", "is_mandatory")
-
-# Registered claims of RFC 7519: Qlik's article says that the names of the two claims must not be among them, and
-# does not publish the list. "sub" is reported to work as a user id, so that one is only warned about.
-RESERVED_CLAIMS = ("iss", "aud", "exp", "nbf", "iat", "jti")
-
-# First path segments that Qlik Sense itself answers on a proxy. No list is published; these are the known ones.
-RESERVED_PREFIXES = frozenset(
-    (
-        "api",
-        "app",
-        "appcontent",
-        "content",
-        "dev-hub",
-        "engine",
-        "extensions",
-        "hub",
-        "identity",
-        "internal_forms_authentication",
-        "internal_windows_authentication",
-        "qlik-embed",
-        "qmc",
-        "qps",
-        "qrs",
-        "resources",
-        "sense",
-        "single",
-        "tempcontent",
-        "ttl",
-    )
-)
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of one virtual proxy, as in the doc fragment sensible.qlik.virtual_proxy."""
+    """Return the options of one virtual proxy, as in the doc fragment sensible.qlik.virtual_proxy."""
 
     def names(**more: t.Any) -> dict[str, t.Any]:
         return {"type": "list", "elements": "str", **more}
@@ -128,210 +98,207 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-_SPEC = argument_spec()
-# No fields of the entity. "id" and "certificate" are what a result says in addition.
+SPEC = argument_spec()
+# No fields of the entity. "id" and "certificate" are added by results.
 _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
-FIELDS = tuple(name for name in _SPEC if name not in _BESIDES)
-QRS_NAMES = {name: next(iter(snake_dict_to_camel_dict({name: None}))) for name in FIELDS}
-_LISTS = frozenset(name for name in FIELDS if _SPEC[name]["type"] == "list")
-TEXTS = tuple(name for name in FIELDS if _SPEC[name]["type"] == "str" and name not in ENUMS)
+FIELDS = tuple(name for name in SPEC if name not in _BESIDES)
 
 
-def to_options(entity: Entity) -> Options:
-    """A virtual proxy as QRS returns it, in the words of our options (without its links)."""
-    options: Options = {}
-    for name, qrs_name in QRS_NAMES.items():
-        if qrs_name in entity:
-            options[name] = _read(name, entity[qrs_name])
-    if "id" in entity:
-        options["id"] = entity["id"]
-    return options
+@functools.cache
+def camel_case(name: str) -> str:
+    """Return the name of the QRS field for a name in snake_case."""
+    head, *tail = name.split("_")
+    return head + "".join(map(str.capitalize, tail))
 
 
-def _read(name: str, value: t.Any) -> t.Any:
-    if name in ENUMS:
-        words = ENUMS[name]
-        return words[value] if isinstance(value, int) and 0 <= value < len(words) else value
-    if name in ("load_balancing_server_nodes", "tags"):
-        return sorted((item["name"] for item in value or []), key=str.casefold)
-    if name == "custom_properties":
-        properties: dict[str, list[str]] = {}
-        for item in value or []:
-            properties.setdefault(item["definition"]["name"], []).append(item["value"])
-        return {key: sorted(properties[key]) for key in sorted(properties)}
-    if name == "jwt_attribute_map":
-        items = [camel_dict_to_snake_dict(item) for item in value or []]
-        return [{key: item[key] for key in MAP_KEYS} for item in items]
-    if name == "jwt_public_key_certificate" and _certificate.is_private_key(value or ""):
-        return ""  # somebody has pasted the wrong file into the QMC; it must not travel any further
-    if value is None:  # never set: releases differ between null, "" and absent
-        return [] if name in _LISTS else (False if _SPEC[name]["type"] == "bool" else "")
-    return value
+QRS_NAMES = {name: camel_case(name) for name in FIELDS}
+NAME_LISTS = frozenset(name for name in (*FIELDS, "proxies") if SPEC[name].get("elements") == "str")
+TEXTS = tuple(name for name in FIELDS if SPEC[name]["type"] == "str" and name not in ENUMS)
 
 
-def comparable(name: str, value: t.Any) -> t.Any:
-    """The form in which two values of an option are equal if and only if they mean the same to Qlik."""
-    if name == "jwt_public_key_certificate":
-        return _certificate.fingerprint(value) or value.strip()
-    if name == "jwt_attribute_map":
-        return sorted(tuple(item[key] for key in MAP_KEYS) for item in value)
-    if name == "custom_properties":
-        return {key.casefold(): sorted(values) for key, values in value.items() if values}
-    if name in _LISTS or name == "proxies":  # order means nothing, and neither does the case of a name
-        return sorted({item.casefold() for item in value})
-    if name == "additional_response_headers":
-        return [line.strip() for line in value.splitlines() if line.strip()]
-    if name == "prefix":
-        return value.casefold()
-    return value
+class Named(t.NamedTuple):
+    """An entity that options give by name: a node, a tag, a custom property or the proxy of a node.
 
-
-def normalised(declared: Options) -> tuple[Options, list[str]]:
-    """A declared JWT virtual proxy in the form in which it is compared and sent.
-
-    What only matters where it is written is left to require_valid: what a site holds already can be fed back, whoever
-    has put it there.
-
-    Args:
-        declared: option values; an option that is None or absent is not managed.
-
-    Returns:
-        The options that are managed, and warnings.
-
-    Raises:
-        InputError: the default virtual proxy is meant, or there is a private key where the certificate belongs.
+    Attributes:
+        id: its GUID in lower case.
+        name: its name, or its id where it has none.
+        host_name: of a node, otherwise empty.
+        choices: the values that a custom property can have; empty for any.
     """
-    options = {name: value for name, value in declared.items() if value is not None}
-    warnings: list[str] = []
-    given = options["prefix"]
-    options["prefix"] = given.lower()
-    options["authentication_method"] = "jwt"
-    if not given:
-        raise InputError(
-            "Tried to understand the prefix.",
-            "The prefix is empty, which means the default virtual proxy, and that one is out of bounds.",
-            "Choose a prefix such as 'jwt' or 'portal'.",
-        )
-    if given != options["prefix"]:
-        warnings.append(
-            f"The prefix {given!r} will be {options['prefix']!r}: Qlik Sense keeps prefixes in lower case, "
-            "and tokens must be sent to that one."
-        )
-    if "custom_properties" in options:
-        options["custom_properties"] = {
-            str(name): [str(value) for value in (values if isinstance(values, list) else [values])]
-            for name, values in options["custom_properties"].items()
-        }
-    pem = options.get("jwt_public_key_certificate")
-    if pem:
-        _certificate.refuse_private_key(pem)
-        if _certificate.fingerprint(pem):
-            # Sent in the usual form, whatever a clipboard made of it: what QRS does to other forms is not known.
-            options["jwt_public_key_certificate"] = _certificate.pem_of(pem)
-    warnings += [
-        f"{name} names the claim 'sub'. It is reported to work, but Qlik's article asks for names which are not "
-        "reserved for JSON Web Tokens."
-        for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory")
-        if options.get(name) == "sub"
-    ]
-    return options, warnings
+
+    id: str
+    name: str
+    host_name: str = ""
+    choices: tuple[str, ...] = ()
+
+    def is_called(self, name: str) -> bool:
+        """Return True if this is the name or the host name, whatever the case."""
+        return bool(name) and name.casefold() in (self.name.casefold(), self.host_name.casefold())
 
 
-def expiry_warning(virtual_proxy: Options) -> str | None:
-    """What to say about the certificate of a described virtual proxy when it has expired."""
-    certificate = virtual_proxy.get("certificate")
-    if not certificate or certificate["days_left"] >= 0:
-        return None
-    return (
-        f"The certificate of the virtual proxy '{virtual_proxy['prefix']}' expired on {certificate['not_after']}. "
-        "Nothing documents that Qlik Sense refuses it, but do not count on it."
-    )
+class ProxyService(t.NamedTuple):
+    """The proxy of a node.
 
-
-def require_valid(tried: str, options: Options) -> None:
-    """Insist that values can be right which are about to be written.
-
-    Args:
-        tried: the sentence that says what was attempted.
-        options: normalised, and only those that will be written.
-
-    Raises:
-        InputError: one cannot be right.
+    Attributes:
+        id: its GUID in lower case.
+        node: its node, under the id of the proxy where the node is unknown.
+        links: ids of the virtual proxies in its list; None if the list cannot be read, and so must not be written.
+        nodes: the nodes for load balancing of these virtual proxies.
+        raw: the entity, for the write.
     """
-    if "prefix" in options:
-        _check_prefix(options["prefix"])
-    for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory"):
-        if name in options:
-            _check_claim_name(tried, name, options[name])
-    for item in options.get("jwt_attribute_map", ()):
-        _check_claim_name(tried, "jwt_attribute_map", item["jwt_attribute"])
-    if "session_cookie_header_name" in options and not re.fullmatch(
-        r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", options["session_cookie_header_name"]
-    ):
-        raise InputError(
-            tried,
-            f"session_cookie_header_name is {options['session_cookie_header_name']!r}, which is no cookie name.",
-            "Use letters, digits and hyphens, such as X-Qlik-Session-portal.",
-        )
-    if options.get("session_inactivity_timeout", 1) < 1:
-        raise InputError(tried, "session_inactivity_timeout is below 1.", "Give the minutes, such as 30.")
-    for host in options.get("websocket_cross_origin_white_list", ()):
-        if not host or re.search(r"[/\s]", host) or (host.count(":") == 1 and not host.endswith(":")):
-            raise InputError(
-                tried,
-                f"The host allow list holds {host!r}, which is not a host name.",
-                "Give exact host names without scheme, port and path, such as portal.example.com.",
-            )
-    for line in options.get("additional_response_headers", "").splitlines():
-        if line.strip() and not re.match(r"\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*:", line):
-            raise InputError(
-                tried,
-                f"additional_response_headers holds the line {line!r}, which is no header.",
-                "Give one 'Name: value' a line.",
-            )
-    if "jwt_public_key_certificate" in options:
-        _certificate.require_rsa(options["jwt_public_key_certificate"])
+
+    id: str
+    node: Named
+    links: tuple[str, ...] | None
+    nodes: tuple[Named, ...]
+    raw: Entity
 
 
-def _check_prefix(prefix: str) -> None:
-    if not re.fullmatch(r"[a-z0-9._~-]+", prefix) or prefix in (".", ".."):
-        outcome = f"The prefix {prefix!r} holds something else than letters, digits, '-', '.', '_' and '~'."
-    elif prefix in RESERVED_PREFIXES:
-        outcome = f"The prefix {prefix!r} is one of the paths that Qlik Sense itself answers."
-    else:
-        return
-    raise InputError("Tried to understand the prefix.", outcome, "Choose a prefix such as 'jwt' or 'portal'.")
+class VirtualProxy(t.NamedTuple):
+    """A virtual proxy as declared, as read or as planned.
+
+    Attributes:
+        fields: values by option name, links ("proxies") included. An option that is missing is not managed where it is
+            declared, and not known where it was read.
+        state: present or absent, where it is declared.
+        allow_non_jwt: whether one without JWT can be converted or removed, where it is declared.
+        id: its GUID in lower case, where it was read.
+        nodes: the nodes for load balancing, where it was read.
+        tags: its tags, where it was read.
+        raw: the entity, for the write.
+    """
+
+    fields: Options
+    state: str = "present"
+    allow_non_jwt: bool = False
+    id: str = ""
+    nodes: tuple[Named, ...] = ()
+    tags: tuple[Named, ...] = ()
+    raw: t.Mapping[str, t.Any] = types.MappingProxyType({})
+
+    @property
+    def prefix(self) -> str:
+        """Return the prefix in lower case, in which virtual proxies are compared."""
+        return str(self.fields.get("prefix") or "").lower()
+
+    @property
+    def is_jwt(self) -> bool:
+        return self.fields.get("authentication_method") == "jwt"
+
+    @property
+    def user_id_claim(self) -> str:
+        """Return the name of the claim with the user id."""
+        return str(self.fields.get("jwt_attribute_user_id") or "userId")
+
+    @property
+    def user_directory_claim(self) -> str:
+        """Return the name of the claim with the user directory, or a fixed directory in brackets."""
+        return str(self.fields.get("jwt_attribute_user_directory") or "userDirectory")
+
+    @property
+    def cookie_name(self) -> str:
+        """Return the name of the session cookie, by default that of a new virtual proxy."""
+        return str(self.fields.get("session_cookie_header_name") or default_cookie_name(self.prefix))
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """Return the host allow list."""
+        return list(self.fields.get("websocket_cross_origin_white_list") or ())
+
+    @property
+    def certificate(self) -> _certificate.Certificate | None:
+        """Return the summary of the certificate, None if there is none or it cannot be read."""
+        pem = self.fields.get("jwt_public_key_certificate")
+        try:
+            return _certificate.inspect(pem) if pem else None
+        except InputError:  # stored by other software
+            return None
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what is wrong with it although it can be written, in sentences."""
+        name = f"The JWT certificate of the virtual proxy '{self.prefix}'"
+        warning = self.certificate and _certificate.expiry_warning(name, self.certificate)
+        return [warning] if warning else []
+
+    def has_tag(self, tag: str) -> bool:
+        """Return True if it has a tag of that name, whatever the case."""
+        return tag.casefold() in [name.casefold() for name in self.fields.get("tags", ())]
 
 
-def _check_claim_name(tried: str, option: str, claim: str) -> None:
-    if claim in RESERVED_CLAIMS:
-        raise InputError(
-            tried,
-            f"{option} names the claim {claim!r}, which is reserved for the token itself (RFC 7519).",
-            "Choose another claim, such as 'userId' or 'userDirectory'.",
-        )
-    if not claim.strip():
-        raise InputError(tried, f"{option} is empty.", "Give the name of a claim, such as 'userId' or 'userDirectory'.")
+def default_cookie_name(prefix: str) -> str:
+    """Return the cookie name of a new virtual proxy: as the QMC's help suggests, the default one with the prefix."""
+    return f"X-Qlik-Session-{prefix}"
 
 
-def described(options: Options) -> Options:
-    """The virtual proxy with its certificate in words, as results show it."""
-    if not options:
-        return {}
-    pem = options.get("jwt_public_key_certificate", "")
-    try:
-        certificate: t.Any = _certificate.inspect(pem) if pem else None
-    except InputError:  # stored by somebody else, and no certificate
-        certificate = None
-    return {**options, "certificate": certificate}
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A site as read.
 
+    Attributes:
+        virtual_proxies: at least those with a declared prefix or cookie name.
+        proxies: all of them.
+        seen_fields: names of the QRS fields of virtual proxies that the answers held.
+        nodes, tags, custom_properties: all of the site's, None when nothing needed them. Custom properties are those
+            for virtual proxies.
+        documented_fields: names of the QRS fields by the site's own description of its API, empty where it has none;
+            None when nothing needed them.
+        build: the repository's version, None when nothing needed it.
+    """
 
-def for_diff(options: Options) -> Options:
-    """The virtual proxy as a diff shows it: with the certificate in one line, without what only results say."""
-    shown = {name: value for name, value in options.items() if name not in ("id", "certificate")}
-    certificate = described(options).get("certificate")
-    if certificate:
-        shown["jwt_public_key_certificate"] = (
-            f"{certificate['subject']}, expires {certificate['not_after']}, SHA-256 {certificate['fingerprint_sha256']}"
-        )
-    return shown
+    virtual_proxies: tuple[VirtualProxy, ...]
+    proxies: tuple[ProxyService, ...]
+    seen_fields: frozenset[str] = frozenset()
+    nodes: tuple[Named, ...] | None = None
+    tags: tuple[Named, ...] | None = None
+    custom_properties: tuple[Named, ...] | None = None
+    documented_fields: frozenset[str] | None = None
+    build: str | None = None
+
+    @functools.cached_property
+    def by_prefix(self) -> dict[str, VirtualProxy]:
+        """Return the virtual proxies with their links, by prefix. One whose prefix is unknown is left out."""
+        return {one.prefix: self._with_links(one) for one in self.virtual_proxies if "prefix" in one.fields}
+
+    def _with_links(self, virtual_proxy: VirtualProxy) -> VirtualProxy:
+        # A text that was never set may be missing in the entity, although the release has it.
+        unset = {name: "" for name in TEXTS if QRS_NAMES[name] in self.fields}
+        links = sorted(self._linked_nodes.get(virtual_proxy.id, ()), key=str.casefold)
+        return virtual_proxy._replace(fields={**unset, **virtual_proxy.fields, "proxies": links})
+
+    @functools.cached_property
+    def _linked_nodes(self) -> dict[str, list[str]]:
+        linked: dict[str, list[str]] = {}
+        for proxy in self.proxies:
+            for identity in proxy.links or ():
+                linked.setdefault(identity, []).append(proxy.node.name)
+        return linked
+
+    @functools.cached_property
+    def fields(self) -> frozenset[str]:
+        """Return the names of all QRS fields that this release is known to have."""
+        return self.seen_fields | (self.documented_fields or frozenset())
+
+    @functools.cached_property
+    def known_nodes(self) -> list[Named]:
+        """Return the nodes of the site, or those that other entities name."""
+        if self.nodes is not None:
+            return list(self.nodes)
+        nodes = [node for one in self.virtual_proxies for node in one.nodes]
+        nodes += [node for one in self.proxies for node in (*one.nodes, one.node)]
+        return list({node.id: node for node in nodes}.values())
+
+    @functools.cached_property
+    def named_proxies(self) -> list[Named]:
+        """Return the proxies under the names of their nodes."""
+        return [one.node._replace(id=one.id) for one in self.proxies]
+
+    def after_write(self, identity: str, entity: VirtualProxy | ProxyService | None) -> Snapshot:
+        """Return the snapshot with an entity as it is after a write, or without the one that was deleted."""
+        virtual_proxies = [one for one in self.virtual_proxies if one.id != identity]
+        proxies = [one for one in self.proxies if one.id != identity]
+        if isinstance(entity, VirtualProxy):
+            virtual_proxies.append(entity)
+        elif entity:
+            proxies.append(entity)
+        return dataclasses.replace(self, virtual_proxies=tuple(virtual_proxies), proxies=tuple(proxies))

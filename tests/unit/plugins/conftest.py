@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import snapshot
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import core_secrets, patch_module_args
 
@@ -69,7 +70,7 @@ def run_module(
     """Run a module's main() as Ansible does, with a repository in memory, and return what it printed."""
 
     def main(module: types.ModuleType, **options: t.Any) -> dict[str, t.Any]:
-        monkeypatch.setattr(module, "QrsClient", lambda options: repository, raising=False)
+        monkeypatch.setattr(snapshot, "QrsClient", lambda options: repository)
         connection = {"host": "qlik.example.com", "client_cert": "/c.pem", "client_key": "/k.pem"}
         given = {name: value for name, value in {**connection, **options}.items() if value is not None}
         with patch_module_args(given), pytest.raises(SystemExit) as ended:

@@ -18,9 +18,10 @@ from ansible_collections.sensible.qlik.plugins.filter import jwks_slots as plugi
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import rsa_public_key
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import jwks_plan as _slots
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import model as _virtual_proxy
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import plan as _plan
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Snapshot
 from ansible_collections.sensible.qlik.plugins.modules import jwks_info
 from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set, keycloak
@@ -48,10 +49,10 @@ class Site:
         self.writes: list[str] = []
 
     def read(self) -> list[dict[str, t.Any]]:
-        return [_virtual_proxy.described(one) for one in _plan.all_options(self._snapshot())]
+        return [convert.to_result(one) for _prefix, one in sorted(self._snapshot().by_prefix.items())]
 
-    def _snapshot(self) -> _plan.Snapshot:
-        return _plan.Snapshot([*self.entities.values()], [], [], [], [], None)
+    def _snapshot(self) -> Snapshot:
+        return convert.snapshot([*self.entities.values()], [])
 
     def plan(self, published: list[dict[str, t.Any]], now: float = 0, **options: t.Any) -> dict[str, t.Any]:
         options = {"prefix": "idp", "template": TEMPLATE, "limit": self.limit, "overlap": HOUR, **options}
@@ -60,8 +61,8 @@ class Site:
 
     def carry_out(self, plan: dict[str, t.Any], *, killed_after: int | None = None) -> None:
         for declared in (plan["make_room"], plan["virtual_proxies"]):
-            normalised = [_virtual_proxy.normalised({"state": "present", **one})[0] for one in declared]
-            for write in _plan.make_plan(self._snapshot(), normalised, _plan.Guards()).writes:
+            normalized = [convert.from_options(one)[0] for one in declared]
+            for write in _plan.make_plan(self._snapshot(), normalized, _plan.Rules()).writes:
                 if killed_after is not None and (killed_after := killed_after - 1) < 0:
                     return
                 if write.action == "delete":
@@ -191,6 +192,20 @@ def test_a_note_with_a_time_that_is_none_counts_from_now() -> None:
     site.entities[slot(0)]["description"] = "Edited [kid a; gone since 2026-13-25T01:00:00Z]"
     site.follow(keys(B))
     assert site.entities[slot(0)]["description"] == "Tokens of Keycloak [kid a; gone since 2026-11-25T01:00:00Z]"
+
+
+@pytest.mark.parametrize("odd", ["x\n", "x\r\ny", "\x1b[2J", "x\x00"])
+def test_no_line_of_a_map_can_be_broken_in_two(odd: str) -> None:
+    site = Site()
+    site.follow(keys(A))
+    site.entities[slot(0)]["description"] = f"Edited [kid a {urllib.parse.quote(odd)}]"
+    assert site.plan(keys(A))["routes"] == {"a": slot(0)}
+    [new] = keys(B)
+    published = site.plan([*keys(A), {**new, "kid": odd}])
+    assert published["routes"] == {"a": slot(0)}
+    [warning] = published["warnings"]
+    assert "No front end can route tokens by the kid '" in warning
+    assert warning.isprintable()
 
 
 def test_overlap_zero_closes_at_once_without_a_note() -> None:

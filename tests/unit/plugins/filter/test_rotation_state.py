@@ -85,6 +85,17 @@ def test_a_number_alone_means_nothing() -> None:
     assert summary(unrelated) == ("idle", "portal-2", "portal-2", "", "portal-3")
 
 
+def test_a_note_that_cannot_be_one_counts_as_none() -> None:
+    assert summary(one("portal"), one("portal-2", "[replaces ../portal]"), name="portal-2")[0] == "idle"
+    switched = [one("portal", "[replaced 2026-13-45T01:06:00Z]"), one("portal-2", "[replaces portal]")]
+    assert rotation_state(switched, "portal")["switched_at"] == 0
+
+
+def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="name is 'a/b', which holds '/'"):
+        rotation_state([one("portal")], "a/b")
+
+
 def test_notes_are_read_only_where_they_can_be_meant() -> None:
     assert summary(one("portal"), one("portal-01", "[replaces portal]"))[0] == "idle"
     assert summary(one("portal"), one("portal-2", "[replaces other]"))[1] == "portal-2"

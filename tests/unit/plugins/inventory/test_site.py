@@ -16,9 +16,11 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
+from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.inventory import site as plugin
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import snapshot
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 CONFIG: dict[str, t.Any] = {
@@ -81,7 +83,7 @@ def source(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path
     engines.update(dict.fromkeys(SERVICES, False), engineEnabled=True)
     monkeypatch.setattr(repository, "close", lambda: None, raising=False)
     one = Source(repository, tmp_path / "test.qlik_site.yml")
-    monkeypatch.setattr(plugin, "QrsClient", one.connection)
+    monkeypatch.setattr(snapshot, "QrsClient", one.connection)
     return one
 
 
@@ -148,6 +150,24 @@ def test_a_node_of_the_same_name_of_another_site_is_not_overwritten(source: Sour
         node["hostName"] = f"other-{node['hostName']}"
     message = source.error(inventory=inventory, hostname="name")
     assert "two nodes called Central: central.example.com and other-central.example.com. Use 'hostname: hos" in message
+
+
+@pytest.mark.parametrize("host_name", ["-oProxyCommand=x", "a b", "a\nb", "a..b"])
+def test_a_node_whose_host_name_cannot_be_one_is_left_out(
+    source: Source, monkeypatch: pytest.MonkeyPatch, host_name: str
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda self, text, *_more: warnings.append(text))
+    source.repository.nodes[1]["hostName"] = host_name
+    assert list(source.parse().hosts) == ["central.example.com", "engines.example.com"]
+    [warning] = warnings
+    assert "The node 'Rim1' with the host name '" in warning
+    assert warning.isprintable()
+
+
+def test_a_node_without_a_host_name_has_its_name(source: Source) -> None:
+    del source.repository.nodes[1]["hostName"]
+    assert "ansible_host" not in source.parse().hosts["Rim1"].vars
 
 
 def test_what_a_site_says_is_no_template(source: Source) -> None:

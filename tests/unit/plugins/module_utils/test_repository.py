@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -15,17 +16,30 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, Repository
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import described, normalised
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Guards
+from ansible_collections.sensible.qlik.plugins.module_utils._repository import site
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import reconcile as _reconcile
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_options, to_result
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules, make_plan, purge_targets
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 
 def reconcile(
-    repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **guards: t.Any
+    repository: FakeRepository, *declared: dict[str, t.Any], check_mode: bool = False, **rules: t.Any
 ) -> Outcome:
-    options = [{"state": "present", **normalised(one)[0]} for one in declared]
-    return Repository(t.cast("t.Any", repository)).reconcile(options, Guards(**guards), check_mode=check_mode)
+    site = Repository(t.cast("t.Any", repository))
+    return _reconcile(site, [from_options(one)[0] for one in declared], Rules(**rules), check_mode=check_mode)
+
+
+def results(outcome: Outcome) -> list[dict[str, t.Any]]:
+    return [to_result(one) for one in outcome.virtual_proxies]
+
+
+def fields(virtual_proxy: VirtualProxy | None) -> dict[str, t.Any]:
+    return virtual_proxy.fields if virtual_proxy else {}
 
 
 @pytest.fixture
@@ -50,7 +64,7 @@ def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[
     ]
     assert repository.links("Central") == ["", "portal"]
     assert repository.links("Rim1") == ["", "portal"]
-    [options] = first.virtual_proxies
+    [options] = results(first)
     assert options["session_cookie_header_name"] == "X-Qlik-Session-portal"
     assert options["jwt_attribute_user_id"] == "userId"
     assert options["proxies"] == ["Central", "Rim1"]
@@ -59,7 +73,7 @@ def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[
     second = reconcile(repository, portal)
     assert not second.changed
     assert len(repository.requests) == 2
-    assert second.virtual_proxies == first.virtual_proxies
+    assert results(second) == results(first)
 
 
 def test_a_result_fed_back_changes_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
@@ -69,9 +83,9 @@ def test_a_result_fed_back_changes_nothing(repository: FakeRepository, portal: d
         "same_site_attribute_https": "none",
         "jwt_attribute_map": [{"jwt_attribute": "g", "sense_attribute": "group", "is_mandatory": True}],
     }
-    [result] = reconcile(repository, portal).virtual_proxies
+    [result] = results(reconcile(repository, portal))
     repository.requests.clear()
-    again = reconcile(repository, described(result))
+    again = reconcile(repository, result)
     assert not again.changed
     assert len(repository.requests) == 2
 
@@ -94,7 +108,7 @@ def test_an_update_writes_one_whole_entity_with_only_the_named_fields_changed(re
     stored = repository.virtual_proxies[entity["id"]]
     assert stored == {**entity, "sessionInactivityTimeout": 5}
     [change] = outcome.changes
-    differing = {name for name in change.after if change.after[name] != change.before[name]}
+    differing = {name for name in fields(change.after) if fields(change.after)[name] != fields(change.before)[name]}
     assert differing == {"session_inactivity_timeout"}
 
 
@@ -134,8 +148,8 @@ def test_absent_unlinks_and_deletes_once(repository: FakeRepository, portal: dic
     repository.requests.clear()
     gone = reconcile(repository, {"prefix": "portal", "state": "absent"})
     assert [method for method, _path in repository.writes] == ["PUT", "PUT", "DELETE"]
-    assert gone.virtual_proxies == [{}]
-    assert gone.changes[0].after == {}
+    assert results(gone) == [{}]
+    assert gone.changes[0].after is None
     assert not reconcile(repository, {"prefix": "portal", "state": "absent"}).changed
 
 
@@ -202,8 +216,8 @@ def test_a_field_that_nobody_has_ever_set_may_be_missing_in_answers(
     predicted = reconcile(repository, options, check_mode=True)
     done = reconcile(repository, options)
     assert predicted.changes == done.changes
-    assert done.changes[0].before["jwt_audience"] == ""
-    assert done.virtual_proxies[0]["jwt_audience"] == "qlik"
+    assert fields(done.changes[0].before)["jwt_audience"] == ""
+    assert results(done)[0]["jwt_audience"] == "qlik"
     repository.requests.clear()
     assert not reconcile(repository, options).changed
     assert repository.requests == [("GET", path) for path in reads[:2]]
@@ -224,8 +238,8 @@ def test_a_list_that_is_cut_hides_nothing(repository: FakeRepository, portal: di
     repository.definitions.reverse()
     options = {**portal, "tags": ["PORTAL", "Managed", "it's \\ odd"], "custom_properties": {"stage": ["dev"]}}
     done = reconcile(repository, options)
-    assert done.virtual_proxies[0]["tags"] == ["it's \\ odd", "Managed", "portal"]
-    assert done.virtual_proxies[0]["custom_properties"] == {"Stage": ["dev"]}
+    assert results(done)[0]["tags"] == ["it's \\ odd", "Managed", "portal"]
+    assert results(done)[0]["custom_properties"] == {"Stage": ["dev"]}
     with pytest.raises(InputError, match="no tag 'nope'"):
         reconcile(repository, {**portal, "tags": ["nope"]})
 
@@ -266,7 +280,10 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
     [change] = reconcile(
         repository, {"prefix": "saml", "jwt_public_key_certificate": pem, "allow_non_jwt": True}
     ).changes
-    assert (change.before["authentication_method"], change.after["authentication_method"]) == ("saml", "jwt")
+    assert (fields(change.before)["authentication_method"], fields(change.after)["authentication_method"]) == (
+        "saml",
+        "jwt",
+    )
     converted = repository.virtual_proxies[entity["id"]]
     assert converted["authenticationMethod"] == 4
     assert converted["jwtAttributeUserId"] == "userId"
@@ -283,15 +300,137 @@ def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository
     assert reconcile(repository, change, signs_in_through="admin", allow_connection_virtual_proxy=True).changed
 
 
+LOCKING_OUT: list[dict[str, t.Any]] = [
+    {"prefix": "jwt", "session_inactivity_timeout": 1},
+    {"prefix": "JWT", "proxies": []},
+    {"prefix": "jwt", "state": "absent"},
+]
+
+
+@pytest.mark.parametrize("path", ["JWT", "./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt/hub"])
+def test_the_guard_compares_what_the_server_sees(repository: FakeRepository, path: str) -> None:
+    link = {"id": repository.add("jwt")["id"]}
+    repository.proxies["proxy0"]["settings"]["virtualProxies"].append(link)
+    for change in LOCKING_OUT:
+        with pytest.raises(InputError, match="This very connection"):
+            reconcile(repository, change, signs_in_through=path)
+    with pytest.raises(InputError, match="This very connection"):
+        reconcile(repository, signs_in_through=path, purge=True)
+    assert repository.writes == []
+    for change in LOCKING_OUT:
+        assert reconcile(repository, change, signs_in_through="jwt2").changed
+
+
+ROW = {"jwt_attribute": "a", "sense_attribute": "", "is_mandatory": False}
+
+
+def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
+    """Make a virtual proxy that is linked to the first proxy, and return it with all that a test may spoil."""
+    spoiled = repository.add(
+        "odd", tags=[dict(repository.tags[0])], loadBalancingServerNodes=[dict(repository.nodes[0])]
+    )
+    row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
+    spoiled["jwtAttributeMap"] = [row]
+    links = repository.proxies["proxy0"]["settings"]["virtualProxies"]
+    links.append({"id": spoiled["id"]})
+    return {"odd": spoiled, "row": row, "tag": spoiled["tags"][0], "default": repository.virtual_proxies["vp1"]}
+
+
+@pytest.mark.parametrize(
+    ("where", "field", "value", "option", "expected"),
+    [
+        ("odd", "sessionCookieHeaderName", None, "session_cookie_header_name", ""),
+        ("odd", "sessionInactivityTimeout", None, "session_inactivity_timeout", None),
+        ("odd", "websocketCrossOriginWhiteList", [None, "a"], "websocket_cross_origin_white_list", ["a"]),
+        ("odd", "sameSiteAttributeHttps", "Lax", "same_site_attribute_https", None),
+        ("odd", "sameSiteAttributeHttps", True, "same_site_attribute_https", None),
+        ("odd", "description", 7, "description", ""),
+        ("row", "senseAttribute", None, "jwt_attribute_map", [ROW]),
+        ("tag", "name", None, "tags", ["tag1"]),
+        ("tag", "id", 7, "tags", []),
+        ("default", "prefix", None, "prefix", "odd"),
+    ],
+)  # fmt: skip
+def test_one_odd_value_hides_nothing_else(
+    repository: FakeRepository, pem: str, where: str, field: str, value: t.Any, option: str, expected: t.Any
+) -> None:
+    odd_site(repository)[where][field] = value
+    assert reconcile(
+        repository, {"prefix": "portal", "jwt_public_key_certificate": pem, "proxies": ["Central"]}
+    ).changed
+    assert repository.links("Central") == [value if where == "default" else "", "odd", "portal"]
+    [found] = results(reconcile(repository, {"prefix": "odd", "state": "present"}))
+    assert found.get(option) == expected
+    assert found["proxies"] == ["Central"]
+    repository.requests.clear()
+    assert not reconcile(repository, {name: one for name, one in found.items() if one is not None}).changed
+    assert len(repository.requests) == 2
+
+
+def test_a_default_virtual_proxy_without_a_prefix_is_the_default_one(repository: FakeRepository) -> None:
+    [default] = convert.virtual_proxies([{"id": "vp1", "authenticationMethod": 4}])
+    assert default.fields == {"prefix": "", "authentication_method": "jwt"}
+    snapshot = convert.snapshot([dict(default.raw)], [repository._expanded(repository.proxies["proxy0"])])
+    assert purge_targets(snapshot, [], Rules(purge=True)) == []
+
+
+def test_guids_are_compared_without_their_case() -> None:
+    node = {"id": "AAAA", "name": "Central"}
+    portal = {"id": "ABCD", "prefix": "portal", "authenticationMethod": 4, "loadBalancingServerNodes": [node]}
+    settings = {"virtualProxies": [{"id": "abcd"}, {"id": "EF01"}]}
+    proxy = {"id": "0001", "serverNodeConfiguration": {"id": "aaaa", "name": "Central"}, "settings": settings}
+    snapshot = convert.snapshot([portal], [proxy])
+    assert snapshot.by_prefix["portal"].fields["proxies"] == ["Central"]
+    assert [one.id for one in snapshot.known_nodes] == ["aaaa"]
+    declared = [from_options({"prefix": "portal", "proxies": [], "state": state})[0] for state in ("present", "absent")]
+    [unlink] = make_plan(snapshot, declared[:1], Rules()).writes
+    assert unlink.body == {**proxy, "settings": {"virtualProxies": [{"id": "ef01"}]}}
+    assert [write.path for write in make_plan(snapshot, declared[1:], Rules()).writes] == [
+        "proxyservice/0001",
+        "virtualproxyconfig/abcd",
+    ]
+
+
+@pytest.mark.parametrize(
+    "settings", [None, 7, {"virtualProxies": "x"}, {"virtualProxies": [{"id": 7}]}, {"virtualProxies": [7]}]
+)
+def test_a_list_of_links_that_cannot_be_read_is_never_written(settings: t.Any, pem: str) -> None:
+    nodes = [{"id": f"n{number}", "name": f"Node{number}", "hostName": f"node{number}"} for number in range(2)]
+    bodies = [settings, {"virtualProxies": []}]
+    proxies = [
+        {"id": f"p{number}", "serverNodeConfiguration": node, "settings": bodies[number]}
+        for number, node in enumerate(nodes)
+    ]
+    snapshot = convert.snapshot([], proxies)
+    snapshot = dataclasses.replace(snapshot, seen_fields=frozenset())
+    new = {"prefix": "new", "jwt_public_key_certificate": pem}
+    [declared, other] = [from_options({**new, "proxies": [name]})[0] for name in ("Node0", "Node1")]
+    with pytest.raises(InputError, match="proxy 'Node0' cannot be read, so a write could lose links"):
+        make_plan(snapshot, [declared], Rules())
+    assert [write.path for write in make_plan(snapshot, [other], Rules()).writes] == [
+        "virtualproxyconfig",
+        "proxyservice/p1",
+    ]
+
+
+def test_an_accepted_write_counts_although_its_answer_is_no_use(
+    repository: FakeRepository, portal: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = repository.add
+    monkeypatch.setattr(repository, "add", lambda prefix, **fields: {**add(prefix, **fields), "id": None})
+    assert reconcile(repository, portal).changed
+    assert repository.links("Rim1") == ["", "portal"]
+
+
 def read_site(repository: FakeRepository) -> t.Any:
-    return Repository(t.cast("t.Any", repository)).read_site()
+    return site.read_site(Repository(t.cast("t.Any", repository)))
 
 
 def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
-    about, nodes, proxies = read_site(repository)
-    assert about["buildVersion"] == "26.31.3.0"
-    assert [node["name"] for node in nodes] == ["Central", "Rim1", "Engines"]
-    assert [proxy["serverNodeConfiguration"]["name"] for proxy in proxies] == ["Central", "Rim1"]
+    found = read_site(repository)
+    assert found.release == {"build_version": "26.31.3.0"}
+    assert [node["name"] for node in found.nodes] == ["Central", "Engines", "Rim1"]
+    assert [proxy["name"] for proxy in found.proxies] == ["Central", "Rim1"]
     assert repository.requests == [
         ("GET", "about"),
         ("GET", "servernodeconfiguration/full"),

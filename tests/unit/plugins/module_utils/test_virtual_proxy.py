@@ -9,18 +9,26 @@ import typing as t
 import pytest
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import (
+    comparison_key,
+    from_options,
+    to_diff,
+    to_result,
+)
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import (
     FIELDS,
     QRS_NAMES,
+    VirtualProxy,
     argument_spec,
-    comparable,
-    described,
-    expiry_warning,
-    for_diff,
-    normalised,
-    require_valid,
-    to_options,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.validate import require_valid
+from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
+
+
+def read(**entity: t.Any) -> VirtualProxy:
+    [virtual_proxy] = convert.virtual_proxies([{"id": "1", **entity}])
+    return virtual_proxy
 
 
 @pytest.mark.parametrize(
@@ -62,8 +70,7 @@ def test_reads_an_entity_in_the_words_of_the_options() -> None:
         "jwtAttributeMap": [{"id": "x", "jwtAttribute": "groups", "senseAttribute": "group", "isMandatory": True}],
         "samlEntityId": "not ours",
     }
-    assert to_options(entity) == {
-        "id": "1",
+    assert read(**entity).fields == {
         "prefix": "jwt",
         "same_site_attribute_https": "lax",
         "anonymous_access_mode": "no_anonymous_user",
@@ -78,7 +85,7 @@ def test_reads_an_entity_in_the_words_of_the_options() -> None:
 
 
 def test_an_enumeration_value_of_a_later_release_is_kept_as_its_number() -> None:
-    assert to_options({"loadBalancingAlgorithm": 7}) == {"load_balancing_algorithm": 7}
+    assert read(loadBalancingAlgorithm=7).fields["load_balancing_algorithm"] == 7
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_an_enumeration_value_of_a_later_release_is_kept_as_its_number() -> None
     ],
 )
 def test_same_meaning_compares_equal(name: str, one: t.Any, other: t.Any) -> None:
-    assert comparable(name, one) == comparable(name, other)
+    assert comparison_key(name, one) == comparison_key(name, other)
 
 
 @pytest.mark.parametrize(
@@ -105,58 +112,73 @@ def test_same_meaning_compares_equal(name: str, one: t.Any, other: t.Any) -> Non
     ],
 )
 def test_different_meaning_compares_different(name: str, one: t.Any, other: t.Any) -> None:
-    assert comparable(name, one) != comparable(name, other)
+    assert comparison_key(name, one) != comparison_key(name, other)
 
 
 def test_certificates_compare_by_content(pem: str, other_pem: str) -> None:
     name = "jwt_public_key_certificate"
     for variant in (pem.replace("\n", "\r\n"), "\ufeff" + pem, pem.replace("\n", " "), pem.strip()):
-        assert comparable(name, variant) == comparable(name, pem)
-    assert comparable(name, pem) != comparable(name, other_pem)
-    assert comparable(name, "no certificate") == "no certificate"
+        assert comparison_key(name, variant) == comparison_key(name, pem)
+    assert comparison_key(name, pem) != comparison_key(name, other_pem)
+    assert comparison_key(name, "no certificate") == "no certificate"
 
 
 def test_what_is_not_given_is_not_managed() -> None:
-    options, warnings = normalised({"prefix": "jwt", "description": None, "tags": []})
-    assert options == {"prefix": "jwt", "authentication_method": "jwt", "tags": []}
+    declared, warnings = from_options({"prefix": "jwt", "description": None, "tags": [], "password": "secret"})
+    assert declared == VirtualProxy({"prefix": "jwt", "authentication_method": "jwt", "tags": []})
+    assert declared.fields == {"prefix": "jwt", "authentication_method": "jwt", "tags": []}
     assert warnings == []
 
 
 def test_upper_case_is_lowered_and_said() -> None:
-    options, [warning] = normalised({"prefix": "JWT"})
-    assert options["prefix"] == "jwt"
+    declared, [warning] = from_options({"prefix": "JWT"})
+    assert declared.fields["prefix"] == "jwt"
     assert "'JWT'" in warning
     assert "lower case" in warning
 
 
 def test_custom_properties_take_a_value_or_a_list() -> None:
-    options, _warnings = normalised({"prefix": "jwt", "custom_properties": {"Stage": "prod", "Floor": [1, 2]}})
-    assert options["custom_properties"] == {"Stage": ["prod"], "Floor": ["1", "2"]}
+    declared, _warnings = from_options({"prefix": "jwt", "custom_properties": {"Stage": "prod", "Floor": [1, 2]}})
+    assert declared.fields["custom_properties"] == {"Stage": ["prod"], "Floor": ["1", "2"]}
 
 
-def test_the_certificate_is_described_and_its_expiry_warned_about(pem: str, expired_pem: str) -> None:
-    virtual_proxy = described({"prefix": "jwt", "jwt_public_key_certificate": pem})
-    assert virtual_proxy["certificate"]["subject"] == "CN=portal"
-    assert expiry_warning(virtual_proxy) is None
-    assert "expired on" in str(expiry_warning(described({"prefix": "x", "jwt_public_key_certificate": expired_pem})))
-    assert expiry_warning({}) is None
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [
+        (-3, "The JWT certificate of the virtual proxy 'jwt' has expired ("),
+        (10, "The JWT certificate of the virtual proxy 'jwt' expires in 9 days ("),
+        (40, None),
+    ],
+)
+def test_the_certificate_is_summarized_and_its_expiry_warned_about(days: int, warning: str | None) -> None:
+    virtual_proxy = VirtualProxy({"prefix": "jwt", "jwt_public_key_certificate": make_certificate("portal", days=days)})
+    assert to_result(virtual_proxy)["certificate"]["subject"] == "CN=portal"
+    assert [text.startswith(str(warning)) for text in virtual_proxy.warnings] == ([True] if warning else [])
+
+
+def test_names_have_defaults() -> None:
+    virtual_proxy = VirtualProxy({"prefix": "jwt"})
+    assert (virtual_proxy.user_id_claim, virtual_proxy.user_directory_claim) == ("userId", "userDirectory")
+    assert (virtual_proxy.cookie_name, virtual_proxy.allowed_hosts) == ("X-Qlik-Session-jwt", [])
+    assert read(jwtAttributeUserId="sub", websocketCrossOriginWhiteList=["a", None]).allowed_hosts == ["a"]
+    assert read(jwtAttributeUserId="sub").user_id_claim == "sub"
 
 
 def test_a_private_key_goes_neither_in_nor_out() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nbm90IGEga2V5\n-----END RSA PRIVATE KEY-----"
     with pytest.raises(InputError, match="holds a private key"):
-        normalised({"prefix": "jwt", "jwt_public_key_certificate": key})
-    assert to_options({"prefix": "jwt", "jwtPublicKeyCertificate": key})["jwt_public_key_certificate"] == ""
+        from_options({"prefix": "jwt", "jwt_public_key_certificate": key})
+    assert read(jwtPublicKeyCertificate=key).fields["jwt_public_key_certificate"] == ""
 
 
 def test_the_certificate_is_sent_in_its_usual_form(pem: str) -> None:
     for variant in (pem, pem.replace("\n", "\r\n"), "\ufeff" + pem, "Subject: x\n" + pem.replace("\n", " ")):
-        options, _warnings = normalised({"prefix": "jwt", "jwt_public_key_certificate": variant})
-        assert options["jwt_public_key_certificate"] == pem
+        declared, _warnings = from_options({"prefix": "jwt", "jwt_public_key_certificate": variant})
+        assert declared.fields["jwt_public_key_certificate"] == pem
 
 
 def test_sub_is_warned_about() -> None:
-    _options, [warning] = normalised({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
+    _declared, [warning] = from_options({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
     assert "'sub'" in warning
 
 
@@ -164,13 +186,13 @@ def test_sub_is_warned_about() -> None:
     ("declared", "words"),
     [
         ({"prefix": ""}, "default virtual proxy"),
-        ({"prefix": "a/b"}, "something else than letters"),
-        ({"prefix": "a b"}, "something else than letters"),
-        ({"prefix": "straße"}, "something else than letters"),
+        ({"prefix": "/jwt"}, "prefix is '/jwt', which holds '/'"),
+        ({"prefix": "a b"}, "which holds blanks; only letters"),
+        ({"prefix": "straße"}, "only letters, digits"),
         ({"prefix": "QRS"}, "Qlik Sense itself answers"),
         ({"prefix": "hub"}, "Qlik Sense itself answers"),
-        ({"prefix": ".."}, "something else than letters"),
-        ({"prefix": "jwt\n"}, "something else than letters"),
+        ({"prefix": ".."}, "nothing but dots"),
+        ({"prefix": "jwt\n"}, "which holds control characters"),
         ({"prefix": "jwt", "jwt_attribute_user_id": "exp"}, "'exp', which is reserved"),
         ({"prefix": "jwt", "jwt_attribute_user_directory": ""}, "is empty"),
         (
@@ -180,8 +202,8 @@ def test_sub_is_warned_about() -> None:
             },
             "'aud', which is reserved",
         ),
-        ({"prefix": "jwt", "session_cookie_header_name": "a b"}, "no cookie name"),
-        ({"prefix": "jwt", "session_cookie_header_name": ""}, "no cookie name"),
+        ({"prefix": "jwt", "session_cookie_header_name": "a b"}, "not a cookie name"),
+        ({"prefix": "jwt", "session_cookie_header_name": ""}, "not a cookie name"),
         ({"prefix": "jwt", "session_inactivity_timeout": 0}, "below 1"),
         ({"prefix": "jwt", "websocket_cross_origin_white_list": ["https://x.example"]}, "not a host name"),
         ({"prefix": "jwt", "websocket_cross_origin_white_list": ["x.example:443"]}, "not a host name"),
@@ -190,18 +212,18 @@ def test_sub_is_warned_about() -> None:
 )
 def test_bad_input_is_refused_in_three_sentences(declared: dict[str, t.Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
-        require_valid("Tried this.", normalised(declared)[0])
+        require_valid("Tried this.", from_options(declared)[0].fields)
     assert words in caught.value.outcome
     assert caught.value.tried.endswith(".")
     assert caught.value.advice.endswith(".")
 
 
 def test_a_diff_shows_a_certificate_in_one_line(pem: str) -> None:
-    shown = for_diff({"id": "1", "prefix": "jwt", "jwt_public_key_certificate": pem, "certificate": {}})
+    shown = to_diff(VirtualProxy({"prefix": "jwt", "jwt_public_key_certificate": pem}, id="1"))
     assert set(shown) == {"prefix", "jwt_public_key_certificate"}
     assert shown["jwt_public_key_certificate"].startswith("CN=portal, expires ")
 
 
 def test_a_stored_text_that_is_no_certificate_has_no_description() -> None:
-    assert described({"prefix": "x", "jwt_public_key_certificate": "nonsense"})["certificate"] is None
-    assert described({}) == {}
+    assert to_result(VirtualProxy({"prefix": "x", "jwt_public_key_certificate": "nonsense"}))["certificate"] is None
+    assert to_result(None) == to_diff(None) == {}

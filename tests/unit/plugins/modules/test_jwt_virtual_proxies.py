@@ -12,6 +12,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxies, virtual_proxy_info
+from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 
 Run = t.Callable[..., dict[str, t.Any]]
@@ -132,6 +133,34 @@ class TestPurge:
         assert len(repository.writes) == 5
 
 
+def test_a_path_in_the_place_of_a_prefix_is_refused(info: Run, repository: FakeRepository) -> None:
+    for path in ("./jwt", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt?x"):
+        assert f"prefixes is '{path}', which holds" in info(prefixes=[path])["msg"]
+    assert repository.requests == []
+
+
+def test_a_declared_certificate_that_expires_soon_is_warned_about(
+    run: Run, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
+    soon = make_certificate("portal", days=10)
+    nodes = {"load_balancing_server_nodes": ["Central"]}
+    run(virtual_proxies=[{"prefix": "a", "jwt_public_key_certificate": soon, **nodes}])
+    run(virtual_proxies=[{"prefix": "a", "session_inactivity_timeout": 5}])
+    text = "The JWT certificate of the virtual proxy 'a' expires in 9 days ("
+    assert [warning.startswith(text) for warning in warnings] == [True, True]
+
+
+@pytest.mark.parametrize(("option", "value"), [("prefix", "a/b"), ("session_cookie_header_name", "a b")])
+def test_what_addresses_a_virtual_proxy_is_checked_even_when_restored(
+    run: Run, repository: FakeRepository, pem: str, option: str, value: str
+) -> None:
+    restored = {"prefix": "a", "jwt_public_key_certificate": pem, option: value}
+    assert f"{option} is '{value}'" in run(virtual_proxies=[restored], restore=True)["msg"]
+    assert repository.writes == []
+
+
 class TestFailures:
     def test_each_entry_says_what_became_of_it(
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
@@ -163,46 +192,6 @@ class TestFailures:
         assert result["changed"] is True
         assert outcomes(result) == {"a": "updated", "b": "updated", "c": "updated"}
         assert not run(virtual_proxies=changed)["changed"]
-
-
-@pytest.mark.parametrize("parallel", [2, 8])
-class TestInParallel:
-    def test_comes_to_the_same(
-        self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]], parallel: int
-    ) -> None:
-        result = run(virtual_proxies=declared, parallel_writes=parallel)
-        assert outcomes(result) == {"a": "created", "b": "created", "c": "created"}
-        assert sorted(repository.links("Rim1")) == ["", "a", "b"]
-        assert len(repository.writes) == 5
-        assert run(virtual_proxies=declared, parallel_writes=parallel)["changed"] is False
-
-    @pytest.mark.parametrize("failure", ["lost", "dropped", "conflict"])
-    @pytest.mark.parametrize("number", range(1, 6))
-    def test_one_failure_is_made_good(
-        self,
-        run: Run,
-        repository: FakeRepository,
-        declared: list[dict[str, t.Any]],
-        parallel: int,
-        number: int,
-        failure: str,
-    ) -> None:
-        repository.failures = {number: failure}
-        result = run(virtual_proxies=declared, parallel_writes=parallel)
-        assert result["changed"] is True
-        assert sorted(result["writes"]) == sorted(run_writes(declared))
-        assert run(virtual_proxies=declared)["changed"] is False
-
-
-def run_writes(declared: list[dict[str, t.Any]]) -> list[str]:
-    """What it takes to create these and link them to two proxies."""
-    creations = [f"create the virtual proxy '{one['prefix']}'" for one in declared]
-    return [*creations, "set the links of the proxy 'Central'", "set the links of the proxy 'Rim1'"]
-
-
-@pytest.mark.parametrize("parallel", [0, 9])
-def test_parallel_writes_has_bounds(run: Run, declared: list[dict[str, t.Any]], parallel: int) -> None:
-    assert "from 1 to 8" in run(virtual_proxies=declared, parallel_writes=parallel)["msg"]
 
 
 class TestAListThatTheSiteHasCut:
@@ -298,7 +287,7 @@ class TestInfo:
         monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
         info()
         assert len(warnings) == 1
-        assert warnings[0].startswith("The JWT certificate of the virtual proxy b has expired (")
+        assert warnings[0].startswith("The JWT certificate of the virtual proxy 'b' has expired (")
 
 
 def test_a_private_key_pasted_by_mistake_is_not_shown(run: Run, declared: list[dict[str, t.Any]]) -> None:

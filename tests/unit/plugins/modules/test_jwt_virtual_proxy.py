@@ -11,7 +11,10 @@ import typing as t
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import MissingLibraryError
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy
+from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
 from ansible_collections.sensible.qlik.tests.unit.plugins.module_arguments import capture_log
 
@@ -49,6 +52,17 @@ def test_a_failure_says_what_had_been_done(
     assert result["writes"] == ["create the virtual proxy 'portal'"]
     assert "403" in result["msg"]
     assert "Done before that: create the virtual proxy 'portal'." in result["msg"]
+
+
+def test_a_library_that_is_missing_afterwards_does_not_hide_the_change(
+    run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.add("portal", jwtPublicKeyCertificate=make_certificate("missing"))
+    error = MissingLibraryError("Read the certificate.", "cryptography")
+    monkeypatch.setattr(certificate, "_load", lambda der: (_ for _ in ()).throw(error))
+    result = run(prefix="portal", session_inactivity_timeout=5)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["writes"] == ["update the virtual proxy 'portal'"]
 
 
 def test_nothing_is_written_when_the_input_is_wrong(

@@ -219,8 +219,8 @@ def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
         ({"token": "a.b.c.d.e"}, "encrypted"),
         ({"token": "abc"}, "parts"),
         ({"expired_token": "abc"}, "the expired_token of"),
-        ({"virtual_proxy": {}}, "no prefix"),
-        ({"prefix": "a/b"}, "cannot be one"),
+        ({"virtual_proxy": {}}, "prefix of login 1 is empty"),
+        ({"prefix": "a/b"}, "prefix of login 1 is 'a/b', which holds '/'"),
     ],
 )
 def test_bad_logins_are_refused_before_anything_is_sent(

@@ -9,16 +9,19 @@ import typing as t
 import yaml
 
 from ansible_collections.sensible.qlik.plugins.module_utils._repository import site as _site
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import camel_case
 from ansible_collections.sensible.qlik.plugins.modules import site_info
 
 
 def test_each_word_is_documented() -> None:
-    fields: dict[str, t.Any] = dict.fromkeys((*_site._NODE, *_site._PROXY_SETTINGS), "")
+    def entity(*kinds: dict[str, type]) -> dict[str, t.Any]:
+        return {camel_case(name): kind() for one in kinds for name, kind in one.items()}
+
     labels: dict[str, t.Any] = {"tags": [], "customProperties": []}
     site = _site.in_words(
-        dict.fromkeys(_site._RELEASE, ""),
-        [{**fields, **labels, "roles": [], "serviceCluster": None}],
-        [{**labels, "id": "p", "settings": fields}],
+        entity(_site._RELEASE),
+        [{**entity(_site._NODE), **labels, "roles": [], "serviceCluster": None}],
+        [{**labels, "id": "p", "settings": entity(_site._PROXY_SETTINGS)}],
     )
     documented = yaml.safe_load(site_info.RETURN)
     assert set(documented["release"]["contains"]) == set(site.release)

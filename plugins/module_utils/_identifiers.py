@@ -1,0 +1,244 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""One validator per identifier, wherever it comes from: options, notes on a site, files, names of nodes. Pure, no I/O.
+
+Each returns the identifier in its usual form, or raises InputError with the name of the option.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import urllib.parse
+
+from ._errors import InputError
+from ._text import sanitize
+
+RESERVED_CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
+"""Registered claims of RFC 7519. Qlik's article says that claim names must not be among the reserved ones."""
+
+RESERVED_PREFIXES = frozenset(
+    [
+        "api",
+        "app",
+        "appcontent",
+        "content",
+        "dev-hub",
+        "engine",
+        "extensions",
+        "hub",
+        "identity",
+        "internal_forms_authentication",
+        "internal_windows_authentication",
+        "qlik-embed",
+        "qmc",
+        "qps",
+        "qrs",
+        "resources",
+        "sense",
+        "single",
+        "tempcontent",
+        "ttl",
+    ]
+)
+"""First path segments that Qlik Sense itself answers on a proxy. No list is published; these are the known ones."""
+
+
+def _error(option: str, problem: str, advice: str) -> InputError:
+    return InputError("Tried to read the options.", f"{option} {problem}", advice)
+
+
+def _token(value: str, option: str, what: str, sample: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):  # RFC 9110, 5.6.2
+        advice = f"Use letters, digits and hyphens, such as {sample}."
+        raise _error(option, f"is {sanitize(value, 60)!r}, which is not {what}.", advice)
+    return value
+
+
+def is_valid(validator: t.Callable[[str], t.Any], value: str) -> bool:
+    """Return True if a validator of this module accepts the value."""
+    try:
+        validator(value)
+    except InputError:
+        return False
+    return True
+
+
+def prefix(value: str, option: str = "prefix") -> str:
+    """Return the prefix of a virtual proxy in lower case.
+
+    The default virtual proxy, whose prefix is empty, is refused. Qlik help, "Creating a virtual proxy": lower-case
+    letters, digits and - . _ ~ only.
+
+    Raises:
+        InputError: it cannot be a prefix.
+    """
+    text = value.lower()
+    foreign = "".join(dict.fromkeys(re.sub(r"[a-z0-9._~-]", "", text)))
+    shown = repr(sanitize(value, 60))
+    if not text:
+        problem = "is empty, which means the default virtual proxy, and that one cannot be managed."
+    elif foreign:
+        names = "control characters" if not foreign.isprintable() else "blanks" if foreign.isspace() else repr(foreign)
+        problem = f"is {shown}, which holds {names}; only letters, digits and - . _ ~ are allowed."
+    elif set(text) == {"."}:
+        problem = f"is {shown}, which holds nothing but dots."
+    elif text in RESERVED_PREFIXES:
+        problem = f"is {shown}, one of the paths that Qlik Sense itself answers."
+    else:
+        return text
+    raise _error(option, problem, "Give the prefix alone, such as 'jwt' or 'portal'.")
+
+
+def server_path(value: str) -> str:
+    """Return the path that a server sees for a text in the place of a prefix, in lower case and without outer slashes.
+
+    Percent-encoding is decoded and dot segments are resolved (RFC 3986, 6.2.2), as clients and servers do.
+    """
+    text = value.strip()
+    while (decoded := urllib.parse.unquote(text)) != text:
+        text = decoded
+    segments: list[str] = []
+    for segment in re.split(r"[/\\]", re.split(r"[?#]", text)[0]):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment.strip().casefold())
+    return "/".join(segments)
+
+
+def leads_to(path: str | None, prefix_: str) -> bool:
+    """Return True if requests below a path reach the virtual proxy with a prefix.
+
+    Args:
+        path: what stands between host and /qrs, in any spelling; None if nothing does.
+        prefix_: the prefix of a virtual proxy, not that of the default one.
+    """
+    return path is not None and f"{server_path(path)}/".startswith(f"{server_path(prefix_)}/")
+
+
+def cookie_name(value: str, option: str = "session_cookie_header_name") -> str:
+    """Return the name of a cookie (RFC 6265, 4.1.1).
+
+    Raises:
+        InputError: it cannot be one.
+    """
+    return _token(value, option, "a cookie name", "X-Qlik-Session-portal")
+
+
+def claim_name(value: str, option: str) -> str:
+    """Return the name of a claim that a virtual proxy reads. The claim "sub" is reported to work as a user id.
+
+    Raises:
+        InputError: it is empty, or reserved for the token itself.
+    """
+    if not value.strip():
+        raise _error(option, "is empty.", "Give the name of a claim, such as 'userId' or 'userDirectory'.")
+    if value in RESERVED_CLAIMS and value != "sub":
+        problem = f"names the claim {value!r}, which is reserved for the token itself (RFC 7519)."
+        raise _error(option, problem, "Give another claim, such as 'userId' or 'userDirectory'.")
+    return value
+
+
+def key_id(value: str, option: str = "kid") -> str:
+    """Return the identifier (kid) of a signing key, which front ends compare with that of a token.
+
+    Raises:
+        InputError: it is empty or holds control characters, which no line of a front end's configuration can hold.
+    """
+    if not value or not value.isprintable():
+        raise _error(option, "is empty or holds control characters.", "Have the provider name its key otherwise.")
+    return value
+
+
+def host(value: str, option: str = "host") -> str:
+    """Return a host name or an IP address as it stands in a URL, an IPv6 address in brackets.
+
+    Raises:
+        InputError: it is neither. A value that may hold a password is not quoted.
+    """
+    advice = "Give the name alone, such as qlik.example.com."
+    if "@" in value:
+        raise _error(option, "holds a user name or a password.", advice)
+    if value.count(":") == 1 and re.fullmatch(r"[\w.-]+:\d*", value):
+        problem = f"is {sanitize(value, 60)!r}, which holds a port."
+        raise _error(option, problem, f"Give the port in the option 'port', and in {option} the name alone.")
+    try:
+        if ":" in value:
+            import ipaddress
+
+            return f"[{ipaddress.IPv6Address(value.removeprefix('[').removesuffix(']'))}]"
+        # RFC 1035, 2.3.4: no empty label, 63 characters a label, 253 in total. Windows allows underscores.
+        usable = re.fullmatch(r"[\w.-]+", value) and value[0] != "-" and len(value.encode("idna")) <= 253
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _error(option, f"is {sanitize(value, 60)!r}, which is not a host name.", advice)
+    return value
+
+
+def user(value: str, option: str = "user") -> tuple[str, str]:
+    r"""Return directory and name of a user given as DIRECTORY\user.
+
+    Raises:
+        InputError: it has another form.
+    """
+    directory, _separator, name = value.partition("\\")
+    if not (directory.strip() and name.strip()) or not value.isprintable():
+        problem = f"is {sanitize(value, 60)!r}, which is not of the form DIRECTORY\\user."
+        raise _error(option, problem, r"Give for instance INTERNAL\sa_api.")
+    return directory, name
+
+
+def header_name(value: str, option: str = "header_name") -> str:
+    """Return the name of an HTTP header.
+
+    Raises:
+        InputError: it cannot be one.
+    """
+    return _token(value, option, "the name of a header", "X-User")
+
+
+def header_value(value: str, option: str) -> str:
+    """Return the value of an HTTP header. Messages do not quote it, because it may be secret.
+
+    Raises:
+        InputError: it holds anything but printable ASCII characters, or blanks around them.
+    """
+    if not (value.isascii() and value.isprintable()) or value != value.strip():
+        problem = "holds characters that cannot be sent in a header, or blanks at an end."
+        raise _error(option, problem, "Give printable ASCII characters on one line.")
+    return value
+
+
+def base_url(value: str, option: str = "proxies", number: int | None = None) -> str:
+    """Return the base URL of a proxy without a trailing slash.
+
+    Args:
+        value: a URL, or a host name and perhaps a port. Messages do not quote it, because URLs may hold passwords.
+        option: named in messages.
+        number: its place in the list, from 1.
+
+    Raises:
+        InputError: it is not the URL of a host.
+    """
+    text = value.strip()
+    try:
+        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
+        usable = parts.scheme in ("http", "https") and parts.path in ("", "/") and parts.port != 0
+        usable = usable and not (parts.query or parts.fragment or re.search(r"[@\s]", parts.netloc))
+        usable = usable and is_valid(host, parts.hostname or "")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _error(
+            f"The option '{option}'" if number is None else f"Entry {number} of the option '{option}'",
+            "is not the base URL of a proxy.",
+            "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
+            "prefixes belong to the logins.",
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"

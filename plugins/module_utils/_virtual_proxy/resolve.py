@@ -1,0 +1,137 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""From names in options to the nodes, tags and custom properties of a site. Pure, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .._errors import InputError
+from .convert import same
+from .model import FIELDS, QRS_NAMES, Named, Options, Snapshot, VirtualProxy
+
+References = dict[str, list[Named]]  # by option
+
+
+def find(tried: str, what: str, names: Iterable[str], entities: Sequence[Named]) -> list[Named]:
+    """Return the entities with these names or host names, each once and in the order of the names.
+
+    Raises:
+        InputError: a name is unknown or ambiguous.
+    """
+    found: dict[str, Named] = {}
+    for name in names:
+        hits = [one for one in entities if one.is_called(name)]
+        # A name decides before a host name: a node may be called as another one's host.
+        hits = [one for one in hits if one.name.casefold() == name.casefold()] or hits
+        if not hits:
+            known = ", ".join(sorted((one.name for one in entities), key=str.casefold)) or "none at all"
+            raise InputError(
+                tried, f"This site has no {what} '{name}'.", f"Correct the name or create it; known are: {known}."
+            )
+        if len(hits) > 1:
+            choice = ", ".join(f"{one.name} ({one.host_name or one.id})" for one in hits)
+            raise InputError(
+                tried, f"The name '{name}' means more than one {what}.", f"Use a name that only one has: {choice}."
+            )
+        found[hits[0].id] = hits[0]
+    return list(found.values())
+
+
+def resolve(
+    tried: str, snapshot: Snapshot, declared: VirtualProxy, current: VirtualProxy | None
+) -> tuple[Options, References]:
+    """Return the declared fields in the site's own spelling, and the entities that they name.
+
+    Args:
+        tried: the first sentence of an error message.
+        snapshot: must hold what missing_lookups asks for.
+        declared: what is declared.
+        current: the virtual proxy as it is.
+
+    Raises:
+        InputError: the site or its release does not have what is declared.
+    """
+    require_release(tried, snapshot, declared)
+    held = current.fields if current else {}
+    fields = {name: value for name, value in declared.fields.items() if name in FIELDS}
+    references: References = {}
+    tags = current.tags if snapshot.tags is None and current else snapshot.tags or ()
+    for name, what, known in (
+        ("load_balancing_server_nodes", "node", snapshot.known_nodes),
+        ("tags", "tag", tags),
+        ("custom_properties", "custom property for virtual proxies", snapshot.custom_properties or ()),
+    ):
+        if name not in fields or same(name, fields, held):
+            continue
+        references[name] = find(tried, what, fields[name], known)
+        if name == "custom_properties":
+            fields[name] = _custom_properties(tried, fields[name], references[name])
+        else:
+            fields[name] = sorted((one.name for one in references[name]), key=str.casefold)
+    return fields, references
+
+
+def _custom_properties(tried: str, declared: dict[str, list[str]], definitions: list[Named]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, definition in ((name, one) for name in declared for one in definitions if one.is_called(name)):
+        for value in declared[name]:
+            if definition.choices and value not in definition.choices:
+                raise InputError(
+                    tried,
+                    f"The custom property '{definition.name}' has no value '{value}'.",
+                    f"Take one of: {', '.join(definition.choices)}.",
+                )
+        values[definition.name] = sorted(declared[name])
+    return {name: values[name] for name in sorted(values) if values[name]}
+
+
+def _unknown_fields(snapshot: Snapshot, declared: VirtualProxy) -> list[str]:
+    """Return the declared options whose field the release of the site is not known to have."""
+    known = snapshot.fields
+    return [name for name in FIELDS if known and name in declared.fields and QRS_NAMES[name] not in known]
+
+
+def require_release(tried: str, snapshot: Snapshot, declared: VirtualProxy) -> None:
+    """Raise if the release of the site does not have a declared option.
+
+    Raises:
+        InputError: as above.
+    """
+    if unknown := _unknown_fields(snapshot, declared):
+        build = snapshot.build or "of an unknown version"
+        raise InputError(
+            tried,
+            f"The release of this site (repository build {build}) does not have: {', '.join(unknown)}.",
+            "Leave it out for this site, or upgrade Qlik Sense.",
+        )
+
+
+def missing_lookups(snapshot: Snapshot, declared: Iterable[VirtualProxy]) -> list[str]:
+    """Return the attributes of the snapshot that must be read in addition before the plan can be made.
+
+    Ask again with what was read: some are needed only for what others leave open.
+    """
+    needed = set()
+    for one in declared:
+        if one.state == "absent":
+            continue
+        current = snapshot.by_prefix.get(one.prefix)
+        held, fields = current.fields if current else {}, one.fields
+        if not all(
+            any(node.is_called(name) for node in snapshot.known_nodes)
+            for name in fields.get("load_balancing_server_nodes", ())
+        ):
+            needed.add("nodes")
+        if not all(current and current.has_tag(name) for name in fields.get("tags", ())):
+            needed.add("tags")
+        held = {"custom_properties": {}, **held}
+        if "custom_properties" in fields and not same("custom_properties", fields, held):
+            needed.add("custom_properties")
+        if _unknown_fields(snapshot, one):
+            needed.add("documented_fields" if snapshot.documented_fields is None else "build")
+    return sorted(name for name in needed if getattr(snapshot, name) is None)

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""What cannot be right about values that are about to be written to a virtual proxy. Pure, no I/O."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .. import _identifiers
+from .._errors import InputError
+from .._keys import certificate as _certificate
+from .model import Options
+
+_IDENTIFIERS: dict[str, t.Callable[[str, str], str]] = {
+    "prefix": _identifiers.prefix,
+    "session_cookie_header_name": _identifiers.cookie_name,
+    "jwt_attribute_user_id": _identifiers.claim_name,
+    "jwt_attribute_user_directory": _identifiers.claim_name,
+}
+
+
+def require_valid(tried: str, options: Options, *, restore: bool = False) -> None:
+    """Raise if a value certainly cannot work.
+
+    Args:
+        tried: the sentence that says what was attempted.
+        options: only those that will be written, as from_options returns them.
+        restore: check only what addresses a virtual proxy and its sessions, because the site held the values before.
+
+    Raises:
+        InputError: a value cannot be right.
+    """
+    names = ("prefix", "session_cookie_header_name") if restore else tuple(_IDENTIFIERS)
+    try:
+        for name in filter(options.__contains__, names):
+            _IDENTIFIERS[name](options[name], name)
+        for item in options.get("jwt_attribute_map", ()) if not restore else ():
+            _identifiers.claim_name(item["jwt_attribute"], "jwt_attribute_map")
+    except InputError as error:
+        error.tried = tried
+        raise
+    if not restore:
+        _require_usable(tried, options)
+
+
+def _require_usable(tried: str, options: Options) -> None:
+    if options.get("session_inactivity_timeout", 1) < 1:
+        raise InputError(tried, "session_inactivity_timeout is below 1.", "Give the minutes, such as 30.")
+    for host in options.get("websocket_cross_origin_white_list", ()):
+        if not host or re.search(r"[/\s]", host) or (host.count(":") == 1 and not host.endswith(":")):
+            raise InputError(
+                tried,
+                f"The host allow list holds {host!r}, which is not a host name.",
+                "Give exact host names without scheme, port and path, such as portal.example.com.",
+            )
+    for line in options.get("additional_response_headers", "").splitlines():
+        name, colon, _value = line.partition(":")
+        if line.strip() and not (colon and _identifiers.is_valid(_identifiers.header_name, name.strip())):
+            raise InputError(
+                tried,
+                f"additional_response_headers holds the line {line!r}, which is not a header.",
+                "Give one 'Name: value' a line.",
+            )
+    if "jwt_public_key_certificate" in options:
+        _certificate.require_rsa(options["jwt_public_key_certificate"])
