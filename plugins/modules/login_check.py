@@ -397,6 +397,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
 from ansible_collections.sensible.qlik.plugins.module_utils._text import printable
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import inspect_token
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 _SHOWN = ("subject", "issuer", "not_after", "days_left")
 
@@ -428,13 +429,13 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def _known(virtual_proxy: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Settings of a virtual proxy that are given, with the lists that are compared as lists."""
+def _known(virtual_proxy: dict[str, t.Any]) -> VirtualProxy:
+    """Return a virtual proxy with the settings that are given."""
     known = {name: value for name, value in virtual_proxy.items() if value is not None}
     if "host_allow_list" in known:
         known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
     lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
-    return known | {name: _proxies.names(known[name]) for name in lists}
+    return VirtualProxy(known | {name: _proxies.names(known[name]) for name in lists})
 
 
 def logins(params: dict[str, t.Any]) -> list[Login]:
@@ -454,7 +455,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     for number, given in enumerate(params["logins"], start=1):
         tried = f"Tried to understand login {number}."
         virtual_proxy = _known(given["virtual_proxy"] or {})
-        prefix = str(given["prefix"] or virtual_proxy.get("prefix") or "").strip("/")
+        prefix = str(given["prefix"] or virtual_proxy.prefix).strip("/")
         prefix = _identifiers.prefix(prefix, f"prefix of login {number}")
         tokens = {name: (given[name] or "").strip() for name in ("token", *GIVEN_TOKENS)}
         for name, token in tokens.items():
@@ -463,7 +464,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
         directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
         if tokens["other_key_token"]:
             _require_comparable(tokens["other_key_token"], (directory, user_id), virtual_proxy, number=number)
-        linked = _proxies.linked_urls(proxies, virtual_proxy.get("proxies"), tried=tried)
+        linked = _proxies.linked_urls(proxies, virtual_proxy.fields.get("proxies"), tried=tried)
         result += [
             Login(
                 proxy=proxy,
@@ -481,7 +482,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
 
 
 def _require_comparable(
-    token: str, user: tuple[str | None, str | None], virtual_proxy: dict[str, t.Any], *, number: int
+    token: str, user: tuple[str | None, str | None], virtual_proxy: VirtualProxy, *, number: int
 ) -> None:
     """Raise if a virtual proxy could refuse a token of another key for another reason than its key."""
     claims = inspect_token(token)["claims"]
@@ -542,7 +543,7 @@ def described(
         "seconds_waited": round(endpoint.seconds_waited, 1),
         "response_ms": endpoint.response_ms,
         "tls_certificate": tls,
-        "jwt_certificate": read(login.virtual_proxy.get("jwt_public_key_certificate")),
+        "jwt_certificate": read(login.virtual_proxy.fields.get("jwt_public_key_certificate")),
         "checks": endpoint.checks,
     }
 

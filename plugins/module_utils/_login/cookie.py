@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .._virtual_proxy.model import VirtualProxy
+
 COOKIE_REFUSED = (
     "The session cookie alone does not lead back into the session. A balancer that spreads one session over several "
     "nodes does that (sessions live in one proxy's memory), and so does a cookie name that two virtual proxies share."
@@ -31,7 +33,7 @@ class Cookie(t.NamedTuple):
 
 
 def cookie_faults(
-    cookies: t.Sequence[Cookie], *, https: bool, virtual_proxy: t.Mapping[str, t.Any]
+    cookies: t.Sequence[Cookie], *, https: bool, virtual_proxy: VirtualProxy
 ) -> tuple[str, str, list[str]]:
     """Compare the session cookie with the settings of the virtual proxy.
 
@@ -42,14 +44,14 @@ def cookie_faults(
         What was expected, what came, and what is wrong with it.
     """
     scheme = "https" if https else "http"
-    name = str(virtual_proxy.get("session_cookie_header_name") or "")
+    name = str(virtual_proxy.fields.get("session_cookie_header_name") or "")
     # Qlik help, "Virtual proxies": over plain http the name of the cookie gets this suffix.
     names = {name} if https else {name, f"{name}-HTTP"}
     wanted = {
-        "Secure": virtual_proxy.get(f"has_secure_attribute_{scheme}"),
-        "SameSite": virtual_proxy.get(f"same_site_attribute_{scheme}"),
-        "Domain": (virtual_proxy.get("session_cookie_domain") or "").lstrip(".").lower(),
-        "Path": virtual_proxy.get("session_cookie_custom_path"),
+        "Secure": virtual_proxy.fields.get(f"has_secure_attribute_{scheme}"),
+        "SameSite": virtual_proxy.fields.get(f"same_site_attribute_{scheme}"),
+        "Domain": (virtual_proxy.fields.get("session_cookie_domain") or "").lstrip(".").lower(),
+        "Path": virtual_proxy.fields.get("session_cookie_custom_path"),
     }
     expected = [name or "a cookie", "HttpOnly"]
     if wanted["Secure"] is not None:

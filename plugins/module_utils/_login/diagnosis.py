@@ -17,6 +17,7 @@ import typing as t
 import urllib.parse
 
 from .._tokens.verify import constant_directory, diagnose, inspect_token
+from .._virtual_proxy.model import VirtualProxy
 from .cookie import Cookie
 
 Mapping = t.Mapping[str, t.Any]
@@ -83,17 +84,16 @@ def same_user(one: tuple[str, str], other: tuple[str, str]) -> bool:
     return any(one) and [part.casefold() for part in one] == [part.casefold() for part in other]
 
 
-def expected_user(claims: Mapping, virtual_proxy: Mapping) -> tuple[str, str]:
+def expected_user(claims: Mapping, virtual_proxy: VirtualProxy) -> tuple[str, str]:
     """Whom a token signs in, as far as its claims tell under the virtual proxy's claim names ("" where they do not)."""
-    directory = str(virtual_proxy.get("jwt_attribute_user_directory") or "userDirectory")
-    user_id = str(virtual_proxy.get("jwt_attribute_user_id") or "userId")
+    directory, user_id = virtual_proxy.user_directory_claim, virtual_proxy.user_id_claim
     constant = constant_directory(directory)
     return str((claims.get(directory) if constant is None else constant) or ""), str(claims.get(user_id) or "")
 
 
-def allows_anonymous(virtual_proxy: Mapping) -> bool:
+def allows_anonymous(virtual_proxy: VirtualProxy) -> bool:
     """Whether somebody without a token is let in by design."""
-    return virtual_proxy.get("anonymous_access_mode") in ("allow_anonymous", "always_anonymous")
+    return virtual_proxy.fields.get("anonymous_access_mode") in ("allow_anonymous", "always_anonymous")
 
 
 def is_login_page(location: str) -> bool:
@@ -108,7 +108,7 @@ def is_blocked_user(answer: Answer) -> bool:
 
 
 def failed_login(
-    answer: Answer, *, prefix: str, host: str, virtual_proxy: Mapping, reasons: t.Sequence[str], local_time: float
+    answer: Answer, *, prefix: str, host: str, virtual_proxy: VirtualProxy, reasons: t.Sequence[str], local_time: float
 ) -> str:
     """Why a request with a token did not get the hub page.
 
@@ -158,8 +158,8 @@ _CHECK_LINKS = (
 )
 
 
-def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
-    names = virtual_proxy.get("websocket_cross_origin_white_list") or virtual_proxy.get("host_allow_list") or ()
+def _incorrect_header(*, prefix: str, host: str, virtual_proxy: VirtualProxy) -> str:
+    names = virtual_proxy.allowed_hosts
     allowed = [str(name).casefold() for name in names]
     unknown = (
         f"this proxy does not know the prefix '{prefix}': the virtual proxy does not exist, or is not linked to this "
@@ -170,7 +170,7 @@ def _incorrect_header(*, prefix: str, host: str, virtual_proxy: Mapping) -> str:
     return f"Either {unknown}; or the name '{host}' is missing in its host allow list. {_CHECK_LINKS}"
 
 
-def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: Mapping, local_time: float) -> str:
+def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: VirtualProxy, local_time: float) -> str:
     clock = clock_difference(answer.date, local_time)
     if reasons:
         advice = "Mint the token by the settings of the virtual proxy, or correct these."
@@ -183,7 +183,7 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: M
             "virtual proxy is not linked to this proxy and the one of the central node. Look at the user and at the "
             "virtual proxy in the QMC."
         )
-    if virtual_proxy.get("jwt_public_key_certificate"):
+    if virtual_proxy.fields.get("jwt_public_key_certificate"):
         return (
             "The token fits the settings given here. So the proxy has not taken over a change yet, the repository "
             "holds other settings (certificate, claim names), or the user is unknown or blocked. jwt_virtual_proxy in "
@@ -197,12 +197,12 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: M
     )
 
 
-def _doubts(virtual_proxy: Mapping) -> t.Iterator[str]:
+def _doubts(virtual_proxy: VirtualProxy) -> t.Iterator[str]:
     """What works by some reports only, and is worth a try in another way."""
-    directory = str(virtual_proxy.get("jwt_attribute_user_directory") or "")
+    directory = str(virtual_proxy.fields.get("jwt_attribute_user_directory") or "")
     if constant_directory(directory) is not None:
         yield f"Try a claim instead of the fixed directory {directory}: Qlik documents brackets for SAML, not for JWT."
-    if "sub" in (directory, virtual_proxy.get("jwt_attribute_user_id")):
+    if "sub" in (directory, virtual_proxy.fields.get("jwt_attribute_user_id")):
         yield "Try another claim than 'sub': Qlik's article reserves some names, and does not say which."
 
 
@@ -214,7 +214,7 @@ def clock_difference(server_time: float | None, local_time: float) -> str:
     return f"The server's clock is {abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'} this machine's."
 
 
-def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: Mapping) -> str:
+def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: VirtualProxy) -> str:
     """Why /qps/user does not name the expected user although the hub opened."""
     if answer.kind != "JSON":
         return (
@@ -226,7 +226,7 @@ def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: 
             "The token does not tell whom to expect under the claim names known here. Give user_directory and user_id, "
             "or the claim names in virtual_proxy."
         )
-    if virtual_proxy.get("anonymous_access_mode") == "always_anonymous" or is_anonymous(answer.user):
+    if virtual_proxy.fields.get("anonymous_access_mode") == "always_anonymous" or is_anonymous(answer.user):
         return "The virtual proxy lets everybody in anonymously and ignores tokens. Change its anonymous access mode."
     if not any(answer.user):
         return (
@@ -332,7 +332,7 @@ def not_a_refusal(answer: Answer) -> str:
     return "This is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
 
 
-def token_reasons(token: str, virtual_proxy: Mapping, *, now: float, leeway: float = CLOCK_TOLERANCE) -> list[str]:
+def token_reasons(token: str, virtual_proxy: VirtualProxy, *, now: float, leeway: float = CLOCK_TOLERANCE) -> list[str]:
     """Why a virtual proxy with these settings would refuse the token, as far as they are known.
 
     Args:
@@ -344,5 +344,5 @@ def token_reasons(token: str, virtual_proxy: Mapping, *, now: float, leeway: flo
     claims = inspect_token(token)["claims"]
     some_text = next((name for name, value in claims.items() if value and isinstance(value, str)), "userId")
     unknown = {"jwt_attribute_user_id": some_text, "jwt_attribute_user_directory": "[any]"}
-    known = {name: value for name, value in virtual_proxy.items() if value is not None}
+    known = {name: value for name, value in virtual_proxy.fields.items() if value is not None}
     return diagnose(token, {**unknown, **known}, now=now, leeway=leeway)

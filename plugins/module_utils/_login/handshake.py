@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._virtual_proxy.model import VirtualProxy
 from .diagnosis import same_user, shown
 
 CSRF_PATH = "qps/csrftoken"
@@ -83,9 +84,7 @@ class Greeting(t.NamedTuple):
         return f"{message}, as {shown(self.user)}" if any(self.user) else message
 
 
-def greeting_fault(
-    greeting: Greeting, *, expected: tuple[str, str], host: str, virtual_proxy: t.Mapping[str, t.Any]
-) -> str:
+def greeting_fault(greeting: Greeting, *, expected: tuple[str, str], host: str, virtual_proxy: VirtualProxy) -> str:
     """Why a websocket did not lead to an engine as the expected user, and what to do; "" if it did.
 
     Args:
@@ -119,7 +118,7 @@ def greeting_fault(
     )
 
 
-def _not_opened(greeting: Greeting, *, host: str, virtual_proxy: t.Mapping[str, t.Any]) -> str:
+def _not_opened(greeting: Greeting, *, host: str, virtual_proxy: VirtualProxy) -> str:
     if greeting.path == CSRF_PATH:
         return (
             "Releases since November 2024 hand out a token for websockets, in the header qlik-csrf-token of this "
@@ -127,7 +126,7 @@ def _not_opened(greeting: Greeting, *, host: str, virtual_proxy: t.Mapping[str, 
             "directly."
         )
     if greeting.status in (400, 403):
-        names = virtual_proxy.get("websocket_cross_origin_white_list") or virtual_proxy.get("host_allow_list") or ()
+        names = virtual_proxy.allowed_hosts
         if host.casefold() not in [str(name).casefold() for name in names]:
             return (
                 f"Most likely the host allow list of the virtual proxy lacks '{host}', which the request named as its "

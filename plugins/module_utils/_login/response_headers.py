@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
+from .._virtual_proxy.model import VirtualProxy
+
 # What frames an answer, and what servers decide by themselves, cannot be compared.
 _NOT_COMPARED = frozenset(("connection", "content-length", "transfer-encoding", "upgrade", "date", "set-cookie"))
 
 
-def declared_headers(virtual_proxy: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+def declared_headers(virtual_proxy: VirtualProxy) -> list[tuple[str, str]]:
     """Names and values of additional_response_headers, one "Name: value" a line (Qlik article ta-p/2509211)."""
-    lines = str(virtual_proxy.get("additional_response_headers") or "").splitlines()
+    lines = str(virtual_proxy.fields.get("additional_response_headers") or "").splitlines()
     pairs = [line.partition(":") for line in lines if ":" in line]
     return [
         (name.strip(), " ".join(value.split()))

@@ -19,6 +19,7 @@ import urllib.parse
 from .._text import Sanitizer
 from .._tokens import negative as _forgery
 from .._tokens.verify import inspect_token
+from .._virtual_proxy.model import VirtualProxy
 from . import cookie as _cookie
 from . import diagnosis as _diagnosis
 from . import response_headers as _answer_headers
@@ -113,7 +114,7 @@ class Login:
     token: str
     to_be_refused: t.Mapping[str, str]
     user: tuple[str, str]
-    virtual_proxy: t.Mapping[str, t.Any]
+    virtual_proxy: VirtualProxy
     linked: bool = True
 
 
@@ -381,7 +382,7 @@ class Endpoint:
         Qlik help, "Virtual proxies": all host names by which the virtual proxy is used have to be on the list. What
         answers others is reported as 400 or 403 (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community).
         """
-        hosts = self.login.virtual_proxy.get("websocket_cross_origin_white_list")
+        hosts = self.login.virtual_proxy.fields.get("websocket_cross_origin_white_list")
         if hosts is None:
             raise UntestableError("no host allow list is known")
         if not self._user.has_cookies:
@@ -475,7 +476,7 @@ class Endpoint:
 
     @property
     def _user_claim(self) -> str:
-        return str(self.login.virtual_proxy.get("jwt_attribute_user_id") or "userId")
+        return self.login.virtual_proxy.user_id_claim
 
 
 def _not_tried() -> t.NoReturn:

@@ -24,6 +24,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
     prove,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import HUB, FakeProxy, Reply, Request
 
 KEY = rsa.generate_private_key(65537, 2048)
@@ -63,7 +64,8 @@ def login_at(proxy: FakeProxy, **more: t.Any) -> Login:
         "user": ("acme", "Smoke"),  # the repository compares without regard to case
         "virtual_proxy": SETTINGS,
     }
-    return Login(**{**ours, **more})
+    wanted = {**ours, **more}
+    return Login(**{**wanted, "virtual_proxy": VirtualProxy(wanted["virtual_proxy"])})
 
 
 class Clock:

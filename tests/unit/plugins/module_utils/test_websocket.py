@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.sensible.qlik.plugins.module_utils._login import websocket as _websocket
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import Check, Login, Manner, prove
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import (
     CSRF_TOKEN,
     FakeProxy,
@@ -50,7 +51,7 @@ def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) 
         token=token(),
         to_be_refused={},
         user=USER,
-        virtual_proxy=virtual_proxy,
+        virtual_proxy=VirtualProxy(virtual_proxy),
     )
     manner = Manner(verify=True, timeout=(2, patience), wait=0, threads=1, stranger_key=KEY)
     [endpoint] = prove([login], manner)
