@@ -137,6 +137,7 @@ import typing as t
 
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.module_utils.common.warnings import get_warning_messages
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
@@ -257,6 +258,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return in_words(*Repository(connection).read_site())
         finally:
             connection.close()
+            # Up to ansible-core 2.18 what module_utils warn about is kept for the result of a module.
+            for warning in get_warning_messages():
+                self.display.warning(warning)
 
     def _fill(self, inventory: InventoryData, site: Site) -> None:
         names = {name: self._sanitize_group_name(self.get_option("group_prefix") + name) for name in (_ALL, *_GROUPS)}
