@@ -94,12 +94,13 @@ ca_path: certificates/prod/root.pem
 #   cache_connection: ~/.ansible/cache/qlik
 #   cache_timeout: 3600
 
-# Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies
+# Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies. The key has a passphrase
 #
 #   plugin: sensible.qlik.site
 #   host: qlik1.example.com
 #   client_cert: certificates/prod/client.pem
-#   client_key: certificates/prod/client_key.pem
+#   client_key: certificates/prod/encrypted_client_key.pem
+#   client_key_passphrase: "{{ lookup('env', 'CLIENT_KEY_PASSPHRASE') }}"
 #   ca_path: certificates/prod/root.pem
 #   hostname: name
 #   group_prefix: analytics_

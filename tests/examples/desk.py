@@ -103,6 +103,9 @@ class Desk:
         sites = [f"certificates/{site}" for site in ("dev", "test", "prod")]
         for folder in (".", "certificates", *sites, "keys"):
             self._file_certificates(self.directory / folder)
+        (self.directory / "certificates/prod/encrypted_client_key.pem").write_bytes(
+            _encrypted(self._pki / "client_key.pem")
+        )
         signing = self._root / "etc/qlik"
         self._file_certificates(signing)
         shutil.copy(self._pki / "server_key.pem", signing / "signing_key.pem")
