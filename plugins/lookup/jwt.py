@@ -139,7 +139,8 @@ notes:
   - With several users use C(query), or C(lookup) with C(wantlist=True); C(lookup) alone joins the tokens with commas.
   - C(default(omit)) works for every option, and for every field of a user.
   - Keep keys and passphrases in variables. When a task fails, Ansible shows its source, a literal passphrase included.
-  - One call with a list loads the key once and is far faster than a loop over tasks; ten thousand tokens take seconds.
+  - One call with a list loads and validates the key once and is far faster than a loop over tasks; ten thousand tokens
+    take seconds.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - module: sensible.qlik.login_check
@@ -337,7 +338,7 @@ class LookupModule(LookupBase):
         if pem is None:
             raise InputError(
                 "Load the private key.",
-                "There is none.",
+                "No private key was given.",
                 "Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY_PATH.",
             )
         passphrase = self.get_option("private_key_passphrase")

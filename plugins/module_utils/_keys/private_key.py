@@ -38,7 +38,7 @@ def load_private_key(
     option: str = "private_key",
     minimum_bits: int = MINIMUM_BITS,
 ) -> RSAPrivateKey:
-    """Load and validate an RSA private key, once per process and text. It takes as long as about 150 signatures.
+    """Load and validate an RSA private key, once per process and text. It takes as long as 100 to 150 signatures.
 
     Args:
         pem: one private key; certificates beside it are ignored. Line ends do not matter.

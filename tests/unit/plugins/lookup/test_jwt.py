@@ -28,6 +28,7 @@ from ansible_collections.sensible.qlik.plugins.lookup import jwt as plugin
 from ansible_collections.sensible.qlik.plugins.module_utils import _content, _files
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import private_key as _private_key
+from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
@@ -283,6 +284,24 @@ def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
     assert warned == []
 
 
+@pytest.mark.parametrize(("mode", "count"), [(0o600, 0), (0o666, 1)])
+def test_a_key_that_others_may_read_is_warned_about(mode: int, count: int, tmp_path: Path, warned: list[str]) -> None:
+    (tmp_path / "key.pem").write_text(PEM)
+    (tmp_path / "key.pem").chmod(mode)
+
+    look_up("C\\a", private_key_path="key.pem")
+
+    assert [text.partition(" in ")[0] for text in warned] == [
+        "private_key_path: other users may read or write the private key"
+    ] * count
+
+
+def test_a_key_in_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(PEM, encoding="utf-16")
+
+    assert claims_of(look_up("C\\a", private_key_path="key.pem")[0])["userId"] == "a"
+
+
 def test_what_libraries_warn_about_does_not_reach_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     original = plugin.minter
 
@@ -300,9 +319,10 @@ def test_what_libraries_warn_about_does_not_reach_the_terminal(monkeypatch: pyte
 
 SHORT = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 UNFIT = certificate_of(OTHER_KEY)
+RESTRICTED = key_sets.restricted_to_pss(x509.load_pem_x509_certificate(CERTIFICATE.encode()))
 REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
-    "no key": ({}, "There is none. Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY"),
-    "empty path": ({"private_key_path": ""}, "There is none."),
+    "no key": ({}, "No private key was given. Give private_key_path or private_key_content, or set QLIK_S"),
+    "empty path": ({"private_key_path": ""}, "No private key was given."),
     "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "both private_key_path and private_key_con"),
     "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
     "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem in "),
@@ -324,6 +344,11 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "wrong passphrase": (
         {"private_key_content": ENCRYPTED, "private_key_passphrase": PASSPHRASE[1:]},
         "the passphrase is wrong",
+    ),
+    "for RSASSA-PSS only": ({"private_key_content": key_sets.pss_private_pem(KEY)}, "It is restricted to RSASSA-PSS"),
+    "certificate for RSASSA-PSS only": (
+        {"private_key_content": PEM, "certificate_content": RESTRICTED},
+        "Its key is restricted to RSASSA-PSS",
     ),
     "short": ({"private_key_content": SHORT}, "1024 bits, fewer than 2048"),
     "another certificate": ({"private_key_content": PEM, "certificate_content": UNFIT}, "does not belong to the cert"),
