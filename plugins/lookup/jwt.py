@@ -239,9 +239,9 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _text
-from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds, decode, holds_private_key
+from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds, holds_private_key
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._files import read, text_kind
+from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read, text_kind
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import is_encrypted, load_private_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import (

@@ -11,6 +11,7 @@ A value that is text instead of a path, such as a private key, is never quoted: 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
@@ -23,7 +24,7 @@ import typing as t
 
 from ansible.module_utils.common.warnings import warn as warn_user
 
-from ._content import Holds, decode, holds_private_key, is_vaulted, labels
+from ._content import Holds, holds_private_key, is_vaulted, labels
 from ._errors import InputError
 
 SIZE_LIMIT = 1_000_000
@@ -32,6 +33,7 @@ SIZE_LIMIT = 1_000_000
 # POSIX: PATH_MAX and NAME_MAX of the usual file systems.
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 255
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 # The usual names of the files that this collection reads and writes. A password has no such ending.
 _ENDINGS = (
@@ -169,6 +171,40 @@ def read(
             f" Restrict it with: chmod 600 {shlex.quote(path)}"
         )
     return Content(text, text.encode("utf-8", "replace") == content)
+
+
+def decode(
+    option: str,
+    content: bytes | str,
+    *,
+    path: str | None = None,
+    alternative: str | None = None,
+    holds: Holds | None = None,
+) -> str:
+    """Return the text of a file or of an option. Files in UTF-8, or in UTF-16 with a byte order mark, are read.
+
+    Args:
+        option: its name, for messages.
+        content: of the file, or the text that the option holds.
+        path: of the file, None if the option holds the text itself.
+        alternative: the option that takes the text of the file.
+        holds: what the option takes.
+
+    Raises:
+        InputError: the content has to be decrypted or converted first. The message has the command for it.
+    """
+    text = content if isinstance(content, str) else _text(content)
+    # DER begins with a sequence, which is a zero in ASCII.
+    if is_vaulted(text) or "OPENSSH PRIVATE KEY" in labels(text) or content[:1] == b"0":
+        from ._conversion import require_pem  # compiled only where it is needed: each task pays for it
+
+        require_pem(option, content, text, path=path, alternative=alternative, holds=holds)
+    return text
+
+
+def _text(content: bytes) -> str:
+    encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), "utf-8")
+    return content.decode(encoding, "replace")
 
 
 def _kind_of(mode: int) -> str:

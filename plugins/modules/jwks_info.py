@@ -326,9 +326,9 @@ source:
 import typing as t
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
-from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds, decode
+from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._files import read
+from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read
 from ansible_collections.sensible.qlik.plugins.module_utils._http import client as _connection
 from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._content import Holds, blocks, decode, holds_certificate, labels, private_keys, unreadable
+from .._content import Holds, blocks, holds_certificate, labels, private_keys, unreadable
 from .._errors import InputError
-from .._files import PrivateFiles, content_option, read
+from .._files import PrivateFiles, content_option, decode, read
 
 
 def verification(options: t.Mapping[str, t.Any], ca_option: str, files: PrivateFiles) -> bool | str:

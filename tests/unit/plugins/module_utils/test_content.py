@@ -199,7 +199,7 @@ def test_a_text_is_converted_without_a_path(
     content: str, holds: _content.Holds | None, outcome: str, advice: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        _content.decode("client_key_content", content, holds=holds)
+        _files.decode("client_key_content", content, holds=holds)
     assert caught.value.outcome == outcome
     assert caught.value.advice.startswith(advice)
 
@@ -238,11 +238,11 @@ def test_a_vault_file_is_named_with_the_way_to_use_it(alternative: str | None, t
     "content", [b"", b"0", b"0\x82", b"0 words", b"{}", CERTIFICATE.encode(), b"\xff\xfe", b"\x80"]
 )
 def test_other_content_is_text(content: bytes) -> None:
-    _content.decode("path", content)
+    _files.decode("path", content)
 
 
 def test_a_name_in_another_encoding_beside_a_certificate_does_not_matter() -> None:
-    text = _content.decode("client_cert", "friendlyName: Zoë\n".encode("latin-1") + CERTIFICATE.encode())
+    text = _files.decode("client_cert", "friendlyName: Zoë\n".encode("latin-1") + CERTIFICATE.encode())
     assert [block.label for block in _content.blocks(text)] == ["CERTIFICATE"]
 
 
@@ -251,4 +251,4 @@ def test_a_name_in_another_encoding_beside_a_certificate_does_not_matter() -> No
 def test_elliptic_keys_in_der(curve: ec.EllipticCurve, form: PrivateFormat) -> None:
     content = ec.generate_private_key(curve).private_bytes(Encoding.DER, form, NoEncryption())
     with pytest.raises(InputError, match="holds a DER private key"):
-        _content.decode("client_key", content)
+        _files.decode("client_key", content)
