@@ -131,6 +131,7 @@ options:
     description:
       - Path of the private key of the client certificate, C(client_key.pem) as exported by the QMC.
       - A file that is encrypted with Ansible Vault cannot be read here. Give its text as O(client_key_content).
+      - A warning is shown if other users may read or write the file.
       - If neither this nor O(client_key_content) is set, the value of the environment variable
         E(QLIK_SENSE_CLIENT_KEY) is used.
     type: path
@@ -143,6 +144,14 @@ options:
       - If neither this nor O(client_key) is set, the value of the environment variable
         E(QLIK_SENSE_CLIENT_KEY_CONTENT) is used.
     type: str
+  client_key_passphrase:
+    description:
+      - The passphrase of the private key of the client certificate, if it has one.
+      - The key without its passphrase is held in memory, as the text of O(client_key_content) is.
+      - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_KEY_PASSPHRASE) is used.
+    type: str
+requirements:
+  - cryptography >= 42, with O(client_key_passphrase)
 """
 
     # For everything that talks to the repository or to the QPS, which have certificates of Qlik's own authority.
@@ -237,6 +246,9 @@ options:
   client_key_content:
     env:
       - name: QLIK_SENSE_CLIENT_KEY_CONTENT
+  client_key_passphrase:
+    env:
+      - name: QLIK_SENSE_CLIENT_KEY_PASSPHRASE
   user:
     env:
       - name: QLIK_SENSE_USER

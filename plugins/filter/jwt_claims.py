@@ -141,7 +141,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import Input
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import rsa_public_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.claims import examine
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import shown, text_of
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import join_names, text_of
 
 _TRIED = "Read the token."
 _OPTIONS = ("audience", "certificate", "jwks", "leeway", "virtual_proxy")
@@ -163,7 +163,7 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
     if unknown := options.keys() - set(_OPTIONS):
         raise InputError(
             _TRIED,
-            f"The filter sensible.qlik.jwt_claims has no option {shown(unknown)}.",
+            f"The filter sensible.qlik.jwt_claims has no option {join_names(unknown)}.",
             f"Known are {', '.join(_OPTIONS)}.",
         )
     if "certificate" in options and "jwks" in options:

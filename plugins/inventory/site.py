@@ -94,12 +94,13 @@ ca_path: certificates/prod/root.pem
 #   cache_connection: ~/.ansible/cache/qlik
 #   cache_timeout: 3600
 
-# Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies
+# Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies. The key has a passphrase
 #
 #   plugin: sensible.qlik.site
 #   host: qlik1.example.com
 #   client_cert: certificates/prod/client.pem
-#   client_key: certificates/prod/client_key.pem
+#   client_key: certificates/prod/encrypted_client_key.pem
+#   client_key_passphrase: "{{ lookup('env', 'CLIENT_KEY_PASSPHRASE') }}"
 #   ca_path: certificates/prod/root.pem
 #   hostname: name
 #   group_prefix: analytics_
@@ -137,6 +138,7 @@ import typing as t
 
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.module_utils.common.warnings import get_warning_messages
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
@@ -254,7 +256,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
         options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
         with repository(options) as source:
-            return read_site(source)
+            site = read_site(source)
+        # Up to ansible-core 2.18 what module_utils warn about is kept for the result of a module.
+        for warning in get_warning_messages():
+            self.display.warning(warning)
+        return site
 
     def _fill(self, inventory: InventoryData, site: Site) -> None:
         names = {name: self._sanitize_group_name(self.get_option("group_prefix") + name) for name in (_ALL, *_GROUPS)}

@@ -37,6 +37,7 @@ options:
     description:
       - File with the RSA private key whose certificate the virtual proxy has.
       - PEM in PKCS#8 or PKCS#1 form, 2048 bits or more.
+      - A warning is shown if other users may read or write the file.
       - A path that is not absolute is looked for as the lookup P(ansible.builtin.file#lookup) does.
       - Exactly one of O(private_key_path) and O(private_key_content) is needed.
         O(private_key_content) wins over the environment variable.
@@ -134,17 +135,12 @@ options:
       - A negative time makes a token that becomes valid later, to see it refused.
     type: str
     default: 60s
-  validate_key:
-    description:
-      - Test that the key's primes are primes, which takes as long as 150 signatures.
-      - Otherwise the key only has to sign something that its public half accepts. That is enough for a key of your own.
-    type: bool
-    default: false
 notes:
   - With several users use C(query), or C(lookup) with C(wantlist=True); C(lookup) alone joins the tokens with commas.
   - C(default(omit)) works for every option, and for every field of a user.
   - Keep keys and passphrases in variables. When a task fails, Ansible shows its source, a literal passphrase included.
-  - One call with a list loads the key once and is far faster than a loop over tasks; ten thousand tokens take seconds.
+  - One call with a list loads and validates the key once and is far faster than a loop over tasks; ten thousand tokens
+    take seconds.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - module: sensible.qlik.login_check
@@ -215,8 +211,8 @@ EXAMPLES = r"""
 - name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
   ansible.builtin.set_fact:
     qlik_token: >-
-      {{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, validate_key=true, algorithm='RS512',
-                key_id='2026-a', backdate='5m') }}
+      {{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, algorithm='RS512', key_id='2026-a',
+                backdate='5m') }}
   vars:
     user: CORP\alice
   no_log: true
@@ -239,25 +235,20 @@ import warnings
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _text
+from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds, holds_private_key
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._files import (
-    holds_private_key,
-    read_text,
-    refuse_vault,
-    text_kind,
-)
+from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read, text_kind
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import is_encrypted, load_private_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import (
-    Minter,
     Recipe,
+    join_names,
+    minter,
     require_algorithm,
-    shown,
     text_of,
 )
 
@@ -269,6 +260,7 @@ _RECIPE = (
     "audience", "backdate", "claims", "email", "expires_in", "groups", "groups_claim", "jwt_attribute_user_directory",
     "jwt_attribute_user_id", "name", "user_directory",
 )  # fmt: skip
+_HOLDS: dict[str, Holds] = {"private_key": "private key", "certificate": "certificate"}
 # nginx by default refuses a header of more than 8 KB, Tomcat and Windows' HTTP.sys all headers together of 8 and 16 KB.
 _LONGEST_HEADER = 8192
 
@@ -298,14 +290,14 @@ class LookupModule(LookupBase):
         key = self._key(variables, kwargs)
         self._compare_with_certificate(key, variables)
         key_id = self.get_option("key_id")
-        minter = Minter(key, algorithm=algorithm, key_id=None if key_id in (None, "", "none") else str(key_id))
+        mint = minter(key, algorithm=algorithm, key_id=None if key_id in (None, "none") else str(key_id))
 
         users = [_given(user, variables) if isinstance(user, Mapping) else user for user in _flat(terms)]
         now = int(time.time())
         tokens = []
         for number, user in enumerate(users, 1):
             try:
-                tokens.append(minter.mint(recipe.claims_of(user, now=now)))
+                tokens.append(mint(recipe.claims_of(user, now=now)))
             except InputError as exc:
                 tried = f"Make the token for user {number} of {len(users)}." if len(users) > 1 else exc.tried
                 raise InputError(tried, exc.outcome, exc.advice) from None
@@ -321,7 +313,7 @@ class LookupModule(LookupBase):
         if unknown := kwargs.keys() - known - aliases - {"wantlist"}:
             raise InputError(
                 "Make a token.",
-                f"The lookup sensible.qlik.jwt has no option {shown(unknown)}.",
+                f"The lookup sensible.qlik.jwt has no option {join_names(unknown)}.",
                 f"Known are {', '.join(sorted(known))}.",
             )
 
@@ -346,15 +338,13 @@ class LookupModule(LookupBase):
         if pem is None:
             raise InputError(
                 "Load the private key.",
-                "There is none.",
+                "No private key was given.",
                 "Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY_PATH.",
             )
         passphrase = self.get_option("private_key_passphrase")
         if passphrase and not is_encrypted(pem):
             display.warning("The private key is not encrypted; its passphrase was not needed.")
-        return load_private_key(
-            pem, passphrase=str(passphrase) if passphrase else None, validate=self.get_option("validate_key")
-        )
+        return load_private_key(pem, passphrase=str(passphrase) if passphrase else None)
 
     def _compare_with_certificate(self, key: RSAPrivateKey, variables: dict[str, t.Any]) -> None:
         path, content = self.get_option("certificate_path"), self.get_option("certificate_content")
@@ -373,10 +363,7 @@ class LookupModule(LookupBase):
             raise InputError(tried, f"There are both {what}_path and {what}_content.", "Give one of them.")
         if path is not None:
             return self._read(str(path), what, variables)
-        if content is None:
-            return None
-        refuse_vault(f"{what}_content", str(content))
-        return str(content)
+        return None if content is None else decode(f"{what}_content", str(content), holds=_HOLDS[what])
 
     def _read(self, path: str, what: str, variables: dict[str, t.Any]) -> str:
         # Plain text, without what Ansible adds to it.
@@ -384,7 +371,8 @@ class LookupModule(LookupBase):
         # Text that cannot be a path is not looked for.
         if text_kind(file_path, new=True) is None and not os.path.isabs(file_path):  # noqa: PTH117
             file_path = self.find_file_in_search_path(variables, "files", file_path, ignore_missing=True) or file_path
-        return read_text(f"{what}_path", file_path, alternative=f"{what}_content")
+        option, alternative = f"{what}_path", f"{what}_content"
+        return read(option, file_path, alternative=alternative, holds=_HOLDS[what], warn=display.warning).text
 
     def _warn_of_length(self, tokens: list[str]) -> None:
         longest = max(map(len, tokens), default=0) + len("Authorization: Bearer ")
@@ -406,21 +394,12 @@ def _given(values: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> dict[
 
 
 def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The options that Ansible may convert. Its errors quote what they refuse, so only what it accepts gets there."""
-    checked: dict[str, t.Any] = {}
-    for name, value in kwargs.items():
-        if name in _RECIPE or name == "wantlist" or value is None:
-            continue
-        if name != "validate_key":
-            checked[name] = text_of(value, name)
-            continue
-        try:
-            checked[name] = boolean(value)
-        except TypeError:
-            raise InputError(
-                "Load the private key.", f"{name} is neither true nor false.", "Give one of them."
-            ) from None
-    return checked
+    """Return the options that Ansible may convert. Its errors quote what they refuse, so they must be text."""
+    return {
+        name: text_of(value, name)
+        for name, value in kwargs.items()
+        if name not in _RECIPE and name != "wantlist" and value is not None
+    }
 
 
 def _flat(terms: t.Iterable[t.Any]) -> t.Iterator[t.Any]:

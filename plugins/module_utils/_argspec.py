@@ -13,8 +13,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ._files import content_option, holds_certificate, holds_private_key, text_problem
-from ._text import register_secrets
+from ._content import holds_certificate, holds_private_key
+from ._files import content_option, text_problem
+from ._text import printable, register_secrets
 
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -51,7 +52,6 @@ class QlikModule(AnsibleModule):
 
     Args:
         argument_spec: as for AnsibleModule.
-        new_files: names of options with files that may not exist yet.
         unlogged: names of options whose values may hold secrets among much that is public. A no_log would hide each
             part of such a value, and ansible-core 2.22 would do so in all output of the run.
         rules: further arguments of AnsibleModule.
@@ -64,11 +64,9 @@ class QlikModule(AnsibleModule):
         self,
         argument_spec: dict[str, t.Any],
         *,
-        new_files: t.Collection[str] = (),
         unlogged: t.Collection[str] = (),
         **rules: t.Any,
     ) -> None:
-        self._new_files = new_files
         self._names_unlogged = unlogged
         self.unlogged: dict[str, t.Any] = {}
         self._problems: list[str] = []
@@ -80,6 +78,10 @@ class QlikModule(AnsibleModule):
         """Fail with the message, or with the misplaced values: what else is wrong follows from hiding them."""
         super().fail_json(msg=" ".join(self._problems) or msg, **result)
 
+    def warn(self, warning: str, **more: t.Any) -> None:
+        """Warn on one line of printable characters: names of a site stand in warnings."""
+        super().warn(printable(warning), **more)
+
     def _load_params(self) -> None:
         """Read the task's arguments, and hide what must not be shown before anything else sees them."""
         super()._load_params()
@@ -88,7 +90,7 @@ class QlikModule(AnsibleModule):
                 self.unlogged[name], self.params[name] = self.params[name], HIDDEN
         self._problems = [
             *_use_one_source(self.argument_spec, self.params),
-            *hide_misplaced(self.argument_spec, self.params, self._mask, new_files=self._new_files),
+            *hide_misplaced(self.argument_spec, self.params, self._mask),
         ]
 
     def _mask(self, value: str) -> None:
@@ -127,16 +129,13 @@ def _use_one_source(spec: Spec, params: dict[str, t.Any]) -> list[str]:
     return problems
 
 
-def hide_misplaced(
-    spec: Spec, params: dict[str, t.Any], mask: t.Callable[[str], None], *, new_files: t.Collection[str] = ()
-) -> list[str]:
+def hide_misplaced(spec: Spec, params: dict[str, t.Any], mask: t.Callable[[str], None]) -> list[str]:
     """Replace text in options that take a path, and private keys where none belongs. Returns sentences to report.
 
     Args:
         spec: the argument spec.
         params: the arguments as the task gave them; changed in place.
         mask: keeps a value that stays in the arguments out of logs and results.
-        new_files: as for QlikModule.
     """
     problems: list[str] = []
     for name, rules in spec.items():
@@ -144,7 +143,7 @@ def hide_misplaced(
         given = [key for key in (name, *rules.get("aliases", ())) if params.get(key) is not None]
         for key in given:
             alternative = content if content in spec else None
-            found = misplaced(key, params[key], rules, mask, alternative=alternative, new=name in new_files)
+            found = misplaced(key, params[key], rules, mask, alternative=alternative)
             if found:
                 params[key] = HIDDEN
                 problems += found
@@ -164,7 +163,6 @@ def misplaced(
     mask: t.Callable[[str], None],
     *,
     alternative: str | None = None,
-    new: bool = False,
     base: str = "",
 ) -> list[str]:
     """Return the sentences to report about a value that must not be shown where it is given.
@@ -175,13 +173,12 @@ def misplaced(
         rules: of its option in the argument spec.
         mask: as for hide_misplaced.
         alternative: the option that takes the text, if this one takes a path.
-        new: as for text_kind.
         base: as for text_kind.
     """
     if rules.get("type") == "path":
         if not isinstance(value, str):
             return [f"{name} must be the path of a file, not a {type(value).__name__}."]
-        problem = text_problem(name, value, alternative=alternative, new=new, base=base)
+        problem = text_problem(name, value, alternative=alternative, base=base)
         return [" ".join(problem)] if problem else []
     if isinstance(value, str):
         if rules.get("no_log"):
@@ -230,6 +227,7 @@ def client_certificate_argument_spec() -> dict[str, dict[str, t.Any]]:
         "client_cert_content": {"type": "str", "fallback": _env("CLIENT_CERT_CONTENT")},
         "client_key": {"type": "path", "no_log": False, "fallback": _env("CLIENT_KEY")},
         "client_key_content": {"type": "str", "no_log": True, "fallback": _env("CLIENT_KEY_CONTENT")},
+        "client_key_passphrase": {"type": "str", "no_log": True, "fallback": _env("CLIENT_KEY_PASSPHRASE")},
     }
 
 

@@ -11,15 +11,20 @@ A value that is text instead of a path, such as a private key, is never quoted: 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import os
 import re
+import shlex
 import signal
 import stat
 import threading
 import typing as t
 
+from ansible.module_utils.common.warnings import warn as warn_user
+
+from ._content import Holds, holds_private_key, is_vaulted, labels
 from ._errors import InputError
 
 SIZE_LIMIT = 1_000_000
@@ -28,6 +33,8 @@ SIZE_LIMIT = 1_000_000
 # POSIX: PATH_MAX and NAME_MAX of the usual file systems.
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 255
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 # The usual names of the files that this collection reads and writes. A password has no such ending.
 _ENDINGS = (
     ".ca", ".cer", ".cert", ".cfg", ".cnf", ".conf", ".crt", ".csr", ".der", ".html", ".j2", ".json", ".jwk", ".jwks",
@@ -35,31 +42,11 @@ _ENDINGS = (
 )  # fmt: skip
 # A signed or encrypted token, with or without the word Bearer: parts in base64url that are separated by dots.
 _TOKEN = re.compile(r"(?:bearer\s+)?[\w-]{8,}\.[\w-]{8,}\.[\w.-]*", re.IGNORECASE | re.ASCII)
-# PEM; or the base64 of a DER sequence that begins with an integer, which is a version: PKCS#1, PKCS#8 and PKCS#12 have
-# one there, and certificates and public keys have not.
-# PEM; and without PEM's lines, by the first bytes in base64: RSA and PKCS #8, EC, Ed25519, PKCS #8 with a passphrase,
-# OpenSSH; and PEM in base64.
-_PRIVATE_KEY = re.compile(
-    r"-----(?i:BEGIN [A-Z0-9 ]*PRIVATE KEY)|\bMII..[AQgw]IBA|\bMHcCAQEE|\bMIG.AgEA|\bMC4CAQAwBQYDK2V"
-    r"|kqhkiG9w0BBQ0|KoZIhvcNAQUN|CSqGSIb3DQEFD|\bb3BlbnNzaC1rZXktdjE|\bLS0tLS1CRUdJTiB(?:QUklW|SU0EgU|FQyBQ|PUEVOU1|FTkNSWV)"
-)
-_CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
-_VAULT = "$ANSIBLE_VAULT;"
 
 
 def content_option(option: str) -> str:
     """Return the name of the option that takes the text of the file of an option ("ca_path": "ca_content")."""
     return f"{option.removesuffix('_path')}_content"
-
-
-def holds_private_key(text: str) -> bool:
-    """Return True if the text holds a private key, complete or not: PEM of any kind, or base64 without PEM's lines."""
-    return bool(_PRIVATE_KEY.search(text))
-
-
-def holds_certificate(text: str) -> bool:
-    """Return True if the text holds a PEM certificate, complete or not."""
-    return bool(_CERTIFICATE.search(text))
 
 
 def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
@@ -79,7 +66,7 @@ def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
         return "PEM text"
     if holds_private_key(value):
         return "a private key"
-    if value.lstrip().startswith(_VAULT):
+    if is_vaulted(value):
         return "text that is encrypted with Ansible Vault"
     if _TOKEN.fullmatch(value.strip()) and not value.lower().endswith(_ENDINGS):
         return "a token"
@@ -124,17 +111,39 @@ def _hint(alternative: str | None, otherwise: str) -> str:
     return f"{otherwise}, or give the text as {alternative}." if alternative else f"{otherwise}."
 
 
-def read_text(option: str, path: str, *, alternative: str | None = None) -> str:
-    """Return the content of a file that an option names, as text.
+class Content(t.NamedTuple):
+    """The content of a file.
+
+    Attributes:
+        text: its text.
+        is_plain: whether the file holds just this text in UTF-8, so that other libraries can read it as well.
+    """
+
+    text: str
+    is_plain: bool
+
+
+def read(
+    option: str,
+    path: str,
+    *,
+    alternative: str | None = None,
+    holds: Holds | None = None,
+    warn: t.Callable[[str], None] = warn_user,
+) -> Content:
+    """Return the content of a file that an option names.
 
     Args:
         option: its name, for messages.
         path: of the file.
         alternative: the option that takes the text itself.
+        holds: what the option takes.
+        warn: takes a warning about a private key that others may read or write. By default it is shown as a warning of
+            the module.
 
     Raises:
-        InputError: the value is no path, or the file cannot be read, is larger than SIZE_LIMIT or is encrypted with
-            Ansible Vault. The message quotes nothing of its content.
+        InputError: the value is no path, or the file cannot be read, is larger than SIZE_LIMIT, or has to be decrypted
+            or converted first. The message quotes nothing of its content.
     """
     tried = f"Tried to read the file of the option '{option}'."
     problem = text_problem(option, path, alternative=alternative)
@@ -144,9 +153,9 @@ def read_text(option: str, path: str, *, alternative: str | None = None) -> str:
         # O_NONBLOCK: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                kind = "a directory" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "not a regular file"
-                raise InputError(tried, f"{path} is {kind}.", "Give the path of a file.")
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise InputError(tried, f"{path} is {_kind_of(mode)}.", "Give the path of a file.")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 content = file.read(SIZE_LIMIT + 1)
         finally:
@@ -155,51 +164,63 @@ def read_text(option: str, path: str, *, alternative: str | None = None) -> str:
         raise InputError(tried, _reason(path, exc), "Check the path, and who may read the file.") from None
     if len(content) > SIZE_LIMIT:
         raise InputError(tried, f"{path} is larger than {SIZE_LIMIT} bytes.", "Check the path.")
-    text = content.decode("utf-8", "replace")
-    refuse_vault(option, text, path=path, alternative=alternative)
+    text = decode(option, content, path=path, alternative=alternative, holds=holds)
+    if mode & _OTHERS and any(label.endswith("PRIVATE KEY") for label in labels(text)):
+        warn(
+            f"{option}: other users may read or write the private key in {path} (mode {stat.S_IMODE(mode):04o})."
+            f" Restrict it with: chmod 600 {shlex.quote(path)}"
+        )
+    return Content(text, text.encode("utf-8", "replace") == content)
+
+
+def decode(
+    option: str,
+    content: bytes | str,
+    *,
+    path: str | None = None,
+    alternative: str | None = None,
+    holds: Holds | None = None,
+) -> str:
+    """Return the text of a file or of an option. Files in UTF-8, or in UTF-16 with a byte order mark, are read.
+
+    Args:
+        option: its name, for messages.
+        content: of the file, or the text that the option holds.
+        path: of the file, None if the option holds the text itself.
+        alternative: the option that takes the text of the file.
+        holds: what the option takes.
+
+    Raises:
+        InputError: the content has to be decrypted or converted first. The message has the command for it.
+    """
+    text = content if isinstance(content, str) else _text(content)
+    # DER begins with a sequence, which is a zero in ASCII.
+    if is_vaulted(text) or "OPENSSH PRIVATE KEY" in labels(text) or content[:1] == b"0":
+        from ._conversion import require_pem  # compiled only where it is needed: each task pays for it
+
+        require_pem(option, content, text, path=path, alternative=alternative, holds=holds)
     return text
+
+
+def _text(content: bytes) -> str:
+    encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), "utf-8")
+    return content.decode(encoding, "replace")
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a named pipe (FIFO)"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def _reason(path: str, exc: Exception) -> str:
     if isinstance(exc, FileNotFoundError):
         where = "" if os.path.isabs(path) else f" in {os.getcwd()}"  # noqa: PTH109, PTH117
         return f"There is no file {path}{where}."
+    if getattr(exc, "errno", None) == errno.ENXIO:
+        return f"{path} is a socket."
     if getattr(exc, "errno", None) in (errno.EACCES, errno.EPERM):
         return f"The file {path} is not readable for this user."
     return f"The file {path} cannot be read: {getattr(exc, 'strerror', None) or 'its name is not valid'}."
-
-
-def refuse_vault(option: str, text: str, *, path: str | None = None, alternative: str | None = None) -> None:
-    """Raise if a text is encrypted with Ansible Vault.
-
-    Args:
-        option: where it comes from, for messages.
-        text: the content.
-        path: of the file that holds it, None if the option holds the text itself.
-        alternative: the option that takes the text of the file.
-
-    Raises:
-        InputError: it is encrypted.
-    """
-    if not text.lstrip().startswith(_VAULT):
-        return
-    if path is None:
-        advice = (
-            "Give it as a variable that Ansible decrypts (!vault), or with lookup('ansible.builtin.unvault', FILE)."
-        )
-    elif alternative:
-        file = "FILE" if "'" in path or '"' in path else path
-        advice = (
-            f"Remove {option} and set {alternative}: \"{{{{ lookup('ansible.builtin.unvault', '{file}') }}}}\", which"
-            f" Ansible decrypts. If a variable with a prefix sets {option}, such as qlik_, use that prefix here, too."
-        )
-    else:
-        advice = f"Decrypt it with: ansible-vault decrypt {path}"
-    raise InputError(
-        f"Tried to read the {'file of the ' if path else ''}option '{option}'.",
-        f"{path or 'The text'} is encrypted with Ansible Vault.",
-        advice,
-    )
 
 
 class PrivateFiles:
@@ -216,9 +237,10 @@ class PrivateFiles:
 
     def path_of(self, text: str) -> str:
         """Write a text into a new file and return its path, which is valid until close."""
-        return self._in_memory(text) or self._on_disk(text)
+        content = text.encode("utf-8", "replace")
+        return self._in_memory(content) or self._on_disk(content)
 
-    def _in_memory(self, text: str) -> str | None:
+    def _in_memory(self, content: bytes) -> str | None:
         if not hasattr(os, "memfd_create"):
             return None
         try:
@@ -231,17 +253,17 @@ class PrivateFiles:
             return None
         self._descriptors.append(descriptor)
         with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(text.encode())
+            file.write(content)
         return path
 
-    def _on_disk(self, text: str) -> str:
+    def _on_disk(self, content: bytes) -> str:
         import tempfile
 
         if self._directory is None:
             self._directory = self._new_directory()
         descriptor, path = tempfile.mkstemp(dir=self._directory)  # mode 0600
         with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
+            file.write(content)
         return path
 
     def _new_directory(self) -> str:

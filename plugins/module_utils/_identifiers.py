@@ -140,7 +140,7 @@ def claim_name(value: str, option: str) -> str:
         raise _error(option, "is empty.", "Give the name of a claim, such as 'userId' or 'userDirectory'.")
     if value in RESERVED_CLAIMS and value != "sub":
         problem = f"names the claim {value!r}, which is reserved for the token itself (RFC 7519)."
-        raise _error(option, problem, "Give another claim, such as 'userId' or 'userDirectory'.")
+        raise _error(option, problem, "Choose another name, in the tokens and on the virtual proxy.")
     return value
 
 

@@ -24,8 +24,6 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details:
-      - It only reads. In check mode it does not write O(cache_path) either.
   diff_mode:
     support: none
     details:
@@ -48,15 +46,6 @@ options:
     description:
       - The key set itself, as JSON text or as a dictionary, for instance what P(ansible.builtin.uri#module) got.
     type: raw
-  cache_path:
-    description:
-      - File to keep the answer of O(url) in for as long as the provider allows (C(Cache-Control), C(Age)), so that a
-        job which runs every few minutes does not ask each time. After that the provider is asked whether it still
-        holds (C(ETag)).
-      - Whoever can write to this file can add a key of their own. So it must be in a directory of the user who runs
-        this; the file is made readable for that user only.
-      - An answer that may not be kept (C(no-store)) and one with a private key are never written.
-    type: path
   http_proxy:
     description:
       - Address of the web proxy that this machine needs to reach O(url), such as V(http://proxy.example.com:3128).
@@ -148,7 +137,6 @@ EXAMPLES = r"""
 - name: Read the signing keys of Keycloak
   sensible.qlik.jwks_info:
     url: https://keycloak.example.com/realms/acme/protocol/openid-connect/certs
-    cache_path: ~/.cache/acme-jwks.json
   register: provider
 
 - name: Make a virtual proxy for each of them, also if one is listed under two names
@@ -329,25 +317,18 @@ public_keys:
           type: int
           sample: 2048
 source:
-  description:
-    - V(provider) if O(url) was asked and answered with the key set, V(unchanged) if it answered that the copy in
-      O(cache_path) still holds, V(cache) if it was not asked because the copy is fresh, else V(path) or V(jwks).
+  description: V(provider) if O(url) was read, else V(path) or V(jwks).
   returned: success
   type: str
   sample: provider
-fresh_until:
-  description: Until when the provider need not be asked again, in UTC. Null without O(url).
-  returned: success
-  type: str
-  sample: '2026-11-25T12:00:00Z'
 """
 
-import datetime
 import typing as t
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule
+from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._files import read_text, refuse_vault
+from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read
 from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
@@ -362,7 +343,6 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "url": {"type": "str"},
         "path": {"type": "path"},
         "jwks": {"type": "raw"},
-        "cache_path": {"type": "path"},
         "http_proxy": {"type": "str", "no_log": True},
         # Not those of the connection: their environment variables are about the site.
         "ca_path": {"type": "path"},
@@ -382,10 +362,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
 
 RULES: dict[str, t.Any] = {
     "required_one_of": [("url", "path", "jwks")],
-    "mutually_exclusive": [
-        ("url", "path", "jwks"),
-        ("cache_path", "path", "jwks"),
-    ],
+    "mutually_exclusive": [("url", "path", "jwks")],
     "required_if": [
         ("issue_certificates", True, ("ownca_path", "ownca_content"), True),
         ("issue_certificates", True, ("ownca_privatekey_path", "ownca_privatekey_content"), True),
@@ -394,25 +371,26 @@ RULES: dict[str, t.Any] = {
 
 
 def own_ca(params: dict[str, t.Any]) -> OwnCA | None:
-    """The CA to issue certificates with, None if there is to be none.
+    """Return the CA to issue certificates with, None if there is to be none.
 
     Raises:
         InputError: it cannot be read or is none.
     """
     if not params["issue_certificates"]:
         return None
-    texts = {}
-    for option in ("ownca", "ownca_privatekey"):
-        content, path = params[f"{option}_content"], params[f"{option}_path"]
-        texts[option] = (
-            read_text(f"{option}_path", path, alternative=f"{option}_content") if content is None else content
-        )
-        refuse_vault(f"{option}_content", texts[option])
-    return OwnCA(texts["ownca"], texts["ownca_privatekey"], params["ownca_privatekey_passphrase"])
+    passphrase = params["ownca_privatekey_passphrase"]
+    return OwnCA(_text(params, "ownca", "certificate"), _text(params, "ownca_privatekey", "private key"), passphrase)
 
 
-def described(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
-    """One key as returned.
+def _text(params: dict[str, t.Any], option: str, holds: Holds) -> str:
+    content = params[f"{option}_content"]
+    if content is not None:
+        return decode(f"{option}_content", content, holds=holds)
+    return read(f"{option}_path", params[f"{option}_path"], alternative=f"{option}_content", holds=holds).text
+
+
+def to_result(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
+    """Return one key as the module returns it.
 
     Args:
         key: as read; it gets a reason if it has no certificate.
@@ -455,14 +433,13 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     authority = own_ca(params)
     if params["url"] is not None:
         require_requests(module)
-        document = _jwks_source.fetch(params, may_write=not module.check_mode)
-        jwks, source, fresh_until = document.text, document.source, _iso(document.fresh_until)
+        jwks, source = _jwks_source.fetch(params), "provider"
     elif params["path"] is not None:
-        jwks, source, fresh_until = read_text("path", params["path"]), "path", None
+        jwks, source = read("path", params["path"]).text, "path"
     else:
-        jwks, source, fresh_until = module.unlogged["jwks"], "jwks", None
+        jwks, source = module.unlogged["jwks"], "jwks"
     keys = _jwks.read(jwks)
-    public_keys = [described(key, authority.issue if authority else None) for key in keys]
+    public_keys = [to_result(key, authority.issue if authority else None) for key in keys]
     if _jwks.holds_private_key(_jwks.parse(jwks)):
         module.warn(
             "The key set holds private keys. Whoever has read it can sign tokens and be anybody: have the provider"
@@ -470,24 +447,19 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         )
     if not any(key["usable"] for key in public_keys):
         module.warn(f"None of the {len(keys)} keys is usable." if keys else "The key set is empty.")
-    for key, shown in zip(public_keys, keys, strict=True):
-        for warning in key["warnings"] if key["usable"] else ():
-            module.warn(f"Key {shown.shown}: {warning}")
+    for result, key in zip(public_keys, keys, strict=True):
+        for warning in result["warnings"] if result["usable"] else ():
+            module.warn(f"Key {key.short_name}: {warning}")
     if authority is not None and authority.details["days_left"] < 0:
         module.warn(f"The certificate of the own CA expired at {authority.details['not_after']}.")
     if params["url"] is not None and not params["validate_certs"]:
         module.warn("The keys come from a server whose certificate was not verified.")
-    return {"public_keys": public_keys, "source": source, "fresh_until": fresh_until}
-
-
-def _iso(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"public_keys": public_keys, "source": source}
 
 
 def main() -> None:
     module = QlikModule(
         argument_spec=argument_spec(),
-        new_files=("cache_path",),
         # A key set may hold private keys, and holds words such as RSA that a no_log would hide everywhere.
         unlogged=("jwks",),
         supports_check_mode=True,

@@ -384,6 +384,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import Input
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import inspect_token
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import verification
 from ansible_collections.sensible.qlik.plugins.module_utils._login import diagnosis as _diagnosis
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import (
@@ -396,7 +397,6 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._text import printable
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import inspect_token
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 _SHOWN = ("subject", "issuer", "not_after", "days_left")

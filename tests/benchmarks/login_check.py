@@ -65,7 +65,7 @@ class Bench:
         from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
         self._module = _login
-        self._virtual_proxy = VirtualProxy
+        self._settings = VirtualProxy
         self._key = rsa.generate_private_key(65537, 2048)
         self._stranger = rsa.generate_private_key(65537, 2048)
         self._prefixes = [f"vp{number}" for number in range(virtual_proxies)]
@@ -106,7 +106,7 @@ class Bench:
                 token=self._token(f"user{number % users}", expires=300),
                 to_be_refused={"expired_token": self._token(f"user{number % users}", expires=-300)},
                 user=("BENCH", f"user{number % users}"),
-                virtual_proxy=self._virtual_proxy({"prefix": prefix}),
+                virtual_proxy=self._settings({"prefix": prefix}),
             )
             for number, (prefix, proxy) in enumerate(places)
         ]

@@ -103,26 +103,28 @@ class Desk:
         sites = [f"certificates/{site}" for site in ("dev", "test", "prod")]
         for folder in (".", "certificates", *sites, "keys"):
             self._file_certificates(self.directory / folder)
+        encrypted = _encrypted(self._pki / "client_key.pem")
+        _write_key(self.directory / "certificates/prod/encrypted_client_key.pem", encrypted)
         signing = self._root / "etc/qlik"
         self._file_certificates(signing)
         shutil.copy(self._pki / "server_key.pem", signing / "signing_key.pem")
         shutil.copy(self._pki / "server.pem", self.directory / "signing.pem")
-        (self.directory / "signing_key.pem").write_bytes(_encrypted(self._pki / "server_key.pem"))
-        encrypted = (self.directory / "signing_key.pem").read_bytes()
-        (self.directory / "keys/embedded_key.pem").write_bytes(encrypted)
+        encrypted = _encrypted(self._pki / "server_key.pem")
+        _write_key(self.directory / "signing_key.pem", encrypted)
+        _write_key(self.directory / "keys/embedded_key.pem", encrypted)
         old_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        (self.directory / "keys/old_key.pem").write_bytes(_pem(old_key))
-        (self.directory / "keys/old_portal_key.pem").write_bytes(_pem(old_key, PASSPHRASE))
+        _write_key(self.directory / "keys/old_key.pem", _pem(old_key))
+        _write_key(self.directory / "keys/old_portal_key.pem", _pem(old_key, PASSPHRASE))
         keys = self._root / "srv/keys"
         self._file_certificates(keys)
-        (keys / "next_key.pem").write_bytes(encrypted)
+        _write_key(keys / "next_key.pem", encrypted)
         shutil.copy(self._pki / "server.pem", keys / "next.pem")
         (self.directory / "variables.json").write_text(json.dumps(VARIABLES))
         for name in ("etc/haproxy", "etc/nginx", "etc/nginx/qlik"):
             self._file_certificates(self._root / name)
         pair = [(self._pki / name).read_text() for name in ("server.pem", "server_key.pem")]
         (self._root / "etc/haproxy/portal.pem").write_text("".join(pair))
-        (self.directory / "vault_ca_key.pem").write_bytes(_encrypted(world / "root_key.pem"))
+        _write_key(self.directory / "vault_ca_key.pem", _encrypted(world / "root_key.pem"))
         key = serialization.load_pem_private_key((self._pki / "server_key.pem").read_bytes(), password=None)
         assert isinstance(key, rsa.RSAPrivateKey)
         public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
@@ -191,6 +193,11 @@ class Desk:
         for place in (self.directory / SNAPSHOT, made[-1].with_name(SNAPSHOT)):
             if place != made[-1]:
                 shutil.copy(made[-1], place)
+
+
+def _write_key(path: Path, content: bytes) -> None:
+    path.touch(mode=0o600)
+    path.write_bytes(content)
 
 
 def _encrypted(path: Path) -> bytes:

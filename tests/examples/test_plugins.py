@@ -105,6 +105,7 @@ def test_inventories(desk_of: DeskOf, example: Example) -> None:
     assert example.text.count("\nplugin: ") == 1
     place.save(f"{example.number}.qlik_site.yml", example.text)
     key = str(place.directory / "keys/admin_key.pem")
-    done = place.run(f"ansible-inventory -i {example.number}.qlik_site.yml --list", ADMIN_KEY=key)
+    variables = {"ADMIN_KEY": key, "CLIENT_KEY_PASSPHRASE": desk.PASSPHRASE}
+    done = place.run(f"ansible-inventory -i {example.number}.qlik_site.yml --list", **variables)
     assert done.status == 0, done.output
     assert len(json.loads(done.output)["_meta"]["hostvars"]) == 3

@@ -21,6 +21,7 @@ from .. import _identifiers
 from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import AnswerError, InputError, TransportError
 from .._files import PrivateFiles, content_option
+from .._keys.jose import inspect_token
 from .._keys.pem import client_certificate, verification
 from .client import Request, Response
 from .qps import QpsClient
@@ -98,6 +99,10 @@ def _by_certificate(source: Source) -> Auth:
 
 def _by_jwt(source: Source) -> Auth:
     token = _identifiers.header_value(source.options["token"].strip(), "token")
+    try:
+        inspect_token(token)
+    except InputError as error:
+        raise InputError("Tried to read the option 'token'.", error.outcome, error.advice) from None
     source.sanitize.add([token])
     return Auth(
         advice="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "

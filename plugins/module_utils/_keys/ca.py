@@ -13,6 +13,7 @@ import typing as t
 
 from .._errors import InputError
 from . import certificate as _certificate
+from .parsing import attempt
 from .private_key import load_private_key, thumbprint
 
 if t.TYPE_CHECKING:
@@ -42,7 +43,7 @@ class OwnCA:
         der = _certificate.der_of(certificate)
         self.details = _certificate.inspect(certificate)
         try:
-            self._key = load_private_key(private_key, passphrase=passphrase)
+            self._key = load_private_key(private_key, passphrase=passphrase, option="ownca_privatekey")
             _certificate.require_matching_key(certificate, self._key)
         except InputError as exc:
             raise InputError(
@@ -65,13 +66,11 @@ class OwnCA:
     def _may_issue(self) -> bool:
         from cryptography import x509
 
-        try:
-            return self._certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except (x509.ExtensionNotFound, ValueError):
-            return False
+        extensions = attempt(lambda: self._certificate.extensions.get_extension_for_class(x509.BasicConstraints))
+        return extensions is not None and extensions.value.ca
 
     def issue(self, key: RSAPublicKey) -> str:
-        """The certificate of a public key, as PEM."""
+        """Return the certificate of a public key, as PEM."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.serialization import Encoding

@@ -12,21 +12,21 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import re
 import typing as t
 
+from .._content import blocks, labels, unreadable
 from .._errors import InputError, MissingLibraryError
+from .jose import MINIMUM_BITS
+from .parsing import PSS, attempt, is_pss
 
 if t.TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-MINIMUM_BITS = 2048
-SOON = 30  # days; certificates that end earlier are warned about
+SOON = 30  # days; certificates that expire earlier are warned about
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
-_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _TRIED = "Read the certificate."
+_RSA_WANTED = "Make an RSA key pair and give its certificate."
 _WANTED = "Give one RSA certificate as PEM text, from the line BEGIN CERTIFICATE to the line END CERTIFICATE"
 
 
@@ -49,33 +49,30 @@ class Certificate(t.TypedDict):
 # A site's virtual proxies often share a certificate, and each is looked at several times. Errors are not remembered.
 @functools.cache
 def der_of(pem: str) -> bytes:
-    """The DER of the one certificate in a PEM text.
+    """Return the DER of the one certificate in a PEM text.
 
     A byte order mark, CRLF, lines joined by blanks and text around the block do not matter.
 
     Raises:
         InputError: there is no certificate, more than one, or anything else beside it; above all a private key.
     """
-    labels = _BEGIN.findall(pem)
+    names = labels(pem)
     refuse_private_key(pem)
-    for label in labels:
-        if label != "CERTIFICATE":
-            raise InputError(_TRIED, f"The text holds a {label.lower()}, not just a certificate.", f"{_WANTED}.")
-    if len(labels) > 1:
+    for name in names:
+        if name != "CERTIFICATE":
+            raise InputError(_TRIED, f"The text holds a {name.lower()}, not just a certificate.", f"{_WANTED}.")
+    if len(names) > 1:
         raise InputError(
             _TRIED,
-            f"The text holds {len(labels)} certificates; a virtual proxy takes one.",
+            f"The text holds {len(names)} certificates; a virtual proxy takes one.",
             "Give only the certificate of the signing key, without the chain.",
         )
-    if not labels:
-        raise InputError(_TRIED, _without_a_block(pem), f"{_WANTED}.")
-    block = _BLOCK.search(pem)
-    if block is None:
+    if not names:
+        raise InputError(_TRIED, unreadable(pem) or "The text holds no certificate.", f"{_WANTED}.")
+    complete = blocks(pem)
+    if not complete:
         raise InputError(_TRIED, "The text stops before the line END CERTIFICATE.", f"{_WANTED}.")
-    try:
-        der = base64.b64decode("".join(block[2].split()), validate=True)
-    except ValueError:  # its text would quote nothing useful
-        der = b""
+    der = complete[0].der
     if not der:
         raise InputError(
             _TRIED,
@@ -86,12 +83,12 @@ def der_of(pem: str) -> bytes:
 
 
 def is_private_key(text: str) -> bool:
-    """Whether a private key of any kind is in the text."""
-    return any("PRIVATE KEY" in label for label in _BEGIN.findall(text))
+    """Return True if a private key of any kind is in the text."""
+    return any("PRIVATE KEY" in label for label in labels(text))
 
 
 def refuse_private_key(text: str) -> None:
-    """Insist that there is none.
+    """Raise if a private key of any kind is in the text.
 
     Raises:
         InputError: there is one.
@@ -104,18 +101,8 @@ def refuse_private_key(text: str) -> None:
         )
 
 
-def _without_a_block(text: str) -> str:
-    if not text.strip():
-        return "The text is empty."
-    if any(ord(character) < 9 or "\ud800" <= character <= "\udfff" or character == "\ufffd" for character in text):
-        return "This is binary data, such as a DER or PFX file."
-    if text.strip().startswith("MII"):
-        return "This is base64 without its BEGIN and END lines."
-    return "The text holds no certificate."
-
-
 def pem_of(pem: str) -> str:
-    """The same certificate in the usual form: lines of 64 characters, LF, a final newline, nothing around it.
+    """Return the same certificate in the usual form: lines of 64 characters, LF, a final newline, nothing around it.
 
     Raises:
         InputError: as der_of.
@@ -126,7 +113,7 @@ def pem_of(pem: str) -> str:
 
 
 def fingerprint(pem: str | None) -> str | None:
-    """SHA-256 of the certificate's DER in lower-case hex, or None when the text is not exactly one certificate."""
+    """Return SHA-256 of the certificate's DER in lower-case hex, None if the text is not exactly one certificate."""
     try:
         return hashlib.sha256(der_of(pem or "")).hexdigest()
     except InputError:
@@ -144,7 +131,7 @@ def inspect(pem: str) -> Certificate:
 
 
 def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
-    """Read a certificate and insist on what a JWT virtual proxy can use: an RSA key of a decent size.
+    """Read a certificate, and raise if a JWT virtual proxy cannot use it: it needs an RSA key of a decent size.
 
     Qlik accepts RS256, RS384 and RS512 only (Qlik help, "JWT authentication"). The size limit in bits is ours.
 
@@ -162,35 +149,42 @@ def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
     return inspect(pem)
 
 
-def rsa_public_key(pem: str) -> RSAPublicKey:
-    """The public key of a certificate.
+def rsa_public_key(pem: str, *, allow_pss: bool = False) -> RSAPublicKey:
+    """Return the public key of a certificate.
+
+    Args:
+        pem: the certificate.
+        allow_pss: whether the key may be one for RSASSA-PSS only.
 
     Raises:
-        InputError: as inspect, or another kind of key.
+        InputError: as inspect, or another kind of key, or one for RSASSA-PSS only.
         MissingLibraryError: the library cryptography is missing.
     """
-    key = _public_key(_load(der_of(pem)))
+    der = der_of(pem)
+    key = _public_key(_load(der))
 
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     if isinstance(key, rsa.RSAPublicKey):
+        if not allow_pss and is_pss(der, key.public_numbers().n):
+            raise InputError("Check the certificate.", f"Its key {PSS}", _RSA_WANTED)
         return key
     kind = type(key).__name__.replace("PublicKey", "") if key else "unknown"
     raise InputError(
         "Check the certificate.",
         f"Its key is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
-        "Make an RSA key pair and give its certificate.",
+        _RSA_WANTED,
     )
 
 
 def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
-    """Insist that a certificate belongs to a private key.
+    """Raise if a certificate does not belong to a private key.
 
     Raises:
-        InputError: as inspect, or the two do not belong together.
+        InputError: as rsa_public_key, or the two do not belong together.
         MissingLibraryError: the library cryptography is missing.
     """
-    if _public_key(_load(der_of(pem))) != private_key.public_key():
+    if rsa_public_key(pem) != private_key.public_key():
         raise InputError(
             "Compare the private key with the certificate.",
             f"The key does not belong to the certificate with the SHA-256 fingerprint {fingerprint(pem)}.",
@@ -203,46 +197,41 @@ def _load(der: bytes) -> x509.Certificate:
         from cryptography import x509
     except ImportError as exc:
         raise MissingLibraryError(_TRIED, "cryptography") from exc
-    try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError:
-        # A parser's text may quote what it choked on.
-        raise InputError(
-            _TRIED, "The block is base64, but what it holds is not a certificate.", f"{_WANTED}."
-        ) from None
+    certificate = attempt(x509.load_der_x509_certificate, der)
+    if certificate is None:
+        raise InputError(_TRIED, "The block is base64, but what it holds is not a certificate.", f"{_WANTED}.")
+    return certificate
 
 
 def _public_key(certificate: x509.Certificate) -> t.Any:
-    from cryptography.exceptions import UnsupportedAlgorithm
-
-    try:
-        return certificate.public_key()
-    except (UnsupportedAlgorithm, ValueError):
-        return None
+    return attempt(certificate.public_key)
 
 
 @functools.cache
 def _summary(der: bytes) -> Certificate:
+    summary = attempt(_summarize, _load(der), der)
+    if summary is None:  # names and dates are parsed only now
+        raise InputError(_TRIED, "Its names or dates cannot be read.", "Make the certificate anew.")
+    return summary
+
+
+def _summarize(certificate: x509.Certificate, der: bytes) -> Certificate:
     import datetime
 
-    certificate = _load(der)
-    try:
-        expires = certificate.not_valid_after_utc
-        return {
-            "subject": certificate.subject.rfc4514_string(),
-            "issuer": certificate.issuer.rfc4514_string(),
-            "not_before": certificate.not_valid_before_utc.isoformat().replace("+00:00", "Z"),
-            "not_after": expires.isoformat().replace("+00:00", "Z"),
-            "days_left": (expires - datetime.datetime.now(datetime.UTC)).days,
-            "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
-            "key_size": getattr(_public_key(certificate), "key_size", None),
-        }
-    except ValueError:  # names and dates are parsed only now
-        raise InputError(_TRIED, "Its names or dates cannot be read.", "Make the certificate anew.") from None
+    expires = certificate.not_valid_after_utc
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "not_before": certificate.not_valid_before_utc.isoformat().replace("+00:00", "Z"),
+        "not_after": expires.isoformat().replace("+00:00", "Z"),
+        "days_left": (expires - datetime.datetime.now(datetime.UTC)).days,
+        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        "key_size": getattr(_public_key(certificate), "key_size", None),
+    }
 
 
 def expiry_warning(name: str, certificate: t.Mapping[str, t.Any]) -> str | None:
-    """A sentence about a certificate that ends soon or has ended, None for one that does not.
+    """Return a sentence about a certificate that expires soon or has expired, None for any other.
 
     Args:
         name: what it is, to begin the sentence with.

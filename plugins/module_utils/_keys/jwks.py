@@ -12,14 +12,14 @@ What is wrong with one key never stands in the way of the others. No member of a
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import typing as t
 from collections.abc import Mapping
 
 from .._errors import InputError, MissingLibraryError
-from .._tokens.verify import ALGORITHMS, base64url_decoded
 from . import certificate as _certificate
+from .jose import ALGORITHMS, MINIMUM_BITS, base64url_decode, thumbprint_of
+from .parsing import PSS, attempt, is_pss
 from .private_key import thumbprint
 
 if t.TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Key:
     warnings: list[str] = dataclasses.field(default_factory=list)
 
     @property
-    def shown(self) -> str:
+    def short_name(self) -> str:
         """Its name, short enough for a message."""
         return self.kid if len(self.kid) <= 64 else f"{self.kid[:60]}..."
 
@@ -203,37 +203,30 @@ def _read_numbers(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
     except ImportError as exc:
         raise MissingLibraryError(_TRIED, "cryptography") from exc
-    try:
-        key.public_key = RSAPublicNumbers(e, n).public_key() if n % 2 and n.bit_length() <= _MOST_BITS else None
-    except (ValueError, OverflowError):
-        key.public_key = None
+    if n % 2 and n.bit_length() <= _MOST_BITS:
+        key.public_key = attempt(RSAPublicNumbers(e, n).public_key)
     if key.public_key is None:
         key.reasons.append("Its n and e are not those of an RSA key.")
         return
     key.thumbprint = thumbprint(key.public_key)
-    if key.public_key.key_size < _certificate.MINIMUM_BITS:
-        key.reasons.append(
-            f"It has {key.public_key.key_size} bits, fewer than the {_certificate.MINIMUM_BITS} that are safe."
-        )
+    if key.public_key.key_size < MINIMUM_BITS:
+        key.reasons.append(f"It has {key.public_key.key_size} bits, fewer than the {MINIMUM_BITS} that are safe.")
 
 
 def _number(value: t.Any) -> int | None:
     """RFC 7518 wants no padding and no leading zeros; providers are forgiven both."""
     try:
-        data = base64url_decoded(value.rstrip("=")) if isinstance(value, str) else b""
+        data = base64url_decode(value.rstrip("=")) if isinstance(value, str) else b""
     except ValueError:
         return None
     return int.from_bytes(data, "big") or None
 
 
 def _thumbprint(entry: Mapping[t.Any, t.Any], names: t.Sequence[str]) -> str | None:
-    import base64
-
     members = {name: entry.get(name) for name in names}
     if not members or not all(isinstance(value, str) for value in members.values()):
         return None
-    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode("ascii")
+    return thumbprint_of(t.cast("dict[str, str]", members))
 
 
 def _judge_purpose(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
@@ -264,18 +257,20 @@ def _name(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
 
 
 def _read_x5c(key: Key, chain: t.Any) -> None:
-    """RFC 7517, 4.7: DER in plain base64, and the first one has to hold this very key."""
+    """Read the certificate of the key. RFC 7517, 4.7: DER in plain base64; the first one must hold this very key."""
     first = chain[0] if isinstance(chain, (list, tuple)) and chain else None
     try:
         pem = _certificate.pem_of(
             f"-----BEGIN CERTIFICATE-----{first if isinstance(first, str) else ''}-----END CERTIFICATE-----"
         )
-        belongs = _certificate.rsa_public_key(pem) == key.public_key
+        public_key = _certificate.rsa_public_key(pem, allow_pss=True)
         _certificate.inspect(pem)
     except InputError:
         key.warnings.append("Its x5c does not begin with a certificate of an RSA key, so it is left aside.")
         return
-    if belongs:
+    if public_key == key.public_key:
         key.certificate = pem
+        if is_pss(_certificate.der_of(pem), public_key.public_numbers().n):
+            key.reasons.append(f"It {PSS}")
     else:
         key.warnings.append("The certificate in its x5c is that of another key than its n and e, so it is left aside.")

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._content import Holds, blocks, holds_certificate, labels, private_keys, unreadable
 from .._errors import InputError
-from .._files import PrivateFiles, content_option, holds_certificate, holds_private_key, read_text, refuse_vault
+from .._files import PrivateFiles, content_option, decode, read
 
 
 def verification(options: t.Mapping[str, t.Any], ca_option: str, files: PrivateFiles) -> bool | str:
@@ -24,16 +25,18 @@ def verification(options: t.Mapping[str, t.Any], ca_option: str, files: PrivateF
         files: keeps the text, as long as the session is in use.
 
     Raises:
-        InputError: the CA file cannot be read, or holds no certificate.
+        InputError: the CA file cannot be read, or holds no certificate or a private key.
     """
-    return (pem_file(options, ca_option, files, holds="certificate") or True) if options["validate_certs"] else False
+    return (pem_file(options, ca_option, files, holds="CA certificate") or True) if options["validate_certs"] else False
 
 
 def client_certificate(options: t.Mapping[str, t.Any], files: PrivateFiles) -> tuple[str, str]:
     """Return the paths of the client certificate and of its key.
 
     Raises:
-        InputError: one is missing or cannot be read, or holds something else.
+        InputError: one is missing or cannot be read, or holds something else, or the passphrase of the key is missing
+            or wrong.
+        MissingLibraryError: the key has a passphrase, and the library cryptography is missing.
     """
     certificate = pem_file(options, "client_cert", files, holds="certificate")
     key = pem_file(options, "client_key", files, holds="private key")
@@ -47,51 +50,72 @@ def client_certificate(options: t.Mapping[str, t.Any], files: PrivateFiles) -> t
     return certificate, key
 
 
-def pem_file(
-    options: t.Mapping[str, t.Any], option: str, files: PrivateFiles, *, holds: t.Literal["certificate", "private key"]
-) -> str | None:
-    """Return the path of a PEM file that an option names, or of one that holds the text of its content option.
+def pem_file(options: t.Mapping[str, t.Any], option: str, files: PrivateFiles, *, holds: Holds) -> str | None:
+    """Return the path of a PEM file that OpenSSL can read: the one of an option, or one in files.
 
     Args:
         options: the options of a task.
-        option: the one that takes the path, such as client_key; client_key_content then takes the text.
-        files: keeps the text.
+        option: the one that takes the path, such as client_key. client_key_content takes the text instead, and
+            client_key_passphrase the passphrase of a private key.
+        files: keeps a text, and the content of a file that is UTF-16 or has a passphrase.
         holds: what has to be in it.
 
     Returns:
         The path, None if neither option is set.
 
     Raises:
-        InputError: the file cannot be read, or holds something else.
+        InputError: the file cannot be read, or holds something else, or the passphrase is missing or wrong.
+        MissingLibraryError: the key has a passphrase, and the library cryptography is missing.
     """
     alternative = content_option(option)
-    path, content = options.get(option), options.get(alternative)
-    if content:
-        refuse_vault(alternative, content)
-        _require_pem(alternative, content, holds)
-        return files.path_of(content)
-    if not path:
+    path: str | None = None
+    if content := options.get(alternative):
+        name, text = alternative, decode(alternative, content, holds=holds)
+    elif options.get(option):
+        name = option
+        text, is_plain = read(option, options[option], alternative=alternative, holds=holds)
+        path = options[option] if is_plain else None
+    else:
         return None
-    _require_pem(option, read_text(option, path, alternative=alternative), holds)
-    return t.cast("str", path)
+    _require(name, text, holds)
+    if holds == "private key" and private_keys(text)[0].is_encrypted:
+        text, path = _decrypted(name, text, option, options.get(f"{option}_passphrase")), None
+    return path or files.path_of(text)
 
 
-def _require_pem(option: str, text: str, holds: str) -> None:
-    found = holds_certificate(text) if holds == "certificate" else "PRIVATE KEY-----" in text
+def _require(option: str, text: str, holds: Holds) -> None:
+    """Raise if a text holds something else than an option takes."""
     tried = f"Tried to read the option '{option}'."
-    if not found:
-        raise InputError(tried, f"It holds no {holds} in PEM format.", _other_kind(text, holds))
-    if holds == "private key" and ("BEGIN ENCRYPTED PRIVATE KEY" in text or "Proc-Type: 4,ENCRYPTED" in text):
-        raise InputError(
-            tried,
-            "Its private key is protected by a passphrase, for which there is no option.",
-            "Give the key without a passphrase, for example as a text that Ansible Vault protects.",
-        )
+    has_key, has_certificate = any("PRIVATE KEY" in label for label in labels(text)), holds_certificate(text)
+    if has_key and holds == "CA certificate":
+        outcome = f"{option} holds a private key, which only its owner must have."
+        raise InputError(tried, outcome, "Give the CA certificates alone.")
+    if has_key if holds == "private key" else has_certificate:
+        if not any(block.label.endswith(holds.rpartition(" ")[2].upper()) for block in blocks(text)):
+            raise InputError(tried, f"{option} stops before the END line of the {holds}.", "Give the whole text.")
+        return
+    if has_key or has_certificate:
+        outcome = f"{option} holds a {'private key' if has_key else 'certificate'}, not a {holds}."
+        raise InputError(tried, outcome, "Check whether certificate and key are exchanged.")
+    raise InputError(
+        tried,
+        f"{option} holds no {holds} in PEM format.{_because(text)}",
+        "Give the file as the QMC exports it, in the platform independent PEM format.",
+    )
 
 
-def _other_kind(text: str, holds: str) -> str:
-    if holds == "certificate" and holds_private_key(text):
-        return "It holds a private key: are certificate and key exchanged?"
-    if holds == "private key" and holds_certificate(text):
-        return "It holds a certificate: are certificate and key exchanged?"
-    return "Give the file as the QMC exports it, in the platform independent PEM format."
+def _because(text: str) -> str:
+    reason = unreadable(text)
+    return f" {reason}" if reason else ""
+
+
+def _decrypted(name: str, text: str, option: str, passphrase: str | None) -> str:
+    from .private_key import without_passphrase
+
+    tried = f"Tried to read the option '{name}'."
+    if not passphrase:
+        raise InputError(tried, f"{name} is encrypted.", f"Set {option}_passphrase.")
+    try:
+        return without_passphrase(text, passphrase, option=option)
+    except InputError as exc:
+        raise InputError(tried, f"{name}: {exc.outcome}", exc.advice) from None

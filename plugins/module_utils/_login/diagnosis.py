@@ -16,7 +16,8 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 
-from .._tokens.verify import constant_directory, diagnose, inspect_token
+from .._keys.jose import inspect_token
+from .._tokens.verify import constant_directory, diagnose
 from .._virtual_proxy.model import VirtualProxy
 from .cookie import Cookie
 

@@ -16,9 +16,9 @@ import time
 import typing as t
 import urllib.parse
 
+from .._keys.jose import inspect_token
 from .._text import Sanitizer
 from .._tokens import negative as _forgery
-from .._tokens.verify import inspect_token
 from .._virtual_proxy.model import VirtualProxy
 from . import cookie as _cookie
 from . import diagnosis as _diagnosis

@@ -13,7 +13,8 @@ import math
 import typing as t
 
 from .._keys import jwks as _jwks
-from .verify import diagnose, fits, inspect_token, is_time, signature_reasons
+from .._keys.jose import inspect_token
+from .verify import diagnose, fits, is_time, signature_reasons
 
 _TIMES = ("iat", "nbf", "exp")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -28,12 +29,12 @@ def examine(
     now: float,
     leeway: float,
 ) -> dict[str, t.Any]:
-    """Take a token apart and judge it.
+    """Decode a token and judge it.
 
     Args:
         token: the token, without the word Bearer.
         settings: those of the virtual proxy, in the words of the module's options.
-        judge_user: whether the claims that name the user are to be there.
+        judge_user: whether the claims that name the user must be there.
         keys: a provider's keys to verify with instead of the certificate among the settings.
         now: the server's clock in seconds since 1970.
         leeway: seconds by which clocks may differ.
@@ -73,7 +74,7 @@ def examine(
 
 
 def _signer(token: str, header: dict[str, t.Any], keys: t.Sequence[_jwks.Key]) -> tuple[_jwks.Key | None, str | None]:
-    """The key that signed a token, or why there is none; neither if its algorithm is none of ours."""
+    """Return the key that signed a token, or why there is none; neither if its algorithm is not accepted at all."""
     if list(signature_reasons(token, None)):
         return None, None
     kid = header.get("kid")
@@ -107,7 +108,7 @@ def _warnings(claims: dict[str, t.Any]) -> t.Iterator[str]:
 
 
 def _date(value: t.Any) -> str | None:
-    """A time of a token in ISO 8601, UTC; None if it is none that a calendar has."""
+    """Return a time of a token in ISO 8601, UTC; None if no calendar has it."""
     if not is_time(value):
         return None
     try:

@@ -9,19 +9,19 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import datetime
-import json
+import functools
 import math
 import re
 import typing as t
 from collections.abc import Mapping
 
 from .._errors import InputError, MissingLibraryError
-from .._identifiers import RESERVED_CLAIMS
+from .._identifiers import RESERVED_CLAIMS, claim_name
+from .._keys.jose import ALGORITHMS
 from .._keys.private_key import thumbprint
-from .verify import ALGORITHMS, constant_directory
+from .verify import constant_directory
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -49,8 +49,8 @@ def seconds(value: t.Any, *, option: str) -> int:
     return result
 
 
-def shown(names: t.Iterable[str]) -> str:
-    """Names that a user gave, for a message; what does not look like a name may be a secret in the wrong place."""
+def join_names(names: t.Iterable[str]) -> str:
+    """Return names that a user gave, for a message. What does not look like a name may be a misplaced secret."""
     return ", ".join(sorted(name if name.isidentifier() and len(name) <= 40 else "(no name)" for name in names))
 
 
@@ -101,7 +101,7 @@ def plain(value: t.Any) -> t.Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What goes into the tokens of a call; a user that is a dictionary may replace any of it for one token.
+    """The content of the tokens of a call. A user that is a dictionary may replace any of it for one token.
 
     Args:
         jwt_attribute_user_id: name of the claim with the user id, as set on the virtual proxy.
@@ -133,7 +133,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
-            self._set(option, _claim_name(getattr(self, option), option))
+            self._set(option, claim_name(text_of(getattr(self, option), option), option))
         if self.jwt_attribute_user_id == self.jwt_attribute_user_directory:
             raise InputError(_TRIED, "The user id and the user directory have the same claim.", "Name two claims.")
         if self.user_directory is not None:
@@ -173,7 +173,7 @@ class Recipe:
         if unknown := fields.keys() - _FIELDS:
             raise InputError(
                 _TRIED,
-                f"There are unknown fields: {shown(unknown)}.",
+                f"There are unknown fields: {join_names(unknown)}.",
                 f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
             )
         directory, user_id = None, fields.pop("user_id", None)
@@ -208,7 +208,7 @@ class Recipe:
         return claims
 
     def _times(self, now: int) -> tuple[int, int, int]:
-        """Issued at, not before, expires: in this order in time, however odd the wish."""
+        """Return iat, nbf and exp. They are in this order in time, whatever the two durations are."""
         expires_in, backdate = int(self.expires_in), int(self.backdate)
         expires = max(now, now - backdate) + expires_in
         not_before = min(now - backdate, expires - 1)
@@ -258,19 +258,6 @@ def _texts(value: t.Any, what: str) -> list[str]:
     return [text_of(item, what) for item in (value if isinstance(value, (list, tuple)) else [value])]
 
 
-def _claim_name(value: t.Any, option: str) -> str:
-    name = text_of(value, option)
-    if not name.strip():
-        raise InputError(_TRIED, f"The value of {option} is empty.", "Give the name of a claim.")
-    if name in RESERVED_CLAIMS and name != "sub":
-        raise InputError(
-            _TRIED,
-            f"The claim {name} has a meaning of its own in every token, so {option} cannot be that.",
-            "Choose another name, here and on the virtual proxy.",
-        )
-    return name
-
-
 def _free_claims(claims: t.Any) -> dict[str, t.Any]:
     claims = {} if claims is None else claims
     if not isinstance(claims, Mapping):
@@ -308,42 +295,24 @@ def _identifier(value: t.Any, what: str) -> str:
     )
 
 
-class Minter:
-    """Signs claims with one key, as fast as the key can sign.
-
-    The header is the same for all tokens, so it is written once; PyJWT's algorithm object does the signing.
+def minter(
+    key: RSAPrivateKey, *, algorithm: str = "RS256", key_id: str | None = "thumbprint"
+) -> t.Callable[[dict[str, t.Any]], str]:
+    """Return a function that signs claims with a key and returns the token, without the word Bearer.
 
     Args:
         key: an RSA private key.
         algorithm: one of ALGORITHMS.
-        key_id: the header's C(kid); "thumbprint" for the one after RFC 7638, V(None) to leave it out.
+        key_id: the header's C(kid); "thumbprint" for the one after RFC 7638, empty or None to leave it out.
 
     Raises:
         InputError: the algorithm is none of ALGORITHMS.
         MissingLibraryError: the library PyJWT is missing.
     """
-
-    def __init__(self, key: RSAPrivateKey, *, algorithm: str = "RS256", key_id: str | None = "thumbprint") -> None:
-        require_algorithm(algorithm)
-        try:
-            from jwt.algorithms import RSAAlgorithm
-        except ImportError as exc:
-            raise MissingLibraryError(_TRIED, "PyJWT") from exc
-
-        header = {"alg": algorithm}
-        if key_id:
-            header["kid"] = thumbprint(key) if key_id == "thumbprint" else key_id
-        header["typ"] = "JWT"
-        self._key = key
-        self._algorithm = RSAAlgorithm(getattr(RSAAlgorithm, f"SHA{algorithm[2:]}"))
-        self._json = json.JSONEncoder(separators=(",", ":")).encode
-        self._start = _base64url(self._json(header).encode()) + b"."
-
-    def mint(self, claims: dict[str, t.Any]) -> str:
-        """Return the signed token, without the word Bearer."""
-        content = self._start + _base64url(self._json(claims).encode())
-        return (content + b"." + _base64url(self._algorithm.sign(content, self._key))).decode("ascii")
-
-
-def _base64url(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    require_algorithm(algorithm)
+    try:
+        import jwt
+    except ImportError as exc:
+        raise MissingLibraryError(_TRIED, "PyJWT") from exc
+    headers = {"kid": thumbprint(key) if key_id == "thumbprint" else key_id} if key_id else None
+    return functools.partial(jwt.encode, key=key, algorithm=algorithm, headers=headers)

@@ -8,18 +8,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import typing as t
 
-from .verify import inspect_token
+from .._keys.jose import base64url_encode, inspect_token
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
 def forged(token: str, user_claim: str) -> str:
-    """The token with another user id and its old signature.
+    """Return the token with another user id and its old signature.
 
     Args:
         token: a signed token.
@@ -31,18 +30,18 @@ def forged(token: str, user_claim: str) -> str:
     claims = inspect_token(token)["claims"]
     claims[user_claim] = f"{claims.get(user_claim, '')}-forged"
     header, _payload, signature = token.split(".")
-    return f"{header}.{_encoded(json.dumps(claims).encode())}.{signature}"
+    return f"{header}.{base64url_encode(json.dumps(claims).encode())}.{signature}"
 
 
 def stranger_key() -> RSAPrivateKey:
-    """A throw-away key that no virtual proxy knows. It never leaves the memory of this process."""
+    """Return a foreign key: a new one that no virtual proxy knows. It never leaves the memory of this process."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def signed_with(key: RSAPrivateKey, token: str) -> str:
-    """The token with the same header and claims, signed with another key.
+    """Return the token with the same header and claims, signed with another key.
 
     Raises:
         InputError: it is not a signed token.
@@ -53,8 +52,4 @@ def signed_with(key: RSAPrivateKey, token: str) -> str:
     algorithm = inspect_token(token)["header"].get("alg")
     digest = {"RS384": hashes.SHA384(), "RS512": hashes.SHA512()}.get(str(algorithm), hashes.SHA256())
     content, _dot, _signature = token.rpartition(".")
-    return f"{content}.{_encoded(key.sign(content.encode(), PKCS1v15(), digest))}"
-
-
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return f"{content}.{base64url_encode(key.sign(content.encode(), PKCS1v15(), digest))}"

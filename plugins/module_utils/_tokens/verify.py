@@ -8,78 +8,23 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import time
 import typing as t
 
 from .._errors import InputError, QlikError
 from .._keys import certificate as _certificate
+from .._keys.jose import ALGORITHMS, base64url_decode, inspect_token
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-# Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
-ALGORITHMS = ("RS256", "RS384", "RS512")
-
 _END_OF_TIME = 1e15  # seconds; keeps numbers out that no calendar has, infinity among them
-_TRIED = "Read the token."
-_ADVICE = "Give one signed token: three parts, separated by dots."
 _CONSTANT = re.compile(r"\[(.+)\]")
 
 
-class Content(t.TypedDict):
-    """A token's header and claims, both unverified."""
-
-    header: dict[str, t.Any]
-    claims: dict[str, t.Any]
-
-
-def inspect_token(token: str) -> Content:
-    """Read a token without checking anything about it.
-
-    Raises:
-        InputError: it is not a signed token.
-    """
-    if token.lower().startswith("bearer"):
-        raise InputError(_TRIED, "It begins with the word Bearer.", "Give the token alone.")
-    parts = token.split(".")
-    if len(parts) == 5:
-        raise InputError(
-            _TRIED,
-            "It has five parts, so it is encrypted (JWE), and Qlik Sense does not accept that.",
-            "Sign it only; TLS already encrypts it on its way.",
-        )
-    if len(parts) != 3:
-        raise InputError(_TRIED, f"It has {len(parts)} parts.", _ADVICE)
-    header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "claims")
-    return {"header": header, "claims": claims}
-
-
-def _json_object(part: str, what: str) -> dict[str, t.Any]:
-    try:
-        result = json.loads(base64url_decoded(part))
-    except (ValueError, RecursionError):  # their texts quote the token
-        result = None
-    if not isinstance(result, dict):
-        raise InputError(_TRIED, f"Its {what} cannot be read as a JSON object in base64url.", _ADVICE)
-    return result
-
-
-def base64url_decoded(part: str) -> bytes:
-    """The bytes that base64url without padding stands for.
-
-    Raises:
-        ValueError: it is anything else.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9_-]*", part):
-        raise ValueError
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-
-
 def constant_directory(attribute: str) -> str | None:
-    """The directory that "[CORP]" as the user directory's claim name stands for, or V(None) for a real claim name."""
+    """Return the directory that "[CORP]" as the name of the claim stands for, None for the name of a claim."""
     match = _CONSTANT.fullmatch(attribute)
     return match[1] if match else None
 
@@ -92,7 +37,7 @@ def diagnose(
     leeway: float = 60,
     judge_user: bool = True,
 ) -> list[str]:
-    """Say why a virtual proxy with these settings would refuse a token.
+    """Return why a virtual proxy with these settings would refuse a token.
 
     Args:
         token: the token, without the word Bearer.
@@ -121,7 +66,7 @@ def diagnose(
 
 
 def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
-    """As diagnose, but only what algorithm and signature give reason for. Without a certificate only the algorithm.
+    """Return the reasons of diagnose that lie in algorithm and signature, without a certificate only the algorithm.
 
     Raises:
         InputError: it is not a signed token.
@@ -145,7 +90,7 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
 
 
 def fits(token: str, key: RSAPublicKey) -> bool:
-    """Whether a token that one of ALGORITHMS signed was signed with the other half of a key.
+    """Return True if a token was signed with one of ALGORITHMS and the private half of a key.
 
     Raises:
         InputError: it is not a signed token.
@@ -160,7 +105,7 @@ def fits(token: str, key: RSAPublicKey) -> bool:
 
     content, _dot, signature = token.rpartition(".")
     try:
-        key.verify(base64url_decoded(signature), content.encode(), PKCS1v15(), getattr(hashes, f"SHA{algorithm[2:]}")())
+        key.verify(base64url_decode(signature), content.encode(), PKCS1v15(), getattr(hashes, f"SHA{algorithm[2:]}")())
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -182,7 +127,7 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
 
 
 def is_time(value: t.Any) -> bool:
-    """Whether a claim's value is a number of seconds that can be reckoned with."""
+    """Return True if the value of a claim is a number of seconds that a calendar has."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return -_END_OF_TIME < value < _END_OF_TIME

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from conftest import Output, Playbooks
+from cryptography.hazmat.primitives import serialization
 from scan import cookies, found, tokens
 
 from qlik_sense_simulator.testing import RunningSite
@@ -24,6 +25,7 @@ COLLECTION = Path(__file__).parents[3]
 PROVIDER_KEYS = COLLECTION / "tests/integration/targets/role_follow_jwks/files/provider_keys.py"
 PASSWORD = "the password of the vault"
 PASSPHRASE = "a passphrase for the next key"
+CLIENT_KEY_PASSPHRASE = "a passphrase for the client key"
 PLANTED = "a planted text that is long enough to be found in base64: {}"
 
 
@@ -45,6 +47,13 @@ def vault(playbooks: Playbooks) -> t.Callable[[str], Vaulted]:
         return Vaulted(done.stdout)
 
     return encrypt
+
+
+def encrypt(pem: str) -> str:
+    """Give a private key a passphrase."""
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    encryption = serialization.BestAvailableEncryption(CLIENT_KEY_PASSPHRASE.encode())
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
 
 
 @pytest.fixture
@@ -82,7 +91,15 @@ def inventory(playbooks: Playbooks, site: RunningSite, vault: t.Callable[[str], 
         "follow_jwks_virtual_proxy": {"load_balancing_server_nodes": names, "proxies": names},
         "planted": vault(PLANTED.format("secret")),
     }
-    hosts = {name: {"qlik_prefix_suffix": f"-{name}"} for name in ("one", "two")}
+    encrypted = encrypt((pki / "client_key.pem").read_text())
+    hosts: dict[str, dict[str, t.Any]] = {
+        "one": {"qlik_prefix_suffix": "-one"},
+        "two": {
+            "qlik_prefix_suffix": "-two",
+            "qlik_client_key_content": encrypted,
+            "qlik_client_key_passphrase": vault(CLIENT_KEY_PASSPHRASE),
+        },
+    }
     (playbooks.directory / "sites.yml").write_text(
         yaml.safe_dump({"qlik_sites": {"hosts": hosts, "vars": variables}}, width=1_000_000)
     )
@@ -99,6 +116,7 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
         "client key": (site.pki / "client_key.pem").read_text(),
         "signing key": (site.pki / "server_key.pem").read_text(),
         "passphrase": PASSPHRASE,
+        "passphrase of the client key": CLIENT_KEY_PASSPHRASE,
         "vault password": PASSWORD,
     }
     outputs: dict[str, Output] = {}

@@ -15,7 +15,7 @@ import typing as t
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 Jwk = dict[str, t.Any]
 
@@ -53,6 +53,29 @@ def certificate(
 
 def pem(one: x509.Certificate) -> str:
     return one.public_bytes(Encoding.PEM).decode()
+
+
+def restricted_to_pss(one: x509.Certificate) -> str:
+    """The certificate with its key restricted to RSASSA-PSS, with a signature that does not fit any more, as PEM.
+
+    No library writes such a certificate.
+    """
+    public = one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    text = base64.encodebytes(one.public_bytes(Encoding.DER).replace(public, pss(public))).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+
+
+def pss(der: bytes) -> bytes:
+    """A key in DER with the algorithm RSASSA-PSS in place of the one for all of RSA. Both have the same length."""
+    every, only = bytes.fromhex("300d06092a864886f70d0101010500"), bytes.fromhex("300d06092a864886f70d01010a3000")
+    assert every in der
+    return der.replace(every, only)
+
+
+def pss_private_pem(private: rsa.RSAPrivateKey) -> str:
+    """A private key for RSASSA-PSS only."""
+    text = base64.encodebytes(pss(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))).decode()
+    return "-----BEGIN {0}-----\n{1}-----END {0}-----\n".format("PRIVATE KEY", text)
 
 
 def private_pem(private: rsa.RSAPrivateKey) -> str:

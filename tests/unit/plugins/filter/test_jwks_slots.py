@@ -33,7 +33,7 @@ TEMPLATE = {"description": "Tokens of Keycloak", "host_allow_list": ["portal.exa
 
 def keys(*jwks: t.Any, ca: OwnCA | None = None) -> list[dict[str, t.Any]]:
     """What jwks_info returns for a key set."""
-    return [jwks_info.described(one, ca.issue if ca else None) for one in _jwks.read(key_set(*jwks))]
+    return [jwks_info.to_result(one, ca.issue if ca else None) for one in _jwks.read(key_set(*jwks))]
 
 
 def later(seconds: float) -> datetime.datetime:

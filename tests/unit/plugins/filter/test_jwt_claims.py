@@ -192,7 +192,7 @@ def test_other_algorithms_are_told_once(algorithm: str) -> None:
 
 
 REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
-    "nothing": ("", {}, "It has 1 parts."),
+    "nothing": ("", {}, "It has one part."),
     "not text": (5, {}, "Read the token. The token is a number, not text."),
     "null": (None, {}, "The token is null, not text."),
     "with Bearer": (f"Bearer {token()}", {}, "begins with the word Bearer"),

@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from ansible_collections.sensible.qlik.plugins.lookup import jwt as plugin
-from ansible_collections.sensible.qlik.plugins.module_utils import _files
+from ansible_collections.sensible.qlik.plugins.module_utils import _content, _files
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import private_key as _private_key
+from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 
 KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
@@ -87,14 +88,14 @@ def error_of(*terms: t.Any, **kwargs: t.Any) -> str:
     return str(caught.value)
 
 
-def spy_on_parse(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Record each parsing of a key from now on: whether it was to be validated."""
+def spy_on_parse(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record each parsing of a key from now on."""
     parsed = []
     original = _private_key._parse
 
-    def parse(block: str, passphrase: str | None, validate: bool) -> t.Any:
-        parsed.append(validate)
-        return original(block, passphrase, validate)
+    def parse(block: _content.Block, passphrase: str | None, option: str) -> t.Any:
+        parsed.append(block.label)
+        return original(block, passphrase, option)
 
     monkeypatch.setattr(_private_key, "_parse", parse)
     return parsed
@@ -179,7 +180,7 @@ def test_a_thousand_tokens_load_the_key_once(monkeypatch: pytest.MonkeyPatch) ->
     tokens += [mint(f"C\\user{number}")[0] for number in range(500, 1000)]
 
     assert [claims_of(token)["userId"] for token in tokens] == [f"user{number}" for number in range(1000)]
-    assert loaded == [False]
+    assert loaded == ["PRIVATE KEY"]
 
 
 @pytest.mark.parametrize("key_id", ["none", ""])
@@ -257,16 +258,6 @@ def test_what_the_task_says_wins_over_the_environment(tmp_path: Path, monkeypatc
     assert claims_of(look_up("C\\a", private_key_path=str(tmp_path / "key.pem"))[0])["userId"] == "a"
 
 
-@pytest.mark.parametrize("validate", [True, False, "yes", "True"])
-def test_the_key_may_be_validated(validate: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    _private_key.load_private_key.cache_clear()
-    asked = spy_on_parse(monkeypatch)
-
-    mint("C\\a", validate_key=validate)
-
-    assert asked == [bool(validate)]
-
-
 def test_a_certificate_that_belongs_to_the_key(tmp_path: Path, warned: list[str]) -> None:
     (tmp_path / "certificate.pem").write_text(CERTIFICATE)
 
@@ -293,14 +284,32 @@ def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
     assert warned == []
 
 
+@pytest.mark.parametrize(("mode", "count"), [(0o600, 0), (0o666, 1)])
+def test_a_key_that_others_may_read_is_warned_about(mode: int, count: int, tmp_path: Path, warned: list[str]) -> None:
+    (tmp_path / "key.pem").write_text(PEM)
+    (tmp_path / "key.pem").chmod(mode)
+
+    look_up("C\\a", private_key_path="key.pem")
+
+    assert [text.partition(" in ")[0] for text in warned] == [
+        "private_key_path: other users may read or write the private key"
+    ] * count
+
+
+def test_a_key_in_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(PEM, encoding="utf-16")
+
+    assert claims_of(look_up("C\\a", private_key_path="key.pem")[0])["userId"] == "a"
+
+
 def test_what_libraries_warn_about_does_not_reach_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = plugin.Minter.mint
+    original = plugin.minter
 
-    def noisy(self: t.Any, claims: dict[str, t.Any]) -> str:
+    def noisy(*args: t.Any, **options: t.Any) -> t.Any:
         warnings.warn("Something about keys", UserWarning, stacklevel=1)
-        return original(self, claims)
+        return original(*args, **options)
 
-    monkeypatch.setattr(plugin.Minter, "mint", noisy)
+    monkeypatch.setattr(plugin, "minter", noisy)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(mint("C\\a")) == 1
@@ -310,9 +319,10 @@ def test_what_libraries_warn_about_does_not_reach_the_terminal(monkeypatch: pyte
 
 SHORT = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 UNFIT = certificate_of(OTHER_KEY)
+RESTRICTED = key_sets.restricted_to_pss(x509.load_pem_x509_certificate(CERTIFICATE.encode()))
 REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
-    "no key": ({}, "There is none. Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY"),
-    "empty path": ({"private_key_path": ""}, "There is none."),
+    "no key": ({}, "No private key was given. Give private_key_path or private_key_content, or set QLIK_S"),
+    "empty path": ({"private_key_path": ""}, "No private key was given."),
     "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "both private_key_path and private_key_con"),
     "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
     "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem in "),
@@ -330,12 +340,15 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
         "private_key_passphrase is a number, not text",
     ),
     "list as algorithm": ({"private_key_content": PEM, "algorithm": [PEM]}, "algorithm is a list, not text"),
-    "key as boolean": ({"private_key_content": PEM, "validate_key": PEM}, "validate_key is neither true nor false"),
-    "list as boolean": ({"private_key_content": PEM, "validate_key": [PEM]}, "validate_key is neither true nor"),
     "encrypted": ({"private_key_content": ENCRYPTED}, "encrypted and there is no passphrase"),
     "wrong passphrase": (
         {"private_key_content": ENCRYPTED, "private_key_passphrase": PASSPHRASE[1:]},
         "the passphrase is wrong",
+    ),
+    "for RSASSA-PSS only": ({"private_key_content": key_sets.pss_private_pem(KEY)}, "It is restricted to RSASSA-PSS"),
+    "certificate for RSASSA-PSS only": (
+        {"private_key_content": PEM, "certificate_content": RESTRICTED},
+        "Its key is restricted to RSASSA-PSS",
     ),
     "short": ({"private_key_content": SHORT}, "1024 bits, fewer than 2048"),
     "another certificate": ({"private_key_content": PEM, "certificate_content": UNFIT}, "does not belong to the cert"),
@@ -353,7 +366,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "a control character"),
     "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "is a number"),
     "number as name": ({"private_key_content": PEM, "name": 5}, "is a number"),
-    "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "cannot be that"),
+    "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "reserved for the token itself"),
     "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Use expires_in"),
     "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims is not a dictionary"),
     "list as claims": ({"private_key_content": PEM, "claims": ["x"]}, "claims is not a dictionary"),
@@ -415,7 +428,8 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_der_file(tmp_path: Path) -> None:
     (tmp_path / "key.der").write_bytes(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
-    assert "binary data, such as a DER or PFX file" in error_of("C\\a", private_key_path="key.der")
+    message = error_of("C\\a", private_key_path="key.der")
+    assert "key.der holds a DER private key. Convert it with: openssl pkey -inform DER -in " in message
 
 
 def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:
@@ -429,7 +443,7 @@ def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("cryptography.hazmat.primitives.serialization", "cryptography"), ("jwt.algorithms", "PyJWT")]
+    ("module", "name"), [("cryptography.hazmat.primitives.serialization", "cryptography"), ("jwt", "PyJWT")]
 )
 def test_a_missing_library_is_named(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _private_key.load_private_key.cache_clear()

@@ -21,7 +21,6 @@ BARE = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8SNFZ4"
 SPEC: dict[str, t.Any] = {
     "client_key": {"type": "path", "no_log": False, "fallback": (env_fallback, ["TEST_CLIENT_KEY"])},
     "client_key_content": {"type": "str", "no_log": True, "fallback": (env_fallback, ["TEST_CLIENT_KEY_CONTENT"])},
-    "cache_path": {"type": "path"},
     "host": {"type": "str", "fallback": (env_fallback, ["TEST_HOST"])},
     "port": {"type": "int", "fallback": (env_fallback, ["TEST_PORT"])},
     "ca_content": {"type": "str", "fallback": (env_fallback, ["TEST_CA_CONTENT"])},
@@ -35,7 +34,7 @@ SPEC: dict[str, t.Any] = {
 
 def module_of(**options: t.Any) -> QlikModule:
     with patch_module_args(options):
-        return QlikModule(SPEC, new_files=("cache_path",))
+        return QlikModule(SPEC)
 
 
 @pytest.fixture
@@ -152,7 +151,3 @@ def test_a_token_with_a_line_break_is_not_logged(monkeypatch: pytest.MonkeyPatch
 
 def test_a_private_key_in_its_own_option() -> None:
     assert module_of(client_key_content=KEY).params["client_key_content"] == KEY
-
-
-def test_a_file_that_does_not_exist_yet() -> None:
-    assert module_of(cache_path="cache").params["cache_path"] == "cache"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import subprocess
 import sys
@@ -14,15 +15,21 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
-def certificate_of(key: t.Any, *, name: str = "signing", days: int = 100) -> x509.Certificate:
+def certificate_of(
+    key: t.Any, *, name: str = "signing", days: int = 100, padding: PSS | None = None
+) -> x509.Certificate:
     subject = x509.Name.from_rfc4514_string(f"CN={name}")
     return (
         x509.CertificateBuilder()
@@ -32,8 +39,11 @@ def certificate_of(key: t.Any, *, name: str = "signing", days: int = 100) -> x50
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - datetime.timedelta(days=200))
         .not_valid_after(NOW + datetime.timedelta(days=days, hours=1))
-        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256(), rsa_padding=padding)
     )
+
+
+FUZZED = certificate_of(rsa.generate_private_key(65537, 2048)).public_bytes(Encoding.PEM).decode()
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +154,49 @@ def test_base64_that_is_no_certificate() -> None:
     with pytest.raises(InputError, match="not a certificate") as caught:
         _certificate.inspect("-----BEGIN CERTIFICATE-----\nc29tZXRoaW5n\n-----END CERTIFICATE-----\n")
 
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+def changed(certificate: x509.Certificate, old: bytes, new: bytes) -> str:
+    der = certificate.public_bytes(Encoding.DER)
+    assert old in der
+    text = base64.b64encode(der.replace(old, new, 1)).decode()
+    return f"-----BEGIN CERTIFICATE-----{text}-----END CERTIFICATE-----"
+
+
+# The public test vectors have all of them. x509.InvalidVersion is no ValueError.
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"),  # its version
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x80"),
+        (b"Z0\x12", b"X0\x12"),  # the subject
+        (b"\x17\x0d", b"\x17\x0e"),  # a date
+        (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x63"),  # the kind of key
+    ],
+)
+def test_what_a_parser_refuses_is_an_input_error(certificate: x509.Certificate, old: bytes, new: bytes) -> None:
+    text = changed(certificate, old, new)
+
+    for function in (_certificate.rsa_public_key, _certificate.require_rsa):
+        with pytest.raises(InputError):
+            function(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(position=st.integers(0, 400), value=st.integers(0, 255))
+def test_whatever_byte_is_changed_there_is_a_summary_or_an_input_error(position: int, value: int) -> None:
+    der = bytearray(_certificate.der_of(FUZZED))
+    der[position] = value
+    text = f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode()}-----END CERTIFICATE-----"
+
+    for function in (_certificate.inspect, _certificate.rsa_public_key, _certificate.require_rsa):
+        with contextlib.suppress(InputError):
+            function(text)
 
 
 def test_a_certificate_with_a_name_that_is_no_text(certificate: x509.Certificate) -> None:
-    der = certificate.public_bytes(Encoding.DER).replace(b"signing", b"\xff" * 7)
-    text = f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode()}-----END CERTIFICATE-----"
+    text = changed(certificate, b"signing", b"\xff" * 7)
 
     with pytest.raises(InputError, match="names or dates"):
         _certificate.inspect(text)
@@ -192,3 +238,20 @@ def test_comparing_fingerprints_needs_no_cryptography(pem: str) -> None:
     subprocess.run(
         [sys.executable, "-c", script], input=pem, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
+
+
+def test_keys_for_rsassa_pss_only_are_refused() -> None:
+    """One that is for every algorithm may be in a certificate that RSASSA-PSS signed."""
+    private = rsa.generate_private_key(65537, 2048)
+    padding = PSS(MGF1(hashes.SHA256()), salt_length=32)
+    signed = certificate_of(private, padding=padding)
+    pem = signed.public_bytes(Encoding.PEM).decode()
+    restricted = key_sets.restricted_to_pss(signed)
+
+    assert _certificate.require_rsa(pem)["key_size"] == 2048
+    for function in (_certificate.rsa_public_key, _certificate.require_rsa):
+        with pytest.raises(InputError, match=r"Its key is restricted to RSASSA-PSS \(PS256, PS384, PS512\), and Qlik"):
+            function(restricted)
+    with pytest.raises(InputError, match="restricted to RSASSA-PSS"):
+        _certificate.require_matching_key(restricted, private)
+    assert _certificate.inspect(restricted)["key_size"] == 2048

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
@@ -62,6 +63,7 @@ def test_a_certificate_is_that_of_the_provider() -> None:
 
 SIGNING = key_sets.okta(key(), "k1")
 WITHOUT = {name: {k: v for k, v in SIGNING.items() if k != name} for name in SIGNING}
+PSS = key_sets.restricted_to_pss(key_sets.certificate(key()))
 # What an entry is, and its reason; the reason is the only one unless it begins with "+".
 UNUSABLE: dict[str, tuple[t.Any, str]] = {
     "not an object": ("k1", "not a JSON object"),
@@ -82,6 +84,7 @@ UNUSABLE: dict[str, tuple[t.Any, str]] = {
     "alg is a number": ({**SIGNING, "alg": 256}, "alg is not text"),
     "other operations": ({**SIGNING, "key_ops": ["encrypt"]}, "key_ops"),
     "operations are no list": ({**SIGNING, "key_ops": "verify"}, "key_ops"),
+    "PSS": ({**SIGNING, "x5c": ["".join(PSS.splitlines()[1:-1])]}, "It is restricted to RSASSA-PSS (PS256, PS384, PS5"),
     "short": (key_sets.okta(key(bits=1024), "k1"), "1024 bits"),
     "n is missing": (WITHOUT["n"], "whose n is missing"),
     "e is missing": (WITHOUT["e"], "whose e is missing"),
@@ -115,6 +118,11 @@ def test_what_cannot_be_used_says_so_and_harms_no_other(case: str) -> None:
     assert reason.startswith("+") or len(bad.reasons) == 1
 
 
+def _of_version_6() -> str:
+    der = base64.b64decode(key_sets.x5c(key_sets.certificate(key()))["x5c"][0])
+    return base64.b64encode(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05")).decode()
+
+
 ODD: dict[str, tuple[t.Any, str]] = {
     "x5c is no list": ({**SIGNING, "x5c": "MIIC"}, "does not begin with a certificate"),
     "x5c is empty": ({**SIGNING, "x5c": []}, "does not begin with a certificate"),
@@ -122,8 +130,18 @@ ODD: dict[str, tuple[t.Any, str]] = {
     "x5c is no base64": ({**SIGNING, "x5c": ["%%%"]}, "does not begin with a certificate"),
     "x5c is no certificate": ({**SIGNING, "x5c": ["c29tZXRoaW5n"]}, "does not begin with a certificate"),
     "x5c is PEM": ({**SIGNING, "x5c": [key_sets.pem(key_sets.certificate(key()))]}, "does not begin with"),
+    "x5c of an unknown version": ({**SIGNING, "x5c": [_of_version_6()]}, "does not begin with a certificate"),
     "x5c of another key": ({**SIGNING, **key_sets.x5c(key_sets.certificate(key(1)))}, "that of another key"),
 }
+
+
+def test_a_bad_certificate_hides_no_other_key() -> None:
+    document = key_set(*(entry for entry, _warning in ODD.values()), key_sets.auth0(key(1), "good"))
+
+    keys = _jwks.read(document)
+
+    assert len(keys) == len(ODD) + 1
+    assert [one.certificate is not None for one in keys if one.kid == "good"] == [True]
 
 
 @pytest.mark.parametrize("case", ODD)

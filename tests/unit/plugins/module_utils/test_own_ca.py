@@ -26,7 +26,15 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import Input
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import thumbprint
-from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import NOW, certificate, key, pem, private_pem
+from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import (
+    NOW,
+    certificate,
+    key,
+    pem,
+    private_pem,
+    pss_private_pem,
+    restricted_to_pss,
+)
 
 CA_KEY = key(9)
 CA = certificate(CA_KEY, "Keys of Okta", ca=True)
@@ -104,7 +112,12 @@ REFUSED: dict[str, tuple[t.Callable[[], tuple[str, str]], str]] = {
     "another key": (lambda: (pem(CA), private_pem(key())), "does not belong to the certificate"),
     "an EC key": (elliptic, "Only RSA"),
     "the files swapped": (lambda: (private_pem(CA_KEY), pem(CA)), "holds a private key"),
-    "no key": (lambda: (pem(CA), ""), "There is nothing in it"),
+    "a key for RSASSA-PSS only": (lambda: (pem(CA), pss_private_pem(CA_KEY)), "It is restricted to RSASSA-PSS"),
+    "a certificate for RSASSA-PSS only": (
+        lambda: (restricted_to_pss(CA), private_pem(CA_KEY)),
+        "Its key is restricted to RSASSA-PSS",
+    ),
+    "no key": (lambda: (pem(CA), ""), "The text is empty"),
     "no certificate": (lambda: ("", private_pem(CA_KEY)), "is empty"),
 }
 

@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import private_key as _private_key
+from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 
 PASSPHRASE = "correct horse battery staple"
-PKCS1, PKCS8, OPENSSH = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8, PrivateFormat.OpenSSH
+PKCS1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
 KEY = rsa.generate_private_key(65537, 2048)
 
 
@@ -66,12 +67,11 @@ GOOD: dict[str, tuple[str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("validate", [False, True])
 @pytest.mark.parametrize("case", GOOD)
-def test_every_usual_form_is_the_same_key(case: str, validate: bool) -> None:
+def test_every_usual_form_is_the_same_key(case: str) -> None:
     pem, passphrase = GOOD[case]
 
-    key = _private_key.load_private_key(pem, passphrase=passphrase, validate=validate)
+    key = _private_key.load_private_key(pem, passphrase=passphrase)
 
     assert key.private_numbers() == KEY.private_numbers()
 
@@ -99,10 +99,10 @@ BAD: dict[str, tuple[str, str | None, str]] = {
     "encrypted PKCS#8, empty passphrase": (pem_of(KEY, passphrase=PASSPHRASE), "", "there is no passphrase"),
     "encrypted PKCS#8, wrong passphrase": (pem_of(KEY, passphrase="it"), PASSPHRASE, "the passphrase is wrong"),
     "encrypted PKCS#1, wrong passphrase": (pem_of(KEY, PKCS1, passphrase="it"), PASSPHRASE, "the passphrase is wrong"),
-    "OpenSSH": (pem_of(KEY, OPENSSH), None, "OpenSSH's own format"),
     "EC": (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "of the kind EC"),
     "EC, traditional": (pem_of(ec.generate_private_key(ec.SECP256R1()), PKCS1), None, "of the kind EC"),
     "Ed25519": (pem_of(ed25519.Ed25519PrivateKey.generate()), None, "of the kind Ed25519"),
+    "for RSASSA-PSS only": (key_sets.pss_private_pem(KEY), None, "It is restricted to RSASSA-PSS"),
     "1024 bits": (pem_of(rsa.generate_private_key(65537, 1024)), None, "1024 bits, fewer than 2048"),
     "two keys": (pem_of(KEY) + pem_of(KEY, PKCS1), None, "2 private keys"),
     "cut off": (pem_of(KEY)[:600], None, "stops before its END line"),
@@ -123,9 +123,9 @@ BAD: dict[str, tuple[str, str | None, str]] = {
         None,
         "binary data",
     ),
-    "vault file": ("$ANSIBLE_VAULT;1.1;AES256\n6132\n", None, "Ansible Vault"),
-    "base64 alone": ("".join(pem_of(KEY).splitlines()[1:-1]), None, "no PEM private key"),
-    "nothing": ("\n", None, "nothing in it"),
+    "base64 alone": ("".join(pem_of(KEY).splitlines()[1:-1]), None, "base64 without its BEGIN"),
+    "words": ("/etc/ssl/key.pem", None, "no PEM private key"),
+    "nothing": ("\n", None, "The text is empty"),
 }
 
 
@@ -155,12 +155,11 @@ def altered(key: rsa.RSAPrivateKey) -> str:
     return f"-----BEGIN RSA PRIVATE KEY-----\n{text}-----END RSA PRIVATE KEY-----\n"
 
 
-@pytest.mark.parametrize("validate", [False, True])
-def test_a_key_whose_halves_differ_is_refused(validate: bool) -> None:
+def test_a_key_whose_halves_differ_is_refused() -> None:
     pem = altered(KEY)
 
-    with pytest.raises(InputError, match=r"damaged|parts do not fit together") as caught:
-        _private_key.load_private_key(pem, validate=validate)
+    with pytest.raises(InputError, match="damaged") as caught:
+        _private_key.load_private_key(pem)
 
     assert_silent_about(pem, message_of(caught.value))
 

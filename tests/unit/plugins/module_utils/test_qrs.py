@@ -32,7 +32,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 
-TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXBheWxvYWQ.c2VjcmV0LXNpZ25hdHVyZQ"
+TOKEN = "eyJhbGciOiAiUlMyNTYifQ.eyJ1c2VySWQiOiAic2VjcmV0LXBheWxvYWQifQ.c2VjcmV0LXNpZ25hdHVyZQ"
 
 
 class Authority:
@@ -705,7 +705,7 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"client_cert": "/nonexistent/client.pem"}, "There is no file /nonexistent/client.pem"),
         ({"ca_path": "/nonexistent/root.pem"}, "There is no file /nonexistent/root.pem"),
         (
-            {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": "x", "proxy_ca_path": "/no/ca.pem"},
+            {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN, "proxy_ca_path": "/no/ca.pem"},
             "There is no file /no/ca.pem",
         ),
         ({"auth_method": "ticket", "ca_path": "/nonexistent/root.pem"}, "There is no file /nonexistent/root.pem"),
@@ -720,6 +720,17 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": "jürgen"}, "token holds characters"),
         ({"auth_method": "session", "session_cookie": "a=\u2026"}, "session_cookie holds characters"),
         ({"auth_method": "ntlm", "password": ""}, "'password' is empty"),
+        *(
+            ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": token}, words)
+            for token, words in (
+                (f"Bearer {TOKEN}", "It begins with the word Bearer."),
+                ("[object Object]", "It has one part."),
+                (f"'{TOKEN}'", "Its header cannot be read"),
+                (TOKEN.rpartition(".")[0], "It has 2 parts."),
+                (TOKEN[8:], "Its header cannot be read"),
+                (f"{TOKEN}.a.b", "It has five parts, so it is encrypted"),
+            )
+        ),
         ({"auth_method": "session", "session_cookie": "X-Qlik-Session"}, "NAME=VALUE"),
         ({"auth_method": "session", "session_cookie": "X-Qlik-Session=a; Path=/"}, "NAME=VALUE"),
     ],
@@ -729,3 +740,4 @@ def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[s
         QrsClient(options | changed)
     assert words in caught.value.outcome
     assert "pass-word" not in str(caught.value)
+    assert TOKEN[:20] not in str(caught.value)

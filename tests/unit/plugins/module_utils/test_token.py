@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import diagnose, inspect_token
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import inspect_token
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import diagnose
 
 KEY = rsa.generate_private_key(65537, 2048)
 NOW = 1_790_000_000
@@ -59,7 +60,7 @@ def test_header_and_claims_are_shown_unverified() -> None:
 
 
 NO_TOKENS = {
-    "": "It has 1 parts",
+    "": "It has one part",
     "a.b": "It has 2 parts",
     "a.b.c.d.e": "five parts, so it is encrypted",
     "Bearer " + token_of(CLAIMS): "begins with the word Bearer",

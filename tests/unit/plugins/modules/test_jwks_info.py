@@ -9,9 +9,7 @@ import http.server
 import ipaddress
 import json
 import ssl
-import stat
 import threading
-import time
 import typing as t
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN
-from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.modules import jwks_info
 from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
@@ -105,7 +102,7 @@ def test_four_providers_in_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one["certificate"]["fingerprint_sha256"] == _certificate.fingerprint(one["jwt_public_key_certificate"])
     assert keys[4]["jwt_public_key_certificate"] is None
     assert keys[4]["certificate"] is None
-    assert (module.result["source"], module.result["fresh_until"]) == ("jwks", None)
+    assert module.result["source"] == "jwks"
 
 
 def test_the_documentation_has_what_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +204,6 @@ def test_a_given_key_set_hides_nothing_public_and_is_not_logged(
 REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "nothing": ({}, "one of the following is required"),
     "two sources": ({"path": "x", "jwks": "{}"}, "mutually exclusive"),
-    "a copy of a file": ({"path": "x", "cache_path": "y"}, "mutually exclusive"),
     "no CA": ({"jwks": "{}", "issue_certificates": True}, "ownca_path, ownca_content"),
     "no key of the CA": (
         {"jwks": "{}", "issue_certificates": True, "ownca_path": "x"},
@@ -252,12 +248,11 @@ def test_failures_are_told_in_sentences(case: str, monkeypatch: pytest.MonkeyPat
 
 
 class Provider(http.server.ThreadingHTTPServer):
-    """An identity provider with one key set, an ETag, and whatever headers and status a test wants."""
+    """An identity provider with one key set, and whatever status a test wants."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.document: t.Any = key_set(key_sets.auth0(key(), "k1"))
-        self.more: dict[str, str] = {"Cache-Control": "public, max-age=600"}
         self.status = 200
         self.asked: list[int] = []
         self.ca_path = self._tls(directory)
@@ -283,18 +278,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         document = self.server.document
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        etag = f'"{hash(body)}"'
-        same = self.server.status == 200 and self.headers.get("If-None-Match") == etag
-        status = 304 if same else self.server.status
-        self.server.asked.append(status)
-        self.send_response(status)
-        for name, value in {"ETag": etag, **self.server.more}.items():
-            self.send_header(name, value)
-        if not same:
-            self.send_header("Content-Length", str(len(body)))
+        self.server.asked.append(self.server.status)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if not same:
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def log_message(self, *_args: t.Any) -> None:
         pass
@@ -311,181 +299,45 @@ def provider(tmp_path: Path) -> t.Iterator[Provider]:
 
 
 @pytest.fixture
-def options(provider: Provider, tmp_path: Path) -> dict[str, t.Any]:
-    cache = str(tmp_path / "cache" / "jwks.json")
-    Path(cache).parent.mkdir()
-    return {"url": provider.url, "ca_path": provider.ca_path, "cache_path": cache, "retries": 0}
+def options(provider: Provider) -> dict[str, t.Any]:
+    return {"url": provider.url, "ca_path": provider.ca_path, "retries": 0}
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[float], None]:
-    """Sets the clock of the source forward by so many seconds."""
-
-    class Clock:
-        monotonic = staticmethod(time.monotonic)
-        ahead = 0.0
-
-        def time(self) -> float:
-            return time.time() + self.ahead
-
-    fake = Clock()
-    monkeypatch.setattr(_jwks_source, "time", fake)
-
-    def forward(seconds: float) -> None:
-        fake.ahead += seconds
-
-    return forward
-
-
-def test_a_fresh_copy_is_not_asked_for_again(
-    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+def test_the_provider_is_asked_each_time(
+    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = main(monkeypatch, **options)
-    clock(599)
-    second = main(monkeypatch, **options)
-
-    assert keys_of(first) == keys_of(second)
-    assert provider.asked == [200]
-    assert [first.result["source"], second.result["source"]] == ["provider", "cache"]
-    assert first.result["fresh_until"] == second.result["fresh_until"]
-    assert stat.S_IMODE(Path(options["cache_path"]).stat().st_mode) == 0o600
-    assert list(Path(options["cache_path"]).parent.iterdir()) == [Path(options["cache_path"])]
-
-
-def test_an_old_copy_is_asked_about_and_may_still_hold(
-    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = main(monkeypatch, **options)
-    clock(601)
-    second = main(monkeypatch, **options)
-    third = main(monkeypatch, **options)
     provider.document = key_set(key_sets.auth0(key(1), "k2"))
-    clock(601)
-    fourth = main(monkeypatch, **options)
+    second = main(monkeypatch, **options)
 
-    assert provider.asked == [200, 304, 200]
-    assert [one.result["source"] for one in (second, third, fourth)] == ["unchanged", "cache", "provider"]
-    assert keys_of(first) == keys_of(second) == keys_of(third)
-    assert [one["kid"] for one in keys_of(fourth)] == ["k2"]
-
-
-def test_a_clock_set_back_makes_no_copy_last_for_ever(
-    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main(monkeypatch, **options)
-    clock(-86400)
-    main(monkeypatch, **options)
-
-    assert provider.asked == [200, 304]
+    assert [[one["kid"] for one in keys_of(module)] for module in (first, second)] == [["k1"], ["k2"]]
+    assert first.result["source"] == "provider"
+    assert provider.asked == [200, 200]
 
 
 @pytest.mark.parametrize(
-    ("headers", "answers"),
+    ("status", "document", "sentence"),
     [
-        ({}, [200, 304]),
-        ({"Cache-Control": "no-cache, max-age=600"}, [200, 304]),
-        ({"Cache-Control": "max-age=600", "Age": "600"}, [200, 304]),
-        ({"Cache-Control": "max-age=600", "Age": "rubbish"}, [200]),
-        ({"Cache-Control": "max-age=soon"}, [200, 304]),
-        ({"Cache-Control": 'PUBLIC, Max-Age="600"'}, [200]),
-        ({"Cache-Control": "no-store, max-age=600"}, [200, 200]),
-    ],
-)
-def test_the_provider_says_how_long_a_copy_lasts(
-    headers: dict[str, str],
-    answers: list[int],
-    provider: Provider,
-    options: dict[str, t.Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    provider.more = headers
-    assert keys_of(main(monkeypatch, **options)) == keys_of(main(monkeypatch, **options))
-
-    assert provider.asked == answers
-    assert Path(options["cache_path"]).exists() == (200 not in answers[1:])
-
-
-def test_a_failed_fetch_fails_and_leaves_the_copy(
-    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main(monkeypatch, **options)
-    before = Path(options["cache_path"]).read_text()
-    clock(601)
-    for status, document, sentence in (
         (500, b"oops", "The answer was 500 Internal Server Error."),
+        (304, b"", "The answer was 304 Not Modified."),
         (302, b"", "Redirects are not followed"),
         (200, b"<html>log in</html>", "HTML or XML page"),
         (200, b'{"keys": [{"kty', "It is not JSON."),
         (200, b" " * 1_000_001, "larger than 1000000 bytes"),
-    ):
-        provider.status, provider.document = status, document
-        module = main(monkeypatch, **options)
-        assert module.result["failed"]
-        assert sentence in module.result["msg"]
-        assert Path(options["cache_path"]).read_text() == before
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{",
-        "[]",
-        '{"url": 1}',
-        '{"url": "%s", "text": "{}", "etag": null, "fetched_at": 0, "fresh_until": 9e9}',
-        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": null, "fetched_at": 0, "fresh_until": 9e99}',
-        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": 5, "fetched_at": 0, "fresh_until": 9e8}',
-        '{"url": "%s", "text": "{\\"keys\\": []}", "etag": null, "fetched_at": "0", "fresh_until": 9e8}',
     ],
 )
-def test_a_broken_copy_is_no_copy(
-    content: str, provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
+def test_an_answer_that_is_no_key_set_fails(
+    status: int,
+    document: bytes,
+    sentence: str,
+    provider: Provider,
+    options: dict[str, t.Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Path(options["cache_path"]).write_text(content.replace("%s", provider.url))
-
-    assert main(monkeypatch, **options).result["source"] == "provider"
-    assert main(monkeypatch, **options).result["source"] == "cache"
-
-
-def test_a_copy_of_another_provider_is_no_copy(
-    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main(monkeypatch, **options)
-    main(monkeypatch, **{**options, "url": f"{provider.url}?other"})
-
-    assert provider.asked == [200, 200]
-
-
-def test_check_mode_reads_the_copy_and_writes_none(
-    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main(monkeypatch, check_mode=True, **options)
-    assert not Path(options["cache_path"]).exists()
-
-    main(monkeypatch, **options)
-    assert main(monkeypatch, check_mode=True, **options).result["source"] == "cache"
-
-
-def test_a_private_key_is_never_kept(
-    provider: Provider, options: dict[str, t.Any], clock: t.Callable[[float], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    main(monkeypatch, **options)
-    provider.document = key_set({**key_sets.auth0(key(), "k1"), **key_sets.private_numbers(key())})
-    clock(601)
-
-    [one] = keys_of(main(monkeypatch, **options))
-
-    assert not one["usable"]
-    assert list(Path(options["cache_path"]).parent.iterdir()) == []
-
-
-def test_a_copy_that_cannot_be_written_is_told(
-    provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = main(monkeypatch, **{**options, "cache_path": "/nowhere/jwks.json"})
-
+    provider.status, provider.document = status, document
+    module = main(monkeypatch, **options)
     assert module.result["failed"]
-    assert "/nowhere/jwks.json cannot be written" in module.result["msg"]
+    assert sentence in module.result["msg"]
 
 
 def test_the_provider_has_to_prove_who_it_is(

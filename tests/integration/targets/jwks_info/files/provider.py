@@ -7,15 +7,14 @@
 Usage: provider.py DIRECTORY
 
 DIRECTORY gets tls.pem (for ca_path) and requests.log, one status per line. GET /keys answers with three keys: one as
-Okta publishes it, one as Keycloak does, and Keycloak's for encryption. If there is a file max_age in DIRECTORY, that is
-the max-age in seconds; else it is 600. It prints its process id and its port as JSON and goes on in the background.
+Okta publishes it, one as Keycloak does, and Keycloak's for encryption. DIRECTORY gets them as keys.json, too. It prints
+its process id and its port as JSON and goes on in the background.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime
-import hashlib
 import http.server
 import json
 import os
@@ -59,17 +58,14 @@ def make_handler(directory: Path) -> type[http.server.BaseHTTPRequestHandler]:
         jwk("keycloak-1", published=True, alg="RS256"),
     ]
     body = json.dumps({"keys": keys}).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()}"'
+    (directory / "keys.json").write_bytes(body)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status = 404 if self.path != "/keys" else 304 if self.headers.get("If-None-Match") == etag else 200
-            max_age = directory / "max_age"
+            status = 200 if self.path == "/keys" else 404
             with (directory / "requests.log").open("a") as log:
                 log.write(f"{status}\n")
             self.send_response(status)
-            self.send_header("ETag", etag)
-            self.send_header("Cache-Control", f"public, max-age={max_age.read_text() if max_age.exists() else 600}")
             self.send_header("Content-Length", str(len(body) if status == 200 else 0))
             self.end_headers()
             if status == 200:

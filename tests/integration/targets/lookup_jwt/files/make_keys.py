@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
+os.umask(0o077)
 directory, passphrase = Path(sys.argv[1]), sys.argv[2]
 key, other = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 2048)
 

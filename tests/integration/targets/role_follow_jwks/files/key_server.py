@@ -6,14 +6,13 @@
 
 Usage: key_server.py DIRECTORY CERTIFICATE KEY
 
-DIRECTORY has jwks.json, what is published now, and max_age, for how many seconds it may be kept. If there is a file
-broken, the answer is a page with an error instead. DIRECTORY gets requests.log, one status per line. It prints its
-process id and its port as JSON and goes on in the background.
+DIRECTORY has jwks.json, what is published now. If there is a file broken, the answer is a page with an error instead.
+DIRECTORY gets requests.log, one status per line. It prints its process id and its port as JSON and goes on in the
+background.
 """
 
 from __future__ import annotations
 
-import hashlib
 import http.server
 import json
 import os
@@ -25,21 +24,16 @@ from pathlib import Path
 def make_handler(directory: Path) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = (directory / "jwks.json").read_bytes()
-            etag = f'"{hashlib.sha256(body).hexdigest()}"'
-            status = 304 if self.headers.get("If-None-Match") == etag else 200
+            status, body = 200, (directory / "jwks.json").read_bytes()
             if (directory / "broken").exists():
                 status, body = 403, b"<html>Come back later.</html>"
             with (directory / "requests.log").open("a") as log:
                 log.write(f"{status}\n")
             self.send_response(status)
-            self.send_header("ETag", etag)
-            self.send_header("Cache-Control", f"max-age={(directory / 'max_age').read_text()}")
             self.send_header("Content-Type", "text/html" if status == 403 else "application/json")
-            self.send_header("Content-Length", str(0 if status == 304 else len(body)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if status != 304:
-                self.wfile.write(body)
+            self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
             pass

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""What a text or a file with keys or certificates holds. Pure: no I/O, and nothing of the content is ever quoted."""
+
+from __future__ import annotations
+
+import base64
+import re
+import typing as t
+
+Holds = t.Literal["certificate", "CA certificate", "private key"]
+"""What an option takes."""
+
+_MARK = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
+# PEM; and without PEM's lines, by the first bytes in base64: RSA and PKCS #8, EC, Ed25519, PKCS #8 with a passphrase,
+# OpenSSH; and PEM in base64. A DER sequence that begins with an integer, which is a version, is no certificate.
+_PRIVATE_KEY = re.compile(
+    r"-----(?i:BEGIN [A-Z0-9 ]*PRIVATE KEY)|\bMII..[AQgw]IBA|\bMHcCAQEE|\bMIG.AgEA|\bMC4CAQAwBQYDK2V"
+    r"|kqhkiG9w0BBQ0|KoZIhvcNAQUN|CSqGSIb3DQEFD|\bb3BlbnNzaC1rZXktdjE|\bLS0tLS1CRUdJTiB(?:QUklW|SU0EgU|FQyBQ|PUEVOU1|FTkNSWV)"
+)
+_CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
+_VAULT = "$ANSIBLE_VAULT;"
+
+
+class Block(t.NamedTuple):
+    """A complete block of a PEM text.
+
+    Attributes:
+        label: what its lines name, such as "CERTIFICATE".
+        body: what is between its lines, base64.
+    """
+
+    label: str
+    body: str
+
+    @property
+    def text(self) -> str:
+        """The block with its lines."""
+        return f"-----BEGIN {self.label}-----{self.body}-----END {self.label}-----"
+
+    @property
+    def der(self) -> bytes:
+        """What the body stands for; nothing if it is not base64."""
+        try:
+            return base64.b64decode("".join(self.body.split()), validate=True)
+        except ValueError:
+            return b""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is a private key with a passphrase, in either of the two usual forms."""
+        return self.label == "ENCRYPTED PRIVATE KEY" or "Proc-Type: 4,ENCRYPTED" in self.body
+
+
+def labels(text: str) -> list[str]:
+    """Return what the BEGIN lines of a PEM text name, complete blocks or not."""
+    return [mark[2] for mark in _MARK.finditer(text) if mark[1] == "BEGIN"]
+
+
+def blocks(text: str) -> list[Block]:
+    """Return the complete blocks of a PEM text. Takes time in proportion to its size."""
+    found = []
+    begin: re.Match[str] | None = None
+    for mark in _MARK.finditer(text):
+        if mark[1] == "BEGIN":
+            begin = mark
+        elif begin is not None and begin[2] == mark[2]:
+            found.append(Block(mark[2], text[begin.end() : mark.start()]))
+            begin = None
+    return found
+
+
+def private_keys(text: str) -> list[Block]:
+    """Return the complete private keys of a PEM text."""
+    return [block for block in blocks(text) if block.label.endswith("PRIVATE KEY")]
+
+
+def holds_private_key(text: str) -> bool:
+    """Return True if the text holds a private key, complete or not: PEM of any kind, or base64 without PEM's lines."""
+    return bool(_PRIVATE_KEY.search(text))
+
+
+def holds_certificate(text: str) -> bool:
+    """Return True if the text holds a PEM certificate, complete or not."""
+    return bool(_CERTIFICATE.search(text))
+
+
+def is_vaulted(text: str) -> bool:
+    """Return True if Ansible Vault encrypted the text."""
+    return text.lstrip().startswith(_VAULT)
+
+
+def unreadable(text: str) -> str | None:
+    """Return why there is no PEM block in a text, as a sentence; None if nothing is known."""
+    if not text.strip():
+        return "The text is empty."
+    if any(ord(character) < 9 or "\ud800" <= character <= "\udfff" or character == "\ufffd" for character in text):
+        return "This is binary data, such as a DER or PFX file."
+    if text.strip().startswith("MII"):
+        return "This is base64 without its BEGIN and END lines."
+    return None

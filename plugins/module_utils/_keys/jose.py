@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""What Qlik Sense accepts of JOSE (RFC 7515 to RFC 7519), and its base64url. Needs only the standard library."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import typing as t
+
+from .._errors import InputError
+
+# Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
+ALGORITHMS = ("RS256", "RS384", "RS512")
+MINIMUM_BITS = 2048
+"""Of an RSA key. The limit is ours."""
+
+_TRIED = "Read the token."
+_ADVICE = "Give one signed token: three parts, separated by dots."
+
+
+def base64url_decode(part: str) -> bytes:
+    """Return the bytes that base64url without padding stands for.
+
+    Raises:
+        ValueError: it is anything else.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", part):
+        raise ValueError
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def base64url_encode(data: bytes) -> str:
+    """Return bytes as base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def thumbprint_of(members: t.Mapping[str, str]) -> str:
+    """Return the name of a key after RFC 7638: SHA-256 over its required members as canonical JSON, in base64url."""
+    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return base64url_encode(hashlib.sha256(text.encode()).digest())
+
+
+class Content(t.TypedDict):
+    """A token's header and claims, both unverified."""
+
+    header: dict[str, t.Any]
+    claims: dict[str, t.Any]
+
+
+def inspect_token(token: str) -> Content:
+    """Read a token without checking anything about it.
+
+    Raises:
+        InputError: it is not a signed token.
+    """
+    if token.lower().startswith("bearer"):
+        raise InputError(_TRIED, "It begins with the word Bearer.", "Give the token alone.")
+    parts = token.split(".")
+    if len(parts) == 5:
+        raise InputError(
+            _TRIED,
+            "It has five parts, so it is encrypted (JWE), and Qlik Sense does not accept that.",
+            "Sign it only; TLS already encrypts it on its way.",
+        )
+    if len(parts) != 3:
+        raise InputError(_TRIED, f"It has {'one part' if len(parts) == 1 else f'{len(parts)} parts'}.", _ADVICE)
+    header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "claims")
+    return {"header": header, "claims": claims}
+
+
+def _json_object(part: str, what: str) -> dict[str, t.Any]:
+    try:
+        result = json.loads(base64url_decode(part))
+    except (ValueError, RecursionError):  # their texts quote the token
+        result = None
+    if not isinstance(result, dict):
+        raise InputError(_TRIED, f"Its {what} cannot be read as a JSON object in base64url.", _ADVICE)
+    return result
