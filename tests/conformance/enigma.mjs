@@ -23,7 +23,7 @@ const NOTIFICATIONS = [
   "OnSessionLoggedOut",
 ];
 
-class Visitor {
+class ProxySession {
   // What a program does that has no browser: one request with the token, for a session cookie and the csrf token.
   async signIn(url, token) {
     const response = await fetch(`${url}/qps/csrftoken`, { headers: { Authorization: `Bearer ${token}` } });
@@ -77,7 +77,7 @@ class Visitor {
 }
 
 serve(
-  () => new Visitor(),
+  () => new ProxySession(),
   (visitor, name, values) => {
     const [place, method] = name.split(".");
     return method ? visitor[place][method](...values) : visitor[place](...values);

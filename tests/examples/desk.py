@@ -42,6 +42,7 @@ VARIABLES = {
     "vault_okta_ca_passphrase": PASSPHRASE,
     "vault_portal_key": "{{ lookup('ansible.builtin.file', 'signing_key.pem') }}",
     "vault_portal_key_passphrase": PASSPHRASE,
+    "vault_client_key_passphrase": "",  # the simulated site exports its key without one
 }
 """What the examples leave to the reader; in the file variables.json as well."""
 SNAPSHOT = "test-20261125T091500Z-4fq8w2kd.yml"

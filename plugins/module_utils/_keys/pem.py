@@ -16,7 +16,7 @@ from .._files import PrivateFiles, content_option, decode, read
 
 
 def verification(options: t.Mapping[str, t.Any], ca_option: str, files: PrivateFiles) -> bool | str:
-    """Return what verifies a server, as http_session takes it.
+    """Return what verifies a server, as HttpClient takes it.
 
     Args:
         options: validate_certs, and the option with the CA file or the one with its text.

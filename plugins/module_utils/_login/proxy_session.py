@@ -40,7 +40,7 @@ class NoAnswerError(TransportError):
     """No usable answer."""
 
 
-class Visitor:
+class ProxySession:
     """A browser without a screen. It keeps cookies like one, and sends a token only when told to.
 
     Args:

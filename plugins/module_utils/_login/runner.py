@@ -26,7 +26,7 @@ from . import response_headers as _answer_headers
 from . import websocket as _websocket
 from .diagnosis import Answer, same_user, shown
 from .handshake import greeting_fault
-from .proxy_session import LONGEST_HEADER, NoAnswerError, Visitor
+from .proxy_session import LONGEST_HEADER, NoAnswerError, ProxySession
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -210,8 +210,8 @@ class Endpoint:
         # Redacted like the answer, or the two could not be compared.
         self._declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]
         self._answered_headers: t.Mapping[str, t.Sequence[str]] = {}
-        new_visitor = functools.partial(
-            Visitor,
+        new_session = functools.partial(
+            ProxySession,
             f"{login.proxy}/{login.prefix}",
             verify=manner.verify,
             timeout=manner.timeout,
@@ -219,8 +219,8 @@ class Endpoint:
             headers=[name for name, _value in declared],
             clock=manner.clock,
         )
-        self._user = new_visitor()  # has the token, and gets the session
-        self._stranger = new_visitor()  # must not get one
+        self._user = new_session()  # has the token, and gets the session
+        self._stranger = new_session()  # must not get one
 
     @property
     def passed(self) -> bool:
