@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import json
+import ssl
 import typing as t
 
 import pytest
@@ -231,6 +232,16 @@ class TestInfo:
         assert result["changed"] is False
         assert result["virtual_proxies"] == created["virtual_proxies"]
         assert run(virtual_proxies=result["virtual_proxies"], purge=True)["changed"] is False
+
+    def test_a_certificate_of_an_unknown_version_hides_nothing_else(
+        self, info: Run, repository: FakeRepository, pem: str
+    ) -> None:
+        der = ssl.PEM_cert_to_DER_cert(pem).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+        repository.add("odd", jwtPublicKeyCertificate=ssl.DER_cert_to_PEM_cert(der))
+        repository.add("sound", jwtPublicKeyCertificate=pem)
+        found = {one["prefix"]: one["certificate"] for one in info()["virtual_proxies"]}
+        assert found["odd"] is None
+        assert found["sound"]["subject"] == "CN=portal"
 
     def test_what_nobody_could_declare_can_be_fed_back(self, run: Run, info: Run, repository: FakeRepository) -> None:
         odd: dict[str, t.Any] = {
