@@ -174,6 +174,8 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.sensible.qlik.plugins.module_utils._text import printable_data
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -194,7 +196,8 @@ def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) ->
         AnsibleError: this is not what the modules return.
     """
     try:
-        compared = [_site(name, dict(outcome or {})) for name, outcome in sites.items()]
+        # What stands on a site must not break a report or obey in a terminal.
+        compared = [printable_data(_site(name, dict(outcome or {}))) for name, outcome in sites.items()]
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise AnsibleError(
             "Tried to compare sites with what is declared. What was given does not look like the results of "

@@ -138,6 +138,7 @@ import typing as t
 
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.module_utils.basic import missing_required_lib
 from ansible.module_utils.common.warnings import get_warning_messages
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
@@ -148,9 +149,9 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     misplaced,
     path_pairs,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, MissingLibraryError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import content_option
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import IMPORT_ERROR
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import IMPORT_ERROR, REQUIRED
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, read_site
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 from ansible_collections.sensible.qlik.plugins.module_utils._text import sanitize
@@ -249,7 +250,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _read(self) -> Site:
         if IMPORT_ERROR:
-            raise MissingLibraryError("Tried to read the site.", "requests")
+            raise InputError("Tried to read the site.", missing_required_lib(REQUIRED), "")
         spec = connection_argument_spec()
         values = {name: self.get_option(name) for name in spec if name not in self._from_elsewhere}
         values = dict.fromkeys(spec) | values

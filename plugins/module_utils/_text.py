@@ -36,7 +36,20 @@ def sanitize(text: str, limit: int = EXCERPT, *, secrets: t.Iterable[str] = ()) 
 
 def printable(text: str) -> str:
     """Return a text on one line, with a blank for what is not printable: a terminal obeys escape sequences."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return " ".join(_visible(text).split())
+
+
+def printable_data(value: t.Any) -> t.Any:
+    """Return data with printable texts, for a report. Line breaks stay."""
+    if isinstance(value, dict):
+        return {printable_data(name): printable_data(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return list(map(printable_data, value))
+    return "\n".join(map(_visible, value.split("\n"))) if isinstance(value, str) else value
+
+
+def _visible(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _can_be_hidden(secret: str) -> bool:

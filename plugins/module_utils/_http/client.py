@@ -31,7 +31,7 @@ else:
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-_REQUIRED = "requests >= 2.31 and urllib3 >= 2.6.3"
+REQUIRED = "requests >= 2.31 and urllib3 >= 2.6.3"
 SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes of a body, decompressed. Ten thousand virtual proxies have half of that."""
 
@@ -41,7 +41,7 @@ def require_requests(module: AnsibleModule) -> None:
     if IMPORT_ERROR:
         from ansible.module_utils.basic import missing_required_lib
 
-        module.fail_json(msg=missing_required_lib(_REQUIRED), exception=IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib(REQUIRED), exception=IMPORT_ERROR)
 
 
 @dataclasses.dataclass(frozen=True)

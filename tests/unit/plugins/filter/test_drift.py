@@ -122,3 +122,12 @@ def test_a_virtual_proxy_that_was_converted_has_no_certificate() -> None:
 def test_something_else_is_refused_in_words(outcome: dict[str, t.Any]) -> None:
     with pytest.raises(AnsibleError, match="virtual_proxy_info"):
         drift({"dev": outcome})
+
+
+def test_what_stands_on_a_site_is_printable() -> None:
+    diff = [change({"description": "A\x1b[2J\x0b B\nC", "tags": ["\x00x"]}, {"description": "B", "tags": []})]
+    report = drift({"dev": site({"portal": "updated"}, there("portal"), there("stray\x07"), diff=diff)})
+    [portal, stray] = report["sites"][0]["virtual_proxies"]
+    actual = {one["option"]: one["actual"] for one in portal["differences"]}
+    assert actual == {"description": "A [2J  B\nC", "tags": [" x"]}
+    assert stray["prefix"] == "stray "
