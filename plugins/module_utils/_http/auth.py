@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
     from .._text import Sanitizer
 
-Flow = t.Generator[Request, Response, Response | None]
+Flow: t.TypeAlias = "t.Generator[Request, Response, Response | None]"
 """Yields a request, gets its response, and so on, until the client has the session cookie, or returns a refusal."""
 
 # A login has one redirect to it, one back with a ticket, and perhaps one that takes the ticket out of the address.

@@ -8,25 +8,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.client
 import json
-import traceback
 import typing as t
 import urllib.parse
 
 from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
 from .failures import RETRIED_STATUSES, transport_error
+from .limits import IMPORT_ERROR, LimitedAdapter
 
-try:
+with contextlib.suppress(ImportError):  # reported by require_requests
     import requests
-
-    from .limits import LimitedAdapter
-except ImportError:
-    IMPORT_ERROR: str | None = traceback.format_exc()
-else:
-    IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import traceback
 import typing as t
-
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util.retry import Retry
 
 from .deadline import Deadline, current, start
 from .failures import RETRIED_STATUSES
 
-if not hasattr(Retry, "DEFAULT_RETRY_AFTER_MAX"):
-    raise ImportError("urllib3 is older than 2.6.3")  # which also decompresses without a limit
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.util.retry import Retry
+except ImportError:
+    IMPORT_ERROR: str | None = traceback.format_exc()
+    # Nobody makes an object of the classes below then.
+    HTTPAdapter = HTTPConnection = HTTPSConnection = HTTPConnectionPool = HTTPSConnectionPool = Retry = object  # type: ignore[misc, assignment]
+else:
+    # Releases before it also decompress without a limit.
+    IMPORT_ERROR = None if hasattr(Retry, "DEFAULT_RETRY_AFTER_MAX") else "urllib3 is older than 2.6.3."
 
 # POST is missing on purpose: a lost answer may mean a created entity. Whoever posts has to read back first.
 _RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})

@@ -161,18 +161,17 @@ def reconcile(
     """
     outcome = Outcome(declared)
     failures: collections.Counter[tuple[str, str]] = collections.Counter()
-    failure: tuple[Write, QlikError] | None = None
+    failed: list[tuple[Write, QlikError]] = []  # one at the most
     while True:
         try:
             snapshot = site.read(outcome.required, everything=rules.purge)
             outcome.required += purge_targets(snapshot, outcome.required, rules)
             outcome.take(plan := make_plan(snapshot, outcome.required, rules))
         except QlikError as error:
-            if failure is None:
+            if not failed:
                 raise
-            raise outcome.as_error(*failure, "What became of it could not be read.") from error
-        if failure:
-            write, cause = failure
+            raise outcome.as_error(*failed[0], "What became of it could not be read.") from error
+        for write, cause in failed:
             failures[write.key] += 1
             if outcome.still_planned(write):
                 if not can_retry(cause) or failures[write.key] > 1:
@@ -182,11 +181,11 @@ def reconcile(
         if check_mode:
             outcome.done = plan.writes
             return outcome
-        snapshot, failure = _carry_out(site, plan.writes, snapshot, outcome.done)
-        if failure is None:
+        snapshot, failed = _carry_out(site, plan.writes, snapshot, outcome.done)
+        if not failed:
             break
-        if not should_reread(*failure):
-            raise outcome.as_error(*failure)
+        if not should_reread(*failed[0]):
+            raise outcome.as_error(*failed[0])
     if outcome.done:
         outcome.read_back(snapshot)
     return outcome
@@ -206,8 +205,8 @@ def should_reread(write: Write, error: QlikError) -> bool:
 
 def _carry_out(
     site: Repository, writes: list[Write], snapshot: Snapshot, done: list[Write]
-) -> tuple[Snapshot, tuple[Write, QlikError] | None]:
-    """Carry out the writes in order. Return the snapshot after them, and the write that failed with its error.
+) -> tuple[Snapshot, list[tuple[Write, QlikError]]]:
+    """Carry out the writes in order. Return the snapshot after them, and the write that failed with its error, if any.
 
     Args:
         done: extended by each write that was carried out.
@@ -217,9 +216,9 @@ def _carry_out(
         try:
             entity = _execute(site, write, created, done)
         except QlikError as error:
-            return snapshot, (write, error)
+            return snapshot, [(write, error)]
         snapshot = snapshot.after_write(write.id, entity)
-    return snapshot, None
+    return snapshot, []
 
 
 def _last_change(snapshot: Snapshot, write: Write) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import _identifiers
-from .._virtual_proxy.convert import labels, objects, text, values_of, word
+from .._virtual_proxy.convert import labels, objects, text, typed, values_of, word
 from .._virtual_proxy.model import Entity, Options
 from .snapshot import Repository
 
@@ -140,8 +140,8 @@ def _node(node: Entity) -> Options:
     if "node_purpose" in words:
         words["node_purpose"] = word(NODE_PURPOSES, words["node_purpose"])
     if "roles" in node:
-        numbers = [role["definition"] for role in objects(node["roles"]) if type(role.get("definition")) is int]
-        words["roles"] = [word(NODE_ROLES, number) for number in sorted(numbers)]
+        numbers = [typed(role.get("definition"), int) for role in objects(node["roles"])]
+        words["roles"] = [word(NODE_ROLES, number) for number in sorted(one for one in numbers if one is not None)]
     if "serviceCluster" in node:
         words["service_cluster"] = text(node["serviceCluster"], "name")
     return words

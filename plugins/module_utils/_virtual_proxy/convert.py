@@ -41,7 +41,8 @@ def typed(value: t.Any, kind: type) -> t.Any:
     """Return a value of QRS, None if it has another type than expected."""
     if value is None and kind is not int:
         return kind()
-    return value if type(value) is kind else None
+    is_kind = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    return value if is_kind else None
 
 
 def values_of(entity: t.Any, kinds: t.Mapping[str, type]) -> Options:

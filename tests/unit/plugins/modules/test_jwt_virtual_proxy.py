@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import json
 import typing as t
+from unittest import mock
 
 import pytest
 from ansible.module_utils import basic
@@ -59,7 +60,7 @@ def test_a_library_that_is_missing_afterwards_does_not_hide_the_change(
 ) -> None:
     repository.add("portal", jwtPublicKeyCertificate=make_certificate("missing"))
     error = MissingLibraryError("Read the certificate.", "cryptography")
-    monkeypatch.setattr(certificate, "_load", lambda der: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(certificate, "_load", mock.Mock(side_effect=error))
     result = run(prefix="portal", session_inactivity_timeout=5)
     assert (result["failed"], result["changed"]) == (True, True)
     assert result["writes"] == ["update the virtual proxy 'portal'"]
