@@ -269,7 +269,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name in _GROUPS:
             inventory.add_child(groups[_ALL], groups[name])
         proxies = {proxy["name"]: proxy for proxy in site.proxies}
-        for node in filter(self._is_usable, site.nodes):
+        for node in [one for one in site.nodes if self._is_usable(one, inventory)]:
             proxy = proxies.get(node["name"]) if node.get("proxy_enabled", True) else None
             variables = {"qlik_node": node, "qlik_release": site.release}
             if node["host_name"]:
@@ -283,17 +283,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     inventory.add_child(groups[name], host)
             self._construct(host, inventory.hosts[host].get_vars())
 
-    def _is_usable(self, node: dict[str, t.Any]) -> bool:
-        """Return True if a host can be made of a node, and warn if not. Connection plugins trust host names."""
+    def _is_usable(self, node: dict[str, t.Any], inventory: InventoryData) -> bool:
+        """Return True if a host can be made of a node, and warn if not. Connection plugins and paths trust names."""
         name, host_name = node["name"], node["host_name"]
-        if (name or host_name) and (not host_name or _identifiers.is_valid(_identifiers.host, host_name)):
+        chosen = self._host_of(node)
+        usable = chosen == host_name or _identifiers.is_valid(_identifiers.inventory_name, chosen)
+        usable = usable and (not host_name or _identifiers.is_valid(_identifiers.host, host_name))
+        if usable and chosen and chosen not in inventory.groups:
             return True
         shown = sanitize(f"'{name}' with the host name '{host_name}'")
         self.display.warning(f"The node {shown} of {self._path} cannot be a host and is left out.")
         return False
 
+    def _host_of(self, node: dict[str, t.Any]) -> str:
+        return str(node[self.get_option("hostname")] or node["name"] or node["host_name"])
+
     def _add_host(self, inventory: InventoryData, node: dict[str, t.Any], variables: dict[str, t.Any]) -> str:
-        host = _inert(sanitize(node[self.get_option("hostname")] or node["name"] or node["host_name"], limit=255))
+        host = _inert(self._host_of(node))
         other = inventory.hosts.get(host)
         if other and other.vars.get("qlik_node", node)["host_name"] != node["host_name"]:
             raise InputError(

@@ -329,8 +329,8 @@ class LookupModule(LookupBase):
         path, content = self.get_option("private_key_path"), self.get_option("private_key_content")
         if content is not None and not {"private_key_path", "privatekey_path"} & kwargs.keys():
             path = None
-        for name in ("key_id", "name", "email"):
-            if isinstance(kwargs.get(name), str) and holds_private_key(kwargs[name]):
+        for name in ("key_id", *_RECIPE):
+            if holds_private_key(str(kwargs.get(name, ""))):
                 raise InputError(
                     "Make a token.", f"{name} holds a private key.", "Give the key as private_key_content."
                 )

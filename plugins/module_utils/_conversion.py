@@ -90,8 +90,8 @@ def _format_of(content: bytes | str, text: str) -> _Format | None:
 
 def _command(form: _Format, path: str | None, holds: Holds | None) -> str:
     old = path or "FILE"
-    stem, ending = os.path.splitext(old)  # noqa: PTH122 (pathlib is expensive to import)
-    new = f"{stem}-converted.pem" if ending == ".pem" else f"{stem}.pem"
+    # Never the name of a file that may exist, such as client.pem beside client.pfx.
+    new = f"{os.path.splitext(old)[0]}-converted.pem"  # noqa: PTH122 (pathlib is expensive to import)
     only = "-nocerts -nodes" if holds == "private key" else "-nokeys"
     words = {"OLD": shlex.quote(old), "NEW": shlex.quote(new), "ONLY": only}
     return " ".join(words.get(word, word) for word in form.command.split(" "))

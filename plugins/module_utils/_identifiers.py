@@ -47,6 +47,12 @@ RESERVED_PREFIXES = frozenset(
 )
 """First path segments that Qlik Sense itself answers on a proxy. No list is published; these are the known ones."""
 
+# They frame a request, or the client sends them. Qlik help "Virtual proxies" also excludes its own headers.
+_RESERVED_HEADERS = (
+    "accept-encoding", "authorization", "connection", "content-length", "content-type", "cookie", "host",
+    "qlik-csrf-token", "te", "trailer", "transfer-encoding", "upgrade", "x-qlik-user", "x-qlik-xrfkey",
+)  # fmt: skip
+
 
 def _error(option: str, problem: str, advice: str) -> InputError:
     return InputError("Tried to read the options.", f"{option} {problem}", advice)
@@ -168,7 +174,7 @@ def host(value: str, option: str = "host") -> str:
         problem = f"is {sanitize(value, 60)!r}, which holds a port."
         raise _error(option, problem, f"Give the port in the option 'port', and in {option} the name alone.")
     try:
-        if ":" in value:
+        if ":" in value and "%" not in value:  # a zone may hold anything
             import ipaddress
 
             return f"[{ipaddress.IPv6Address(value.removeprefix('[').removesuffix(']'))}]"
@@ -178,6 +184,39 @@ def host(value: str, option: str = "host") -> str:
         usable = False
     if not usable:
         raise _error(option, f"is {sanitize(value, 60)!r}, which is not a host name.", advice)
+    return value
+
+
+def inventory_name(value: str, option: str = "name") -> str:
+    """Return a name that can be that of an inventory host, of a file and of a directory.
+
+    Raises:
+        InputError: it holds what Ansible's patterns or paths give a meaning.
+    """
+    if not re.fullmatch(r"\w[\w .@()+=-]*", value) or value != value.strip():
+        raise _error(option, f"is {sanitize(value, 60)!r}, which cannot name a host.", "Rename it in the QMC.")
+    return value
+
+
+def seconds(value: float, option: str) -> float:
+    """Return a timeout in seconds.
+
+    Raises:
+        InputError: it is not above 0, or more than a day.
+    """
+    if not 0 < value <= 86400:  # also for nan
+        raise _error(option, f"is {value}, which is not a time to wait.", "Give seconds, such as 30.")
+    return value
+
+
+def port(value: int, option: str) -> int:
+    """Return a TCP port.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not 1 <= value <= 65535:
+        raise _error(option, f"is {value}, which is not a port.", "Give a number from 1 to 65535.")
     return value
 
 
@@ -200,6 +239,8 @@ def header_name(value: str, option: str = "header_name") -> str:
     Raises:
         InputError: it cannot be one.
     """
+    if value.lower() in _RESERVED_HEADERS:
+        raise _error(option, f"is {value!r}, which has a meaning of its own.", "Give the name that the QMC shows.")
     return _token(value, option, "the name of a header", "X-User")
 
 

@@ -23,7 +23,7 @@ from .._errors import AnswerError, InputError, TransportError
 from .._files import PrivateFiles, content_option
 from .._keys.jose import inspect_token
 from .._keys.pem import client_certificate, verification
-from .client import Request, Response
+from .client import Request
 from .qps import QpsClient
 
 if t.TYPE_CHECKING:
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
     from .._text import Sanitizer
 
-Flow: t.TypeAlias = "t.Generator[Request, Response, Response | None]"
+Flow = t.Generator[Request, t.Any, t.Any]
 """Yields a request, gets its response, and so on, until the client has the session cookie, or returns a refusal."""
 
 # A login has one redirect to it, one back with a ticket, and perhaps one that takes the ticket out of the address.
@@ -145,7 +145,7 @@ def _by_ticket(source: Source) -> Auth:
     directory, name = _identifiers.user(options["user"])
     advice = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
     qps = QpsClient(
-        f"https://{source.host}:{options['qps_port']}",
+        f"https://{source.host}:{_identifiers.port(options['qps_port'], 'qps_port')}",
         source.prefix,
         # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
         verify=verification(options, "ca_path", source.files),

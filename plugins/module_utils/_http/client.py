@@ -12,9 +12,11 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import re
 import typing as t
 import urllib.parse
 
+from .. import _identifiers
 from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
 from .failures import RETRIED_STATUSES, transport_error
@@ -29,6 +31,9 @@ if t.TYPE_CHECKING:
 REQUIRED = "requests >= 2.31 and urllib3 >= 2.6.3"
 SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes of a body, decompressed. Ten thousand virtual proxies have half of that."""
+
+_BEGINNING = 4096  # bytes
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def require_requests(module: AnsibleModule) -> None:
@@ -94,9 +99,14 @@ class Response:
         return self.body.decode("utf-8", errors="replace")
 
     @property
+    def beginning(self) -> bytes:
+        """The body as far as messages may need it."""
+        return self.body[:_BEGINNING].lstrip()
+
+    @property
     def is_html(self) -> bool:
         """Whether the body is a page."""
-        return "html" in self.headers.get("Content-Type", "").lower() or self.body.lstrip()[:1] == b"<"
+        return "html" in self.headers.get("Content-Type", "").lower() or self.beginning[:1] == b"<"
 
     @property
     def is_redirect(self) -> bool:
@@ -114,10 +124,17 @@ class Response:
         outcome = f"The answer is longer than {len(self.body)} bytes."
         if not self.truncated:
             try:
-                return json.loads(self.body)
+                content = json.loads(self.body)
+                # Half of a pair, which no other text may hold.
+                halves = _SURROGATE.search(self.body)
+                return (
+                    json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
+                    if halves
+                    else content
+                )
             except (ValueError, RecursionError):
-                content = "an HTML page" if self.is_html else "something that is not JSON"
-                outcome = f"The answer was {self.status} with {content} where JSON was due."
+                kind = "an HTML page" if self.is_html else "something that is not JSON"
+                outcome = f"The answer was {self.status} with {kind} where JSON was due."
         advice = "Check host, port and prefix: this looks like a login page or another web server."
         raise AnswerError(self.request.tried, outcome, advice, status=self.status)
 
@@ -139,7 +156,8 @@ class Response:
         if port != 0 and target.isprintable():
             if (parts.scheme, parts.hostname) == (ours.scheme, ours.hostname):
                 return target
-            outcome = f"The server redirects to {parts.scheme}://{parts.hostname}, which is not the host asked."
+            place = self.sanitize(f"{parts.scheme}://{parts.hostname or ''}")
+            outcome = f"The server redirects to {place}, which is not the host asked."
         advice = "Check the virtual proxy prefix and its authentication method, or give that host name."
         raise AnswerError(self.request.tried, outcome, advice, status=self.status)
 
@@ -150,7 +168,8 @@ class Response:
             advice: what to do about it.
         """
         # The form of such a body is not documented, so it is opaque.
-        text = "an HTML page" if self.is_html else self.sanitize(self.text.strip().strip('"')).rstrip(" .")
+        said = self.beginning.decode("utf-8", errors="replace").strip().strip('"')
+        text = "an HTML page" if self.is_html else self.sanitize(said).rstrip(" .")
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()
         outcome = f"The server answered {words}: {text}." if text else f"The server answered {words}."
         if self.status == 409:
@@ -212,7 +231,11 @@ class HttpClient:
         adapter = LimitedAdapter(retries=retries, retry_deadline=retry_deadline, size_limit=size_limit)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
-        self._timeout = timeout
+        # The options have these names wherever there is such a client.
+        self._timeout = (
+            _identifiers.seconds(timeout[0], "connect_timeout"),
+            _identifiers.seconds(timeout[1], "read_timeout"),
+        )
         self._size_limit = size_limit
         self._ca_option = ca_option
         self.headers = self._session.headers

@@ -76,7 +76,9 @@ class Deadline:
                     self.expired = True
                     # The method of SSLSocket would end TLS first, which another thread is using.
                     with contextlib.suppress(OSError, AttributeError, TypeError):
-                        socket.socket.shutdown(self._socket or self._connection.sock, socket.SHUT_RDWR)
+                        stream = self._socket or self._connection.sock
+                        # Through a web proxy, urllib3 wraps the socket for TLS within TLS.
+                        socket.socket.shutdown(getattr(stream, "socket", stream), socket.SHUT_RDWR)
                     left = 0.05  # a connection that is just being made has no socket yet
                 self._wake.wait(left)
 

@@ -21,6 +21,7 @@ try:
     from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.exceptions import InvalidHeader
     from urllib3.util.retry import Retry
 except ImportError:
     IMPORT_ERROR: str | None = traceback.format_exc()
@@ -42,7 +43,10 @@ class _TimedRetry(Retry):
         return super().is_exhausted() or not current().seconds_to_retry()
 
     def get_retry_after(self, response: t.Any) -> float | None:
-        seconds = super().get_retry_after(response)
+        try:
+            seconds = super().get_retry_after(response)
+        except (InvalidHeader, ValueError):
+            return None
         return seconds and min(seconds, current().seconds_to_retry())
 
     def sleep(self, response: t.Any = None) -> None:

@@ -59,7 +59,8 @@ class QrsClient:
             prefix = _identifiers.prefix(prefix, "virtual_proxy_prefix")
         self._auth = auth = authentication(Source(options, host, prefix, self._files, sanitize))
         self.signs_in_through = prefix if auth.through_proxy else None
-        port = options.get("port") or (443 if auth.through_proxy else 4242)
+        port = options.get("port")
+        port = (443 if auth.through_proxy else 4242) if port is None else _identifiers.port(port, "port")
         self.base = f"https://{host}:{port}" + (f"/{prefix}" if auth.through_proxy and prefix else "")
         self._http = HttpClient(
             verify=verification(options, auth.ca_option, self._files),
@@ -67,7 +68,7 @@ class QrsClient:
             timeout=(options["connect_timeout"], options["read_timeout"]),
             client_cert=auth.client_cert,
             retries=options["retries"],
-            retry_deadline=options["retry_deadline"],
+            retry_deadline=_identifiers.seconds(options["retry_deadline"], "retry_deadline"),
             sanitize=sanitize,
         )
         # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.

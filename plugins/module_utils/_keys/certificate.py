@@ -16,6 +16,7 @@ import typing as t
 
 from .._content import blocks, labels, unreadable
 from .._errors import InputError, MissingLibraryError
+from .._text import printable
 from .jose import MINIMUM_BITS
 from .parsing import PSS, attempt, is_pss
 
@@ -220,8 +221,8 @@ def _summarize(certificate: x509.Certificate, der: bytes) -> Certificate:
 
     expires = certificate.not_valid_after_utc
     return {
-        "subject": certificate.subject.rfc4514_string(),
-        "issuer": certificate.issuer.rfc4514_string(),
+        "subject": printable(certificate.subject.rfc4514_string()),
+        "issuer": printable(certificate.issuer.rfc4514_string()),
         "not_before": certificate.not_valid_before_utc.isoformat().replace("+00:00", "Z"),
         "not_after": expires.isoformat().replace("+00:00", "Z"),
         "days_left": (expires - datetime.datetime.now(datetime.UTC)).days,

@@ -77,7 +77,7 @@ def inspect_token(token: str) -> Content:
 
 def _json_object(part: str, what: str) -> dict[str, t.Any]:
     try:
-        result = json.loads(base64url_decode(part))
+        result = json.loads(base64url_decode(part).decode("utf-8"))  # RFC 7519, 3; json would also take UTF-16
     except (ValueError, RecursionError):  # their texts quote the token
         result = None
     if not isinstance(result, dict):

@@ -32,6 +32,7 @@ _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 # RFC 7638 and RFC 8037: the members that name a key of another kind than RSA.
 _NAMING = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _LONGEST_KID = 256
+_URL_SAFE = str.maketrans("+/", "-_")
 _MOST_BITS = 16384  # OpenSSL verifies with no longer ones
 
 
@@ -214,9 +215,9 @@ def _read_numbers(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
 
 
 def _number(value: t.Any) -> int | None:
-    """RFC 7518 wants no padding and no leading zeros; providers are forgiven both."""
+    """Return a number; RFC 7518 wants base64url, no padding and no leading zeros, and providers are forgiven all."""
     try:
-        data = base64url_decode(value.rstrip("=")) if isinstance(value, str) else b""
+        data = base64url_decode(value.rstrip("=").translate(_URL_SAFE)) if isinstance(value, str) else b""
     except ValueError:
         return None
     return int.from_bytes(data, "big") or None

@@ -38,8 +38,27 @@ else:
 _PATH = "app/engineData"
 _QUESTION = json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "ProductVersion", "params": []})
 _SHOWN = 80  # characters of a name that a server sends
+_MOST_BYTES = 1_000_000  # of a whole conversation; one has some thousand
 
 Redact = t.Callable[..., str]
+
+
+class _BoundedStream:
+    """A socket that ends when it has received too much: the library keeps a message in memory, however long it is."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._left = _MOST_BYTES
+
+    def recv(self, size: int) -> bytes:
+        data = self._stream.recv(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise ConnectionError("too much was sent")
+        return data
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._stream, name)
 
 
 def greet(
@@ -81,7 +100,7 @@ def greet(
         try:
             connection.connect(
                 url,
-                socket=stream,
+                socket=_BoundedStream(stream),
                 host=address.netloc,
                 origin=f"{address.scheme}://{address.netloc}",
                 header=[f"{name}: {value}" for name, value in headers.items()],
@@ -93,7 +112,9 @@ def greet(
             return Greeting(error.status_code, milliseconds(), text=text, protected=bool(csrf_token))
         except websocket.WebSocketTimeoutException:
             raise TimeoutError("timed out") from None
-        except websocket.WebSocketException:
+        except (websocket.WebSocketException, OSError):
+            if deadline.expired:
+                raise TimeoutError("timed out") from None
             status = getattr(connection.handshake_response, "status", None)
             if status is None:
                 raise ConnectionError("no usable answer to the upgrade") from None

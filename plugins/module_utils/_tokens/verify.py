@@ -75,6 +75,9 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
     if algorithm not in ALGORITHMS:
         yield f"The token is signed with {str(algorithm)[:20]}; Qlik Sense accepts {', '.join(ALGORITHMS)} only."
         return
+    if "crit" in inspect_token(token)["header"]:
+        yield "The token demands an extension (crit) that Qlik Sense does not know, so it must be refused (RFC 7515)."
+        return
     if not certificate:
         return
     try:

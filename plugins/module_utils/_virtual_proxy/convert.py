@@ -135,8 +135,9 @@ def _proxy_service(entity: Entity) -> ProxyService:
 def _links(entity: Entity) -> list[Entity] | None:
     """Return the virtual proxies in the list of a proxy, None if they are unknown."""
     settings = entity.get("settings")
-    links = typed(settings.get("virtualProxies"), list) if isinstance(settings, dict) else None
-    return objects(links) if links is not None and len(objects(links)) == len(links) else None
+    # Not even a null counts as an empty list: a write would lose the links of others.
+    links = settings.get("virtualProxies") if isinstance(settings, dict) else None
+    return links if isinstance(links, list) and len(objects(links)) == len(links) else None
 
 
 def virtual_proxies(entities: t.Any) -> tuple[VirtualProxy, ...]:

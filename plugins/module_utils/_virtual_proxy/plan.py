@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+import urllib.parse
 from collections.abc import Iterable
 
 from .._errors import InputError
@@ -47,7 +48,7 @@ class Write(t.NamedTuple):
     def path(self) -> str:
         """Return the path below /qrs/."""
         entity_type = "proxyservice" if self.action == "link" else "virtualproxyconfig"
-        return f"{entity_type}/{self.id}" if self.id else entity_type
+        return f"{entity_type}/{urllib.parse.quote(self.id, safe='')}" if self.id else entity_type
 
     def __str__(self) -> str:
         if self.action == "link":

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .._errors import InputError
+from .._text import sanitize
 from .convert import same
 from .model import FIELDS, QRS_NAMES, Named, Options, Snapshot, VirtualProxy
 
@@ -29,7 +30,8 @@ def find(tried: str, what: str, names: Iterable[str], entities: Sequence[Named])
         # A name decides before a host name: a node may be called as another one's host.
         hits = [one for one in hits if one.name.casefold() == name.casefold()] or hits
         if not hits:
-            known = ", ".join(sorted((one.name for one in entities), key=str.casefold)) or "none at all"
+            names = sanitize(", ".join(sorted((one.name for one in entities), key=str.casefold)), 500)
+            known = names or "none at all"
             raise InputError(
                 tried, f"This site has no {what} '{name}'.", f"Correct the name or create it; known are: {known}."
             )

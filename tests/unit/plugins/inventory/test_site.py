@@ -172,11 +172,20 @@ def test_a_node_without_a_host_name_has_its_name(source: Source) -> None:
 
 def test_what_a_site_says_is_no_template(source: Source) -> None:
     source.repository.nodes[1]["name"] = text = "{{ 1 + 1 }}"
-    host = source.parse(hostname="name").hosts[text]
+    host = source.parse().hosts[source.repository.nodes[1]["hostName"]]
     assert host.vars["qlik_node"]["name"] == text
     templar = template.Templar(loader=DataLoader(), variables=host.get_vars())
     trusted = getattr(template, "trust_as_template", str)
-    assert templar.template(trusted("{{ qlik_node.name }}, {{ inventory_hostname }}")) == f"{text}, {text}"
+    assert templar.template(trusted("{{ qlik_node.name }}")) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "..", "/etc/passwd", "c,d", "!x", "~x.*", "host:22", "  ", "all", "qlik_nodes", "a\nb", "{{ 1 }}"],
+)
+def test_a_name_that_cannot_be_a_host_is_left_out(source: Source, name: str) -> None:
+    source.repository.nodes[1]["name"] = name
+    assert sorted(source.parse(hostname="name").hosts) == ["Central", "Engines"]
 
 
 def texts(value: t.Any) -> t.Iterator[str]:

@@ -352,6 +352,9 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "short": ({"private_key_content": SHORT}, "1024 bits, fewer than 2048"),
     "another certificate": ({"private_key_content": PEM, "certificate_content": UNFIT}, "does not belong to the cert"),
+    "key as audience": ({"private_key_content": PEM, "audience": PEM}, "audience holds a private key"),
+    "key as group": ({"private_key_content": PEM, "groups": ["a", PEM]}, "groups holds a private key"),
+    "key as claim": ({"private_key_content": PEM, "claims": {"a": {"b": PEM}}}, "claims holds a private key"),
     "key as certificate": ({"private_key_content": PEM, "certificate_content": PEM}, "holds a private key"),
     "missing certificate": ({"private_key_content": PEM, "certificate_path": "no.pem"}, "There is no file no.pem"),
     "two certificates": (

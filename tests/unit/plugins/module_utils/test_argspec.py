@@ -102,6 +102,8 @@ def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> No
         ({"entries": [{"certificate": KEY}]}, "entries[0].certificate"),
         ({"anything": {"deep": [KEY]}}, "anything.deep[0]"),
         ({"port": KEY}, "port"),
+        ({"client_key_contents": KEY}, "client_key_contents"),
+        ({"private_key": [KEY]}, "private_key[0]"),
     ],
 )
 def test_a_private_key_where_none_belongs(failure: Failure, options: dict[str, t.Any], name: str) -> None:

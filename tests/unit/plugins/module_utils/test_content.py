@@ -157,7 +157,7 @@ CONVERTED: dict[str, tuple[t.Callable[[], bytes], str, _content.Holds, str]] = {
 @pytest.mark.parametrize("case", CONVERTED)
 def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_path: Path) -> None:
     make, name, holds, command = CONVERTED[case]
-    old, new = tmp_path / "it's; a file.bin", tmp_path / "it's; a file.pem"
+    old, new = tmp_path / "it's; a file.bin", tmp_path / "it's; a file-converted.pem"
     old.write_bytes(make())
 
     with pytest.raises(InputError) as caught:
@@ -190,7 +190,7 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_pat
             openssh().decode(),
             "private key",
             "The text holds an OpenSSH private key.",
-            "Convert it with: install -m 600 FILE FILE.pem && ssh-keygen -p -N '' -m PKCS8 -f FILE.pem",
+            "Convert it with: install -m 600 FILE FILE-converted.pem && ssh-keygen -p -N '' -m PKCS8 -f FILE-conv",
         ),
         (openssh().decode(), "certificate", "The text holds an OpenSSH private key.", "Give the certificate."),
     ],

@@ -10,12 +10,14 @@ import itertools
 import socket
 import threading
 import time
+import types
 import typing as t
 
 import pytest
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, TransportError
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import HttpClient, Request, Response
+from ansible_collections.sensible.qlik.plugins.module_utils._http.deadline import Deadline
 from ansible_collections.sensible.qlik.plugins.module_utils._text import Sanitizer
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -199,6 +201,32 @@ def test_a_body_that_is_not_json(serve: t.Callable[..., Server], body: bytes) ->
     with pytest.raises(AnswerError) as caught:
         response.json()
     assert "with something that is not JSON where JSON was due" in caught.value.outcome
+
+
+def test_half_of_a_surrogate_pair_is_replaced(serve: t.Callable[..., Server]) -> None:
+    body = b'{"a": "x\\ud800", "b": "\\ud83d\\ude00"}'
+    response = get(serve([BODY + f"Content-Length: {len(body)}\r\n\r\n".encode(), body]))
+    assert response.json() == {"a": "x?", "b": "\U0001f600"}
+
+
+def test_a_broken_retry_after_is_ignored(serve: t.Callable[..., Server]) -> None:
+    busy = b"HTTP/1.1 503 Busy\r\nRetry-After: Mon, 99 Foo\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    server = serve([busy], [OK + b"Content-Length: 2\r\n\r\n{}"])
+    assert get(server, retries=1).json() == {}
+
+
+def test_a_refusal_shows_the_beginning_of_a_long_body(serve: t.Callable[..., Server]) -> None:
+    response = get(serve([b"HTTP/1.1 400 Bad\r\n\r\n", b" a" * 1_000_000]))
+    assert len(str(response.refusal("Look."))) < 300
+
+
+def test_a_socket_below_tls_within_tls_is_shut_down() -> None:
+    one, other = socket.socketpair()
+    with one, other, contextlib.closing(Deadline(1.0, 0.1)) as deadline:
+        deadline.watch(types.SimpleNamespace(sock=types.SimpleNamespace(socket=one)))
+        other.settimeout(5)
+        assert other.recv(1) == b""
+    assert deadline.expired
 
 
 def test_a_body_that_is_nested_too_deeply_is_not_sent() -> None:

@@ -696,6 +696,13 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"host": "a..b"}, "host is 'a..b', which is not a host name"),
         ({"host": "a" * 300}, "which is not a host name"),
         ({"host": "anna:pass-word@qlik1"}, "host holds a user name or a password"),
+        ({"host": "::1%a\n ansible_connection: x"}, "which is not a host name"),
+        ({"port": 0}, "port is 0, which is not a port"),
+        ({"port": 99999}, "port is 99999, which is not a port"),
+        ({"read_timeout": float("inf")}, "read_timeout is inf, which is not a time to wait"),
+        ({"connect_timeout": 0.0}, "connect_timeout is 0.0, which is not a time to wait"),
+        ({"retry_deadline": float("nan")}, "retry_deadline is nan"),
+        ({"auth_method": "header", "header_name": "Content-Length", "user": "anna"}, "has a meaning of its own"),
         *(
             ({"auth_method": "jwt", "token": "x", "virtual_proxy_prefix": path}, f"virtual_proxy_prefix is '{path}'")
             for path in ("./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt?x")

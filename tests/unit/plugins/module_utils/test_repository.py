@@ -392,7 +392,16 @@ def test_guids_are_compared_without_their_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [None, 7, {"virtualProxies": "x"}, {"virtualProxies": [{"id": 7}]}, {"virtualProxies": [7]}]
+    "settings",
+    [
+        None,
+        7,
+        {},
+        {"virtualProxies": None},
+        {"virtualProxies": "x"},
+        {"virtualProxies": [{"id": 7}]},
+        {"virtualProxies": [7]},
+    ],
 )
 def test_a_list_of_links_that_cannot_be_read_is_never_written(settings: t.Any, pem: str) -> None:
     nodes = [{"id": f"n{number}", "name": f"Node{number}", "hostName": f"node{number}"} for number in range(2)]

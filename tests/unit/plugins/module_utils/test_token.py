@@ -68,6 +68,8 @@ NO_TOKENS = {
     unsigned([1], {}): "Its header cannot be read",
     unsigned({}, "text"): "Its claims cannot be read",
     "!!.e30.AAAA": "Its header",
+    "_v97AH0A.e30.AAAA": "Its header",  # UTF-16
+    "77u_e30.e30.AAAA": "Its header",  # a byte order mark
     "e30.e3.AAAA": "Its claims",
     "e30.é.AAAA": "Its claims",
     "e30.e30.AAAA\n.": "4 parts",
@@ -188,6 +190,14 @@ def test_another_key_or_an_altered_token() -> None:
         assert len(reasons) == 1
         assert "does not fit the certificate" in reasons[0]
         assert str(_certificate.fingerprint(certificate)) in reasons[0]
+
+
+@pytest.mark.parametrize("more", [{"crit": ["exp"]}, {"crit": ["b64"], "b64": False}])
+def test_an_extension_that_nobody_knows(more: dict[str, t.Any]) -> None:
+    reasons = diagnose(unsigned({"alg": "RS256", **more}, CLAIMS), {}, now=NOW)
+
+    assert len(reasons) == 1
+    assert "demands an extension (crit)" in reasons[0]
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "ES256", "PS256", None, 5])

@@ -133,6 +133,8 @@ def test_what_is_good_enough(proxy: FakeProxy, frames: tuple[bytes, ...]) -> Non
         ((INTRODUCED, frame(b"\x03\xf3", opcode=8)), "closed (1011)", "no engine answered"),
         ((frame(b"", opcode=8),), "closed (without a reason)", "no engine answered"),
         ((INTRODUCED, b"\xf1\x00"), "the connection was lost", "no engine answered"),
+        # a message that has no end
+        ((b"\x81\x7f" + (2**40).to_bytes(8, "big"), b"a" * 1_100_000), "the connection was lost", "no engine answered"),
     ],
 )
 def test_what_is_not(proxy: FakeProxy, frames: tuple[bytes, ...], actual: str, words: str) -> None:
