@@ -107,8 +107,7 @@ def greet(
                 redirect_limit=0,
             )
         except websocket.WebSocketBadStatusException as error:
-            text = (error.resp_body or b"")[:2000].decode("utf-8", errors="replace")
-            text = "an HTML page" if text.lstrip().startswith("<") else redact(text).rstrip(" .")
+            text = _shown_body(error.resp_body or b"", redact)
             return Greeting(error.status_code, milliseconds(), text=text, protected=bool(csrf_token))
         except websocket.WebSocketTimeoutException:
             raise TimeoutError("timed out") from None
@@ -127,6 +126,11 @@ def greet(
         except (websocket.WebSocketException, OSError):
             heard = Greeting(101, message="the connection was lost")
     return heard._replace(ms=milliseconds(), protected=bool(csrf_token))
+
+
+def _shown_body(body: bytes, redact: Redact) -> str:
+    text = body[:2000].decode("utf-8", errors="replace")
+    return "an HTML page" if text.lstrip().startswith("<") else redact(text).rstrip(" .")
 
 
 def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:
