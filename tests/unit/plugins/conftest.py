@@ -10,6 +10,7 @@ import types
 import typing as t
 
 import pytest
+from ansible.module_utils.common import warnings as core_warnings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -44,7 +45,11 @@ def other_pem() -> str:
 
 @pytest.fixture(autouse=True)
 def forget_secrets() -> t.Iterator[None]:
-    """Forget the secrets that a module named: from ansible-core 2.22 on, they would be masked in the next test."""
+    """Forget the secrets that a module named: from ansible-core 2.22 on, they would be masked in the next test.
+
+    Up to ansible-core 2.18 warnings would be in the results of the next test, too.
+    """
+    core_warnings._global_warnings.clear()
     yield
     if core_secrets is not None:
         masker = core_secrets._secret_masker

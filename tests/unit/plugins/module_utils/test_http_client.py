@@ -250,12 +250,10 @@ def test_what_a_server_says_is_printable(serve: t.Callable[..., Server]) -> None
 
 
 def test_deadlines_leave_no_thread_behind(serve: t.Callable[..., Server]) -> None:
-    before = threading.active_count()
     server = serve(*[[OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"]] * 5)
     for _number in range(5):
         get(server)
-    server._thread.join()
-    for thread in threading.enumerate():
-        if thread.name.endswith("(_wait)"):
-            thread.join(5)
-    assert threading.active_count() == before
+    threads = [thread for thread in threading.enumerate() if thread.name.endswith("(_wait)")]
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)

@@ -85,6 +85,7 @@ def apis(monkeypatch: pytest.MonkeyPatch) -> Apis:
 @pytest.fixture
 def run(run_module: Run, apis: Apis, tmp_path: Path, pem: str) -> Run:
     (tmp_path / "c.pem").write_text(pem)
+    (tmp_path / "k.pem").touch(mode=0o600)
     (tmp_path / "k.pem").write_text("-----BEGIN {0}-----\n-----END {0}-----\n".format("PRIVATE KEY"))
 
     def main(**options: t.Any) -> dict[str, t.Any]:
