@@ -19,6 +19,7 @@ import urllib.parse
 from .. import _identifiers
 from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
+from .deadline import stop
 from .failures import RETRIED_STATUSES, transport_error
 from .limits import IMPORT_ERROR, LimitedAdapter
 
@@ -266,6 +267,8 @@ class HttpClient:
             error = transport_error(exc, request.tried, ca_option=self._ca_option)
             error.uncertain = request.method != "GET"
             raise error from None
+        finally:
+            stop()  # also where a handshake gave up before it read the answer
         return Response(
             request=request,
             status=answer.status_code,
