@@ -154,7 +154,7 @@ def hide_misplaced(spec: Spec, params: dict[str, t.Any], mask: t.Callable[[str],
                 params[name] = HIDDEN
                 problems += found
     known = {key for name, rules in spec.items() for key in (name, *rules.get("aliases", ()))}
-    # Core logs and returns options that nobody knows, too.
+    # Core also logs and returns unknown options.
     for key in [key for key in params if key not in known and not key.startswith("_ansible_")]:
         if found := misplaced(key, params[key], {}, mask):
             params[key] = HIDDEN

@@ -395,7 +395,6 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
     Manner,
     prove,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._text import printable
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
@@ -514,8 +513,7 @@ def shown_certificate(pem: str | None) -> dict[str, t.Any] | None:
         content = t.cast("dict[str, t.Any]", _certificate.inspect(pem or ""))
     except QlikError:
         return None
-    # Names in a certificate are whatever somebody wrote into it.
-    return {name: printable(value) if isinstance(value := content[name], str) else value for name in _SHOWN}
+    return {name: content[name] for name in _SHOWN}
 
 
 def server_certificate(proxy: str, timeout: float) -> dict[str, t.Any] | None:

@@ -43,7 +43,7 @@ class Auth:
     """What a client does to be let in.
 
     Attributes:
-        advice: what to check when nobody is signed in, a sentence.
+        advice: what to check when no user is signed in, a sentence.
         through_proxy: whether it leads through a virtual proxy and not to the repository's own port.
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.

@@ -135,7 +135,7 @@ class Response:
                 )
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
-                outcome = f"The answer was {self.status} with {kind} where JSON was due."
+                outcome = f"The answer was {self.status} with {kind} where JSON was expected."
         advice = "Check host, port and prefix: this looks like a login page or another web server."
         raise AnswerError(self.request.tried, outcome, advice, status=self.status)
 

@@ -25,13 +25,13 @@ try:
     from urllib3.util.retry import Retry
 except ImportError:
     IMPORT_ERROR: str | None = traceback.format_exc()
-    # Nobody makes an object of the classes below then.
+    # No object of the classes below is made then.
     HTTPAdapter = HTTPConnection = HTTPSConnection = HTTPConnectionPool = HTTPSConnectionPool = Retry = object  # type: ignore[misc, assignment]
 else:
     # Releases before it also decompress without a limit.
     IMPORT_ERROR = None if hasattr(Retry, "DEFAULT_RETRY_AFTER_MAX") else "urllib3 is older than 2.6.3."
 
-# POST is missing on purpose: a lost answer may mean a created entity. Whoever posts has to read back first.
+# POST is missing on purpose: a lost answer may mean a created entity. The caller must read back first.
 _RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})
 _LONGEST_PAUSE = 20  # seconds between two attempts, unless the server asks for another time
 
@@ -126,7 +126,7 @@ class LimitedAdapter(HTTPAdapter):
         start(deadline)
         with _ending(deadline):
             response = super().send(request, **{**kwargs, "stream": True})
-        # Read by whoever needs it: requests-ntlm wants the socket of an answer that is not read yet.
+        # Read by the caller: requests-ntlm needs the socket of an answer that is not read yet.
         chunks = functools.partial(self._chunks, response, response.iter_content, deadline)
         response.iter_content = chunks  # type: ignore[method-assign]
         return response

@@ -167,7 +167,7 @@ class QrsClient:
     def _refusal(self, response: Response) -> AnswerError:
         status = response.status
         if 300 <= status < 400:
-            advice = f"A redirect means that nobody is signed in. {self._auth.advice}"
+            advice = f"A redirect means that no user is signed in. {self._auth.advice}"
         elif status == 401:
             advice = self._auth.advice
         elif status == 403:

@@ -219,7 +219,7 @@ def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: 
     """Why /qps/user does not name the expected user although the hub opened."""
     if answer.kind != "JSON":
         return (
-            f"/qps/user answers with {answer.kind} where JSON was due: another web server is in between, or the "
+            f"/qps/user answers with {answer.kind} where JSON was expected: another web server is in between, or the "
             "session was lost. Test the node directly."
         )
     if not any(expected):

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from .._errors import InputError
 from .._identifiers import leads_to
+from .._text import sanitize
 from .convert import links_body, put_body, same, to_qrs
 from .model import QRS_NAMES, Entity, Options, ProxyService, Snapshot, VirtualProxy, default_cookie_name
 from .resolve import References, find, resolve
@@ -144,6 +145,9 @@ def make_plan(snapshot: Snapshot, declared: list[VirtualProxy], rules: Rules) ->
         _check_lockout(tried, changes[-1], rules)
     prefixes = {current.id: prefix for prefix, current in snapshot.by_prefix.items()}
     for proxy in snapshot.proxies:
+        if proxy.links is None and links[proxy.id]:
+            name = sanitize(proxy.node.name)
+            warnings.append(f"The list of virtual proxies of the proxy '{name}' cannot be read and is left as it is.")
         writes += _link(proxy, links[proxy.id], prefixes)
     return Plan([*writes, *deletes], changes, warnings)
 

@@ -381,7 +381,7 @@ def test_a_session_that_a_restart_has_ended_begins_anew(server: Server, options:
     assert connection.request("PUT", "tag/2", purpose="x", body={}).body == {"id": 2}
     with pytest.raises(AnswerError) as caught:
         connection.request("GET", "tag", purpose="x")
-    assert "nobody is signed in" in caught.value.advice
+    assert "no user is signed in" in caught.value.advice
 
 
 def test_a_header_names_the_user_and_the_session_is_logged_out(server: Server, options: dict[str, t.Any]) -> None:
@@ -572,7 +572,7 @@ def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
     [
         ((403, {}, b'"Forbidden"'), "answered 403 Forbidden: Forbidden.", "RootAdmin"),
         ((401, {}, b"nope"), "401", "client certificate"),
-        ((302, {"Location": "/form"}, b""), "302", "nobody is signed in"),
+        ((302, {"Location": "/form"}, b""), "302", "no user is signed in"),
         ((404, {}, b""), "404 Not Found.", "4242"),
         ((400, {}, b"Cannot parse the expression: x"), "Cannot parse the expression: x", "log"),
         (
@@ -580,7 +580,11 @@ def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
             "an HTML page",
             "host allow list",
         ),
-        ((200, {"Content-Type": "text/html"}, b"<html>login</html>"), "an HTML page where JSON was due", "login page"),
+        (
+            (200, {"Content-Type": "text/html"}, b"<html>login</html>"),
+            "an HTML page where JSON was",
+            "login page",
+        ),
         ((200, {}, b'[{"id": '), "not JSON", "host, port"),
         ((503, {}, b"busy"), "503", "later"),
     ],
