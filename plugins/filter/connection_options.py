@@ -20,6 +20,12 @@ options:
       - The variables of a host, as in C(hostvars).
     type: dict
     required: true
+  host_required:
+    description:
+      - Whether it is an error if C(qlik_host) is not set. M(sensible.qlik.login_check) and M(sensible.qlik.logout) can
+        do without it.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -57,8 +63,12 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 
 
-def connection_options(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The connection options among a host's variables.
+def connection_options(variables: Mapping[str, t.Any], host_required: bool = True) -> dict[str, t.Any]:
+    """Return the connection options among a host's variables.
+
+    Args:
+        variables: those of the host.
+        host_required: whether the repository is needed.
 
     Raises:
         AnsibleFilterError: these are no variables of a site.
@@ -67,7 +77,7 @@ def connection_options(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
         raise AnsibleFilterError("connection_options takes the variables of a host, such as hostvars['test'].")
     # One by one: a host's other variables must not be templated for this.
     options = {name: variables[f"qlik_{name}"] for name in connection_argument_spec() if f"qlik_{name}" in variables}
-    if not options.get("host"):
+    if host_required and not options.get("host"):
         raise AnsibleFilterError(
             f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so it is not known how to "
             "reach the site. Set it in the inventory."

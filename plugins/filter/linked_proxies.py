@@ -38,9 +38,9 @@ seealso:
 EXAMPLES = r"""
 - name: Show where users of a virtual proxy can log in
   ansible.builtin.debug:
-    msg: "{{ qlik_proxies | sensible.qlik.linked_proxies(['Central']) }}"
+    msg: "{{ qlik_proxy_urls | sensible.qlik.linked_proxies(['Central']) }}"
   vars:
-    qlik_proxies:
+    qlik_proxy_urls:
       Central: https://qlik1.example.com
       Rim1: https://qlik2.example.com
 """

@@ -115,7 +115,7 @@ ca_path: certificates/prod/root.pem
 #   strict: true
 #   compose:
 #     # Here people reach the proxies by other names than the machines have.
-#     qlik_proxies: "['https://' ~ qlik_node.name | lower ~ '.qlik.example.com']"
+#     qlik_proxy_urls: "['https://' ~ qlik_node.name | lower ~ '.qlik.example.com']"
 #   groups:
 #     qlik_plain_http: qlik_proxy is defined and qlik_proxy.allow_http
 #   keyed_groups:

@@ -253,10 +253,14 @@ def proxy_ca_argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def connection_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the options of the doc fragments sensible.qlik.connection, its ca, its proxy_ca and its https."""
+def connection_argument_spec(*, host_required: bool = True) -> dict[str, dict[str, t.Any]]:
+    """Return the options of the doc fragments sensible.qlik.connection, its client_certificate, ca, proxy_ca and https.
+
+    Args:
+        host_required: False for modules of the action group that can do without the repository.
+    """
     return {
-        "host": {"type": "str", "required": True, "fallback": _env("HOST")},
+        "host": {"type": "str", "required": host_required, "fallback": _env("HOST")},
         "port": {"type": "int", "fallback": _env("PORT")},
         "auth_method": {
             "type": "str",

@@ -256,7 +256,7 @@ def header_value(value: str, option: str) -> str:
     return value
 
 
-def base_url(value: str, option: str = "proxies", number: int | None = None) -> str:
+def base_url(value: str, option: str, number: int | None = None) -> str:
     """Return the base URL of a proxy without a trailing slash.
 
     Args:

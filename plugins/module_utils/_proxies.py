@@ -17,11 +17,12 @@ from ._errors import InputError
 from ._identifiers import base_url
 
 
-def named_urls(proxies: t.Any) -> dict[str, str]:
+def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, str]:
     """Return the base URLs of proxies, each once and in their order, with the names of their nodes.
 
     Args:
         proxies: a list of base URLs, or a dictionary of them by node name. The names are "" for a list.
+        option: named in messages.
 
     Raises:
         InputError: it is neither, or an entry is not a base URL.
@@ -30,7 +31,29 @@ def named_urls(proxies: t.Any) -> dict[str, str]:
         pairs = [(str(name), url) for name, url in proxies.items()]
     else:
         pairs = [("", url) for url in names(proxies)]
-    return {base_url(str(url or ""), number=number): name for number, (name, url) in enumerate(pairs, start=1)}
+    return {base_url(str(url or ""), option, number): name for number, (name, url) in enumerate(pairs, start=1)}
+
+
+def qps_urls(proxies: t.Any, port: int) -> dict[str, str]:
+    """Return the base URLs of the proxies' own API (QPS), as named_urls does for the proxies.
+
+    Args:
+        proxies: as for named_urls; a host name alone is enough.
+        port: added where none is given.
+
+    Raises:
+        InputError: it is neither a list nor a dictionary, or an entry is not the https URL of a host.
+    """
+    result = {}
+    for number, (url, name) in enumerate(named_urls(proxies, "qps_urls").items(), start=1):
+        if url.startswith("http:"):
+            raise InputError(
+                "Tried to read the options.",
+                f"Entry {number} of the option 'qps_urls' is not https.",
+                "Give host names or URLs such as https://qlik1:4243.",
+            )
+        result[url if urllib.parse.urlsplit(url).port else f"{url}:{port}"] = name
+    return result
 
 
 def names(value: t.Any) -> list[str]:
@@ -71,7 +94,7 @@ def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, 
         if not urls:
             raise InputError(
                 tried,
-                f"Its virtual proxy is linked to the proxy of '{name}', of which 'proxies' has no URL.",
+                f"Its virtual proxy is linked to the proxy of '{name}', of which 'proxy_urls' has no URL.",
                 f"Add it; known are: {', '.join(proxies.values())}.",
             )
         linked += urls

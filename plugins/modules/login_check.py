@@ -41,11 +41,15 @@ description:
   - "B(logout): the logout works, and the cookie is worth nothing afterwards. Done also when other checks failed."
   - If the login itself fails, most others are skipped, because a refusal would prove nothing then.
   - "On a proxy to which the virtual proxy is not linked there is one check only, B(not_linked): the proxy does not know
-    the prefix. Which proxies these are is known if O(proxies) has names and O(logins[].virtual_proxy) has C(proxies)."
+    the prefix. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has C(proxies)."
   - Not to be seen from outside, and so not checked, are the mapping of attributes, the inactivity timeout and which
     engine serves whom. M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.attributes.action_group
+  - sensible.qlik.connection
+  - sensible.qlik.connection.client_certificate
+  - sensible.qlik.connection.ca
   - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
 attributes:
@@ -60,7 +64,14 @@ attributes:
   idempotent:
     support: full
 options:
-  proxies:
+  host:
+    description:
+      - Host name of the Qlik Sense server, without scheme and port.
+      - Only used if O(proxy_urls) is not set.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
+    type: str
+    required: false
+  proxy_urls:
     description:
       - A list of the base URLs of the proxies, such as V(https://qlik1.example.com) or
         V(https://qlik1.example.com:8443). A host name alone means HTTPS. Each login is tried on each of them.
@@ -69,8 +80,17 @@ options:
         the others."
       - Name each node itself and not a load balancer in front of them, because a proxy that is not linked, or has
         missed a change, otherwise hides behind the others. Each name has to be on the host allow list.
+      - If not set, the addresses are read from the repository on O(host), with the host names and ports that the site
+        has for its nodes. Nothing else of this module needs access to the repository.
     type: raw
-    required: true
+  qps_urls:
+    description:
+      - A list of the base URLs of the proxies' own API (QPS), such as V(https://qlik1:4243), or a dictionary of them by
+        node name. A host name alone means HTTPS on O(qps_port).
+      - With them, O(client_cert) and O(client_key), the session of each login is read, and the check B(attributes)
+        compares its user and its attributes with the token.
+      - If O(proxy_urls) is not set, they are read from the repository as well.
+    type: raw
   logins:
     description:
       - Who logs in where.
@@ -192,7 +212,7 @@ EXAMPLES = r"""
 
 - name: Prove that it works on both proxies, and find out why if it does not
   sensible.qlik.login_check:
-    proxies:
+    proxy_urls:
       - https://qlik1.example.com
       - https://qlik2.example.com
     proxy_ca_path: certificates/proxy_ca.pem
@@ -206,7 +226,7 @@ EXAMPLES = r"""
 
 - name: Prove that it works where it is linked, and that it does not where it is not
   sensible.qlik.login_check:
-    proxies:
+    proxy_urls:
       Central: https://qlik1.example.com
       Rim1: https://qlik2.example.com
       Rim2: https://qlik3.example.com
@@ -218,7 +238,7 @@ EXAMPLES = r"""
 
 - name: Watch a login that somebody else manages, without waiting
   sensible.qlik.login_check:
-    proxies: [qlik1.example.com]
+    proxy_urls: [qlik1.example.com]
     wait: 0
     logins:
       - prefix: portal
@@ -228,7 +248,7 @@ EXAMPLES = r"""
 
 - name: Prove that tokens for somebody else, and those without what is mandatory, are refused
   sensible.qlik.login_check:
-    proxies: [https://qlik1.example.com]
+    proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/proxy_ca.pem
     threads: 4
     logins:
@@ -249,7 +269,7 @@ EXAMPLES = r"""
 
 - name: Check that tokens of the key that was replaced are refused
   sensible.qlik.login_check:
-    proxies: [https://qlik1.example.com]
+    proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
     logins:
       - prefix: portal
@@ -268,8 +288,13 @@ summary:
   returned: always
   type: str
   sample: 'All 4 logins work (2 proxies, 60 checks: 40 passed, 20 skipped).'
+addresses_from:
+  description: Where the addresses of the proxies come from, V(options) or V(repository).
+  returned: always
+  type: str
+  sample: options
 endpoints:
-  description: One entry for each login on each proxy, in the order of O(logins), then of O(proxies).
+  description: One entry for each login on each proxy, in the order of O(logins), then of O(proxy_urls).
   returned: always
   type: list
   elements: dict
@@ -375,11 +400,7 @@ import urllib.parse
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers, _proxies
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
-    QlikModule,
-    https_argument_spec,
-    proxy_ca_argument_spec,
-)
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule, connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
@@ -395,6 +416,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import
     Manner,
     prove,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
@@ -403,7 +425,8 @@ _SHOWN = ("subject", "issuer", "not_after", "days_left")
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
     return {
-        "proxies": {"type": "raw", "required": True},
+        "proxy_urls": {"type": "raw"},
+        "qps_urls": {"type": "raw"},
         "logins": {
             "type": "list",
             "elements": "dict",
@@ -423,8 +446,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "wait": {"type": "float", "default": 120.0},
         "skip_checks": {"type": "list", "elements": "str", "choices": list(OPTIONAL_CHECKS), "default": []},
         "threads": {"type": "int", "default": 64},
-        **proxy_ca_argument_spec(),
-        **https_argument_spec(),
+        **connection_argument_spec(host_required=False),
     }
 
 
@@ -443,11 +465,11 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     Raises:
         InputError: something cannot be right.
     """
-    proxies = _proxies.named_urls(params["proxies"])
+    proxies = _proxies.named_urls(params["proxy_urls"])
     if not proxies or not params["logins"]:
         raise InputError(
             "Tried to find out what to check.",
-            f"The option '{'logins' if proxies else 'proxies'}' is empty.",
+            f"The option '{'logins' if proxies else 'proxy_urls'}' is empty.",
             "Give at least one proxy and one login.",
         )
     result = []
@@ -552,7 +574,12 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     Raises:
         InputError: something in the options cannot be right; nothing was sent.
     """
-    params = module.params
+    params = dict(module.params)
+    addresses_from = "options"
+    if params["proxy_urls"] is None:
+        found = read_proxies(params)
+        addresses_from = "repository"
+        params["proxy_urls"] = {proxy["name"]: proxy["url"] for proxy in found}
     todo = logins(params)
     timeout = (params["connect_timeout"], params["read_timeout"])
     with contextlib.closing(PrivateFiles()) as files:
@@ -573,6 +600,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     results = [described(endpoint, tls[endpoint.login.proxy], read) for endpoint in endpoints]
     return {
         "passed": all(endpoint.passed for endpoint in endpoints),
+        "addresses_from": addresses_from,
         "summary": summary(results),
         "endpoints": results,
     }
@@ -625,7 +653,11 @@ def warn(module: QlikModule, result: dict[str, t.Any]) -> None:
 
 
 def main() -> None:
-    module = QlikModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = QlikModule(
+        argument_spec=argument_spec(),
+        required_one_of=[("proxy_urls", "host")],
+        supports_check_mode=True,
+    )
     require_requests(module)
     try:
         result = run(module)

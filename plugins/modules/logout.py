@@ -18,8 +18,11 @@ description:
   - In check mode nobody is logged out, so that it counts who is there.
 extends_documentation_fragment:
   - sensible.qlik.attributes
+  - sensible.qlik.attributes.action_group
+  - sensible.qlik.connection
   - sensible.qlik.connection.client_certificate
   - sensible.qlik.connection.ca
+  - sensible.qlik.connection.proxy_ca
   - sensible.qlik.connection.https
 attributes:
   check_mode:
@@ -31,14 +34,21 @@ attributes:
   idempotent:
     support: full
 options:
-  proxies:
+  qps_urls:
     description:
-      - Base URLs of the APIs of all proxies, such as V(https://qlik1:4243). A host name alone means HTTPS on port 4243.
+      - A list of the base URLs of the APIs (QPS) of all proxies, such as V(https://qlik1:4243), or a dictionary of them
+        by node name. A host name alone means HTTPS on O(qps_port).
       - Sessions live in the memory of one proxy, so name every one of them. Their certificate usually carries the short
         host name only.
-    type: list
-    elements: str
-    required: true
+      - If not set, the addresses are read from the repository on O(host).
+    type: raw
+  host:
+    description:
+      - Host name of the Qlik Sense server, without scheme and port.
+      - Only used if O(qps_urls) is not set.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
+    type: str
+    required: false
   prefix:
     description:
       - Prefix of the virtual proxy. On a proxy to which it is not linked there is nobody to log out.
@@ -60,7 +70,7 @@ seealso:
 EXAMPLES = r"""
 - name: See how many are still there
   sensible.qlik.logout:
-    proxies: [qlik1, qlik2]
+    qps_urls: [qlik1, qlik2]
     prefix: portal
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
@@ -70,7 +80,7 @@ EXAMPLES = r"""
 
 - name: Log everybody out
   sensible.qlik.logout:
-    proxies: [qlik1, qlik2]
+    qps_urls: [qlik1, qlik2]
     prefix: portal
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
@@ -78,7 +88,7 @@ EXAMPLES = r"""
 
 - name: Log out one person, who has left the company
   sensible.qlik.logout:
-    proxies: [qlik1, qlik2]
+    qps_urls: [qlik1, qlik2]
     prefix: portal
     users: ['ACME\bob']
     client_cert: certificates/client.pem
@@ -87,6 +97,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+addresses_from:
+  description: Where the addresses come from, V(options) or V(repository).
+  returned: success
+  type: str
+  sample: options
 sessions:
   description: How many sessions there were, on all proxies together; in check mode there still are.
   returned: success
@@ -117,41 +132,18 @@ proxies:
 """
 
 import contextlib
-import itertools
 import typing as t
-import urllib.parse
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
-from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
-    QlikModule,
-    ca_argument_spec,
-    client_certificate_argument_spec,
-    https_argument_spec,
-)
+from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers, _proxies
+from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule, connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 
-_QPS_PORT = 4243
 _RETRIES = 3
-
-
-def api_url(proxy: str, number: int) -> str:
-    """Return the base URL of a proxy's API.
-
-    Raises:
-        InputError: it is not the URL of a host, or not https.
-    """
-    url = _identifiers.base_url(proxy, number=number)
-    if url.startswith("http:"):
-        raise InputError(
-            "Tried to read the options.",
-            f"Entry {number} of the option 'proxies' is not https.",
-            "Give host names or URLs such as https://qlik1:4243.",
-        )
-    return url if urllib.parse.urlsplit(url).port else f"{url}:{_QPS_PORT}"
 
 
 def run(module: QlikModule) -> dict[str, t.Any]:
@@ -163,13 +155,19 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     """
     params = module.params
     prefix = _identifiers.prefix(params["prefix"].strip("/"))
+    given = params["qps_urls"]
+    if given is None:
+        given = [proxy["qps_url"] for proxy in read_proxies(params)]
+    bases = _proxies.qps_urls(given, params["qps_port"])
+    if not bases:
+        raise InputError("Tried to read the options.", "The option 'qps_urls' is empty.", "Give at least one address.")
     wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(contextlib.closing(PrivateFiles()))
         verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
         timeout = (params["connect_timeout"], params["read_timeout"])
         apis = []
-        for base in dict.fromkeys(map(api_url, params["proxies"], itertools.count(1))):
+        for base in bases:
             api = QpsClient(base, prefix, verify=verify, client_cert=client_cert, timeout=timeout, retries=_RETRIES)
             apis.append(stack.enter_context(contextlib.closing(api)))
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
@@ -190,6 +188,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
                     raise
                 done.append(f"end a session of {one.user} on {api.base}")
     return {
+        "addresses_from": "repository" if params["qps_urls"] is None else "options",
         "sessions": sum(proxy["sessions"] for proxy in proxies),
         "users": [users[user] for user in sorted(users)],
         "proxies": proxies,
@@ -199,13 +198,12 @@ def run(module: QlikModule) -> dict[str, t.Any]:
 def main() -> None:
     module = QlikModule(
         argument_spec={
-            "proxies": {"type": "list", "elements": "str", "required": True},
+            "qps_urls": {"type": "raw"},
             "prefix": {"type": "str", "required": True},
             "users": {"type": "list", "elements": "str"},
-            **client_certificate_argument_spec(),
-            **ca_argument_spec(),
-            **https_argument_spec(),
+            **connection_argument_spec(host_required=False),
         },
+        required_one_of=[("qps_urls", "host")],
         supports_check_mode=True,
     )
     require_requests(module)

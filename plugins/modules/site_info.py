@@ -248,10 +248,16 @@ proxies:
       sample: qlik1.example.com
     url:
       description: Where people reach it by that host name, as
-        O(sensible.qlik.login_check#module:proxies) takes it. Empty if the host name is unknown or not valid.
+        O(sensible.qlik.login_check#module:proxy_urls) takes it. Empty if the host name is unknown or not valid.
       type: str
       returned: success
       sample: https://qlik1.example.com
+    qps_url:
+      description: Where its own API (QPS) is by that host name, as O(sensible.qlik.logout#module:qps_urls) takes it.
+        Empty if the host name is unknown or not valid.
+      type: str
+      returned: success
+      sample: https://qlik1.example.com:4243
     listen_port:
       description: Its port for HTTPS.
       type: int

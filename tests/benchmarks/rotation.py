@@ -209,7 +209,7 @@ class Rotation:
             "qlik_proxy_ca_path": str(pki / "proxy_root.pem"),
             "qlik_client_cert": str(pki / "client.pem"),
             "qlik_client_key": str(pki / "client_key.pem"),
-            "qlik_proxies": self.proxies,
+            "qlik_proxy_urls": self.proxies,
             "qlik_qps_urls": [node["qps_url"] for node in ready["nodes"]],
             "qlik_smoke_test_users": ["SMOKE\\test"],
             "key_rotation_name": "portal",

@@ -49,7 +49,7 @@ def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]
             "qlik_host": "localhost",
             "qlik_port": int(site.ready["qrs_url"].rpartition(":")[2]),
             "qlik_nodes": [node["name"] for node in site.ready["nodes"]],
-            "qlik_proxies": [node["proxy_url"] for node in site.ready["nodes"]],
+            "qlik_proxy_urls": [node["proxy_url"] for node in site.ready["nodes"]],
             "qlik_smoke_test_wait": 20,
         }
         certificates = directory / "certificates" / stage

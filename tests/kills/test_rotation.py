@@ -66,7 +66,7 @@ class Walk:
             "qlik_proxy_ca_path": str(self.pki / "proxy_root.pem"),
             "qlik_client_cert": str(self.pki / "client.pem"),
             "qlik_client_key": str(self.pki / "client_key.pem"),
-            "qlik_proxies": self.proxies,
+            "qlik_proxy_urls": self.proxies,
             "qlik_qps_urls": [node["qps_url"] for node in site.ready["nodes"]],
             "qlik_smoke_test_users": ["SMOKE\\test"],
             "key_rotation_name": "portal",

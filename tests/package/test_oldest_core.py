@@ -52,7 +52,7 @@ def test_playbooks_run(oldest: Path, site: Site, tmp_path: Path) -> None:
         "qlik_proxy_ca_path": str(site.pki / "proxy_root.pem"),
         "qlik_client_cert": str(site.pki / "client.pem"),
         "qlik_client_key": str(site.pki / "client_key.pem"),
-        "qlik_proxies": {node["name"]: node["proxy_url"] for node in site.nodes},
+        "qlik_proxy_urls": {node["name"]: node["proxy_url"] for node in site.nodes},
         "qlik_qps_urls": [node["qps_url"] for node in site.nodes],
         "qlik_jwt_private_key_path": str(site.pki / "server_key.pem"),
         "qlik_smoke_test_users": ["SMOKE\\test"],

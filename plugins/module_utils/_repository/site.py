@@ -15,9 +15,10 @@ from __future__ import annotations
 import typing as t
 
 from .. import _identifiers
+from .._errors import InputError
 from .._virtual_proxy.convert import labels, objects, text, typed, values_of, word
 from .._virtual_proxy.model import Entity, Options
-from .snapshot import Repository
+from .snapshot import Repository, repository
 
 # Enumerations: the position is the number that QRS stores.
 # Qlik-Cli-Windows, node.ps1
@@ -75,6 +76,9 @@ _PROXY_SETTINGS = {
 }
 
 
+_QPS_PORT = 4243  # Qlik help, "Ports": the proxy's own API
+
+
 class Site(t.NamedTuple):
     """A site in words.
 
@@ -89,20 +93,43 @@ class Site(t.NamedTuple):
     proxies: list[Options]
 
 
-def read_site(repository: Repository) -> Site:
+def read_proxies(options: t.Mapping[str, t.Any]) -> list[Options]:
+    """Return the proxies that are in service, with their addresses.
+
+    Args:
+        options: the connection options.
+
+    Raises:
+        QlikError: they could not be read, or a proxy has no usable host name.
+    """
+    with repository(options) as source:
+        site = read_site(source)
+    disabled = {node["name"] for node in site.nodes if not node.get("proxy_enabled", True)}
+    proxies = [proxy for proxy in site.proxies if proxy["name"] not in disabled]
+    for proxy in proxies:
+        if not proxy["url"]:
+            raise InputError(
+                "Tried to read the addresses of the proxies.",
+                f"The node '{proxy['name']}' has no host name that can be part of an address.",
+                "Give the addresses in the task.",
+            )
+    return proxies
+
+
+def read_site(source: Repository) -> Site:
     """Read release, nodes and proxies: three requests.
 
     Raises:
         QlikError: they could not be read, or the user has no rights to see them.
     """
-    about = repository.get("about", "read the release")
+    about = source.get("about", "read the release")
     if not isinstance(about, dict):
-        raise repository.not_expected("about", "read the release", "an object")
-    nodes = repository.entities("servernodeconfiguration/full", "read the nodes")
+        raise source.not_expected("about", "read the release", "an object")
+    nodes = source.entities("servernodeconfiguration/full", "read the nodes")
     types = "ServerNodeConfiguration and ProxyService"
-    repository.require_some(nodes, "servernodeconfiguration/full", "node", types)
-    proxies = repository.entities("proxyservice/full", "read the proxies")
-    repository.require_some(proxies, "proxyservice/full", "proxy", types)
+    source.require_some(nodes, "servernodeconfiguration/full", "node", types)
+    proxies = source.entities("proxyservice/full", "read the proxies")
+    source.require_some(proxies, "proxyservice/full", "proxy", types)
     return in_words(about, nodes, proxies)
 
 
@@ -155,16 +182,17 @@ def _proxy(proxy: Entity) -> Options:
         "id": text(proxy, "id"),
         "name": node["name"],
         "host_name": node["host_name"],
-        "url": _url(node["host_name"], values.get("listen_port")),
+        "url": _url(node["host_name"], values.get("listen_port"), 443),
+        "qps_url": _url(node["host_name"], values.get("rest_listen_port") or _QPS_PORT, None),
         **values,
         "virtual_proxies": sorted(linked, key=str.casefold),
         **labels(proxy),
     }
 
 
-def _url(host_name: str, port: int | None) -> str:
-    """Return the base URL of a proxy, empty if the host name cannot be part of one."""
+def _url(host_name: str, port: int | None, usual: int | None) -> str:
+    """Return a base URL without the usual port, an empty text if the host name cannot be part of one."""
     if not _identifiers.is_valid(_identifiers.host, host_name):
         return ""
     host = _identifiers.host(host_name)
-    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
+    return f"https://{host}" if port in (None, usual) else f"https://{host}:{port}"

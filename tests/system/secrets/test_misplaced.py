@@ -136,7 +136,7 @@ def test_variables_of_playbooks(playbook: str, playbooks: Playbooks) -> None:
                 "qlik_port": 1,
                 "qlik_retries": 0,
                 "qlik_virtual_proxies": [{"prefix": "portal"}],
-                "qlik_proxies": {"Central": "https://127.0.0.1:1"},
+                "qlik_proxy_urls": {"Central": "https://127.0.0.1:1"},
                 "qlik_smoke_test_users": ["SMOKE\\test"],
                 "key_rotation_name": "portal",
                 "follow_jwks_prefix": "idp",

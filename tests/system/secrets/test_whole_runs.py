@@ -70,7 +70,7 @@ def inventory(playbooks: Playbooks, site: RunningSite, vault: t.Callable[[str], 
         "qlik_ca_content": (pki / "root.pem").read_text(),
         "qlik_proxy_ca_content": (pki / "proxy_root.pem").read_text(),
         "qlik_jwt_private_key_content": vault((pki / "server_key.pem").read_text()),
-        "qlik_proxies": {node["name"]: node["proxy_url"] for node in nodes},
+        "qlik_proxy_urls": {node["name"]: node["proxy_url"] for node in nodes},
         "qlik_qps_urls": [node["qps_url"] for node in nodes],
         "qlik_smoke_test_users": ["SMOKE\\test"],
         "qlik_virtual_proxies": [

@@ -49,3 +49,7 @@ def test_something_else_is_refused() -> None:
 
 def test_its_name() -> None:
     assert FilterModule().filters() == {"connection_options": connection_options}
+
+
+def test_a_host_without_the_repository() -> None:
+    assert connection_options({"qlik_proxy_ca_path": "ca.pem"}, host_required=False) == {"proxy_ca_path": "ca.pem"}

@@ -40,8 +40,12 @@ def test_only_linked_proxies_are_selected_where_the_nodes_are_named(
 @pytest.mark.parametrize(
     ("proxies", "links", "message"),
     [
-        (NAMED, ["Rim9"], "linked to the proxy of 'Rim9', of which 'proxies' has no URL. Add it; known are: Central"),
-        ({"Central": "https://u:hidden@a.example.com"}, None, "Entry 1 of the option 'proxies' is not the base URL"),
+        (
+            NAMED,
+            ["Rim9"],
+            "linked to the proxy of 'Rim9', of which 'proxy_urls' has no URL. Add it; known are: Central",
+        ),
+        ({"Central": "https://u:hidden@a.example.com"}, None, "Entry 1 of the option 'proxy_urls' is not the base URL"),
         (NAMED, {"Central": True}, "Give a list"),
     ],
 )

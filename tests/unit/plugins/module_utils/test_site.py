@@ -68,6 +68,7 @@ def test_a_proxy_in_words() -> None:
             "name": "Central",
             "host_name": "central.example.com",
             "url": "https://central.example.com",
+            "qps_url": "https://central.example.com:4243",
             "listen_port": 443,
             "allow_http": True,
             "use_ws_trace": False,

@@ -77,7 +77,8 @@ def site(tmp_path: pathlib.Path) -> t.Iterator[Site]:
             "jwt_public_key_certificate": certificate(days=400, name="signer"),
         }
         login = {"virtual_proxy": settings, "token": token(), "expired_token": token(exp=int(time.time()) - 300)}
-        yield Site(proxy, str(pem), {"proxies": [proxy.url], "logins": [login], "wait": 0, "proxy_ca_path": str(pem)})
+        options = {"proxy_urls": [proxy.url], "logins": [login], "wait": 0, "proxy_ca_path": str(pem)}
+        yield Site(proxy, str(pem), options)
 
 
 class Ended(Exception):  # noqa: N818 -- an outcome, not an error
@@ -177,7 +178,7 @@ def test_without_validation_it_works_with_any_certificate(site: Site, monkeypatc
 
 def test_plain_http_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeProxy(KEY.public_key()) as proxy:
-        options = {"proxies": [proxy.url], "logins": [{"prefix": "/Portal/", "token": token()}], "wait": 0}
+        options = {"proxy_urls": [proxy.url], "logins": [{"prefix": "/Portal/", "token": token()}], "wait": 0}
         module = main(options, monkeypatch)
     assert module.result["passed"] is True
     assert module.result["endpoints"][0]["tls_certificate"] is None
@@ -195,7 +196,7 @@ def test_plain_http_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_proxy_may_be_a_name_or_a_url(given: str, url: str) -> None:
-    assert _proxies.base_url(given) == url
+    assert _proxies.base_url(given, "proxy_urls") == url
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_a_proxy_may_be_a_name_or_a_url(given: str, url: str) -> None:
 )  # fmt: skip
 def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
     with pytest.raises(InputError) as error:
-        _proxies.base_url(given)
+        _proxies.base_url(given, "proxy_urls")
     assert "geheim" not in str(error.value)
 
 
@@ -233,7 +234,7 @@ def test_bad_logins_are_refused_before_anything_is_sent(
     assert site.proxy.requests == []
 
 
-@pytest.mark.parametrize("empty", ["proxies", "logins"])
+@pytest.mark.parametrize("empty", ["proxy_urls", "logins"])
 def test_nothing_to_check_is_no_success(site: Site, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
     assert f"'{empty}' is empty" in main({**site.options, empty: []}, monkeypatch).result["msg"]
 
@@ -245,7 +246,6 @@ def test_a_ca_file_that_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch
 
 def test_the_authority_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QLIK_SENSE_CA_PATH", site.ca_path)
-    assert "ca_path" not in login_check.argument_spec()
     options = {name: value for name, value in site.options.items() if name != "proxy_ca_path"}
     result = main(options, monkeypatch).result
     assert "not trusted" in result["msg"]
@@ -264,7 +264,7 @@ def test_the_expected_user_follows_the_claim_names(site: Site) -> None:
 
 
 def test_each_login_on_each_proxy_once(site: Site) -> None:
-    options = {**site.options, "proxies": ["a.example.com", "https://a.example.com/", "b.example.com"]}
+    options = {**site.options, "proxy_urls": ["a.example.com", "https://a.example.com/", "b.example.com"]}
     assert [login.proxy for login in login_check.logins(FakeModule(options).params)] == [
         "https://a.example.com",
         "https://b.example.com",
@@ -289,7 +289,7 @@ def test_names_of_nodes_tell_where_a_login_has_to_work(
     site: Site, settings: dict[str, t.Any], skipped: list[str], linked: dict[str, bool]
 ) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", **settings}}
-    options = {**site.options, "proxies": PROXIES, "logins": [login], "skip_checks": skipped}
+    options = {**site.options, "proxy_urls": PROXIES, "logins": [login], "skip_checks": skipped}
     found = login_check.logins(FakeModule(options).params)
     assert {login.proxy: login.linked for login in found} == {
         f"https://{name}.example.com": value for name, value in linked.items()
@@ -298,13 +298,13 @@ def test_names_of_nodes_tell_where_a_login_has_to_work(
 
 def test_a_list_of_urls_has_each_login_tried_on_each(site: Site) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central"]}}
-    options = {**site.options, "proxies": list(PROXIES.values()), "logins": [login]}
+    options = {**site.options, "proxy_urls": list(PROXIES.values()), "logins": [login]}
     assert [login.linked for login in login_check.logins(FakeModule(options).params)] == [True, True, True]
 
 
 def test_a_linked_node_without_a_url_is_no_proof(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central", "Rim9"]}}
-    message = main({**site.options, "proxies": PROXIES, "logins": [login]}, monkeypatch).result["msg"]
+    message = main({**site.options, "proxy_urls": PROXIES, "logins": [login]}, monkeypatch).result["msg"]
     assert "'Rim9'" in message
     assert "Central, Rim1, Rim2" in message
 
@@ -314,7 +314,7 @@ def test_the_summary_tells_who_is_refused_where_there_is_no_link(site: Site, mon
     login = {**login, "virtual_proxy": {**login["virtual_proxy"], "proxies": ["Central"]}}
     with FakeProxy(KEY.public_key(), prefix="other") as elsewhere:
         proxies = {"Central": site.proxy.url, "Rim1": elsewhere.url}
-        result = main({**site.options, "proxies": proxies, "logins": [login]}, monkeypatch).result
+        result = main({**site.options, "proxy_urls": proxies, "logins": [login]}, monkeypatch).result
     assert result["summary"].startswith("The login works, and 1 is refused where there is no link (2 proxies, ")
     assert [endpoint["linked"] for endpoint in result["endpoints"]] == [True, False]
 

@@ -89,7 +89,7 @@ def run(run_module: Run, apis: Apis, tmp_path: Path, pem: str) -> Run:
     (tmp_path / "k.pem").write_text("-----BEGIN {0}-----\n-----END {0}-----\n".format("PRIVATE KEY"))
 
     def main(**options: t.Any) -> dict[str, t.Any]:
-        usual = {"proxies": ["qlik1", "https://qlik2:8443/"], "prefix": "/Portal/", "host": None}
+        usual = {"qps_urls": ["qlik1", "https://qlik2:8443/"], "prefix": "/Portal/", "host": None}
         pair = {"client_cert": str(tmp_path / "c.pem"), "client_key": str(tmp_path / "k.pem")}
         return run_module(logout, **{**usual, **pair, **options})
 
@@ -164,7 +164,13 @@ def test_a_failure_says_what_had_been_done(run: Run, apis: Apis) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"proxies": ["http://qlik1"]}, {"proxies": ["https://a/b"]}, {"prefix": ""}, {"prefix": "a/b"}],
+    [
+        {"qps_urls": ["http://qlik1"]},
+        {"qps_urls": ["https://a/b"]},
+        {"qps_urls": []},
+        {"prefix": ""},
+        {"prefix": "a/b"},
+    ],
 )
 def test_wrong_input_sends_nothing(run: Run, apis: Apis, options: dict[str, t.Any]) -> None:
     apis.fault = lambda _method, _url: pytest.fail("something was sent")

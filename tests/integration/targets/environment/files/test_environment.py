@@ -57,7 +57,7 @@ class Desk:
             file.write_text(NETRC)
             file.chmod(0o600)
         self.hosts = {name: self._variables(self.sites.sites[name]) for name in ("dev", "test")}
-        self.proxy = next(iter(self.hosts["dev"]["qlik_proxies"].values()))
+        self.proxy = next(iter(self.hosts["dev"]["qlik_proxy_urls"].values()))
 
     def _variables(self, addresses: Values) -> Values:
         return {
@@ -68,7 +68,7 @@ class Desk:
             "qlik_client_cert": str(self.pki / "client.pem"),
             "qlik_client_key": str(self.pki / "client_key.pem"),
             "qlik_retries": 0,
-            "qlik_proxies": {node["name"]: node["proxy_url"] for node in addresses["nodes"]},
+            "qlik_proxy_urls": {node["name"]: node["proxy_url"] for node in addresses["nodes"]},
             "qlik_qps_urls": [node["qps_url"] for node in addresses["nodes"]],
             "qlik_virtual_proxies": [portal("portal", self.pki)],
             "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
@@ -264,7 +264,7 @@ def test_the_inventory_is_read(desk: Desk) -> None:
     file.write_text(json.dumps(source))
     status, output = desk.run("ansible-inventory", "-i", str(file), "--graph")
     assert status == 0, output
-    assert "qlik_proxies" in output
+    assert "qlik_proxy_urls" in output
 
 
 def test_a_provider_is_followed(desk: Desk) -> None:

@@ -70,7 +70,7 @@ class Site:
             "qlik_client_key": str(self.pki / "client_key.pem"),
             "qlik_retries": 0,
             "qlik_read_timeout": 20,
-            "qlik_proxies": [node["proxy_url"] for node in self._addresses["nodes"]],
+            "qlik_proxy_urls": [node["proxy_url"] for node in self._addresses["nodes"]],
             "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
             "qlik_smoke_test_users": ["SMOKE\\test"],
             "qlik_smoke_test_wait": 30,
