@@ -172,7 +172,7 @@ types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests code_lines.py import_order.py matrix.py mutants.py seed_ansible_test.py stage.py steps.py; \
+	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py seed_ansible_test.py stage.py steps.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
@@ -195,7 +195,12 @@ changelog: dev stage
 # antsibull-docs leaves a log in the home directory.
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py --check
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
+
+.PHONY: generate
+generate: dev stage ## Write the parts of documentation that are generated from code
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py
 
 RESULTS ?= $(ROOT)$(STAGE)/results
 # Only the Python that runs; `make matrix` has the others.

@@ -56,6 +56,20 @@ def qps_urls(proxies: t.Any, port: int) -> dict[str, str]:
     return result
 
 
+def qps_urls_of(proxy: str, proxies: t.Mapping[str, str], urls: t.Mapping[str, str]) -> list[str]:
+    """Return the addresses of the API that may belong to a proxy: by node name, by host name, or else all.
+
+    Args:
+        proxy: its base URL.
+        proxies: what named_urls returned.
+        urls: what qps_urls returned.
+    """
+    host = urllib.parse.urlsplit(proxy).hostname
+    node = proxies[proxy].casefold()
+    named = [url for url, name in urls.items() if node and name.casefold() == node]
+    return named or [url for url in urls if urllib.parse.urlsplit(url).hostname == host] or list(urls)
+
+
 def names(value: t.Any) -> list[str]:
     """Return a list of texts as Ansible takes it: also one text with commas, or none.
 

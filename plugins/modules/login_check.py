@@ -18,32 +18,37 @@ description:
     virtual proxy (O(logins[].virtual_proxy)), the more exact that is.
   - It keeps trying for O(wait) seconds, because Qlik Sense takes up to half a minute to take over a change, and its
     proxies do not answer for some of that time.
-  - "The checks of each login on each proxy:"
-  - "B(login): with the token the hub's page opens, over redirects that stay below the prefix."
-  - "B(no_token): without a token nobody gets in. If the virtual proxy allows anonymous access, the hub has to open, but
-    not as the user of the token."
-  - "B(identity): the proxy takes us for the user whom the token names (C(/qps/user))."
-  - "B(cookie): the session cookie alone is enough to come back as that user."
-  - "B(cookie_flags): name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
-    configured, as far as O(logins[].virtual_proxy) says how."
-  - "B(response_headers): the answer has the additional response headers that O(logins[].virtual_proxy) names."
-  - "B(host_allow_list): each name on the host allow list of O(logins[].virtual_proxy) leads to the session when it is
-    sent as C(Host), and a name that is not on it does not."
-  - "B(websocket): with the session cookie a websocket to the engine opens, over which hub and apps do all their work,
-    and it belongs to that user. It is asked for as releases since November 2024 want it, with a csrf token and the
-    proxy's URL as C(Origin), and on earlier ones with the token. Skipped if C(websocket-client) is not installed."
-  - "B(forged_token): the token with another user id in it is refused."
-  - "B(wrong_key_token): the same header and claims, signed with a throw-away key, are refused."
-  - "B(expired_token): O(logins[].expired_token) is refused. Skipped if there is none."
-  - "B(wrong_audience_token), B(incomplete_token): O(logins[].wrong_audience_token) and O(logins[].incomplete_token)
-    are refused. Skipped if there is none."
-  - "B(other_key_token): O(logins[].other_key_token), a token of another key, is refused. Skipped if there is none."
-  - "B(logout): the logout works, and the cookie is worth nothing afterwards. Done also when other checks failed."
-  - If the login itself fails, most others are skipped, because a refusal would prove nothing then.
-  - "On a proxy to which the virtual proxy is not linked there is one check only, B(not_linked): the proxy does not know
-    the prefix. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has C(proxies)."
-  - Not to be seen from outside, and so not checked, are the mapping of attributes, the inactivity timeout and which
-    engine serves whom. M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
+  - If the login itself fails, most others are skipped, because a refusal would tell nothing then.
+  - Not visible from outside, and so not checked, are the inactivity timeout and which engine serves which user.
+    M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
+  - "The checks of each login on each proxy, in this order:"
+  # generated: checks
+  - "B(login): With the token, the page of the hub opens, over redirects that stay below the prefix."
+  - "B(no_token): A request without a token is refused. If the virtual proxy allows anonymous access, the hub must
+    open, but not as the user of the token."
+  - "B(identity): The user that the proxy reports (C(/qps/user)) is the user of the token."
+  - "B(attributes): The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of
+    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists the
+    session without its attributes, which is not published for sessions that a token opened."
+  - "B(cookie): The session cookie alone is enough to return as that user."
+  - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
+    configured, as far as O(logins[].virtual_proxy) has them."
+  - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
+  - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy), sent as C(Host), leads to the
+    session, and another name does not."
+  - "B(websocket): With the session cookie, a websocket to the engine opens, which hub and apps need, and it belongs to
+    that user. On releases since November 2024, a csrf token and the proxy's URL as C(Origin) are sent, on earlier ones
+    the token. Skipped if C(websocket-client) is not installed."
+  - "B(forged_token): The token with another user id in it is refused."
+  - "B(wrong_key_token): The same header and claims, signed with a new key, are refused."
+  - "B(expired_token): O(logins[].expired_token) is refused. Skipped if it is not given."
+  - "B(wrong_audience_token): O(logins[].wrong_audience_token) is refused. Skipped if it is not given."
+  - "B(incomplete_token): O(logins[].incomplete_token) is refused. Skipped if it is not given."
+  - "B(other_key_token): O(logins[].other_key_token) is refused. Skipped if it is not given."
+  - "B(not_linked): On a proxy to which the virtual proxy is not linked, the prefix is unknown; there, this is the only
+    check. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has C(proxies)."
+  - "B(logout): The logout works, and the cookie is no longer accepted. Done also when other checks failed."
+  # end
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -113,26 +118,28 @@ options:
           - A token of the user, without C(Bearer). The lookup P(sensible.qlik.jwt#lookup) mints one.
         type: str
         required: true
+      # generated: tokens
       expired_token:
         description:
-          - A token of the same user that has expired, to see that it is refused.
+          - A token of the same user that has expired. It must be refused.
         type: str
       wrong_audience_token:
         description:
-          - A token of the same user for another audience than C(jwt_audience), to see that it is refused. Whether all
-            releases enforce the audience is not published.
+          - A token of the same user for another audience than C(jwt_audience). Whether all releases enforce the
+            audience is not published. It must be refused.
         type: str
       incomplete_token:
         description:
-          - A token of the same user without the attributes that C(jwt_attribute_map) calls mandatory, to see that it is
+          - A token of the same user without the attributes that are mandatory in C(jwt_attribute_map). It must be
             refused.
         type: str
       other_key_token:
         description:
           - A token of the same user that is signed with another key than that of the virtual proxy, for example with
-            the key that was replaced, to check that it is refused.
-          - The refusal counts only beside a successful login with O(logins[].token) on the same proxy.
+            the key that was replaced. The refusal counts only beside a successful login with O(logins[].token) on the
+            same proxy. It must be refused.
         type: str
+      # end
       user_id:
         description:
           - Id of the user that has to be logged in.
@@ -152,13 +159,15 @@ options:
     default: 120
   skip_checks:
     description:
-      - Checks to leave out. They are reported as skipped, but for V(not_linked), which is not reported then. B(login)
-        and B(logout) are always done.
+      - Checks to leave out. They are reported as skipped, except for those of proxies to which the virtual proxy is not
+        linked. Checks that are not among the choices are always done.
     type: list
     elements: str
+    # generated: choices
     choices:
       - no_token
       - identity
+      - attributes
       - cookie
       - cookie_flags
       - response_headers
@@ -171,6 +180,7 @@ options:
       - incomplete_token
       - other_key_token
       - not_linked
+    # end
     default: []
   threads:
     description:
@@ -181,7 +191,7 @@ options:
     default: 64
 requirements:
   - cryptography >= 42
-  - websocket-client >= 1.6 for the check B(websocket), which is skipped without it
+  - websocket-client >= 1.6 to check websockets, which is skipped without it
 notes:
   - The logout ends B(all) sessions of the user on that virtual proxy. Use a user of its own for checks, never a person.
   - Results hold no token and no cookie, and of the tokens' claims only the user. So the task needs no C(no_log), which
@@ -288,6 +298,12 @@ summary:
   returned: always
   type: str
   sample: 'All 4 logins work (2 proxies, 60 checks: 40 passed, 20 skipped).'
+lines:
+  description: One line for each login on each proxy that says what was checked.
+  returned: always
+  type: list
+  elements: str
+  sample: ['portal on https://qlik1.example.com as ACME\smoketest: 15 passed (login, no_token)']
 addresses_from:
   description: Where the addresses of the proxies come from, V(options) or V(repository).
   returned: always
@@ -353,16 +369,18 @@ endpoints:
       type: dict
       contains: *certificate
     checks:
-      description: Outcomes, in this order - V(login), V(no_token), V(identity), V(cookie), V(cookie_flags),
-        V(response_headers), V(host_allow_list), V(websocket), V(forged_token), V(wrong_key_token), V(expired_token),
-        V(wrong_audience_token), V(incomplete_token), V(other_key_token), V(logout). Or V(not_linked) alone.
+      description: Results of the checks, in the order of the list above.
       type: list
       elements: dict
       contains:
         name:
-          description: Which check.
+          description: Name of the check.
           type: str
           sample: login
+        title:
+          description: Its title in reports.
+          type: str
+          sample: Log in with the token
         status:
           description: V(passed), V(failed) or V(skipped).
           type: str
@@ -389,13 +407,9 @@ endpoints:
           sample: The user is blocked or inactive. Activate it under Users in the QMC.
 """
 
-import concurrent.futures
 import contextlib
-import functools
-import ssl
 import time
 import typing as t
-import urllib.parse
 
 from ansible.module_utils.basic import missing_required_lib
 
@@ -404,26 +418,24 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import Qlik
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
-from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import inspect_token
-from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import verification
-from ansible_collections.sensible.qlik.plugins.module_utils._login import diagnosis as _diagnosis
-from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import (
-    GIVEN_TOKENS,
-    OPTIONAL_CHECKS,
-    Endpoint,
-    Login,
-    Manner,
-    prove,
-)
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
+from ansible_collections.sensible.qlik.plugins.module_utils._login import report
+from ansible_collections.sensible.qlik.plugins.module_utils._login.checks import OPTIONAL, TOKEN_OPTIONS
+from ansible_collections.sensible.qlik.plugins.module_utils._login.diagnosis import expected_user
+from ansible_collections.sensible.qlik.plugins.module_utils._login.models import Login, RunOptions
+from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.negative import new_foreign_key
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
-_SHOWN = ("subject", "issuer", "not_after", "days_left")
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of the module."""
     return {
         "proxy_urls": {"type": "raw"},
         "qps_urls": {"type": "raw"},
@@ -435,16 +447,13 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
                 "virtual_proxy": {"type": "dict"},
                 "prefix": {"type": "str"},
                 "token": {"type": "str", "required": True, "no_log": True},
-                "expired_token": {"type": "str", "no_log": True},
-                "wrong_audience_token": {"type": "str", "no_log": True},
-                "incomplete_token": {"type": "str", "no_log": True},
-                "other_key_token": {"type": "str", "no_log": True},
+                **{name: {"type": "str", "no_log": True} for name in TOKEN_OPTIONS},
                 "user_id": {"type": "str"},
                 "user_directory": {"type": "str"},
             },
         },
         "wait": {"type": "float", "default": 120.0},
-        "skip_checks": {"type": "list", "elements": "str", "choices": list(OPTIONAL_CHECKS), "default": []},
+        "skip_checks": {"type": "list", "elements": "str", "choices": OPTIONAL, "default": []},
         "threads": {"type": "int", "default": 64},
         **connection_argument_spec(host_required=False),
     }
@@ -460,7 +469,7 @@ def _known(virtual_proxy: dict[str, t.Any]) -> VirtualProxy:
 
 
 def logins(params: dict[str, t.Any]) -> list[Login]:
-    """Each login on each proxy.
+    """Return each login on each proxy.
 
     Raises:
         InputError: something cannot be right.
@@ -474,24 +483,25 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
         )
     result = []
     for number, given in enumerate(params["logins"], start=1):
-        tried = f"Tried to understand login {number}."
         virtual_proxy = _known(given["virtual_proxy"] or {})
         prefix = str(given["prefix"] or virtual_proxy.prefix).strip("/")
         prefix = _identifiers.prefix(prefix, f"prefix of login {number}")
-        tokens = {name: (given[name] or "").strip() for name in ("token", *GIVEN_TOKENS)}
-        for name, token in tokens.items():
-            if token or name == "token":
-                _require_token(token, name=name, number=number)
-        directory, user_id = _diagnosis.expected_user(inspect_token(tokens["token"])["claims"], virtual_proxy)
-        if tokens["other_key_token"]:
-            _require_comparable(tokens["other_key_token"], (directory, user_id), virtual_proxy, number=number)
-        linked = _proxies.linked_urls(proxies, virtual_proxy.fields.get("proxies"), tried=tried)
+        token, *negative = (
+            _token(given[name], name=name, number=number, required=name == "token")
+            for name in ("token", *TOKEN_OPTIONS)
+        )
+        negative_tokens = {name: one for name, one in zip(TOKEN_OPTIONS, negative, strict=True) if one}
+        directory, user_id = expected_user(inspect_token(token)["claims"], virtual_proxy)
+        if other := negative_tokens.get("other_key_token"):
+            _require_comparable(other, (directory, user_id), virtual_proxy, number=number)
+        links = virtual_proxy.fields.get("proxies")
+        linked = _proxies.linked_urls(proxies, links, tried=f"Tried to understand login {number}.")
         result += [
             Login(
                 proxy=proxy,
                 prefix=prefix,
-                token=tokens["token"],
-                to_be_refused={name: tokens[name] for name in GIVEN_TOKENS if tokens[name]},
+                token=token,
+                negative_tokens=negative_tokens,
                 user=(given["user_directory"] or directory, given["user_id"] or user_id),
                 virtual_proxy=virtual_proxy,
                 linked=proxy in linked,
@@ -502,6 +512,18 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
     return result
 
 
+def _token(given: str | None, *, name: str, number: int, required: bool) -> str:
+    """Return a token without blanks around it, "" if it is not given."""
+    token = (given or "").strip()
+    if token or required:
+        try:
+            inspect_token(token)
+        except InputError as error:
+            outcome = error.outcome if token else "It is empty."
+            raise InputError(f"Tried to read the {name} of login {number}.", outcome, error.advice) from None
+    return token
+
+
 def _require_comparable(
     token: str, user: tuple[str | None, str | None], virtual_proxy: VirtualProxy, *, number: int
 ) -> None:
@@ -510,7 +532,7 @@ def _require_comparable(
     expires = claims.get("exp")
     if isinstance(expires, int | float) and expires <= time.time():
         outcome = "It has expired, so that a refusal would say nothing about its key."
-    elif _diagnosis.expected_user(claims, virtual_proxy) != user:
+    elif expected_user(claims, virtual_proxy) != user:
         outcome = "It is of another user, so that a refusal would say nothing about its key."
     else:
         return
@@ -521,135 +543,54 @@ def _require_comparable(
     )
 
 
-def _require_token(token: str, *, name: str, number: int) -> None:
-    try:
-        inspect_token(token)
-    except InputError as error:
-        outcome = error.outcome if token else "It is empty."
-        raise InputError(f"Tried to read the {name} of login {number}.", outcome, error.advice) from None
+def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.Any]:
+    """Return the run options about the proxies' own API."""
+    if not params["qps_urls"]:
+        return {}
+    if not (params["client_cert"] or params["client_cert_content"]):
+        return {"no_session_apis": "no client certificate for the proxies' own API was given"}
+    proxies = _proxies.named_urls(params["proxy_urls"])
+    urls = _proxies.qps_urls(params["qps_urls"], params["qps_port"])
+    verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
+    timeout = (params["connect_timeout"], params["read_timeout"])
 
+    def session_apis(prefix: str, proxy: str) -> Sequence[QpsClient]:
+        found = _proxies.qps_urls_of(proxy, proxies, urls)
+        return [QpsClient(url, prefix, verify=verify, client_cert=client_cert, timeout=timeout) for url in found]
 
-def shown_certificate(pem: str | None) -> dict[str, t.Any] | None:
-    """What may be shown of a certificate, None if there is none or it cannot be read."""
-    try:
-        content = t.cast("dict[str, t.Any]", _certificate.inspect(pem or ""))
-    except QlikError:
-        return None
-    return {name: content[name] for name in _SHOWN}
-
-
-def server_certificate(proxy: str, timeout: float) -> dict[str, t.Any] | None:
-    """The certificate that a proxy shows, None if it shows none. It is not verified here."""
-    parts = urllib.parse.urlsplit(proxy)
-    if parts.scheme != "https":
-        return None
-    try:
-        return shown_certificate(ssl.get_server_certificate((parts.hostname or "", parts.port or 443), timeout=timeout))
-    except (OSError, ValueError):  # the checks have said more about that already
-        return None
-
-
-def described(
-    endpoint: Endpoint, tls: dict[str, t.Any] | None, read: t.Callable[[str | None], dict[str, t.Any] | None]
-) -> dict[str, t.Any]:
-    """One endpoint as returned."""
-    login = endpoint.login
-    return {
-        "proxy": login.proxy,
-        "prefix": login.prefix,
-        "linked": login.linked,
-        "user": _diagnosis.shown(login.user),
-        "passed": endpoint.passed,
-        "seconds_waited": round(endpoint.seconds_waited, 1),
-        "response_ms": endpoint.response_ms,
-        "tls_certificate": tls,
-        "jwt_certificate": read(login.virtual_proxy.fields.get("jwt_public_key_certificate")),
-        "checks": endpoint.checks,
-    }
+    return {"session_apis": session_apis}
 
 
 def run(module: QlikModule) -> dict[str, t.Any]:
-    """Prove the logins and return what the module returns, without failing.
+    """Check the logins and return what the module returns, without failing.
 
     Raises:
-        InputError: something in the options cannot be right; nothing was sent.
+        QlikError: something in the options cannot be right, or the addresses could not be read; no token was sent.
     """
-    params = dict(module.params)
-    addresses_from = "options"
+    params, addresses_from = dict(module.params), "options"
     if params["proxy_urls"] is None:
-        found = read_proxies(params)
-        addresses_from = "repository"
+        found, addresses_from = read_proxies(params), "repository"
         params["proxy_urls"] = {proxy["name"]: proxy["url"] for proxy in found}
+        params["qps_urls"] = params["qps_urls"] or {proxy["name"]: proxy["qps_url"] for proxy in found}
     todo = logins(params)
-    timeout = (params["connect_timeout"], params["read_timeout"])
     with contextlib.closing(PrivateFiles()) as files:
-        manner = Manner(
+        options = RunOptions(
             verify=verification(params, "proxy_ca_path", files),
-            timeout=timeout,
+            timeout=(params["connect_timeout"], params["read_timeout"]),
             wait=max(0.0, params["wait"]),
             threads=params["threads"],
-            stranger_key=_forgery.stranger_key(),
+            foreign_key=new_foreign_key(),
             skip=frozenset(params["skip_checks"]),
+            **_session_apis(params, files),
         )
-        endpoints = prove(todo, manner)
-    proxies = list(dict.fromkeys(login.proxy for login in todo))
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, params["threads"])) as pool:
-        certificates = pool.map(lambda proxy: server_certificate(proxy, timeout[0]), proxies)
-        tls = dict(zip(proxies, certificates, strict=True))
-    read = functools.cache(shown_certificate)
-    results = [described(endpoint, tls[endpoint.login.proxy], read) for endpoint in endpoints]
+        results = [report.to_result(one) for one in run_logins(todo, options)]
     return {
-        "passed": all(endpoint.passed for endpoint in endpoints),
+        "passed": all(result["passed"] for result in results),
+        "summary": report.summary(results),
+        "lines": [report.line(result) for result in results],
         "addresses_from": addresses_from,
-        "summary": summary(results),
         "endpoints": results,
     }
-
-
-def summary(endpoints: list[dict[str, t.Any]]) -> str:
-    """The outcome in one sentence."""
-    statuses = [check["status"] for endpoint in endpoints for check in endpoint["checks"]]
-    counts = ", ".join(f"{statuses.count(word)} {word}" for word in ("failed", "passed", "skipped") if word in statuses)
-    proxies = len({endpoint["proxy"] for endpoint in endpoints})
-    place = f"{proxies} {'proxy' if proxies == 1 else 'proxies'}, {len(statuses)} checks: {counts}"
-    working, total = sum(endpoint["passed"] for endpoint in endpoints), len(endpoints)
-    if working < total:
-        if total == 1:
-            return f"The login does not work as it should ({place})."
-        return f"{working or 'None'} of {total} logins work{'s' if working == 1 else ''} as they should ({place})."
-    linked = sum(endpoint["linked"] for endpoint in endpoints)
-    parts = [f"All {linked} logins work" if linked > 1 else "The login works"] if linked else []
-    if linked < total:
-        parts.append(f"{total - linked} {'is' if total - linked == 1 else 'are'} refused where there is no link")
-    return f"{', and '.join(parts)} ({place})."
-
-
-def failure(endpoints: list[dict[str, t.Any]]) -> str:
-    """The first check that failed, why, and how many more did."""
-    failed = [(end, check) for end in endpoints for check in end["checks"] if check["status"] == "failed"]
-    endpoint, check = failed[0]
-    place = f"{endpoint['proxy']}/{endpoint['prefix']} as {endpoint['user']}"
-    actual = check["actual"].rstrip(".")
-    more = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
-    return f"The check {check['name']} failed on {place}: {actual}. {check['diagnosis']}{more}"
-
-
-def warn(module: QlikModule, result: dict[str, t.Any]) -> None:
-    """Warn about what works today and will not soon, or should not."""
-    warnings = {}
-    if not module.params["validate_certs"]:
-        warnings["validate_certs"] = "Tokens were sent to servers whose certificates were not verified."
-    for endpoint in result["endpoints"]:
-        if endpoint["proxy"].startswith("http:"):
-            warnings[endpoint["proxy"]] = f"The tokens were sent to {endpoint['proxy']} without encryption."
-        for kind, place in (("tls_certificate", endpoint["proxy"]), ("jwt_certificate", endpoint["prefix"])):
-            certificate = endpoint[kind]
-            name = "The TLS certificate of" if kind == "tls_certificate" else "The JWT certificate of the virtual proxy"
-            warning = certificate and _certificate.expiry_warning(f"{name} {place}", certificate)
-            if warning:
-                warnings[kind + place] = warning
-    for warning in warnings.values():
-        module.warn(warning)
 
 
 def main() -> None:
@@ -665,9 +606,12 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except ImportError:
         module.fail_json(msg=missing_required_lib("cryptography >= 42"))
-    warn(module, result)
+    if not module.params["validate_certs"]:
+        module.warn("Tokens were sent to servers whose certificates were not verified.")
+    for warning in report.warnings(result["endpoints"]):
+        module.warn(warning)
     if not result["passed"]:
-        module.fail_json(msg=failure(result["endpoints"]), changed=False, **result)
+        module.fail_json(msg=report.failure(result["endpoints"]), changed=False, **result)
     module.exit_json(changed=False, **result)
 
 

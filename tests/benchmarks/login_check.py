@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from qlik_sense_simulator.testing import RunningSite
 
 if t.TYPE_CHECKING:
-    from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import Login
+    from ansible_collections.sensible.qlik.plugins.module_utils._login.models import Login
 
 GOAL = 4.0
 ROUNDS = 5
@@ -61,13 +61,13 @@ class Bench:
     """A site with slow answers, and logins at it."""
 
     def __init__(self, directory: Path, *, virtual_proxies: int, delay: float) -> None:
-        from ansible_collections.sensible.qlik.plugins.module_utils._login import runner as _login
+        from ansible_collections.sensible.qlik.plugins.module_utils._login import checks, models, runner
         from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
-        self._module = _login
+        self._checks, self._models, self._runner = checks, models, runner
         self._settings = VirtualProxy
         self._key = rsa.generate_private_key(65537, 2048)
-        self._stranger = rsa.generate_private_key(65537, 2048)
+        self._foreign_key = rsa.generate_private_key(65537, 2048)
         self._prefixes = [f"vp{number}" for number in range(virtual_proxies)]
         self.site = RunningSite(directory, {
             "nodes": [{"name": name, "host_name": host, "is_central": name == "Central"} for name, host in NODES],
@@ -100,11 +100,11 @@ class Bench:
         proxies = [node["proxy_url"] for node in self.site.ready["nodes"]]
         places = [(prefix, proxy) for prefix in self._prefixes for proxy in proxies]
         return [
-            self._module.Login(
+            self._models.Login(
                 proxy=proxy,
                 prefix=prefix,
                 token=self._token(f"user{number % users}", expires=300),
-                to_be_refused={"expired_token": self._token(f"user{number % users}", expires=-300)},
+                negative_tokens={"expired_token": self._token(f"user{number % users}", expires=-300)},
                 user=("BENCH", f"user{number % users}"),
                 virtual_proxy=self._settings({"prefix": prefix}),
             )
@@ -127,21 +127,21 @@ class Bench:
         Raises:
             RuntimeError: a login does not work, so that there is nothing to measure.
         """
-        manner = self._module.Manner(
+        options = self._models.RunOptions(
             verify=str(self.site.pki / "proxy_root.pem"),
             timeout=(10, 30),
             wait=0,
             threads=threads,
-            stranger_key=self._stranger,
-            skip=frozenset() if everything else frozenset(self._module.OPTIONAL_CHECKS),
+            foreign_key=self._foreign_key,
+            skip=frozenset() if everything else frozenset(self._checks.OPTIONAL),
         )
         started, used = time.perf_counter(), time.process_time()
-        endpoints = self._module.prove(logins, manner)
+        runs = self._runner.run_logins(logins, options)
         wall, cpu = time.perf_counter() - started, time.process_time() - used
-        failed = [check for endpoint in endpoints for check in endpoint.checks if check["status"] == "failed"]
+        failed = [result for run in runs for result in run.results if result.status == "failed"]
         if failed:
             raise RuntimeError(f"{len(failed)} checks failed, the first: {failed[0]}")
-        return Measured(wall, max(endpoint.response_ms or 0 for endpoint in endpoints) / 1000, cpu)
+        return Measured(wall, max(run.response_ms or 0 for run in runs) / 1000, cpu)
 
 
 def main() -> None:

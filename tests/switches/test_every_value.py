@@ -206,7 +206,7 @@ def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
         {"virtual_proxy": settings, "prefix": "nowhere" if cause == "unknown prefix" else "odd", "token": tokens[cause]}
         for cause in CAUSES
     ]
-    result = run(login_check.main, proxies=site.proxies[:1], logins=logins, **site.proxy_ca, wait=0)
+    result = run(login_check.main, proxy_urls=site.proxies[:1], logins=logins, **site.proxy_ca, wait=0)
     told = {}
     for cause, endpoint in zip(CAUSES, result["endpoints"], strict=True):
         told[cause] = next((check["diagnosis"] for check in endpoint["checks"] if check["status"] == "failed"), "")

@@ -25,12 +25,14 @@ class Session(t.NamedTuple):
     """A session that is alive.
 
     Attributes:
-        id: what ends it; a secret.
+        id: what ends it, and the value of its cookie; a secret.
         user: DIRECTORY\\user.
+        attributes: names and values, a name can occur several times; None if the answer has none.
     """
 
     id: str
     user: str
+    attributes: tuple[tuple[str, str], ...] | None = None
 
 
 class QpsClient:
@@ -97,14 +99,31 @@ class QpsClient:
             QlikError: there was no usable answer.
         """
         # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}session lists them
-        response = self._send("GET", "session", f"list the sessions of {self._place}")
+        return self._listed("session", f"list the sessions of {self._place}")
+
+    def user_sessions(self, directory: str, name: str) -> list[Session] | None:
+        """Return the sessions of one user, as sessions does for all.
+
+        Raises:
+            QlikError: there was no usable answer.
+        """
+        # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}user/{directory}/{user id}
+        path = f"user/{urllib.parse.quote(directory, safe='')}/{urllib.parse.quote(name, safe='')}"
+        return self._listed(path, f"list the sessions of a user of {self._place}")
+
+    def _listed(self, path: str, purpose: str) -> list[Session] | None:
+        response = self._send("GET", path, purpose)
         if response.status == 404:
             return None
         content = response.json() if response.status == 200 else None
         if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("SessionId") for one in content):
             raise _refused(response)
         return [
-            Session(str(one["SessionId"]), f"{one.get('UserDirectory') or ''}\\{one.get('UserId') or ''}")
+            Session(
+                str(one["SessionId"]),
+                f"{one.get('UserDirectory') or ''}\\{one.get('UserId') or ''}",
+                _attributes(one.get("Attributes")),
+            )
             for one in content
         ]
 
@@ -128,6 +147,13 @@ class QpsClient:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _attributes(listed: t.Any) -> tuple[tuple[str, str], ...] | None:
+    """Return names and values; None if there is no list of objects (Qlik help, "Add session": one name in each)."""
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        return None
+    return tuple((str(name), str(value)) for one in listed for name, value in one.items())
 
 
 def _refused(response: Response) -> AnswerError:

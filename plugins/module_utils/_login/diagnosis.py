@@ -262,38 +262,14 @@ def is_anonymous(user: tuple[str, str]) -> bool:
     return user[0].casefold() == "none"
 
 
-def accepted_although(name: str) -> str:
-    """Why somebody was let in as a user who has to be refused."""
-    if name == "no_token":
-        return (
-            "People become this user without a token: something in front of Qlik Sense signs them in. Test the node "
-            "directly."
-        )
-    if name == "expired_token":
-        return (
-            "An expired token was accepted. Check the server's clock, and whether something in front of Qlik Sense "
-            "signs people in by itself."
-        )
-    if name == "wrong_audience_token":
-        return (
-            "A token for another audience was accepted: the proxy has not taken over jwt_audience yet, or this release "
-            "does not enforce it."
-        )
-    if name == "incomplete_token":
-        return (
-            "A token without the mandatory attributes was accepted: the proxy has not taken over jwt_attribute_map "
-            "yet, or something in front of Qlik Sense signs people in by itself."
-        )
-    if name == "other_key_token":
-        return (
-            "A token of another key was accepted: the proxy has not taken over the certificate yet, or both keys are "
-            "the same, or the certificate on the virtual proxy is that of the other key. Compare the certificate with "
-            "both keys."
-        )
-    return (
-        "The signature of the token is not verified: whoever can write a token can be anybody. Something other than "
-        "Qlik Sense's JWT authentication answers here; take the virtual proxy out of service until it is found."
-    )
+SIGNED_IN_WITHOUT_TOKEN = (
+    "Requests without a token are signed in as this user: something in front of Qlik Sense signs them in. Test the "
+    "node directly."
+)
+NOT_VERIFIED = (
+    "The signature of the token is not verified: whoever can write a token can be any user. Something other than Qlik "
+    "Sense's JWT authentication answers here; take the virtual proxy out of service until it is found."
+)
 
 
 def still_linked(answer: Answer) -> str:

@@ -33,8 +33,8 @@ def forged(token: str, user_claim: str) -> str:
     return f"{header}.{base64url_encode(json.dumps(claims).encode())}.{signature}"
 
 
-def stranger_key() -> RSAPrivateKey:
-    """Return a foreign key: a new one that no virtual proxy knows. It never leaves the memory of this process."""
+def new_foreign_key() -> RSAPrivateKey:
+    """Return a new key that no virtual proxy knows. It never leaves the memory of this process."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)

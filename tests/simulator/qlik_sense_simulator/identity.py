@@ -22,11 +22,13 @@ class Identity:
         user_directory: the user directory, as the caller spelt it.
         user_id: the user id, as the caller spelt it.
         attributes: session attributes (name, value), names may repeat. They live in the session only.
+        by_token: whether a token named it.
     """
 
     user_directory: str
     user_id: str
     attributes: tuple[tuple[str, str], ...] = ()
+    by_token: bool = False
 
     @classmethod
     def anonymous(cls) -> Identity:

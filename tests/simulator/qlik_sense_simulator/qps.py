@@ -53,6 +53,7 @@ class _ProxyApi:
         self, *, switches: Switches, store: Store, node: Node, sessions: SessionTable, tickets: TicketTable
     ) -> None:
         self._created = int(switches.qps_created_status)
+        self._token_session_attributes = switches.token_session_attributes
         self._store = store
         self._node = node
         self._sessions = sessions
@@ -88,7 +89,7 @@ class _ProxyApi:
                     return self._add_ticket(virtual_proxy, await _body(request))
                 case ("GET", "session"):
                     return JSONResponse(
-                        [_shown(session) for session in self._sessions.of_virtual_proxy(virtual_proxy["id"])]
+                        [self._shown(session) for session in self._sessions.of_virtual_proxy(virtual_proxy["id"])]
                     )
                 case ("POST", "session"):
                     return self._add_session(virtual_proxy, await _body(request))
@@ -142,7 +143,7 @@ class _ProxyApi:
         if session is None:
             return PlainTextResponse(pages.TOO_MANY_SESSIONS, 403)
         # INVENTED(switch=qps_created_status): POST session is 201
-        return JSONResponse(_shown(session), self._created)
+        return JSONResponse(self._shown(session), self._created)
 
     def _session(self, virtual_proxy: VirtualProxy, session_id: str, *, end: bool) -> Response:
         # EVIDENCE(B; qlik-utils): GET and DELETE of a session answer with it
@@ -152,14 +153,25 @@ class _ProxyApi:
             return PlainTextResponse("Not Found", 404)
         if end:
             self._sessions.close([session])
-        return JSONResponse(_shown(session))
+        return JSONResponse(self._shown(session))
 
     def _user(self, virtual_proxy: VirtualProxy, identity: Identity, *, end: bool) -> Response:
         # EVIDENCE(A; Qlik help "Delete user"): DELETE user ends the user's sessions and answers with a list of them
         found = self._sessions.of_virtual_proxy(virtual_proxy["id"], identity=identity)
         if end:
             self._sessions.close(found)
-        return JSONResponse([_shown(session) for session in found])
+        return JSONResponse([self._shown(session) for session in found])
+
+    def _shown(self, session: Session) -> dict[str, t.Any]:
+        """A session in the words of this API."""
+        shown = {**_named(session.identity), "SessionId": session.session_id}
+        # INVENTED(switch=token_session_attributes): sessions that a token opened are listed with their attributes, as
+        # the help shows it for sessions and tickets of this API
+        if session.identity.by_token and self._token_session_attributes != "listed":
+            shown["Attributes"] = []
+            if self._token_session_attributes == "absent":
+                del shown["Attributes"]
+        return shown
 
 
 async def _body(request: Request) -> dict[str, t.Any]:
@@ -215,8 +227,3 @@ def _named(identity: Identity) -> dict[str, t.Any]:
         "UserId": identity.user_id,
         "Attributes": [{name: value} for name, value in identity.attributes],
     }
-
-
-def _shown(session: Session) -> dict[str, t.Any]:
-    """A session in the words of this API."""
-    return {**_named(session.identity), "SessionId": session.session_id}

@@ -163,6 +163,10 @@ class Switches:
     qps_created_status: t.Literal["201", "200"] = "201"
     """The status of POST ticket and POST session on the proxy's own API."""
 
+    token_session_attributes: t.Literal["listed", "empty", "absent"] = "listed"
+    """How the proxy's own API shows the attributes of a session that a token opened: all of them, none, or without the
+    member Attributes."""
+
     # --- The hub and what is around it
 
     access_pass: bool = True

@@ -166,7 +166,7 @@ def _identity(
             # INVENTED(switch=none): a mandatory attribute that is missing refuses the login
             return Refusal("A mandatory attribute is missing in the token.")
         attributes.extend((item["senseAttribute"], value) for value in values)
-    return Identity(user_directory=user_directory, user_id=user_id, attributes=tuple(attributes))
+    return Identity(user_directory=user_directory, user_id=user_id, attributes=tuple(attributes), by_token=True)
 
 
 def _reader(claims: t.Mapping[str, t.Any], switches: Switches) -> t.Callable[[str], t.Any]:

@@ -10,6 +10,7 @@ import json
 import typing as t
 
 import pytest
+from signing import token
 from two_nodes import Answer, Browser, TwoNodes
 
 KEY = "0123456789abcdef"
@@ -162,3 +163,18 @@ def test_what_is_not_there(method: str, path: str) -> None:
 def test_path_tricks() -> None:
     _site, api = ticket_site()
     assert call(api, "GET", "portal/../session").status == 400
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("listed", {"Attributes": [{"group": "a"}, {"group": "b"}]}), ("empty", {"Attributes": []}), ("absent", {})],
+)
+def test_how_the_session_of_a_token_is_listed(value: str, shown: dict[str, t.Any]) -> None:
+    site = TwoNodes(token_session_attributes=value)
+    mapped = {"jwtAttribute": "groups", "senseAttribute": "group", "isMandatory": False}
+    site.add(prefix="portal", cookie="X-Qlik-Session-portal", jwtAttributeMap=[mapped])
+    text = token(userDirectory="LAB", userId="ada", groups=["a", "b"])
+    assert site.browser().get("/portal/hub/", Authorization=f"Bearer {text}").status == 200
+    [session] = call(site.browser("qps:Central"), "GET", "portal/user/lab/ada").json()
+    del session["SessionId"]
+    assert session == {**ADA, **shown}

@@ -34,7 +34,7 @@ def check(name: str, status: str = "passed", **more: t.Any) -> dict[str, t.Any]:
         usual["diagnosis"] = f"Because of {name}."
     if status == "skipped":
         usual.update(expected="", actual="no expired token was given", status_code=None, ms=None)
-    return {"name": name, "status": status, **usual, **more}
+    return {"name": name, "title": f"Title of {name}", "status": status, **usual, **more}
 
 
 def certificate(days_left: int, name: str = "CN=qlik1") -> dict[str, t.Any]:
@@ -131,6 +131,7 @@ def test_a_green_page_says_so_without_colours() -> None:
 def test_a_red_page_puts_the_diagnosis_first() -> None:
     page = Page(rendered("index.html.j2", RED))
     assert "2 of 3 logins failed" in page.text
+    assert page.text.index("Title of login") < page.text.index("Because of login.")
     assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
     assert "cookie flags, logout failed" in page.text
     assert "no page" in page.text

@@ -14,16 +14,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import (
-    OPTIONAL_CHECKS,
-    SESSIONS_AT_ONCE,
-    Check,
-    Endpoint,
-    Login,
-    Manner,
-    prove,
-)
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative as _forgery
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import TransportError
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient, Session
+from ansible_collections.sensible.qlik.plugins.module_utils._login.checks import OPTIONAL
+from ansible_collections.sensible.qlik.plugins.module_utils._login.models import CheckResult, Login, RunOptions
+from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import SESSIONS_AT_ONCE, LoginRun, run_logins
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens import negative
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import HUB, FakeProxy, Reply, Request
 
@@ -36,9 +32,17 @@ SETTINGS = {
     **COOKIE_SETTINGS,
     "additional_response_headers": "X-Frame-Options: DENY\nContent-Security-Policy:  frame-ancestors  https://a.example",
     "websocket_cross_origin_white_list": ["portal.example.com"],
+    "jwt_attribute_map": [
+        {"jwt_attribute": "email", "sense_attribute": "mail"},
+        {"jwt_attribute": "groups", "sense_attribute": "group"},
+        {"jwt_attribute": "none", "sense_attribute": "nothing"},
+    ],
 }
+Attributes = tuple[tuple[str, str], ...]
+ATTRIBUTES: Attributes = (("mail", "secret.person@example.com"), ("GROUP", "board42"), ("extra", "1"))
 ALL = [
-    "login", "no_token", "identity", "cookie", "cookie_flags", "response_headers", "host_allow_list", "websocket",
+    "login", "no_token", "identity", "attributes", "cookie", "cookie_flags", "response_headers", "host_allow_list",
+    "websocket",
     "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token", "other_key_token",
     "logout",
 ]  # fmt: skip
@@ -55,7 +59,7 @@ def login_at(proxy: FakeProxy, **more: t.Any) -> Login:
         "proxy": proxy.url,
         "prefix": proxy.prefix,
         "token": token(),
-        "to_be_refused": {
+        "negative_tokens": {
             "expired_token": token(exp=int(time.time()) - 300),
             "wrong_audience_token": token(aud="another"),
             "incomplete_token": token(userId=None),
@@ -66,6 +70,25 @@ def login_at(proxy: FakeProxy, **more: t.Any) -> Login:
     }
     wanted = {**ours, **more}
     return Login(**{**wanted, "virtual_proxy": VirtualProxy(wanted["virtual_proxy"])})
+
+
+class SessionApi:
+    """The API (QPS) of a proxy, as far as a login check reads it."""
+
+    base = "https://qps"
+
+    def __init__(self, proxy: FakeProxy, attributes: Attributes | None = ATTRIBUTES) -> None:
+        self._proxy = proxy
+        self._attributes = attributes
+
+    def user_sessions(self, directory: str, name: str) -> list[Session]:
+        return [
+            Session(value, "\\".join(user), self._attributes)
+            for value, user in [("another session", (directory, name)), *self._proxy.sessions.items()]
+        ]
+
+    def close(self) -> None:
+        pass
 
 
 class Clock:
@@ -97,55 +120,58 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def manner(clock: Clock) -> Manner:
-    return Manner(
-        verify=True, timeout=(2, 5), wait=0, threads=4, stranger_key=STRANGER, clock=clock, sleep=clock.sleep
+def run_options(clock: Clock, proxy: FakeProxy) -> RunOptions:
+    return RunOptions(
+        verify=True, timeout=(2, 5), wait=0, threads=4, foreign_key=STRANGER, clock=clock, sleep=clock.sleep,
+        session_apis=lambda _prefix, _proxy: [t.cast("QpsClient", SessionApi(proxy))],
     )  # fmt: skip
 
 
-def prove_one(login: Login, manner: Manner) -> Endpoint:
-    [endpoint] = prove([login], manner)
-    return endpoint
+def run_one(login: Login, run_options: RunOptions) -> LoginRun:
+    [run] = run_logins([login], run_options)
+    return run
 
 
-def statuses(endpoint: Endpoint) -> dict[str, str]:
-    return {check["name"]: check["status"] for check in endpoint.checks}
+def statuses(run: LoginRun) -> dict[str, str]:
+    return {check.name: check.status for check in run.results}
 
 
-def check_of(endpoint: Endpoint, name: str) -> Check:
-    [check] = [check for check in endpoint.checks if check["name"] == name]
+def check_of(run: LoginRun, name: str) -> CheckResult:
+    [check] = [check for check in run.results if check.name == name]
     return check
 
 
-def test_a_login_that_works_passes_every_check_and_leaves_no_session(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy), manner)
-    assert statuses(endpoint) == dict.fromkeys(ALL, "passed")
-    assert [check["name"] for check in endpoint.checks] == ALL
-    assert endpoint.passed
-    assert endpoint.response_ms is not None
+def test_a_login_that_works_passes_every_check_and_leaves_no_session(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy), run_options)
+    assert statuses(run) == dict.fromkeys(ALL, "passed")
+    assert [check.name for check in run.results] == ALL
+    assert run.passed
+    assert run.response_ms is not None
     assert proxy.sessions == {}
     assert proxy.most_sessions == 1
 
 
-def test_tokens_and_settings_that_are_not_given_are_skipped_checks(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy, to_be_refused={}, virtual_proxy={}), manner)
-    assert [name for name, status in statuses(endpoint).items() if status == "skipped"] == [
+def test_tokens_and_settings_that_are_not_given_are_skipped_checks(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy, negative_tokens={}, virtual_proxy={}), run_options)
+    assert [name for name, status in statuses(run).items() if status == "skipped"] == [
         "response_headers", "host_allow_list", "expired_token", "wrong_audience_token", "incomplete_token",
         "other_key_token",
     ]  # fmt: skip
-    assert endpoint.passed
+    assert run.passed
 
 
-def test_the_token_goes_only_where_it_belongs(proxy: FakeProxy, manner: Manner) -> None:
+def test_the_token_goes_only_where_it_belongs(proxy: FakeProxy, run_options: RunOptions) -> None:
     with FakeProxy(KEY.public_key()) as elsewhere:
         proxy.answer = lambda request: Reply(302, "", (("Location", f"{elsewhere.url}/portal/hub/?ticket=secret"),))
-        endpoint = prove_one(login_at(proxy), manner)
+        run = run_one(login_at(proxy), run_options)
     assert elsewhere.requests == []
-    assert statuses(endpoint)["login"] == "failed"
-    assert "ticket" not in check_of(endpoint, "login")["actual"]
+    assert statuses(run)["login"] == "failed"
+    assert "ticket" not in check_of(run, "login").actual
 
 
-def test_redirects_below_the_prefix_are_followed_and_their_cookies_kept(proxy: FakeProxy, manner: Manner) -> None:
+def test_redirects_below_the_prefix_are_followed_and_their_cookies_kept(
+    proxy: FakeProxy, run_options: RunOptions
+) -> None:
     hops: list[str] = []
 
     def detour(request: Request) -> Reply | None:
@@ -157,15 +183,15 @@ def test_redirects_below_the_prefix_are_followed_and_their_cookies_kept(proxy: F
 
     login = login_at(proxy)
     proxy.answer = detour
-    endpoint = prove_one(login, manner)
-    assert endpoint.passed
+    run = run_one(login, run_options)
+    assert run.passed
     assert hops == ["hub/"]
 
 
-def test_a_loop_of_redirects_ends(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_loop_of_redirects_ends(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(302, "", (("Location", "/portal/hub/"),))
-    endpoint = prove_one(login_at(proxy), manner)
-    assert statuses(endpoint)["login"] == "failed"
+    run = run_one(login_at(proxy), run_options)
+    assert statuses(run)["login"] == "failed"
     assert len(proxy.requests) < 30
 
 
@@ -184,91 +210,91 @@ def test_a_loop_of_redirects_ends(proxy: FakeProxy, manner: Manner) -> None:
     ],
 )
 def test_a_failed_login_says_why_and_proves_nothing_else(
-    proxy: FakeProxy, manner: Manner, reply: Reply, words: str
+    proxy: FakeProxy, run_options: RunOptions, reply: Reply, words: str
 ) -> None:
     proxy.answer = lambda request: reply
-    endpoint = prove_one(login_at(proxy), manner)
-    found = statuses(endpoint)
+    run = run_one(login_at(proxy), run_options)
+    found = statuses(run)
     assert found.pop("login") == "failed"
     found.pop("no_token")
     assert set(found.values()) == {"skipped"}
-    assert words in (check_of(endpoint, "login")["diagnosis"] or "")
+    assert words in (check_of(run, "login").diagnosis or "")
 
 
 @pytest.mark.parametrize("hosts", [[], ["127.0.0.1"]])
 def test_the_advice_is_never_to_link_the_virtual_proxy_to_more_proxies(
-    proxy: FakeProxy, manner: Manner, hosts: list[str]
+    proxy: FakeProxy, run_options: RunOptions, hosts: list[str]
 ) -> None:
     proxy.answer = lambda request: Reply(400, "<html><body>The http request header is incorrect.</body></html>")
     settings = {"proxies": ["Central"], "websocket_cross_origin_white_list": hosts}
-    advice = check_of(prove_one(login_at(proxy, virtual_proxy=settings), manner), "login")["diagnosis"] or ""
+    advice = check_of(run_one(login_at(proxy, virtual_proxy=settings), run_options), "login").diagnosis or ""
     assert "is not linked to this proxy" in advice
     assert "give the proxies as a dictionary by node name" in advice
     assert "Link " not in advice
 
 
-def test_an_open_door_is_news_even_if_the_login_fails(proxy: FakeProxy, manner: Manner) -> None:
+def test_an_open_door_is_news_even_if_the_login_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(401) if request.token else Reply(200, HUB)
-    endpoint = prove_one(login_at(proxy), manner)
-    assert statuses(endpoint)["no_token"] == "failed"
-    assert "without a sign-in" in (check_of(endpoint, "no_token")["diagnosis"] or "")
+    run = run_one(login_at(proxy), run_options)
+    assert statuses(run)["no_token"] == "failed"
+    assert "without a sign-in" in (check_of(run, "no_token").diagnosis or "")
 
 
-def test_anonymous_access_that_nobody_declared(proxy: FakeProxy, manner: Manner) -> None:
+def test_anonymous_access_that_nobody_declared(proxy: FakeProxy, run_options: RunOptions) -> None:
     def anybody(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "qps/user"):
             return Reply(200, json.dumps({"userDirectory": "NONE", "userId": "anonymous"}))
         return Reply(200, HUB)
 
     proxy.answer = anybody
-    endpoint = prove_one(login_at(proxy), manner)
+    run = run_one(login_at(proxy), run_options)
     for name in ("no_token", "forged_token", "wrong_key_token", "expired_token"):
-        assert "anonymous_access_mode" in (check_of(endpoint, name)["diagnosis"] or "")
-    assert "ignores tokens" in (check_of(endpoint, "identity")["diagnosis"] or "")
+        assert "anonymous_access_mode" in (check_of(run, name).diagnosis or "")
+    assert "ignores tokens" in (check_of(run, "identity").diagnosis or "")
 
 
-def test_somebody_in_front_who_signs_everybody_in(proxy: FakeProxy, manner: Manner) -> None:
+def test_somebody_in_front_who_signs_everybody_in(proxy: FakeProxy, run_options: RunOptions) -> None:
     def everybody_is_smoke(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "qps/user"):
             return Reply(200, json.dumps({"userDirectory": "ACME", "userId": "smoke"}))
         return Reply(200, HUB)
 
     proxy.answer = everybody_is_smoke
-    endpoint = prove_one(login_at(proxy), manner)
-    assert "in front of Qlik Sense" in (check_of(endpoint, "no_token")["diagnosis"] or "")
-    assert "not verified" in (check_of(endpoint, "wrong_key_token")["diagnosis"] or "")
+    run = run_one(login_at(proxy), run_options)
+    assert "in front of Qlik Sense" in (check_of(run, "no_token").diagnosis or "")
+    assert "not verified" in (check_of(run, "wrong_key_token").diagnosis or "")
 
 
 @pytest.mark.parametrize("status", [403, 302])
-def test_a_refusal_need_not_be_401(proxy: FakeProxy, manner: Manner, status: int) -> None:
+def test_a_refusal_need_not_be_401(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
     def refuse(request: Request) -> Reply | None:
         if request.path == "hub/" and not request.token and not request.cookies:
             return Reply(status, "", (("Location", "https://login.example.com/"),) if status == 302 else ())
         return None
 
     proxy.answer = refuse
-    assert prove_one(login_at(proxy), manner).passed
+    assert run_one(login_at(proxy), run_options).passed
 
 
 def test_a_proxy_that_verifies_nothing_is_found_out_and_left_without_sessions(
-    proxy: FakeProxy, manner: Manner, monkeypatch: pytest.MonkeyPatch
+    proxy: FakeProxy, run_options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def believe(token: str) -> tuple[str, str]:
         claims = jwt.decode(token, options={"verify_signature": False})
         return claims["userDirectory"], claims.get("userId", "smoke")
 
     monkeypatch.setattr(proxy, "_user_of", believe)
-    endpoint = prove_one(login_at(proxy), manner)
-    found = statuses(endpoint)
+    run = run_one(login_at(proxy), run_options)
+    found = statuses(run)
     assert [name for name in ALL if found[name] == "failed"] == [
         "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token",
         "other_key_token",
     ]  # fmt: skip
-    assert "signature" in (check_of(endpoint, "forged_token")["diagnosis"] or "")
-    assert "clock" in (check_of(endpoint, "expired_token")["diagnosis"] or "")
-    assert "jwt_audience" in (check_of(endpoint, "wrong_audience_token")["diagnosis"] or "")
-    assert "mandatory" in (check_of(endpoint, "incomplete_token")["diagnosis"] or "")
-    assert "both keys" in (check_of(endpoint, "other_key_token")["diagnosis"] or "")
+    assert "signature" in (check_of(run, "forged_token").diagnosis or "")
+    assert "clock" in (check_of(run, "expired_token").diagnosis or "")
+    assert "jwt_audience" in (check_of(run, "wrong_audience_token").diagnosis or "")
+    assert "mandatory" in (check_of(run, "incomplete_token").diagnosis or "")
+    assert "both keys" in (check_of(run, "other_key_token").diagnosis or "")
     assert proxy.sessions == {}
 
 
@@ -281,20 +307,20 @@ def test_a_proxy_that_verifies_nothing_is_found_out_and_left_without_sessions(
     ],
 )  # fmt: skip
 def test_headers_that_are_not_as_configured(
-    proxy: FakeProxy, manner: Manner, headers: tuple[tuple[str, str], ...], fault: str
+    proxy: FakeProxy, run_options: RunOptions, headers: tuple[tuple[str, str], ...], fault: str
 ) -> None:
     proxy.headers = headers
-    endpoint = prove_one(login_at(proxy), manner)
-    assert [name for name, status in statuses(endpoint).items() if status == "failed"] == ["response_headers"]
-    assert fault in (check_of(endpoint, "response_headers")["diagnosis"] or "")
+    run = run_one(login_at(proxy), run_options)
+    assert [name for name, status in statuses(run).items() if status == "failed"] == ["response_headers"]
+    assert fault in (check_of(run, "response_headers").diagnosis or "")
 
 
-def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.headers = (("X-Team", "Board42"),)
     settings = {"additional_response_headers": "X-Team: Board42"}
-    endpoint = prove_one(login_at(proxy, virtual_proxy=settings), manner)
-    assert statuses(endpoint)["response_headers"] == "passed"
-    assert "Board42" not in json.dumps(endpoint.checks)
+    run = run_one(login_at(proxy, virtual_proxy=settings), run_options)
+    assert statuses(run)["response_headers"] == "passed"
+    assert "Board42" not in json.dumps([dataclasses.asdict(one) for one in run.results])
 
 
 @pytest.mark.parametrize(
@@ -305,84 +331,145 @@ def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, man
     ],
 )
 def test_a_host_allow_list_that_is_not_as_configured(
-    proxy: FakeProxy, manner: Manner, hosts: tuple[str, ...], words: str
+    proxy: FakeProxy, run_options: RunOptions, hosts: tuple[str, ...], words: str
 ) -> None:
     proxy.hosts = hosts
-    endpoint = prove_one(login_at(proxy), manner)
-    assert [name for name, status in statuses(endpoint).items() if status == "failed"] == ["host_allow_list"]
-    assert words in (check_of(endpoint, "host_allow_list")["diagnosis"] or "")
+    run = run_one(login_at(proxy), run_options)
+    assert [name for name, status in statuses(run).items() if status == "failed"] == ["host_allow_list"]
+    assert words in (check_of(run, "host_allow_list").diagnosis or "")
     assert proxy.sessions == {}
 
 
-def test_checks_can_be_left_out(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy), dataclasses.replace(manner, skip=frozenset(OPTIONAL_CHECKS)))
-    found = statuses(endpoint)
+def test_checks_can_be_left_out(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy), dataclasses.replace(run_options, skip=frozenset(OPTIONAL)))
+    found = statuses(run)
     assert [name for name in found if found[name] == "passed"] == ["login", "logout"]
     assert list(found) == ALL
     assert len(proxy.requests) == 3
 
 
 @pytest.mark.parametrize("status", [400, 404, 302])
-def test_where_it_is_not_linked_it_has_to_be_unknown(proxy: FakeProxy, manner: Manner, status: int) -> None:
+def test_where_it_is_not_linked_it_has_to_be_unknown(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
     location = (("Location", "/login/"),) if status == 302 else ()
     proxy.answer = lambda request: Reply(status, "", location)
-    endpoint = prove_one(login_at(proxy, linked=False), manner)
-    assert statuses(endpoint) == {"not_linked": "passed"}
+    run = run_one(login_at(proxy, linked=False), run_options)
+    assert statuses(run) == {"not_linked": "passed"}
     assert len(proxy.requests) == 1
 
 
-def test_where_it_is_still_linked_it_is_said_and_logged_out(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy, linked=False), manner)
-    assert statuses(endpoint) == {"not_linked": "failed", "logout": "passed"}
-    assert "the links in the repository differ" in (check_of(endpoint, "not_linked")["diagnosis"] or "")
+def test_where_it_is_still_linked_it_is_said_and_logged_out(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy, linked=False), run_options)
+    assert statuses(run) == {"not_linked": "failed", "logout": "passed"}
+    assert "the links in the repository differ" in (check_of(run, "not_linked").diagnosis or "")
     assert proxy.sessions == {}
 
 
 @pytest.mark.parametrize("status", [401, 403, 503])
-def test_other_answers_do_not_show_that_it_is_not_linked(proxy: FakeProxy, manner: Manner, status: int) -> None:
+def test_other_answers_do_not_show_that_it_is_not_linked(
+    proxy: FakeProxy, run_options: RunOptions, status: int
+) -> None:
     proxy.answer = lambda request: Reply(status, "no")
-    assert statuses(prove_one(login_at(proxy, linked=False), manner)) == {"not_linked": "failed"}
+    assert statuses(run_one(login_at(proxy, linked=False), run_options)) == {"not_linked": "failed"}
 
 
-def test_the_wrong_person_is_noticed(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy, user=("ACME", "somebody")), manner)
-    assert [check["name"] for check in endpoint.checks if check["status"] == "failed"] == ["identity"]
-    assert check_of(endpoint, "identity")["actual"] == "ACME\\smoke"
+@pytest.mark.parametrize(
+    ("attributes", "fault"),
+    [
+        (ATTRIBUTES, None),
+        ((*ATTRIBUTES, ("group", "Board43")), "group has 2 of 1 values"),
+        ((("mail", "secret.person@example.com"),), "group has 0 of 1 values"),
+        ((*ATTRIBUTES[1:], ("mail", "other@example.com")), "mail has other values"),
+        ((*ATTRIBUTES, ("nothing", "x")), "nothing has 1 of 0 values"),
+    ],
+)
+def test_attributes_of_the_session_are_compared_with_the_token(
+    proxy: FakeProxy, run_options: RunOptions, attributes: Attributes, fault: str | None
+) -> None:
+    api = t.cast("QpsClient", SessionApi(proxy, attributes))
+    run = run_one(login_at(proxy), dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api]))
+    check = check_of(run, "attributes")
+    assert check.expected == "acme\\Smoke, mail (1 value), group (1 value), nothing (0 values)"
+    if fault is None:
+        assert (check.status, check.diagnosis) == ("passed", None)
+    else:
+        assert fault in (check.diagnosis or "")
+    assert not any(value in str(dataclasses.asdict(check)) for _name, value in attributes if len(value) > 1)
+
+
+WITHOUT = (
+    "the proxy's own API lists the session without attributes, as sites may do for sessions that a token opened, or "
+    "as after a map that finds none of the claims"
+)
+
+
+class UnreachableApi(SessionApi):
+    def user_sessions(self, directory: str, name: str) -> list[Session]:
+        raise TransportError("Tried.", "No connection.", "Check it.")
+
+
+class UnlinkedApi(SessionApi):
+    def user_sessions(self, directory: str, name: str) -> list[Session]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("apis", "reason"),
+    [
+        ([], "no qps_urls were given"),
+        ([UnreachableApi], "https://qps gave no usable answer: No connection"),
+        ([UnlinkedApi], "https://qps does not list the session"),
+        ([lambda proxy: SessionApi(proxy, None)], WITHOUT),
+        ([lambda proxy: SessionApi(proxy, ())], WITHOUT),
+        ([UnreachableApi, UnlinkedApi, SessionApi], None),
+    ],
+)
+def test_without_its_session_a_login_is_not_compared(
+    proxy: FakeProxy, run_options: RunOptions, apis: list[t.Any], reason: str | None
+) -> None:
+    opened = dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api(proxy) for api in apis])
+    check = check_of(run_one(login_at(proxy), opened), "attributes")
+    assert (check.status, check.actual) == ("skipped", reason) if reason else check.status == "passed"
+
+
+def test_the_wrong_person_is_noticed(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy, user=("ACME", "somebody")), run_options)
+    assert [check.name for check in run.results if check.status == "failed"] == ["identity", "attributes"]
+    assert check_of(run, "identity").actual == "ACME\\smoke"
     assert proxy.sessions == {}
 
 
-def test_nobody_to_expect_is_no_success(proxy: FakeProxy, manner: Manner) -> None:
-    endpoint = prove_one(login_at(proxy, user=("", "")), manner)
-    assert statuses(endpoint)["identity"] == "failed"
-    assert "user_directory and user_id" in (check_of(endpoint, "identity")["diagnosis"] or "")
+def test_nobody_to_expect_is_no_success(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy, user=("", "")), run_options)
+    assert statuses(run)["identity"] == "failed"
+    assert "user_directory and user_id" in (check_of(run, "identity").diagnosis or "")
 
 
-def test_html_instead_of_the_user(proxy: FakeProxy, manner: Manner) -> None:
+def test_html_instead_of_the_user(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: (
         Reply(200, "<html/>") if (request.path, request.method) == ("qps/user", "GET") else None
     )
-    endpoint = prove_one(login_at(proxy), manner)
-    assert statuses(endpoint)["identity"] == "failed"
-    assert "HTML" in (check_of(endpoint, "identity")["diagnosis"] or "")
+    run = run_one(login_at(proxy), run_options)
+    assert statuses(run)["identity"] == "failed"
+    assert "HTML" in (check_of(run, "identity").diagnosis or "")
 
 
-def test_no_cookie_at_all(proxy: FakeProxy, manner: Manner) -> None:
+def test_no_cookie_at_all(proxy: FakeProxy, run_options: RunOptions) -> None:
     known = json.dumps({"userDirectory": "ACME", "userId": "smoke"})
     login = login_at(proxy)
     proxy.answer = lambda request: (
         Reply(200, HUB if request.path == "hub/" else known) if request.token == login.token else None
     )
-    endpoint = prove_one(login, manner)
-    failed = [check for check in endpoint.checks if check["status"] == "failed"]
-    assert [check["name"] for check in failed] == ["cookie", "cookie_flags"]
-    assert "set no session cookie" in (failed[0]["diagnosis"] or "")
-    assert statuses(endpoint)["logout"] == "skipped"
+    run = run_one(login, run_options)
+    failed = [check for check in run.results if check.status == "failed"]
+    assert [check.name for check in failed] == ["cookie", "cookie_flags"]
+    assert "set no session cookie" in (failed[0].diagnosis or "")
+    assert statuses(run)["logout"] == "skipped"
 
 
-def test_a_cookie_for_another_domain_is_not_kept(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_cookie_for_another_domain_is_not_kept(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.attributes = "Path=/; HttpOnly; Domain=example.com"
-    endpoint = prove_one(login_at(proxy), manner)
-    assert "another domain" in (check_of(endpoint, "cookie")["diagnosis"] or "")
+    run = run_one(login_at(proxy), run_options)
+    assert "another domain" in (check_of(run, "cookie").diagnosis or "")
 
 
 @pytest.mark.parametrize(
@@ -398,16 +485,16 @@ def test_a_cookie_for_another_domain_is_not_kept(proxy: FakeProxy, manner: Manne
     ],
 )
 def test_a_cookie_that_is_not_as_configured(
-    proxy: FakeProxy, manner: Manner, settings: dict[str, t.Any], attributes: str, word: str
+    proxy: FakeProxy, run_options: RunOptions, settings: dict[str, t.Any], attributes: str, word: str
 ) -> None:
     proxy.attributes = attributes
-    endpoint = prove_one(login_at(proxy, virtual_proxy={**COOKIE_SETTINGS, **settings}), manner)
-    failed = [check for check in endpoint.checks if check["status"] == "failed"]
-    assert [check["name"] for check in failed] == ["cookie_flags"]
-    assert word in (failed[0]["diagnosis"] or "")
+    run = run_one(login_at(proxy, virtual_proxy={**COOKIE_SETTINGS, **settings}), run_options)
+    failed = [check for check in run.results if check.status == "failed"]
+    assert [check.name for check in failed] == ["cookie_flags"]
+    assert word in (failed[0].diagnosis or "")
 
 
-def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, manner: Manner) -> None:
+def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, run_options: RunOptions) -> None:
     def let_anybody_in(request: Request) -> Reply | None:
         somebody = request.token == login.token or request.cookies
         if request.path == "hub/" and not somebody:
@@ -418,21 +505,21 @@ def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, m
 
     settings = {**COOKIE_SETTINGS, "anonymous_access_mode": "allow_anonymous"}
     login = login_at(proxy, virtual_proxy=settings)
-    refused = prove_one(login, manner)
-    assert [check["name"] for check in refused.checks if check["status"] == "failed"] == ["no_token"]
+    refused = run_one(login, run_options)
+    assert [check.name for check in refused.results if check.status == "failed"] == ["no_token"]
     proxy.answer = let_anybody_in
-    granted = prove_one(login, manner)
+    granted = run_one(login, run_options)
     assert granted.passed
-    assert check_of(granted, "no_token")["actual"] == "200 with HTML, as NONE\\anonymous"
+    assert check_of(granted, "no_token").actual == "200 with HTML, as NONE\\anonymous"
 
 
-def test_a_logout_that_does_not_work(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_logout_that_does_not_work(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(204) if request.method == "DELETE" else None
-    endpoint = prove_one(login_at(proxy), manner)
-    assert [check["name"] for check in endpoint.checks if check["status"] == "failed"] == ["logout"]
+    run = run_one(login_at(proxy), run_options)
+    assert [check.name for check in run.results if check.status == "failed"] == ["logout"]
 
 
-def test_a_logout_that_wants_a_csrf_token_gets_it(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_logout_that_wants_a_csrf_token_gets_it(proxy: FakeProxy, run_options: RunOptions) -> None:
     def strict(request: Request) -> Reply | None:
         if request.path == "qps/csrftoken":
             return Reply(204, "", (("qlik-csrf-token", "abcd-1234"),))
@@ -441,39 +528,39 @@ def test_a_logout_that_wants_a_csrf_token_gets_it(proxy: FakeProxy, manner: Mann
         return None
 
     proxy.answer = strict
-    assert prove_one(login_at(proxy), manner).passed
+    assert run_one(login_at(proxy), run_options).passed
     assert proxy.sessions == {}
 
 
 # --- Waiting
 
 
-def test_it_waits_until_the_change_works(proxy: FakeProxy, manner: Manner, clock: Clock) -> None:
+def test_it_waits_until_the_change_works(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     outcomes: t.Iterator[Reply | None] = iter([Reply(400, "<html/>"), Reply(503), Reply(401)])
     now: list[Reply | None] = [next(outcomes)]
     clock.at_wake = lambda: now.__setitem__(0, next(outcomes, None))
     proxy.answer = lambda request: now[0]
-    endpoint = prove_one(login_at(proxy), dataclasses.replace(manner, wait=120))
-    assert endpoint.passed
+    run = run_one(login_at(proxy), dataclasses.replace(run_options, wait=120))
+    assert run.passed
     assert clock.naps == [1.0, 1.5, 2.25]
-    assert endpoint.seconds_waited == sum(clock.naps)
+    assert run.seconds_waited == sum(clock.naps)
 
 
-def test_it_gives_up_when_the_time_is_over(proxy: FakeProxy, manner: Manner, clock: Clock) -> None:
+def test_it_gives_up_when_the_time_is_over(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     proxy.answer = lambda request: Reply(503)
-    endpoint = prove_one(login_at(proxy), dataclasses.replace(manner, wait=60))
-    assert not endpoint.passed
+    run = run_one(login_at(proxy), dataclasses.replace(run_options, wait=60))
+    assert not run.passed
     assert sum(clock.naps) == 60
     assert max(clock.naps) <= 10
 
 
 def test_it_waits_for_cookie_settings_and_opens_a_fresh_session_for_them(
-    proxy: FakeProxy, manner: Manner, clock: Clock
+    proxy: FakeProxy, run_options: RunOptions, clock: Clock
 ) -> None:
     settings = {**COOKIE_SETTINGS, "same_site_attribute_http": "strict"}
     clock.at_wake = lambda: setattr(proxy, "attributes", "Path=/; HttpOnly; SameSite=Strict")
-    endpoint = prove_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(manner, wait=60))
-    assert endpoint.passed
+    run = run_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(run_options, wait=60))
+    assert run.passed
     assert clock.naps == [1.0]
     assert proxy.most_sessions == 1
     assert proxy.sessions == {}
@@ -491,52 +578,54 @@ def test_it_waits_for_cookie_settings_and_opens_a_fresh_session_for_them(
     ],
 )
 def test_it_does_not_wait_for_a_token_that_cannot_be_accepted(
-    proxy: FakeProxy, manner: Manner, clock: Clock, more: dict[str, t.Any], words: str
+    proxy: FakeProxy, run_options: RunOptions, clock: Clock, more: dict[str, t.Any], words: str
 ) -> None:
-    endpoint = prove_one(login_at(proxy, **more), dataclasses.replace(manner, wait=60))
+    run = run_one(login_at(proxy, **more), dataclasses.replace(run_options, wait=60))
     assert clock.naps == []
-    assert words in (check_of(endpoint, "login")["diagnosis"] or "")
+    assert words in (check_of(run, "login").diagnosis or "")
 
 
-def test_unknown_claim_names_are_not_held_against_a_token(proxy: FakeProxy, manner: Manner) -> None:
+def test_unknown_claim_names_are_not_held_against_a_token(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(401)
     custom = token(userId=None, userDirectory=None, user="smoke", directory="ACME")
-    endpoint = prove_one(login_at(proxy, token=custom), manner)
-    assert "userId" not in (check_of(endpoint, "login")["diagnosis"] or "")
+    run = run_one(login_at(proxy, token=custom), run_options)
+    assert "userId" not in (check_of(run, "login").diagnosis or "")
 
 
-def test_a_certificate_of_another_key_is_named(proxy: FakeProxy, manner: Manner, clock: Clock, other_pem: str) -> None:
+def test_a_certificate_of_another_key_is_named(
+    proxy: FakeProxy, run_options: RunOptions, clock: Clock, other_pem: str
+) -> None:
     proxy.key = STRANGER.public_key()
     settings = {"jwt_public_key_certificate": other_pem}
-    endpoint = prove_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(manner, wait=60))
+    run = run_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(run_options, wait=60))
     assert clock.naps == []
-    assert "signed with another key" in (check_of(endpoint, "login")["diagnosis"] or "")
+    assert "signed with another key" in (check_of(run, "login").diagnosis or "")
 
 
-def test_a_server_clock_that_is_off_is_named(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_server_clock_that_is_off_is_named(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(401)
-    ahead = dataclasses.replace(manner, wall_clock=lambda: time.time() - 200)
-    endpoint = prove_one(login_at(proxy), ahead)
-    assert "ahead of this machine's" in (check_of(endpoint, "login")["diagnosis"] or "")
+    ahead = dataclasses.replace(run_options, wall_clock=lambda: time.time() - 200)
+    run = run_one(login_at(proxy), ahead)
+    assert "ahead of this machine's" in (check_of(run, "login").diagnosis or "")
 
 
-def test_a_proxy_that_is_down(manner: Manner, clock: Clock) -> None:
+def test_a_proxy_that_is_down(run_options: RunOptions, clock: Clock) -> None:
     with FakeProxy(KEY.public_key()) as gone:
         login = login_at(gone)
-    endpoint = prove_one(login, dataclasses.replace(manner, wait=5))
-    assert check_of(endpoint, "login")["actual"] == "The connection was refused."
-    assert set(statuses(endpoint).values()) == {"failed", "skipped"}
+    run = run_one(login, dataclasses.replace(run_options, wait=5))
+    assert check_of(run, "login").actual == "The connection was refused."
+    assert set(statuses(run).values()) == {"failed", "skipped"}
     assert sum(clock.naps) == 5
 
 
-def test_https_where_http_is_spoken_ends_at_once(proxy: FakeProxy, manner: Manner, clock: Clock) -> None:
+def test_https_where_http_is_spoken_ends_at_once(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     login = dataclasses.replace(login_at(proxy), proxy=proxy.url.replace("http:", "https:"))
-    endpoint = prove_one(login, dataclasses.replace(manner, wait=60))
-    assert "does not speak TLS" in check_of(endpoint, "login")["actual"]
+    run = run_one(login, dataclasses.replace(run_options, wait=60))
+    assert "does not speak TLS" in check_of(run, "login").actual
     assert clock.naps == []
 
 
-def test_a_slow_proxy(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_slow_proxy(proxy: FakeProxy, run_options: RunOptions) -> None:
     over = threading.Event()
 
     def hang(request: Request) -> Reply | None:
@@ -545,38 +634,40 @@ def test_a_slow_proxy(proxy: FakeProxy, manner: Manner) -> None:
 
     proxy.answer = hang
     try:
-        endpoint = prove_one(login_at(proxy), dataclasses.replace(manner, timeout=(2, 0.2)))
+        run = run_one(login_at(proxy), dataclasses.replace(run_options, timeout=(2, 0.2)))
     finally:
         over.set()
-    assert "no complete answer came within the read timeout" in check_of(endpoint, "login")["actual"]
+    assert "no complete answer came within the read timeout" in check_of(run, "login").actual
 
 
 # --- Many logins
 
 
-def test_a_user_never_has_more_sessions_than_four(proxy: FakeProxy, manner: Manner) -> None:
+def test_a_user_never_has_more_sessions_than_four(proxy: FakeProxy, run_options: RunOptions) -> None:
     logins = [login_at(proxy) for _number in range(SESSIONS_AT_ONCE * 2 + 1)]
-    endpoints = prove(logins, dataclasses.replace(manner, threads=32))
-    assert [endpoint.login for endpoint in endpoints] == logins
-    assert all(endpoint.passed for endpoint in endpoints)
+    endpoints = run_logins(logins, dataclasses.replace(run_options, threads=32))
+    assert [run.login for run in endpoints] == logins
+    assert all(run.passed for run in endpoints)
     assert proxy.most_sessions <= SESSIONS_AT_ONCE
     assert proxy.sessions == {}
 
 
-def test_different_users_do_not_wait_for_each_other(proxy: FakeProxy, manner: Manner) -> None:
+def test_different_users_do_not_wait_for_each_other(proxy: FakeProxy, run_options: RunOptions) -> None:
     logins = [login_at(proxy, token=token(userId=f"u{n}"), user=("ACME", f"u{n}")) for n in range(12)]
-    endpoints = prove(logins, dataclasses.replace(manner, threads=12))
-    assert all(endpoint.passed for endpoint in endpoints)
+    endpoints = run_logins(logins, dataclasses.replace(run_options, threads=12))
+    assert all(run.passed for run in endpoints)
     assert proxy.sessions == {}
 
 
-def test_sessions_end_even_if_a_check_breaks(proxy: FakeProxy, manner: Manner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_end_even_if_a_check_breaks(
+    proxy: FakeProxy, run_options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(key: t.Any, token: str) -> str:
         raise RuntimeError
 
-    monkeypatch.setattr(_forgery, "signed_with", broken)
+    monkeypatch.setattr(negative, "signed_with", broken)
     with pytest.raises(RuntimeError):
-        prove([login_at(proxy)], manner)
+        run_logins([login_at(proxy)], run_options)
     assert any(request.method == "DELETE" for request in proxy.requests)
     assert proxy.sessions == {}
 
@@ -585,7 +676,7 @@ def test_sessions_end_even_if_a_check_breaks(proxy: FakeProxy, manner: Manner, m
 
 
 @pytest.mark.parametrize("content", ["text", "html", "json"])
-def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, manner: Manner, content: str) -> None:
+def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, run_options: RunOptions, content: str) -> None:
     """Even a server that quotes everything it was sent does not get a secret into the result."""
 
     def echo(request: Request) -> Reply | None:
@@ -598,18 +689,18 @@ def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, manner: Manner,
 
     login = login_at(proxy)
     proxy.answer = echo
-    shown = json.dumps(prove_one(login, manner).checks)
+    shown = json.dumps([dataclasses.asdict(one) for one in run_one(login, run_options).results])
     cookies = [value for request in proxy.requests for value in request.cookies.values()]
     assert cookies
-    secrets = [login.token, *login.to_be_refused.values(), *cookies, CLAIMS["email"], "Board42"]
+    secrets = [login.token, *login.negative_tokens.values(), *cookies, CLAIMS["email"], "Board42"]
     secrets += [part for request in proxy.requests for part in request.token.split(".") if part]
     assert [secret for secret in secrets if str(secret) in shown] == []
     assert "***" in shown
 
 
-def test_what_a_server_says_is_one_printable_line(proxy: FakeProxy, manner: Manner) -> None:
+def test_what_a_server_says_is_one_printable_line(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(500, "a\x00b\x1b[31m\n\nc" + "d" * 5000)
-    actual = check_of(prove_one(login_at(proxy), manner), "login")["actual"]
+    actual = check_of(run_one(login_at(proxy), run_options), "login").actual
     assert actual.isprintable()
     assert len(actual) < 300
 
@@ -619,7 +710,7 @@ def test_what_a_server_says_is_one_printable_line(proxy: FakeProxy, manner: Mann
 
 def test_a_forged_token_differs_in_the_user_alone() -> None:
     original = token()
-    forged = _forgery.forged(original, "userId")
+    forged = negative.forged(original, "userId")
     header, _claims, signature = original.split(".")
     assert forged.startswith(f"{header}.")
     assert forged.endswith(f".{signature}")
@@ -631,6 +722,6 @@ def test_a_forged_token_differs_in_the_user_alone() -> None:
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
 def test_a_token_of_a_stranger_is_sound_but_for_the_key(algorithm: str) -> None:
     original = jwt.encode(CLAIMS, KEY, algorithm=algorithm, headers={"kid": "1"})
-    signed = _forgery.signed_with(STRANGER, original)
+    signed = negative.signed_with(STRANGER, original)
     assert signed.rpartition(".")[0] == original.rpartition(".")[0]
     assert jwt.decode(signed, STRANGER.public_key(), algorithms=[algorithm]) == CLAIMS

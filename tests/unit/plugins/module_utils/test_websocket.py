@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 import typing as t
@@ -13,7 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.sensible.qlik.plugins.module_utils._login import websocket as _websocket
-from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import Check, Login, Manner, prove
+from ansible_collections.sensible.qlik.plugins.module_utils._login.models import CheckResult, Login, RunOptions
+from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import (
     CSRF_TOKEN,
@@ -43,23 +45,23 @@ def token() -> str:
     return jwt.encode(claims, KEY, algorithm="RS256")
 
 
-def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) -> Check:
+def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) -> CheckResult:
     """The outcome of the check, when all others pass."""
     login = Login(
         proxy=proxy.url,
         prefix=proxy.prefix,
         token=token(),
-        to_be_refused={},
+        negative_tokens={},
         user=USER,
         virtual_proxy=VirtualProxy(virtual_proxy),
     )
-    manner = Manner(verify=True, timeout=(2, patience), wait=0, threads=1, stranger_key=KEY)
-    [endpoint] = prove([login], manner)
-    found = {check["name"]: check for check in endpoint.checks}
+    run_options = RunOptions(verify=True, timeout=(2, patience), wait=0, threads=1, foreign_key=KEY)
+    [run] = run_logins([login], run_options)
+    found = {check.name: check for check in run.results}
     outcome = found.pop("websocket")
     # The throw-away key is that of the proxy here, to have no second one.
     found.pop("wrong_key_token")
-    assert {check["status"] for check in found.values()} <= {"passed", "skipped"}
+    assert {check.status for check in found.values()} <= {"passed", "skipped"}
     assert proxy.sessions == {}
     return outcome
 
@@ -81,9 +83,9 @@ def upgrade(proxy: FakeProxy) -> Request:
 
 def test_cookie_token_and_origin_and_nothing_else(proxy: FakeProxy) -> None:
     outcome = checked(proxy)
-    assert outcome["status"] == "passed"
-    assert outcome["actual"] == "OnConnected (SESSION_CREATED), as ACME\\smoke"
-    assert outcome["status_code"] == 101
+    assert outcome.status == "passed"
+    assert outcome.actual == "OnConnected (SESSION_CREATED), as ACME\\smoke"
+    assert outcome.status_code == 101
     request = upgrade(proxy)
     assert request.query == f"qlik-csrf-token={CSRF_TOKEN}"
     assert list(request.cookies) == [proxy.cookie]
@@ -94,7 +96,7 @@ def test_cookie_token_and_origin_and_nothing_else(proxy: FakeProxy) -> None:
 
 def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(404), "qps/csrftoken")
-    assert checked(proxy)["status"] == "passed"
+    assert checked(proxy).status == "passed"
     request = upgrade(proxy)
     assert request.query == ""
     assert request.token.count(".") == 2
@@ -113,7 +115,7 @@ def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
 )  # fmt: skip
 def test_what_is_good_enough(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
     proxy.answer = says(*frames)
-    assert checked(proxy)["status"] == "passed"
+    assert checked(proxy).status == "passed"
 
 
 @pytest.mark.parametrize(
@@ -140,18 +142,18 @@ def test_what_is_good_enough(proxy: FakeProxy, frames: tuple[bytes, ...]) -> Non
 def test_what_is_not(proxy: FakeProxy, frames: tuple[bytes, ...], actual: str, words: str) -> None:
     proxy.answer = says(*frames)
     outcome = checked(proxy)
-    assert outcome["status"] == "failed"
-    assert actual in outcome["actual"]
-    assert outcome["actual"].isprintable()
-    assert words in (outcome["diagnosis"] or "")
+    assert outcome.status == "failed"
+    assert actual in outcome.actual
+    assert outcome.actual.isprintable()
+    assert words in (outcome.diagnosis or "")
 
 
 @pytest.mark.parametrize("frames", [(), (INTRODUCED,)])
 def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
     proxy.answer = says(*frames)
     outcome = checked(proxy, patience=0.3)
-    assert outcome["status"] == "failed"
-    assert outcome["actual"].startswith("silence")
+    assert outcome.status == "failed"
+    assert outcome.actual.startswith("silence")
 
 
 @pytest.mark.parametrize(
@@ -169,44 +171,44 @@ def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[byte
 def test_an_upgrade_that_is_refused(proxy: FakeProxy, reply: Reply, words: str) -> None:
     proxy.answer = refuses(reply)
     outcome = checked(proxy)
-    assert outcome["status"] == "failed"
-    assert outcome["status_code"] == reply.status
-    assert words in (outcome["diagnosis"] or "")
+    assert outcome.status == "failed"
+    assert outcome.status_code == reply.status
+    assert words in (outcome.diagnosis or "")
 
 
 def test_an_upgrade_that_is_none(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(101, "", (("Upgrade", "websocket"),)))
     outcome = checked(proxy)
-    assert outcome["status"] == "failed"
-    assert "The connection was lost" in outcome["actual"]
+    assert outcome.status == "failed"
+    assert "The connection was lost" in outcome.actual
 
 
 def test_a_refusal_although_the_host_is_on_the_list(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(403))
     outcome = checked(proxy, websocket_cross_origin_white_list=["127.0.0.1"])
-    assert "Cross-Site Websocket Hijacking" in (outcome["diagnosis"] or "")
+    assert "Cross-Site Websocket Hijacking" in (outcome.diagnosis or "")
 
 
 @pytest.mark.parametrize("reply", [Reply(403), Reply(204), Reply(500)])
 def test_no_csrf_token_to_be_had(proxy: FakeProxy, reply: Reply) -> None:
     proxy.answer = refuses(reply, "qps/csrftoken")
     outcome = checked(proxy)
-    assert outcome["status"] == "failed"
-    assert outcome["actual"] == f"{reply.status} for qps/csrftoken"
-    assert "removes the header" in (outcome["diagnosis"] or "")
+    assert outcome.status == "failed"
+    assert outcome.actual == f"{reply.status} for qps/csrftoken"
+    assert "removes the header" in (outcome.diagnosis or "")
 
 
 def test_without_the_library_it_is_skipped(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_websocket, "AVAILABLE", False)
     outcome = checked(proxy)
-    assert outcome["status"] == "skipped"
-    assert "websocket-client is not installed" in outcome["actual"]
+    assert outcome.status == "skipped"
+    assert "websocket-client is not installed" in outcome.actual
 
 
 def test_a_web_proxy_of_the_environment_is_not_used(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
-    assert checked(proxy)["status"] == "passed"
+    assert checked(proxy).status == "passed"
 
 
 def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy) -> None:
@@ -216,7 +218,7 @@ def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy) -> None:
         return Reply(500, f"{request.query} {dict(request.headers)}")
 
     proxy.answer = echo
-    shown = json.dumps(checked(proxy))
+    shown = json.dumps(dataclasses.asdict(checked(proxy)))
     [value] = upgrade(proxy).cookies.values()
     assert "***" in shown
     assert CSRF_TOKEN not in shown

@@ -122,7 +122,7 @@ def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not result["failed"]
     assert result["changed"] is False
     assert result["passed"] is True
-    assert result["summary"] == "The login works (1 proxy, 15 checks: 10 passed, 5 skipped)."
+    assert result["summary"] == "The login works (1 proxy, 16 checks: 10 passed, 6 skipped)."
     [endpoint] = result["endpoints"]
     assert endpoint["user"] == "ACME\\smoke"
     assert endpoint["prefix"] == "portal"
@@ -145,7 +145,7 @@ def test_a_failure_has_the_whole_result_and_names_the_first(site: Site, monkeypa
     assert result["msg"].startswith(f"The check cookie_flags failed on {site.proxy.url}/portal as ACME\\smoke: ")
     assert "Secure is missing" in result["msg"]
     assert result["msg"].endswith("1 more failed.")
-    assert "does not work" in result["summary"]
+    assert "does not work as expected" in result["summary"]
 
 
 def test_nothing_secret_is_returned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""The table of login checks.
+
+To add a check, add an entry to CHECKS and run `make generate`, which writes the documentation of the module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from . import check_functions as _functions
+
+if t.TYPE_CHECKING:
+    from .models import Outcome
+    from .state import LoginState
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Check:
+    """One login check.
+
+    Attributes:
+        name: as in results and in the option skip_checks.
+        title: as in reports.
+        doc: what is checked, a sentence for the documentation of the module.
+        function: carries it out.
+        optional: whether it can be left out.
+        linked: whether it belongs to proxies to which the virtual proxy is linked, or to the others.
+        after_failed_login: whether it still tells something when the login itself was refused.
+        renews_session: whether the session is renewed before it is repeated, because the cookie tells what it found.
+        token: the documentation of the option with the token that this check needs, if only the caller can mint it.
+    """
+
+    name: str
+    title: str
+    doc: str
+    function: t.Callable[[LoginState], Outcome]
+    optional: bool = True
+    linked: bool = True
+    after_failed_login: bool = False
+    renews_session: bool = False
+    token: str = ""
+
+
+def _given(name: str, title: str, token: str, accepted: str) -> Check:
+    """Return the check that a token of the caller is refused."""
+    return Check(
+        name=name,
+        title=title,
+        doc=f"O(logins[].{name}) is refused. Skipped if it is not given.",
+        function=_functions.refuse_given(name, accepted),
+        token=token,
+    )
+
+
+CHECKS = (
+    Check(
+        name="login",
+        title="Log in with the token",
+        doc="With the token, the page of the hub opens, over redirects that stay below the prefix.",
+        function=_functions.log_in,
+        optional=False,
+    ),
+    Check(
+        name="no_token",
+        title="Request without a token is refused",
+        doc="A request without a token is refused. If the virtual proxy allows anonymous access, the hub must open, "
+        "but not as the user of the token.",
+        function=_functions.refuse_without_token,
+        after_failed_login=True,
+    ),
+    Check(
+        name="identity",
+        title="Signed in as the expected user",
+        doc="The user that the proxy reports (C(/qps/user)) is the user of the token.",
+        function=_functions.identify,
+    ),
+    Check(
+        name="attributes",
+        title="Attributes of the session as in the token",
+        doc="The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of the "
+        "claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists "
+        "the session without its attributes, which is not published for sessions that a token opened.",
+        function=_functions.compare_attributes,
+    ),
+    Check(
+        name="cookie",
+        title="Return with the session cookie",
+        doc="The session cookie alone is enough to return as that user.",
+        function=_functions.return_with_cookie,
+        renews_session=True,
+    ),
+    Check(
+        name="cookie_flags",
+        title="Session cookie as configured",
+        doc="Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as configured, as "
+        "far as O(logins[].virtual_proxy) has them.",
+        function=_functions.compare_cookie,
+        renews_session=True,
+    ),
+    Check(
+        name="response_headers",
+        title="Response headers as configured",
+        doc="The answer has the additional response headers of O(logins[].virtual_proxy).",
+        function=_functions.compare_headers,
+    ),
+    Check(
+        name="host_allow_list",
+        title="Host allow list as configured",
+        doc="Each name on the host allow list of O(logins[].virtual_proxy), sent as C(Host), leads to the session, and "
+        "another name does not.",
+        function=_functions.try_hosts,
+    ),
+    Check(
+        name="websocket",
+        title="Websocket to the engine",
+        doc="With the session cookie, a websocket to the engine opens, which hub and apps need, and it belongs to "
+        "that user. On releases since November 2024, a csrf token and the proxy's URL as C(Origin) are sent, on "
+        "earlier ones the token. Skipped if C(websocket-client) is not installed.",
+        function=_functions.open_websocket,
+    ),
+    Check(
+        name="forged_token",
+        title="Altered token is refused",
+        doc="The token with another user id in it is refused.",
+        function=_functions.refuse_altered,
+    ),
+    Check(
+        name="wrong_key_token",
+        title="Token of an unknown key is refused",
+        doc="The same header and claims, signed with a new key, are refused.",
+        function=_functions.refuse_foreign_key,
+    ),
+    _given(
+        "expired_token",
+        "Expired token is refused",
+        "A token of the same user that has expired.",
+        "An expired token was accepted. Check the server's clock, and whether something in front of Qlik Sense signs "
+        "users in by itself.",
+    ),
+    _given(
+        "wrong_audience_token",
+        "Token for another audience is refused",
+        "A token of the same user for another audience than C(jwt_audience). Whether all releases enforce the audience "
+        "is not published.",
+        "A token for another audience was accepted: the proxy has not taken over jwt_audience yet, or this release "
+        "does not enforce it.",
+    ),
+    _given(
+        "incomplete_token",
+        "Token without a mandatory attribute is refused",
+        "A token of the same user without the attributes that are mandatory in C(jwt_attribute_map).",
+        "A token without the mandatory attributes was accepted: the proxy has not taken over jwt_attribute_map yet, or "
+        "something in front of Qlik Sense signs users in by itself.",
+    ),
+    _given(
+        "other_key_token",
+        "Token of another key is refused",
+        "A token of the same user that is signed with another key than that of the virtual proxy, for example with the "
+        "key that was replaced. The refusal counts only beside a successful login with O(logins[].token) on the same "
+        "proxy.",
+        "A token of another key was accepted: the proxy has not taken over the certificate yet, or both keys are the "
+        "same, or the certificate on the virtual proxy is that of the other key. Compare the certificate with both "
+        "keys.",
+    ),
+    Check(
+        name="not_linked",
+        title="Prefix is unknown where it is not linked",
+        doc="On a proxy to which the virtual proxy is not linked, the prefix is unknown; there, this is the only "
+        "check. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has "
+        "C(proxies).",
+        function=_functions.stay_out,
+        linked=False,
+    ),
+    Check(
+        name="logout",
+        title="Log out",
+        doc="The logout works, and the cookie is no longer accepted. Done also when other checks failed.",
+        function=_functions.log_out,
+        optional=False,
+    ),
+)
+"""All checks, in their order; the last one ends the session."""
+
+TOKEN_OPTIONS = {check.name: check.token for check in CHECKS if check.token}
+OPTIONAL = [check.name for check in CHECKS if check.optional]

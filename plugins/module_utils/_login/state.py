@@ -1,0 +1,99 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""What the checks of one login share: its two sessions at the proxy and what the answers told."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import typing as t
+import urllib.parse
+
+from .._text import Sanitizer
+from . import response_headers as _headers
+from .proxy_session import LONGEST_HEADER, NoAnswerError, ProxySession
+
+if t.TYPE_CHECKING:
+    from .cookie import Cookie
+    from .diagnosis import Answer
+    from .models import Login, RunOptions
+
+
+class LoginState:
+    """One login at one proxy while it is checked.
+
+    Attributes:
+        login: which.
+        options: how it is checked.
+        session: has the token, and gets the session of the user.
+        unauthenticated: must not get a session.
+        signed_in: the user of the session, as far as the proxy has named it.
+        cookies: those that the session was given, by name.
+        declared_headers: names and values of the additional response headers.
+        answered_headers: those headers in the answer to the login.
+        response_ms: milliseconds until the hub page was there; None if it never was.
+        permanent_failure: whether waiting cannot help.
+    """
+
+    def __init__(self, login: Login, options: RunOptions) -> None:
+        self.login = login
+        self.options = options
+        self.signed_in = login.user  # until the proxy names another user, which is a failed check of its own
+        self.cookies: dict[str, Cookie] = {}
+        self.answered_headers: t.Mapping[str, t.Sequence[str]] = {}
+        self.response_ms: int | None = None
+        self.permanent_failure = False
+        self._unexpected: list[dict[str, str]] = []  # sessions that a proxy opened although it had to refuse
+        redact = Sanitizer(login.secrets, private=login.private_values)
+        declared = _headers.declared_headers(login.virtual_proxy)
+        # Redacted like the answer, or the two could not be compared.
+        self.declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]
+        new_session = functools.partial(
+            ProxySession,
+            f"{login.proxy}/{login.prefix}",
+            verify=options.verify,
+            timeout=options.timeout,
+            redact=redact,
+            headers=[name for name, _value in declared],
+            clock=options.clock,
+        )
+        self.session = new_session()
+        self.unauthenticated = new_session()
+
+    @property
+    def host(self) -> str:
+        """Host name that requests are sent to."""
+        return urllib.parse.urlsplit(self.login.proxy).hostname or ""
+
+    def remember(self, answer: Answer) -> None:
+        """Store the cookies that an answer set."""
+        self.cookies.update({cookie.name: cookie for cookie in answer.cookies})
+
+    @contextlib.contextmanager
+    def refusal_expected(self) -> t.Iterator[ProxySession]:
+        """Yield the session that must not be signed in. One that the proxy opens nevertheless is logged out later."""
+        try:
+            yield self.unauthenticated
+        finally:
+            if self.unauthenticated.has_cookies:
+                self._unexpected.append(self.unauthenticated.take_cookies())
+
+    def renew_session(self) -> None:
+        """End the session, because its cookie was made by settings that are out of date."""
+        self.cookies.clear()
+        with contextlib.suppress(NoAnswerError):
+            self.session.log_out()
+
+    def close(self) -> None:
+        """End the unexpected sessions, and close all connections."""
+        try:
+            for cookies in self._unexpected:
+                with contextlib.suppress(NoAnswerError):
+                    self.unauthenticated.log_out(cookies)
+        finally:
+            self.session.close()
+            self.unauthenticated.close()
