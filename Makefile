@@ -172,7 +172,8 @@ types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py seed_ansible_test.py stage.py steps.py; \
+	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py option_count.py public_names.py \
+	  seed_ansible_test.py stage.py steps.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
@@ -195,12 +196,9 @@ changelog: dev stage
 # antsibull-docs leaves a log in the home directory.
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
-	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py --check
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py --check
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/public_names.py --check tests/public_names.txt
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
-
-.PHONY: generate
-generate: dev stage ## Write the parts of documentation that are generated from code
-	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py
 
 RESULTS ?= $(ROOT)$(STAGE)/results
 # Only the Python that runs; `make matrix` has the others.
@@ -273,12 +271,15 @@ package: dev install ## The tarball, also in new environments: oldest ansible-co
 
 # ---- Now and then
 
-.PHONY: format evidence matrix release clean
+.PHONY: format generate matrix release clean
 format: dev ## Format, and mend what ruff can mend
 	@ruff format . && ruff check --fix .
 
-evidence: dev ## Write the page of evidence from the comments in the simulator
+generate: dev stage ## Write what is generated: the page of evidence, the checks of login_check, the public names
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py
+	@$(MAKE) --no-print-directory stage
+	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/public_names.py tests/public_names.txt
 
 # Releases of ansible-core, each with a Python for it. "stable" and "pre" are the newest that the package index has.
 MATRIX ?= 2.16:3.11 2.18:3.11 2.19:3.11 stable:3.13 pre:3.13

@@ -291,7 +291,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
             options.page.parent.mkdir(parents=True, exist_ok=True)
             options.page.write_text(content, encoding="utf-8")
         elif options.page.read_text(encoding="utf-8") != content:
-            raise EvidenceError(f"{options.page} is not what the comments at the code say: run make evidence.")
+            raise EvidenceError(f"{options.page} is not what the comments at the code say: run make generate.")
     except (EvidenceError, OSError) as error:
         print(f"The page of evidence: {error}", file=sys.stderr)
         return 1

@@ -118,5 +118,5 @@ def test_write_and_check(content: str, tmp_path: pathlib.Path, capsys: pytest.Ca
     file.write_text("old")
     capsys.readouterr()
     assert main(["--check", str(file)]) == 1
-    assert "run make evidence" in capsys.readouterr().err
+    assert "run make generate" in capsys.readouterr().err
     assert file.read_text() == "old"
