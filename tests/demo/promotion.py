@@ -50,6 +50,7 @@ def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]
             "qlik_port": int(site.ready["qrs_url"].rpartition(":")[2]),
             "qlik_nodes": [node["name"] for node in site.ready["nodes"]],
             "qlik_proxy_urls": [node["proxy_url"] for node in site.ready["nodes"]],
+            "qlik_proxy_ca_path": str(directory / "certificates" / stage / "proxy_ca.pem"),
             "qlik_smoke_test_wait": 20,
         }
         certificates = directory / "certificates" / stage
@@ -125,7 +126,8 @@ def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
     story.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})
 
     story.tell("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
-    (inventory / "host_vars" / "dev.yml").write_text("qlik_portal_timeout: 10\n")
+    document = inventory / "group_vars" / "qlik_sites" / "sites.yml"
+    document.write_text(document.read_text().replace("session_inactivity_timeout: 30", "session_inactivity_timeout: 10"))
     shutil.copy(inventory / "certificates" / "dev" / "portal.pem", inventory / "certificates" / "test" / "portal.pem")
     story.run("provision", "--limit", "dev")
     before = {stage: database(site) for stage, site in sites.items()}

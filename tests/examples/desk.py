@@ -136,6 +136,9 @@ class Desk:
         inventory = self.directory / "inventory"
         if not inventory.exists():
             shutil.copytree(COLLECTION / "playbooks/inventory", inventory)
+        # The proxies have certificates of their own, which is what the line that is a comment is for.
+        sites = inventory / "group_vars/qlik_sites/sites.yml"
+        sites.write_text(sites.read_text().replace("# qlik_proxy_ca_path:", "qlik_proxy_ca_path:"))
         for site in ("dev", "test", "prod"):
             self._file_certificates(inventory / "certificates" / site)
 

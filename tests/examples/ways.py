@@ -122,8 +122,7 @@ WAYS = {
     ),
     f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     f"{_GUIDES}verification.rst 2": Way(
-        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}} "
-        "-e qlik_certificates=$PWD/certificates"
+        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}}"
     ),
     f"{_GUIDES}verification.rst 3": Way(
         run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{}} -e @example-4.yml"
