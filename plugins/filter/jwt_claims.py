@@ -124,16 +124,19 @@ _value:
       elements: str
       sample: ["The token expired 5 minutes ago."]
     warnings:
-      description: What is accepted but unwise, one sentence each.
+      description:
+        - What is accepted but unwise, one sentence each.
+        - With O(virtual_proxy), also each claim of its C(jwt_attribute_map) that does not become the attribute it is
+          mapped to, because it is missing, named with other capitals, nested in another claim, or one text with commas.
       type: list
       elements: str
-      sample: []
+      sample: ["The claim groups, which is mapped to the attribute group, is missing."]
 """
 
 import math
 import time
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
@@ -142,6 +145,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import rsa_public_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.claims import examine
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import join_names, text_of
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_settings
 
 _TRIED = "Read the token."
 _OPTIONS = ("audience", "certificate", "jwks", "leeway", "virtual_proxy")
@@ -168,12 +172,8 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
         )
     if "certificate" in options and "jwks" in options:
         raise InputError(_TRIED, "There are both certificate and jwks.", "Give the one that shall verify it.")
-    virtual_proxy = options.get("virtual_proxy", {})
-    if not isinstance(virtual_proxy, Mapping):
-        raise InputError(
-            _TRIED, "The option virtual_proxy is not a dictionary.", "Give what jwt_virtual_proxy returned."
-        )
-    settings = dict(virtual_proxy)
+    virtual_proxy = from_settings(options.get("virtual_proxy", {}))
+    settings = virtual_proxy.fields
     if "certificate" in options:
         settings["jwt_public_key_certificate"] = _text(options["certificate"], "option certificate")
         rsa_public_key(settings["jwt_public_key_certificate"])
@@ -188,7 +188,7 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
         raise InputError(_TRIED, "The option leeway is not a number of seconds.", "Give a number, such as 60.")
     return examine(
         _text(token, "token").strip(),
-        settings=settings,
+        virtual_proxy=virtual_proxy,
         judge_user="virtual_proxy" in options,
         keys=keys,
         now=time.time(),

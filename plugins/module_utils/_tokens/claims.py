@@ -14,7 +14,8 @@ import typing as t
 
 from .._keys import jwks as _jwks
 from .._keys.jose import inspect_token
-from .verify import diagnose, fits, is_time, signature_reasons
+from .._virtual_proxy.model import VirtualProxy
+from .verify import diagnose, fits, is_time, mapping_warnings, signature_reasons
 
 _TIMES = ("iat", "nbf", "exp")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -23,7 +24,7 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 def examine(
     token: str,
     *,
-    settings: t.Mapping[str, t.Any],
+    virtual_proxy: VirtualProxy,
     judge_user: bool,
     keys: t.Sequence[_jwks.Key] | None,
     now: float,
@@ -33,9 +34,9 @@ def examine(
 
     Args:
         token: the token, without the word Bearer.
-        settings: those of the virtual proxy, in the words of the module's options.
+        virtual_proxy: its settings as far as they are known.
         judge_user: whether the claims that name the user must be there.
-        keys: a provider's keys to verify with instead of the certificate among the settings.
+        keys: a provider's keys to verify with instead of the certificate of the virtual proxy.
         now: the server's clock in seconds since 1970.
         leeway: seconds by which clocks may differ.
 
@@ -46,8 +47,8 @@ def examine(
         InputError: it is not a signed token.
     """
     content = inspect_token(token)
-    certificate = settings.get("jwt_public_key_certificate")
-    reasons = diagnose(token, settings, now=now, leeway=leeway, judge_user=judge_user)
+    certificate = virtual_proxy.fields.get("jwt_public_key_certificate")
+    reasons = diagnose(token, virtual_proxy.fields, now=now, leeway=leeway, judge_user=judge_user)
     verified = None
     verified_by = None
     if keys is not None:
@@ -69,7 +70,7 @@ def examine(
         "verified_by": verified_by,
         "accepted": not reasons,
         "reasons": reasons,
-        "warnings": list(_warnings(claims)),
+        "warnings": [*_warnings(claims), *mapping_warnings(claims, virtual_proxy)],
     }
 
 

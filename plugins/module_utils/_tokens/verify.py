@@ -15,9 +15,12 @@ import typing as t
 from .._errors import InputError, QlikError
 from .._keys import certificate as _certificate
 from .._keys.jose import ALGORITHMS, base64url_decode, inspect_token
+from .._text import sanitize
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from .._virtual_proxy.model import VirtualProxy
 
 _END_OF_TIME = 1e15  # seconds; keeps numbers out that no calendar has, infinity among them
 _CONSTANT = re.compile(r"\[(.+)\]")
@@ -162,8 +165,12 @@ def _identity_reasons(claims: dict[str, t.Any], virtual_proxy: t.Mapping[str, t.
 
 def _alike(claims: dict[str, t.Any], name: str) -> str:
     """Names that differ by case are different names (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community DOC-19383)."""
-    others = [other for other in claims if other.lower() == name.lower()]
-    return f"; it has {others[0][:40]}, and capitals matter" if others else ""
+    other = _other_case(claims, name)
+    return f"; it has {other}, and capitals matter" if other else ""
+
+
+def _other_case(claims: t.Mapping[str, t.Any], name: str) -> str:
+    return next((sanitize(other, 40) for other in claims if other.lower() == name.lower()), "")
 
 
 def _audience_reasons(claims: dict[str, t.Any], audience: str | None) -> t.Iterator[str]:
@@ -181,3 +188,59 @@ def _attribute_reasons(claims: dict[str, t.Any], attributes: t.Iterable[t.Mappin
         name = str(attribute.get("jwt_attribute") or "")
         if attribute.get("is_mandatory") and name and name not in claims:
             yield f"The token lacks the claim {name}, which the virtual proxy asks for{_alike(claims, name)}."
+
+
+def mapping_warnings(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> list[str]:
+    """Return why a user may get other attributes than the virtual proxy maps although the token is accepted.
+
+    A mandatory claim that is missing is not reported here: diagnose returns it as a reason for a refusal.
+
+    Args:
+        claims: those of the token.
+        virtual_proxy: its settings as far as they are known.
+
+    Returns:
+        One sentence for each mapped claim with a problem. Values are never quoted.
+    """
+    found = []
+    for entry in virtual_proxy.fields.get("jwt_attribute_map") or ():
+        name, attribute = str(entry.get("jwt_attribute") or ""), sanitize(str(entry.get("sense_attribute")), 60)
+        if name in claims:
+            problem = _form_problem(claims[name])
+        elif entry.get("is_mandatory") or not name:
+            continue
+        elif other := _other_case(claims, name):
+            problem = f"is missing; the token has {other}, and capitals matter"
+        elif path := _nested(claims, name):
+            problem = f"is missing; the token has {path}, and only claims at the top level are mapped"
+        else:
+            problem = "is missing"
+        if problem:
+            found.append(f"The claim {sanitize(name, 60)}, which is mapped to the attribute {attribute}, {problem}.")
+    return list(dict.fromkeys(found))
+
+
+def _form_problem(value: t.Any) -> str:
+    """Return what keeps the value of a mapped claim from becoming one attribute or more, "" for nothing."""
+    values = value if isinstance(value, list) else [value]
+    if any(isinstance(one, (dict, list)) for one in values):
+        return "holds an object or a list in a list, where texts are expected"
+    if value is None:
+        return "is null"
+    # A distinguished name holds commas as well: CN=Board,OU=Groups.
+    if isinstance(value, str) and re.search("[,;]", value) and not all("=" in part for part in re.split("[,;]", value)):
+        return "is one text with commas or semicolons, which is one value; several values have to be a list"
+    return ""
+
+
+def _nested(claims: t.Mapping[str, t.Any], name: str) -> str:
+    """Return the path of a claim that is inside another one, such as Keycloak's realm_access.roles, "" if none is."""
+    wanted = name.rsplit(".", 1)[-1]
+    todo: list[tuple[tuple[str, ...], t.Mapping[str, t.Any]]] = [((), claims)]
+    for path, inside in todo:
+        for key, value in inside.items():
+            if path and key == wanted:
+                return sanitize(".".join([*path, key]), 60)
+            if isinstance(value, dict):
+                todo.append(((*path, key), value))
+    return ""

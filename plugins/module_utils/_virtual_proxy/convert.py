@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from .. import _identifiers
+from .._errors import InputError
 from .._keys import certificate as _certificate
 from .._text import sanitize
 from .model import (
@@ -302,6 +303,27 @@ def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[st
     ]
     state, allow_non_jwt = declared.get("state") or "present", bool(declared.get("allow_non_jwt"))
     return VirtualProxy(fields, state=state, allow_non_jwt=allow_non_jwt), warnings
+
+
+def from_settings(settings: t.Any) -> VirtualProxy:
+    """Return a virtual proxy with the settings that are known of it, given as options or as a result.
+
+    Args:
+        settings: values of options. None is not known.
+
+    Raises:
+        InputError: it is not a dictionary, or its attribute mapping is not a list of entries.
+    """
+    tried, advice = "Tried to read the virtual proxy.", "Give what jwt_virtual_proxy takes or returns."
+    if not isinstance(settings, t.Mapping):
+        raise InputError(tried, "The option virtual_proxy is not a dictionary.", advice)
+    known = {str(name): value for name, value in settings.items() if value is not None}
+    if "host_allow_list" in known:
+        known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
+    entries = known.get("jwt_attribute_map", [])
+    if not isinstance(entries, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in entries):
+        raise InputError(tried, "jwt_attribute_map of the virtual proxy is not a list of dictionaries.", advice)
+    return VirtualProxy(known)
 
 
 def comparison_key(name: str, value: t.Any) -> t.Any:

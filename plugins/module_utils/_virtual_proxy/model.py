@@ -196,6 +196,12 @@ class VirtualProxy(t.NamedTuple):
         return str(self.fields.get("jwt_attribute_user_directory") or "userDirectory")
 
     @property
+    def mandatory_claims(self) -> list[str]:
+        """Return the names of the mapped claims without which a token is refused."""
+        entries = self.fields.get("jwt_attribute_map") or ()
+        return [str(one["jwt_attribute"]) for one in entries if one.get("is_mandatory") and one.get("jwt_attribute")]
+
+    @property
     def cookie_name(self) -> str:
         """Return the name of the session cookie, by default that of a new virtual proxy."""
         return str(self.fields.get("session_cookie_header_name") or default_cookie_name(self.prefix))

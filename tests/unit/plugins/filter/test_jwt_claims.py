@@ -141,6 +141,16 @@ def test_a_virtual_proxy_is_judged_as_a_whole() -> None:
     assert not both["verified"]
 
 
+def test_a_mapped_claim_that_becomes_no_attribute_is_warned_about() -> None:
+    entry = {"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": False}
+
+    result = judge(token(Groups=["a"]), virtual_proxy={"jwt_attribute_map": [entry]})
+
+    assert result["accepted"]
+    (warning,) = result["warnings"]
+    assert warning.endswith("mapped to the attribute group, is missing; the token has Groups, and capitals matter.")
+
+
 def test_a_key_set_verifies_by_kid() -> None:
     jwks = key_set(
         key_sets.keycloak_encryption(key(4), "encryption"),
@@ -205,6 +215,11 @@ REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
     "a private key": (token(), {"certificate": key_sets.private_pem(key())}, "holds a private key"),
     "no key set": (token(), {"jwks": "secret"}, "It is not JSON"),
     "no virtual proxy": (token(), {"virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
+    "no attribute map": (
+        token(),
+        {"virtual_proxy": {"jwt_attribute_map": ["secret"]}},
+        "jwt_attribute_map of the virtual proxy is not a list of dictionaries",
+    ),
     "no audience": (token(), {"audience": 5}, "option audience is a number"),
     "no leeway": (token(), {"leeway": "60"}, "leeway is not a number"),
     "a negative leeway": (token(), {"leeway": -1}, "leeway is not a number"),

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import inspect_token
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import diagnose
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import diagnose, mapping_warnings
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 KEY = rsa.generate_private_key(65537, 2048)
 NOW = 1_790_000_000
@@ -230,6 +231,55 @@ def test_all_reasons_are_told_at_once() -> None:
     token = token_of({"userid": "alice", "exp": NOW - 3600})
 
     assert len(diagnose(token, {"jwt_audience": "qlik"}, now=NOW)) == 4
+
+
+@pytest.mark.parametrize(
+    ("claims", "claim", "problem"),
+    [
+        ({"groups": ["a", "b"]}, "groups", ""),
+        ({"groups": []}, "groups", ""),
+        ({"groups": "a"}, "groups", ""),
+        ({"groups": "CN=Board,OU=Groups"}, "groups", ""),
+        (
+            {"groups": "a, b"},
+            "groups",
+            "is one text with commas or semicolons, which is one value; several values have to be a list.",
+        ),
+        (
+            {"groups": "a;b"},
+            "groups",
+            "is one text with commas or semicolons, which is one value; several values have to be a list.",
+        ),
+        ({"groups": None}, "groups", "is null."),
+        ({"groups": {"a": 1}}, "groups", "holds an object or a list in a list, where texts are expected."),
+        ({"groups": [{"name": "a"}]}, "groups", "holds an object or a list in a list, where texts are expected."),
+        ({}, "groups", "is missing."),
+        ({"Groups": ["a"]}, "groups", "is missing; the token has Groups, and capitals matter."),
+        (
+            {"realm_access": {"roles": ["a"]}},
+            "realm_access.roles",
+            "is missing; the token has realm_access.roles, and only claims at the top level are mapped.",
+        ),
+        (
+            {"exp": 5, "resource_access": {"qlik": {"roles": ["a"]}}},
+            "roles",
+            "is missing; the token has resource_access.qlik.roles, and only claims at the top level are mapped.",
+        ),
+    ],
+)
+def test_mapped_claims_that_become_no_attribute(claims: dict[str, t.Any], claim: str, problem: str) -> None:
+    entry = {"jwt_attribute": claim, "sense_attribute": "group", "is_mandatory": False}
+    virtual_proxy = VirtualProxy({"jwt_attribute_map": [entry, entry]})
+
+    sentence = f"The claim {claim}, which is mapped to the attribute group, {problem}"
+    assert mapping_warnings(claims, virtual_proxy) == ([sentence] if problem else [])
+
+
+def test_a_mandatory_claim_that_is_missing_is_a_reason_and_no_warning() -> None:
+    entry = {"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}
+
+    assert mapping_warnings({}, VirtualProxy({"jwt_attribute_map": [entry]})) == []
+    assert mapping_warnings({}, VirtualProxy({})) == []
 
 
 def test_reading_a_token_needs_no_library() -> None:
