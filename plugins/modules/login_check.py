@@ -428,6 +428,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.models import
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.negative import new_foreign_key
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import mapping_warnings
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_settings
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 if t.TYPE_CHECKING:
@@ -459,15 +461,6 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def _known(virtual_proxy: dict[str, t.Any]) -> VirtualProxy:
-    """Return a virtual proxy with the settings that are given."""
-    known = {name: value for name, value in virtual_proxy.items() if value is not None}
-    if "host_allow_list" in known:
-        known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
-    lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
-    return VirtualProxy(known | {name: _proxies.names(known[name]) for name in lists})
-
-
 def logins(params: dict[str, t.Any]) -> list[Login]:
     """Return each login on each proxy.
 
@@ -483,7 +476,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
         )
     result = []
     for number, given in enumerate(params["logins"], start=1):
-        virtual_proxy = _known(given["virtual_proxy"] or {})
+        virtual_proxy = from_settings(given["virtual_proxy"] or {})
         prefix = str(given["prefix"] or virtual_proxy.prefix).strip("/")
         prefix = _identifiers.prefix(prefix, f"prefix of login {number}")
         token, *negative = (
@@ -561,8 +554,8 @@ def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.
     return {"session_apis": session_apis}
 
 
-def run(module: QlikModule) -> dict[str, t.Any]:
-    """Check the logins and return what the module returns, without failing.
+def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
+    """Check the logins and return what the module returns, without failing, and warnings about the tokens.
 
     Raises:
         QlikError: something in the options cannot be right, or the addresses could not be read; no token was sent.
@@ -584,13 +577,14 @@ def run(module: QlikModule) -> dict[str, t.Any]:
             **_session_apis(params, files),
         )
         results = [report.to_result(one) for one in run_logins(todo, options)]
+    mapping = [warning for login in todo for warning in mapping_warnings(login.claims, login.virtual_proxy)]
     return {
         "passed": all(result["passed"] for result in results),
         "summary": report.summary(results),
         "lines": [report.line(result) for result in results],
         "addresses_from": addresses_from,
         "endpoints": results,
-    }
+    }, list(dict.fromkeys(mapping))
 
 
 def main() -> None:
@@ -601,14 +595,14 @@ def main() -> None:
     )
     require_requests(module)
     try:
-        result = run(module)
+        result, mapping = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error))
     except ImportError:
         module.fail_json(msg=missing_required_lib("cryptography >= 42"))
     if not module.params["validate_certs"]:
         module.warn("Tokens were sent to servers whose certificates were not verified.")
-    for warning in report.warnings(result["endpoints"]):
+    for warning in [*report.warnings(result["endpoints"]), *mapping]:
         module.warn(warning)
     if not result["passed"]:
         module.fail_json(msg=report.failure(result["endpoints"]), changed=False, **result)

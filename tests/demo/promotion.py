@@ -127,7 +127,9 @@ def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
 
     story.tell("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
     document = inventory / "group_vars" / "qlik_sites" / "sites.yml"
-    document.write_text(document.read_text().replace("session_inactivity_timeout: 30", "session_inactivity_timeout: 10"))
+    document.write_text(
+        document.read_text().replace("session_inactivity_timeout: 30", "session_inactivity_timeout: 10")
+    )
     shutil.copy(inventory / "certificates" / "dev" / "portal.pem", inventory / "certificates" / "test" / "portal.pem")
     story.run("provision", "--limit", "dev")
     before = {stage: database(site) for stage, site in sites.items()}

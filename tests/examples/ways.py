@@ -121,9 +121,7 @@ WAYS = {
         left_out="it is part of a front end; the unit tests of the role run Apache with it"
     ),
     f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
-    f"{_GUIDES}verification.rst 2": Way(
-        run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}}"
-    ),
+    f"{_GUIDES}verification.rst 2": Way(run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}}"),
     f"{_GUIDES}verification.rst 3": Way(
         run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{}} -e @example-4.yml"
     ),

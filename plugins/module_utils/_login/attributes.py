@@ -63,7 +63,9 @@ def expected_attributes(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualPro
     """Return the values that each attribute of a session must have, by name."""
     expected: Attributes = {}
     for entry in virtual_proxy.fields.get("jwt_attribute_map") or ():
-        expected.setdefault(entry["sense_attribute"], []).extend(_texts(claims.get(entry["jwt_attribute"])))
+        name, claim = entry.get("sense_attribute"), entry.get("jwt_attribute")
+        if name and claim:
+            expected.setdefault(str(name), []).extend(_texts(claims.get(str(claim))))
     return expected
 
 

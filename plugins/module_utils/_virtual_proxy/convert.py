@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import _identifiers
+from .. import _identifiers, _proxies
 from .._errors import InputError
 from .._keys import certificate as _certificate
 from .._text import sanitize
@@ -323,7 +323,8 @@ def from_settings(settings: t.Any) -> VirtualProxy:
     entries = known.get("jwt_attribute_map", [])
     if not isinstance(entries, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in entries):
         raise InputError(tried, "jwt_attribute_map of the virtual proxy is not a list of dictionaries.", advice)
-    return VirtualProxy(known)
+    lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
+    return VirtualProxy(known | {name: _proxies.names(known[name]) for name in lists})
 
 
 def comparison_key(name: str, value: t.Any) -> t.Any:
