@@ -95,6 +95,13 @@ options:
       - The lookup P(sensible.qlik.jwt#lookup) mints one.
       - If not set, the value of the environment variable E(QLIK_SENSE_TOKEN) is used.
     type: str
+  http_proxy:
+    description:
+      - Address of the web proxy that this machine needs to reach the site, such as V(http://proxy.example.com:3128). It
+        is used for the repository, the proxies and their own API (QPS).
+      - The proxy variables of the environment, such as E(HTTPS_PROXY), are ignored.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HTTP_PROXY) is used.
+    type: str
   retries:
     description:
       - How often a request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing pauses
@@ -270,6 +277,9 @@ options:
   token:
     env:
       - name: QLIK_SENSE_TOKEN
+  http_proxy:
+    env:
+      - name: QLIK_SENSE_HTTP_PROXY
   retries:
     env:
       - name: QLIK_SENSE_RETRIES

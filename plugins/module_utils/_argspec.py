@@ -276,6 +276,7 @@ def connection_argument_spec(*, host_required: bool = True) -> dict[str, dict[st
         "qps_port": {"type": "int", "default": 4243, "fallback": _env("QPS_PORT")},
         "virtual_proxy_prefix": {"type": "str", "fallback": _env("VIRTUAL_PROXY_PREFIX")},
         "token": {"type": "str", "no_log": True, "fallback": _env("TOKEN")},
+        "http_proxy": {"type": "str", "no_log": True, "fallback": _env("HTTP_PROXY")},
         "retries": {"type": "int", "default": 3, "fallback": _env("RETRIES")},
         "retry_deadline": {"type": "float", "default": 120.0, "fallback": _env("RETRY_DEADLINE")},
         **ca_argument_spec(),

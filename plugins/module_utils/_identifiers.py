@@ -283,3 +283,28 @@ def base_url(value: str, option: str, number: int | None = None) -> str:
             "prefixes belong to the logins.",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def web_proxy(value: str, option: str = "http_proxy") -> str:
+    """Return the URL of a web proxy.
+
+    Args:
+        value: of the option. It is not quoted, because URLs may hold passwords.
+        option: named in messages.
+
+    Raises:
+        InputError: it is not such a URL, or holds a user name and a password.
+    """
+    try:
+        parts = urllib.parse.urlsplit(value.strip())
+        usable = parts.scheme == "http" and parts.path in ("", "/") and parts.port != 0 and "@" not in parts.netloc
+        usable = usable and is_valid(host, parts.hostname or "")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _error(
+            f"The option '{option}'",
+            "is not the address of a web proxy.",
+            "Give scheme http, host name and port, such as http://proxy.example.com:3128, without user and password.",
+        )
+    return f"{parts.scheme}://{parts.netloc}"

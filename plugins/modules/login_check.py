@@ -549,7 +549,17 @@ def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.
 
     def session_apis(prefix: str, proxy: str) -> Sequence[QpsClient]:
         found = _proxies.qps_urls_of(proxy, proxies, urls)
-        return [QpsClient(url, prefix, verify=verify, client_cert=client_cert, timeout=timeout) for url in found]
+        return [
+            QpsClient(
+                url,
+                prefix,
+                verify=verify,
+                client_cert=client_cert,
+                timeout=timeout,
+                http_proxy=params["http_proxy"],
+            )
+            for url in found
+        ]
 
     return {"session_apis": session_apis}
 
@@ -574,6 +584,7 @@ def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
             threads=params["threads"],
             foreign_key=new_foreign_key(),
             skip=frozenset(params["skip_checks"]),
+            http_proxy=params["http_proxy"],
             **_session_apis(params, files),
         )
         results = [report.to_result(one) for one in run_logins(todo, options)]

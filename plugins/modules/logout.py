@@ -168,7 +168,15 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         timeout = (params["connect_timeout"], params["read_timeout"])
         apis = []
         for base in bases:
-            api = QpsClient(base, prefix, verify=verify, client_cert=client_cert, timeout=timeout, retries=_RETRIES)
+            api = QpsClient(
+                base,
+                prefix,
+                verify=verify,
+                client_cert=client_cert,
+                timeout=timeout,
+                retries=_RETRIES,
+                http_proxy=params["http_proxy"],
+            )
             apis.append(stack.enter_context(contextlib.closing(api)))
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
         found = [(api, api.sessions()) for api in apis]

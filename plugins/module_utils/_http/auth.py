@@ -151,6 +151,7 @@ def _by_ticket(source: Source) -> Auth:
         verify=verification(options, "ca_path", source.files),
         client_cert=client_certificate(options, source.files),
         timeout=(options["connect_timeout"], options["read_timeout"]),
+        http_proxy=options.get("http_proxy"),
         sanitize=source.sanitize,
     )
 

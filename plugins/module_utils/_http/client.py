@@ -196,7 +196,7 @@ class HttpClient:
         retries: how often GET, PUT and DELETE are repeated on connection errors and on 429, 502, 503 and 504.
         retry_deadline: seconds after which a request is not repeated.
         size_limit: bytes of a body.
-        http_proxy: URL of a web proxy.
+        http_proxy: URL of the web proxy to go through.
         sanitize: makes text of the server fit to be shown.
 
     Attributes:
@@ -222,7 +222,8 @@ class HttpClient:
         self._session.verify = verify
         self._session.cert = client_cert
         if http_proxy:
-            self._session.proxies = {"https": http_proxy}
+            _identifiers.web_proxy(http_proxy)
+            self._session.proxies = {"https": http_proxy, "http": http_proxy}
         if verify is False:
             import urllib3
 

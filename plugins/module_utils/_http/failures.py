@@ -35,7 +35,10 @@ def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportE
     reason: t.Any = exc.args[0] if exc.args else exc
     reason = getattr(reason, "reason", reason)  # urllib3's MaxRetryError keeps the last failure there
     text = f"{reason} {exc}".lower()
-    if isinstance(reason, NameResolutionError) or "name resolution" in text or "getaddrinfo" in text:
+    if isinstance(exc, requests.exceptions.ProxyError) or "tunnel connection failed" in text:
+        outcome = "The web proxy cannot be reached, or it does not let the connection through."
+        advice = "Check http_proxy, and that the web proxy allows this host and port."
+    elif isinstance(reason, NameResolutionError) or "name resolution" in text or "getaddrinfo" in text:
         outcome, advice = "The host name could not be resolved.", "Check the host name and the DNS of this machine."
     elif isinstance(reason, NewConnectionError):  # a subclass of the next one
         outcome = "The connection was refused." if "refused" in text else "No connection could be made."

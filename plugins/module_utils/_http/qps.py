@@ -45,6 +45,7 @@ class QpsClient:
         client_cert: likewise.
         timeout: likewise.
         retries: likewise.
+        http_proxy: likewise.
         sanitize: likewise. It gets each ticket.
     """
 
@@ -57,6 +58,7 @@ class QpsClient:
         client_cert: tuple[str, str],
         timeout: tuple[float, float],
         retries: int = 0,
+        http_proxy: str | None = None,
         sanitize: Sanitizer | None = None,
     ) -> None:
         self.base = base
@@ -68,6 +70,7 @@ class QpsClient:
             timeout=timeout,
             client_cert=client_cert,
             retries=retries,
+            http_proxy=http_proxy,
             sanitize=sanitize,
         )
         # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.

@@ -69,6 +69,7 @@ class QrsClient:
             client_cert=auth.client_cert,
             retries=options["retries"],
             retry_deadline=_identifiers.seconds(options["retry_deadline"], "retry_deadline"),
+            http_proxy=options.get("http_proxy"),
             sanitize=sanitize,
         )
         # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.

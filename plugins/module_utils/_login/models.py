@@ -118,6 +118,7 @@ class RunOptions:
         threads: how many logins are checked at the same time.
         foreign_key: an RSA key that no virtual proxy knows, for tokens that must be refused.
         skip: names of checks to leave out.
+        http_proxy: as for HttpClient.
         session_apis: opens the APIs (QPS) that may know the sessions of a virtual proxy at a proxy, by its prefix and
             the proxy's base URL. They are the caller's to close.
         no_session_apis: why there are none.
@@ -132,6 +133,7 @@ class RunOptions:
     threads: int
     foreign_key: RSAPrivateKey
     skip: frozenset[str] = frozenset()
+    http_proxy: str | None = None
     session_apis: t.Callable[[str, str], t.Sequence[QpsClient]] = lambda _prefix, _proxy: ()
     no_session_apis: str = "no qps_urls were given"
     clock: t.Callable[[], float] = time.monotonic

@@ -49,6 +49,7 @@ class ProxySession:
         timeout: seconds for the connection and for an answer.
         redact: cleans what is taken over from answers.
         headers: names of the headers to take over from answers.
+        http_proxy: as for HttpClient.
         clock: seconds of a monotonic clock.
     """
 
@@ -60,12 +61,19 @@ class ProxySession:
         timeout: tuple[float, float],
         redact: Sanitizer,
         headers: t.Iterable[str] = (),
+        http_proxy: str | None = None,
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self.base = base
         self._http = HttpClient(
-            verify=verify, ca_option="proxy_ca_path", timeout=timeout, size_limit=_LARGEST_BODY, sanitize=redact
+            verify=verify,
+            ca_option="proxy_ca_path",
+            timeout=timeout,
+            size_limit=_LARGEST_BODY,
+            http_proxy=http_proxy,
+            sanitize=redact,
         )
+        self._http_proxy = http_proxy
         self._http.headers["User-Agent"] = "sensible.qlik login_check"
         self._verify = verify
         self._timeout = timeout
@@ -144,6 +152,7 @@ class ProxySession:
                 verify=self._verify,
                 timeout=self._timeout,
                 redact=self._redact,
+                http_proxy=self._http_proxy,
                 clock=self._clock,
             )
         except OSError as exc:

@@ -9,10 +9,9 @@
 from __future__ import annotations
 
 import concurrent.futures
-import ssl
 import typing as t
-import urllib.parse
 
+from .._http.stream import server_certificate
 from .checks import CHECKS, Check
 from .models import CheckResult, Login, RunOptions, SkipCheck
 from .proxy_session import NoAnswerError
@@ -46,7 +45,9 @@ def run_logins(logins: t.Sequence[Login], options: RunOptions) -> list[LoginRun]
             finally:
                 list(pool.map(LoginRun.finish, wave))
         proxies = list(dict.fromkeys(run.login.proxy for run in runs))
-        shown = pool.map(lambda proxy: server_certificate(proxy, options.timeout[0]), proxies)
+        shown = pool.map(
+            lambda proxy: server_certificate(proxy, timeout=options.timeout, http_proxy=options.http_proxy), proxies
+        )
         certificates = dict(zip(proxies, shown, strict=True))
     for run in runs:
         run.tls_certificate = certificates[run.login.proxy]
@@ -65,17 +66,6 @@ def _waves(runs: t.Sequence[LoginRun]) -> list[list[LoginRun]]:
             waves.append([])
         waves[number].append(run)
     return waves
-
-
-def server_certificate(proxy: str, timeout: float) -> str | None:
-    """Return the certificate that a proxy shows, None if it shows none. It is not verified here."""
-    parts = urllib.parse.urlsplit(proxy)
-    if parts.scheme != "https":
-        return None
-    try:
-        return ssl.get_server_certificate((parts.hostname or "", parts.port or 443), timeout=timeout)
-    except (OSError, ValueError):  # the checks have reported that already
-        return None
 
 
 class LoginRun:

@@ -59,6 +59,7 @@ class LoginState:
             timeout=options.timeout,
             redact=redact,
             headers=[name for name, _value in declared],
+            http_proxy=options.http_proxy,
             clock=options.clock,
         )
         self.session = new_session()

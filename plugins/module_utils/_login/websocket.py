@@ -12,18 +12,14 @@ import contextlib
 import functools
 import json
 import socket
-import ssl
 import time
 import types
 import typing as t
 import urllib.parse
 
 from .._http.deadline import Deadline
+from .._http.stream import open_stream
 from .handshake import DECISIVE, Greeting
-
-with contextlib.suppress(ImportError):  # reported by require_requests
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
-    from urllib3.util.ssl_ import create_urllib3_context
 
 try:
     import websocket
@@ -69,6 +65,7 @@ def greet(
     verify: bool | str,
     timeout: tuple[float, float],
     redact: Redact,
+    http_proxy: str | None = None,
     clock: t.Callable[[], float] = time.monotonic,
 ) -> Greeting:
     """Open a websocket below a virtual proxy, as a page from there would, and say what comes of it.
@@ -80,6 +77,7 @@ def greet(
         verify: as for HttpClient.
         timeout: seconds for the connection, and for everything after it.
         redact: cleans what is taken over from the server.
+        http_proxy: as for HttpClient.
         clock: monotonic seconds.
 
     Raises:
@@ -93,7 +91,7 @@ def greet(
     milliseconds = functools.partial(_milliseconds_since, started, clock)
     # The connection is ours, so that neither a web proxy of the environment nor other CAs get into it.
     with (
-        contextlib.closing(_connected(address, verify=verify, timeout=timeout)) as stream,
+        contextlib.closing(open_stream(base, verify=verify, timeout=timeout, http_proxy=http_proxy)) as stream,
         contextlib.closing(Deadline(0.0, sum(timeout) + 1.0)) as deadline,  # for what comes byte by byte
     ):
         deadline.watch(types.SimpleNamespace(sock=stream))
@@ -135,26 +133,6 @@ def _shown_body(body: bytes, redact: Redact) -> str:
 
 def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:
     return round((clock() - started) * 1000)
-
-
-def _connected(address: urllib.parse.SplitResult, *, verify: bool | str, timeout: tuple[float, float]) -> socket.socket:
-    """A connection to a proxy, with TLS if its URL says so, verified like that of all other requests."""
-    host = address.hostname or ""
-    stream = socket.create_connection((host, address.port or (443 if address.scheme == "https" else 80)), timeout[0])
-    try:
-        stream.settimeout(timeout[1])
-        if address.scheme != "https":
-            return stream
-        context = create_urllib3_context()
-        if verify is False:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        else:
-            context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)
-        return context.wrap_socket(stream, server_hostname=host)
-    except BaseException:
-        stream.close()
-        raise
 
 
 def _listen(

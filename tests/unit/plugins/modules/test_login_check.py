@@ -153,9 +153,8 @@ def test_a_mapped_claim_with_other_capitals_is_warned_about(site: Site, monkeypa
     mapped = {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group"}]}
     logins = [{"token": token(Groups=["a"]), "virtual_proxy": {**login["virtual_proxy"], **mapped}}] * 2
     warnings = main({**site.options, "logins": logins}, monkeypatch).warnings
-    assert [warning for warning in warnings if "expires" not in warning] == [
-        "The claim groups, which is mapped to the attribute group, is missing; the token has Groups, and capitals matter."
-    ]
+    [warning] = [one for one in warnings if "expires" not in one]
+    assert warning.endswith("the attribute group, is missing; the token has Groups, and capitals matter.")
 
 
 def test_nothing_secret_is_returned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,7 +236,7 @@ def test_modules_reach_the_site(desk: Desk) -> None:
                     ("virtual_proxy_info", through_a_proxy),
                     ("jwt_virtual_proxy", {**through_a_proxy, "prefix": "made", "description": "Made"}
                      | {"jwt_public_key_certificate": (desk.pki / "server.pem").read_text()}),
-                    ("logout", {"proxies": urls, "prefix": "portal", "ca_path": site["ca_path"], **pair}),
+                    ("logout", {"qps_urls": urls, "prefix": "portal", "ca_path": site["ca_path"], **pair}),
                     ("jwks_info", {"url": keys, "ca_path": str(desk.pki / "root.pem")}),
                 ]
             )
@@ -264,7 +264,7 @@ def test_the_inventory_is_read(desk: Desk) -> None:
     file.write_text(json.dumps(source))
     status, output = desk.run("ansible-inventory", "-i", str(file), "--graph")
     assert status == 0, output
-    assert "qlik_proxy_urls" in output
+    assert "qlik_proxies" in output
 
 
 def test_a_provider_is_followed(desk: Desk) -> None:

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""A connection for what requests cannot carry: websockets, and the certificate of a server that is not trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import typing as t
+import urllib.parse
+
+with contextlib.suppress(ImportError):  # reported by client.require_requests
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    from urllib3.util.ssl_ import create_urllib3_context
+
+
+def open_stream(
+    url: str, *, verify: bool | str, timeout: tuple[float, float], http_proxy: str | None = None
+) -> socket.socket:
+    """Return a connection to the host of a URL, with TLS if it is https, verified like that of all other requests.
+
+    Args:
+        url: of a proxy.
+        verify: as for HttpClient.
+        timeout: seconds for the connection, and for each read after it.
+        http_proxy: URL of the web proxy to go through.
+
+    Raises:
+        OSError: there is no connection.
+    """
+    address = urllib.parse.urlsplit(url)
+    host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
+    way = urllib.parse.urlsplit(http_proxy) if http_proxy else None
+    first = (host, port) if way is None else (way.hostname or "", way.port or 80)
+    rules: dict[str, t.Any] = {"timeout": timeout[0]}
+    connection = http.client.HTTPConnection(*first, **rules)
+    if address.scheme == "https":
+        connection = http.client.HTTPSConnection(*first, **rules, context=_context(verify))
+    if way is not None:
+        connection.set_tunnel(host, port)
+    try:
+        connection.connect()
+    except http.client.HTTPException as exc:
+        raise ConnectionError(str(exc)) from None
+    stream = t.cast("socket.socket", connection.sock)
+    stream.settimeout(timeout[1])
+    return stream
+
+
+def _context(verify: bool | str) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)
+    return context
+
+
+def server_certificate(url: str, *, timeout: tuple[float, float], http_proxy: str | None = None) -> str | None:
+    """Return the certificate that a server shows, in PEM format and not verified; None if it shows none.
+
+    Args:
+        url: as for open_stream.
+        timeout: likewise.
+        http_proxy: likewise.
+    """
+    if not url.startswith("https:"):
+        return None
+    try:
+        with open_stream(url, verify=False, timeout=timeout, http_proxy=http_proxy) as stream:
+            shown = t.cast("ssl.SSLSocket", stream).getpeercert(binary_form=True)
+    except (OSError, ValueError):  # the checks have reported that already
+        return None
+    return ssl.DER_cert_to_PEM_cert(shown) if shown else None

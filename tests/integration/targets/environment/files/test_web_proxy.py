@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A site that is reached through a web proxy only: the names of its nodes are known to the web proxy alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import socket
+import socketserver
+import subprocess
+import threading
+import typing as t
+
+import pytest
+
+from qlik_sense_simulator.testing import RunningSite
+
+Values = dict[str, t.Any]
+HOSTS = {"Central": "central.example.invalid", "Rim1": "rim1.example.invalid"}
+
+
+class WebProxy(socketserver.ThreadingTCPServer):
+    """A forward proxy that takes each name of the site for this machine.
+
+    Attributes:
+        targets: host and port of each tunnel.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.targets: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Tunnel)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self) -> t.Self:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Tunnel(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        method, target, _version = self.rfile.readline().decode().split()
+        while self.rfile.readline().strip():
+            pass
+        t.cast("WebProxy", self.server).targets.append(target)
+        host, _colon, port = target.rpartition(":")
+        if method != "CONNECT" or host not in HOSTS.values():
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        with socket.create_connection(("127.0.0.1", int(port))) as upstream:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_copy, args=(upstream, self.connection), daemon=True)
+            back.start()
+            _copy(self.connection, upstream)
+            back.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSite]:
+    nodes = [{"name": name, "host_name": host, "is_central": name == "Central"} for name, host in HOSTS.items()]
+    with RunningSite(tmp_path_factory.mktemp("site"), {"nodes": nodes, "proxy_authority": "other"}) as running:
+        yield running
+
+
+@pytest.fixture
+def web_proxy() -> t.Iterator[WebProxy]:
+    with WebProxy() as running:
+        yield running
+
+
+def connection(site: RunningSite, web_proxy: str) -> Values:
+    return {
+        "host": HOSTS["Central"],
+        "port": int(site.ready["qrs_url"].rpartition(":")[2]),
+        "client_cert": str(site.pki / "client.pem"),
+        "client_key": str(site.pki / "client_key.pem"),
+        "ca_path": str(site.pki / "root.pem"),
+        "proxy_ca_path": str(site.pki / "proxy_root.pem"),
+        "retries": 0,
+        "http_proxy": web_proxy,
+    }
+
+
+def play(directory: pathlib.Path, defaults: Values, *tasks: Values) -> tuple[int, str]:
+    """Run tasks with defaults for the action group; the exit status and the output."""
+    content = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "connection": "local",
+        "module_defaults": {"group/sensible.qlik.qlik": defaults},
+        "tasks": list(tasks),
+    }
+    (directory / "play.json").write_text(json.dumps([content]))
+    done = subprocess.run(
+        ["ansible-playbook", str(directory / "play.json")],
+        env=os.environ | {"ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, " ".join(done.stdout.split())
+
+
+def test_all_connections_go_through_the_web_proxy(
+    site: RunningSite, web_proxy: WebProxy, tmp_path: pathlib.Path
+) -> None:
+    key = f"private_key_path='{site.pki}/server_key.pem'"
+    token = f"{{{{ lookup('sensible.qlik.jwt', 'EXAMPLE\\\\admin', {key}) }}}}"
+    portal = {
+        "prefix": "portal",
+        "jwt_public_key_certificate": (site.pki / "server.pem").read_text(),
+        "has_secure_attribute_https": True,
+        "load_balancing_server_nodes": ["Central"],
+        "proxies": list(HOSTS),
+    }
+    through_portal = {"auth_method": "jwt", "virtual_proxy_prefix": "portal", "token": token}
+    proxy_port = int(site.ready["nodes"][0]["proxy_url"].rpartition(":")[2])
+    check = {"logins": [{"virtual_proxy": portal, "token": token}], "wait": 20}
+    status, output = play(
+        tmp_path,
+        connection(site, web_proxy.url),
+        {"name": "Declare", "sensible.qlik.jwt_virtual_proxy": portal},
+        {"name": "Check", "sensible.qlik.login_check": check, "register": "found"},
+        {"name": "Show", "ansible.builtin.debug": {"var": "found.lines"}},
+        {"name": "Log out", "sensible.qlik.logout": {"prefix": "portal"}},
+        {"name": "Read", "sensible.qlik.site_info": {**through_portal, "port": proxy_port}, "no_log": True},
+    )
+    assert status == 0, output
+    for host in HOSTS.values():
+        assert f"portal on https://{host}" in output
+    assert "identity, attributes, cookie" in output
+    assert "websocket, forged_token" in output
+    urls = [site.ready["qrs_url"], *(node[kind] for node in site.ready["nodes"] for kind in ("proxy_url", "qps_url"))]
+    assert {url.rpartition(":")[2] for url in urls} == {target.rpartition(":")[2] for target in web_proxy.targets}
+
+
+@pytest.mark.parametrize(
+    ("http_proxy", "words"),
+    [
+        ("http://127.0.0.1:1", "The web proxy cannot be reached, or it does not let the connection through."),
+        ("socks5://127.0.0.1:1080", "The option 'http_proxy' is not the address of a web proxy."),
+        ("http://user:hidden@127.0.0.1:1", "The option 'http_proxy' is not the address of a web proxy."),
+    ],
+)
+def test_a_web_proxy_that_does_not_work_is_named(
+    site: RunningSite, tmp_path: pathlib.Path, http_proxy: str, words: str
+) -> None:
+    status, output = play(tmp_path, connection(site, http_proxy), {"name": "Read", "sensible.qlik.site_info": {}})
+    assert status == 2
+    assert words in output
+    assert "hidden" not in output
