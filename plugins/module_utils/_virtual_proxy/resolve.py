@@ -63,7 +63,7 @@ def whole_lists(snapshot: Snapshot, declared: VirtualProxy) -> VirtualProxy:
         InputError: the same entry is to be added and removed, the name of a node is ambiguous, or the list of the site
             cannot be read.
     """
-    if declared.state == "absent":
+    if declared.state == "absent" or not any(option in declared.fields for option in OPTIONS):
         return declared
     tried = f"Tried to plan the virtual proxy '{declared.prefix}'."
     current = snapshot.by_prefix.get(declared.prefix)

@@ -464,6 +464,22 @@ def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepositor
     assert [node["id"] for node in nodes] == ["node0", "node1", "node2"]
 
 
+def test_a_node_that_the_user_cannot_see_stays(repository: FakeRepository) -> None:
+    entity = shared(repository)
+    # The full list, which is read for a node without a proxy, does not hold one that the virtual proxy has.
+    repository.nodes.append({"id": "node3", "name": "More", "hostName": "more.example.com"})
+    hidden = repository.nodes.pop(0)
+    repository.requests.clear()
+    assert reconcile(
+        repository, {"prefix": "shared", "load_balancing_server_nodes_add": ["More"]}, check_mode=True
+    ).changed
+    assert ("GET", "servernodeconfiguration") in repository.requests
+    repository.nodes.append(hidden)
+    reconcile(repository, {"prefix": "shared", "load_balancing_server_nodes_add": ["More"]})
+    nodes = repository.virtual_proxies[entity["id"]]["loadBalancingServerNodes"]
+    assert [node["id"] for node in nodes] == ["node0", "node2", "node3"]
+
+
 def test_a_list_that_cannot_be_read_is_not_changed_entry_by_entry(repository: FakeRepository) -> None:
     shared(repository)["websocketCrossOriginWhiteList"] = "a.example"
     with pytest.raises(InputError, match="The list for host_allow_list_add cannot be read"):
