@@ -21,8 +21,7 @@ _ROWS = """  suboptions:
       default: false
 """
 
-_SETTINGS = (
-    r"""
+_SETTINGS = r"""
 prefix:
   description:
     - The part of the URL that leads to this virtual proxy, as in C(https://qlik.example.com/jwt/hub). It is the key.
@@ -93,9 +92,8 @@ jwt_attribute_map:
     - A list given is the whole list; V([]) empties it.
   type: list
   elements: dict
-"""
-    + _ROWS
-    + r"""jwt_audience:
+ROWS
+jwt_audience:
   description:
     - The audience (claim C(aud)) that tokens must name; empty for any. Releases of 2017 and 2018 do not have it.
   type: str
@@ -165,7 +163,8 @@ websocket_cross_origin_white_list:
   description:
     - Host names from which the virtual proxy may be used, exact, without scheme, port and path. QMC label
       B(Host allow list).
-    - A list given is the whole list; V([]) empties it.
+    - A list given is the whole list; V([]) empties it. The options that change single entries are named after the
+      alias, C(host_allow_list_add) and C(host_allow_list_remove).
   type: list
   elements: str
   aliases: [host_allow_list]
@@ -201,7 +200,6 @@ certificate:
       effect.
   type: dict
 """
-)
 
 _CHANGES = """{name}_add:
   description:
@@ -226,7 +224,7 @@ _ROW = (
     "      C(is_mandatory) is changed when it is added; when it is removed, C(is_mandatory) has no effect."
 )
 
-_OPTIONS = _SETTINGS + "".join(
+_OPTIONS = _SETTINGS.replace("ROWS\n", _ROWS) + "".join(
     _CHANGES.format(name=name, entry=entry, elements="dict" if rows else "str", rows=rows)
     for name, entry, rows in (
         ("host_allow_list", _TEXT, ""),
