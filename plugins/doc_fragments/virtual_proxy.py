@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import textwrap
 
+_DEFAULT = "      default: false\n"
 _ROWS = """  suboptions:
     jwt_attribute:
       description: Name of the claim, case-sensitive.
@@ -18,7 +19,6 @@ _ROWS = """  suboptions:
     is_mandatory:
       description: Whether a token without this claim is refused.
       type: bool
-      default: false
 """
 
 _SETTINGS = r"""
@@ -220,11 +220,12 @@ _CHANGES = """{name}_add:
 _NODE = "Nodes by name or host name."
 _TEXT = "Compared without regard to case."
 _ROW = (
-    "An entry is identified by C(jwt_attribute) and C(sense_attribute) together. One that the list holds with another\n"
-    "      C(is_mandatory) is changed when it is added; when it is removed, C(is_mandatory) has no effect."
+    "An entry is identified by C(jwt_attribute) and C(sense_attribute) together. When it is added without\n"
+    "      C(is_mandatory), one that the list holds keeps it, and a new one is not mandatory. When it is removed,\n"
+    "      C(is_mandatory) has no effect."
 )
 
-_OPTIONS = _SETTINGS.replace("ROWS\n", _ROWS) + "".join(
+_OPTIONS = _SETTINGS.replace("ROWS\n", _ROWS + _DEFAULT) + "".join(
     _CHANGES.format(name=name, entry=entry, elements="dict" if rows else "str", rows=rows)
     for name, entry, rows in (
         ("host_allow_list", _TEXT, ""),

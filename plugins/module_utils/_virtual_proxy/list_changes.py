@@ -61,6 +61,17 @@ def with_whole_lists(
             shown = ", ".join(map(str, both))
             raise InputError(tried, f"Both {' and '.join(changes)} name: {shown}.", "Decide for one of them.")
         keys = [key(name, entry) for entry in held[name]]
-        kept = [added.get(one, entry) for one, entry in zip(keys, held[name], strict=True) if one not in removed]
-        result[name] = kept + [entry for one, entry in added.items() if one not in keys]
+        kept = [
+            _changed(entry, added[one]) if one in added else entry
+            for one, entry in zip(keys, held[name], strict=True)
+            if one not in removed
+        ]
+        result[name] = kept + [_changed({}, entry) for one, entry in added.items() if one not in keys]
     return result
+
+
+def _changed(held: t.Any, added: t.Any) -> t.Any:
+    """Return an entry as it is added. A row of the mapping keeps what is not given."""
+    if not isinstance(added, dict):
+        return added
+    return {"is_mandatory": False, **held, **{key: value for key, value in added.items() if value is not None}}

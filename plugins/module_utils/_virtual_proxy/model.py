@@ -106,11 +106,13 @@ FIELDS = tuple(name for name in SPEC if name not in _BESIDES)
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
     """Return the options of one virtual proxy, as in the doc fragment sensible.qlik.virtual_proxy."""
-    changes = {
-        option: {key: value for key, value in SPEC[name].items() if key != "aliases"}
-        for name, options in LIST_CHANGES.items()
-        for option in options
-    }
+    changes: dict[str, dict[str, t.Any]] = {}
+    for name, options in LIST_CHANGES.items():
+        rules = {"type": "list", "elements": SPEC[name]["elements"]}
+        if row := SPEC[name].get("options"):
+            # Without defaults: what is not given for an entry stays as it is.
+            rules["options"] = {key: {"type": one["type"], "required": "required" in one} for key, one in row.items()}
+        changes |= dict.fromkeys(options, rules)
     return SPEC | changes
 
 

@@ -322,6 +322,7 @@ def test_the_guard_compares_what_the_server_sees(repository: FakeRepository, pat
 
 
 GROUP = {"jwt_attribute": "g", "sense_attribute": "group", "is_mandatory": False}
+KEPT = {"jwt_attribute": "m", "sense_attribute": "mandatory", "is_mandatory": True}
 MAIL = {"jwt_attribute": "m", "sense_attribute": "mail", "is_mandatory": True}
 
 
@@ -332,7 +333,10 @@ def shared(repository: FakeRepository) -> dict[str, t.Any]:
         websocketCrossOriginWhiteList=["A.example", "b.example:443"],
         tags=[repository.tags[1]],
         loadBalancingServerNodes=[repository.nodes[0], repository.nodes[2]],
-        jwtAttributeMap=[{"id": "row", "jwtAttribute": "g", "senseAttribute": "group", "isMandatory": False}],
+        jwtAttributeMap=[
+            {"id": "row", "jwtAttribute": "g", "senseAttribute": "group", "isMandatory": False},
+            {"id": "row2", "jwtAttribute": "m", "senseAttribute": "mandatory", "isMandatory": True},
+        ],
     )
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append({"id": entity["id"]})
     return entity
@@ -356,14 +360,14 @@ def shared(repository: FakeRepository) -> dict[str, t.Any]:
         ),
         ({"proxies_add": ["rim1"]}, {"proxies": ["Central", "Rim1"]}),
         ({"proxies_add": ["Rim1"], "proxies_remove": ["CENTRAL.example.com"]}, {"proxies": ["Rim1"]}),
-        ({"jwt_attribute_map_add": [MAIL]}, {"jwt_attribute_map": [GROUP, MAIL]}),
+        ({"jwt_attribute_map_add": [MAIL]}, {"jwt_attribute_map": [GROUP, KEPT, MAIL]}),
         (
             {"jwt_attribute_map_add": [{**GROUP, "is_mandatory": True}]},
-            {"jwt_attribute_map": [{**GROUP, "is_mandatory": True}]},
+            {"jwt_attribute_map": [{**GROUP, "is_mandatory": True}, KEPT]},
         ),
         (
             {"jwt_attribute_map_add": [{**GROUP, "sense_attribute": "team"}], "jwt_attribute_map_remove": [GROUP]},
-            {"jwt_attribute_map": [{**GROUP, "sense_attribute": "team"}]},
+            {"jwt_attribute_map": [KEPT, {**GROUP, "sense_attribute": "team"}]},
         ),
     ],
 )
@@ -393,6 +397,7 @@ def test_single_entries_are_added_and_removed(
         {"load_balancing_server_nodes_add": ["Engines"], "load_balancing_server_nodes_remove": ["Rim1"]},
         {"tags_add": ["MANAGED"], "tags_remove": []},
         {"jwt_attribute_map_add": [GROUP], "jwt_attribute_map_remove": [MAIL]},
+        {"jwt_attribute_map_add": [{**MAIL, "sense_attribute": "mandatory", "is_mandatory": None}]},
     ],
 )
 def test_entries_that_are_as_declared_cost_two_requests(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
@@ -502,7 +507,7 @@ def test_a_conflict_keeps_what_others_added_and_removed(repository: FakeReposito
     changes = {"host_allow_list_add": ["ours.example"], "jwt_attribute_map_add": [MAIL], "tags_remove": ["portal"]}
     [result] = results(reconcile(repository, {"prefix": "shared", **changes}))
     assert result["websocket_cross_origin_white_list"] == ["b.example:443", "theirs.example", "ours.example"]
-    assert [row["jwt_attribute"] for row in result["jwt_attribute_map"]] == ["g", "t", "m"]
+    assert [row["jwt_attribute"] for row in result["jwt_attribute_map"]] == ["g", "m", "t", "m"]
     assert result["tags"] == []
 
 

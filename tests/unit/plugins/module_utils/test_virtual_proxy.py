@@ -67,7 +67,16 @@ def test_each_list_has_options_that_change_single_entries() -> None:
         "tags_add",
         "tags_remove",
     ]
-    assert spec["jwt_attribute_map_add"] == spec["jwt_attribute_map"]
+    assert spec["jwt_attribute_map_add"] == {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "jwt_attribute": {"type": "str", "required": True},
+            "sense_attribute": {"type": "str", "required": True},
+            # No default: an entry that is there keeps it.
+            "is_mandatory": {"type": "bool", "required": False},
+        },
+    }
     assert spec["host_allow_list_add"] == {"type": "list", "elements": "str"}
 
 
