@@ -6,7 +6,22 @@ from __future__ import annotations
 
 import textwrap
 
-_OPTIONS = r"""
+_DEFAULT = "      default: false\n"
+_ROWS = """  suboptions:
+    jwt_attribute:
+      description: Name of the claim, case-sensitive.
+      type: str
+      required: true
+    sense_attribute:
+      description: Name of the attribute in Qlik Sense.
+      type: str
+      required: true
+    is_mandatory:
+      description: Whether a token without this claim is refused.
+      type: bool
+"""
+
+_SETTINGS = r"""
 prefix:
   description:
     - The part of the URL that leads to this virtual proxy, as in C(https://qlik.example.com/jwt/hub). It is the key.
@@ -77,19 +92,7 @@ jwt_attribute_map:
     - A list given is the whole list; V([]) empties it.
   type: list
   elements: dict
-  suboptions:
-    jwt_attribute:
-      description: Name of the claim, case-sensitive.
-      type: str
-      required: true
-    sense_attribute:
-      description: Name of the attribute in Qlik Sense.
-      type: str
-      required: true
-    is_mandatory:
-      description: Whether a token without this claim is refused.
-      type: bool
-      default: false
+ROWS
 jwt_audience:
   description:
     - The audience (claim C(aud)) that tokens must name; empty for any. Releases of 2017 and 2018 do not have it.
@@ -160,7 +163,8 @@ websocket_cross_origin_white_list:
   description:
     - Host names from which the virtual proxy may be used, exact, without scheme, port and path. QMC label
       B(Host allow list).
-    - A list given is the whole list; V([]) empties it.
+    - A list given is the whole list; V([]) empties it. The options that change single entries are named after the
+      alias, C(host_allow_list_add) and C(host_allow_list_remove).
   type: list
   elements: str
   aliases: [host_allow_list]
@@ -196,6 +200,41 @@ certificate:
       effect.
   type: dict
 """
+
+_CHANGES = """{name}_add:
+  description:
+    - Entries that C({name}) must hold. Its other entries stay as they are, so that several teams can share the list.
+    - {entry}
+    - Mutually exclusive with C({name}).
+  type: list
+  elements: {elements}
+{rows}{name}_remove:
+  description:
+    - Entries that C({name}) must not hold. Its other entries stay as they are. An entry that is unknown on the site is
+      ignored.
+    - {entry}
+    - Mutually exclusive with C({name}).
+  type: list
+  elements: {elements}
+{rows}"""
+_NODE = "Nodes by name or host name."
+_TEXT = "Compared without regard to case."
+_ROW = (
+    "An entry is identified by C(jwt_attribute) and C(sense_attribute) together. When it is added without\n"
+    "      C(is_mandatory), one that the list holds keeps it, and a new one is not mandatory. When it is removed,\n"
+    "      C(is_mandatory) has no effect."
+)
+
+_OPTIONS = _SETTINGS.replace("ROWS\n", _ROWS + _DEFAULT) + "".join(
+    _CHANGES.format(name=name, entry=entry, elements="dict" if rows else "str", rows=rows)
+    for name, entry, rows in (
+        ("host_allow_list", _TEXT, ""),
+        ("jwt_attribute_map", _ROW, _ROWS),
+        ("load_balancing_server_nodes", _NODE, ""),
+        ("proxies", _NODE, ""),
+        ("tags", "Names of existing tags, compared without regard to case.", ""),
+    )
+)
 
 _REQUIREMENTS = """
 requirements:

@@ -39,6 +39,9 @@ options:
       - What the target has instead. Options of M(sensible.qlik.jwt_virtual_proxy) by prefix, under V(*) for all virtual
         proxies; what stands under a prefix goes before what stands under V(*). Prefixes are without the suffix. A value
         replaces the whole value, also a list. It goes before O(nodes) and O(keep).
+      - Options such as C(tags_add) and C(tags_remove) change the list that the other rules lead to, after O(nodes). If
+        O(keep) names that list, they change the one that the target has. Entries are compared by name, nodes not by
+        host name.
     type: dict
     default: {}
   source_suffix:
@@ -80,6 +83,7 @@ EXAMPLES = r"""
         session_inactivity_timeout: 15
       portal:
         host_allow_list: [portal.example.com]
+        tags_add: [portal]
 
 - name: Show what test would be, where dev and test share one site
   ansible.builtin.debug:
@@ -106,8 +110,14 @@ from collections.abc import Iterable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.module_utils._identifiers import leads_to
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import SPEC
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.list_changes import (
+    OPTIONS,
+    require_one_way,
+    with_whole_lists,
+)
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import LIST_CHANGES, SPEC
 
 if t.TYPE_CHECKING:
     from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Options
@@ -119,6 +129,7 @@ _OF_ONE_SITE = ("id", "certificate", "state", "allow_non_jwt")
 _NO_RULE_FOR = (*_OF_ONE_SITE, "prefix", "authentication_method")
 
 _NAMES = {alias: name for name, option in SPEC.items() for alias in (name, *option.get("aliases", ()))}
+_NAMES_IN_OVERRIDES = _NAMES | {name: name for name in OPTIONS}
 
 
 def promoted(
@@ -135,7 +146,7 @@ def promoted(
     Raises:
         AnsibleFilterError: a rule cannot be right.
     """
-    kept = [_option(name, "keep") for name in keep]
+    kept = [_option(name, "keep", _NAMES) for name in keep]
     rules = {str(prefix).casefold(): _rule(str(prefix), options) for prefix, options in (overrides or {}).items()}
     translate_node = _node_translation(nodes or {})
     left_out = list(without)
@@ -155,21 +166,33 @@ def promoted(
         for name in NODE_LISTS:
             if name in target:
                 target[name] = list(dict.fromkeys(node for old in target[name] for node in translate_node(old)))
-        result.append({**target, **rules.get(ALL, {}), **rules.get(base, {})})
+        result.append(_overridden(target, rules.get(ALL, {}) | rules.get(base, {})))
     return result
 
 
-def _option(name: str, rules: str) -> str:
+def _overridden(target: Options, rule: Options) -> Options:
+    """Return the target with a rule applied. Entries are added to the lists that it has, and removed from them."""
+    target = target | rule
+    try:
+        return with_whole_lists(f"Tried to override options of the virtual proxy '{target['prefix']}'.", target, target)
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        changes = ", ".join(name for name in rule if name in OPTIONS)
+        raise AnsibleFilterError(f"overrides has a value in {changes} that is no entry of such a list.") from error
+
+
+def _option(name: str, rules: str, names: Mapping[str, str]) -> str:
     """The option's own name, for an option that a rule may be about."""
-    if name not in _NAMES:
-        close = difflib.get_close_matches(name, _NAMES, n=1)
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
         meant = f" Do you mean {close[0]}?" if close else ""
         raise AnsibleFilterError(f"{rules} names {name!r}, which is no option of jwt_virtual_proxy.{meant}")
-    if _NAMES[name] in _NO_RULE_FOR:
+    if names[name] in _NO_RULE_FOR:
         raise AnsibleFilterError(
             f"{rules} names {name!r}, which says what is promoted and cannot be changed by a rule."
         )
-    return _NAMES[name]
+    return names[name]
 
 
 def _rule(prefix: str, options: Options) -> Options:
@@ -181,7 +204,13 @@ def _rule(prefix: str, options: Options) -> Options:
                 f"overrides['{prefix}'] has no value for {name}. Write '' or [] to empty it on the target, or name it "
                 "in keep to leave it as it is there."
             )
-    return {_option(name, f"overrides['{prefix}']"): value for name, value in options.items()}
+        if (name in OPTIONS or _NAMES.get(name) in LIST_CHANGES) and not isinstance(value, list):
+            raise AnsibleFilterError(f"overrides['{prefix}'] has no list in {name}.")
+    try:
+        require_one_way({**options, "prefix": prefix})
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return {_option(name, f"overrides['{prefix}']", _NAMES_IN_OVERRIDES): value for name, value in options.items()}
 
 
 def _node_translation(nodes: Mapping[str, str | list[str]]) -> t.Callable[[str], list[str]]:

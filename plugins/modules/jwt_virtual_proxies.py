@@ -17,7 +17,9 @@ description:
   - The site is read once, with two requests however long the list is, and everything is checked before the first write.
     When nothing differs, nothing is written. Each virtual proxy that differs is saved once, and each proxy whose links
     differ is saved once, however many of them differ.
-  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it.
+  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it. Options
+    such as O(virtual_proxies[].tags_add) and O(virtual_proxies[].tags_remove) change single entries of a list instead;
+    results, diffs and check mode show the whole list.
   - What is created is linked afterwards and what is deleted is unlinked before, so that the site works at each step,
     and a run that was interrupted is finished by the next one.
 extends_documentation_fragment:

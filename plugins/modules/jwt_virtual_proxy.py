@@ -13,7 +13,9 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Creates, changes, links and removes a virtual proxy that lets users in with a JSON Web Token.
-  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it.
+  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it. Options
+    such as O(tags_add) and O(tags_remove) change single entries of a list instead; results, diffs and check mode show
+    the whole list.
   - When nothing differs, nothing is written. That matters, because Qlik Sense restarts its proxies for some seconds
     after each save.
   - A new virtual proxy is created before it is linked and unlinked before it is deleted. If somebody else changes it in
@@ -96,6 +98,28 @@ EXAMPLES = r"""
       environment: prod
     load_balancing_server_nodes: [Central, Rim1]
     proxies: [Central, Rim1]
+
+- name: Add what one team needs to a virtual proxy that several teams share, and remove what it no longer needs
+  sensible.qlik.jwt_virtual_proxy:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    prefix: mashup
+    host_allow_list_add: [sales.example.com]
+    host_allow_list_remove: [sales-old.example.com]
+    jwt_attribute_map_add:
+      - jwt_attribute: region
+        sense_attribute: region
+    jwt_attribute_map_remove:
+      - jwt_attribute: area
+        sense_attribute: area
+    load_balancing_server_nodes_add: [Rim1]
+    load_balancing_server_nodes_remove: [Rim2]
+    proxies_add: [Rim1]
+    proxies_remove: [Rim2]
+    tags_add: [portal]
+    tags_remove: [embedded]
 
 - name: Sign in with a key that Ansible Vault encrypts
   sensible.qlik.jwt_virtual_proxy:

@@ -94,8 +94,13 @@ WAYS = {
     f"{_GUIDES}provisioning.rst 2": Way(run=f"{CHECK} -e @{{}}"),
     f"{_GUIDES}provisioning.rst 5": Way(left_out="it is output"),
     f"{_GUIDES}provisioning.rst 7": Way(run=f"{CHECK} -e @{{}}"),
+    # The second run finds each entry as declared.
+    f"{_GUIDES}provisioning.rst 8": Way(
+        run=f"ansible-playbook sensible.qlik.provision {SITES} --limit dev -e @{{0}} && "
+        f"ansible-playbook sensible.qlik.drift {SITES} --limit dev -e @{{0}} -e drift_undeclared=false"
+    ),
     # Both keys are used: for the repository, and for the tokens of the smoke test.
-    f"{_GUIDES}provisioning.rst 10": Way(
+    f"{_GUIDES}provisioning.rst 11": Way(
         run=f"ansible-playbook sensible.qlik.provision {SITES} --limit dev -e @{{0}} && "
         f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit dev -e @{{0}}"
     ),

@@ -79,7 +79,14 @@ class Writer:
         Raises:
             ConflictError: the other one was faster, twice in a row. The site is still in order.
         """
-        declared = declaration(self._site, self.prefix, nodes)
+        self.declare(declaration(self._site, self.prefix, nodes))
+
+    def declare(self, declared: dict[str, t.Any]) -> None:
+        """Declare a virtual proxy.
+
+        Raises:
+            ConflictError: as above.
+        """
         with repository(self._options) as site:
             reconcile(site, [from_options(declared)[0]], Rules())
 
@@ -105,6 +112,32 @@ def test_nothing_is_lost_when_both_have_read_before_either_writes(
             writers[prefix].write(wanted[prefix])  # what a user does: run it again
     assert linked(site) == expected(wanted)
     assert site.conflicts() > met
+
+
+def test_two_teams_change_the_lists_of_a_virtual_proxy_that_they_share(site: BreakableSite) -> None:
+    site.reset({"shared": ["Central"]})
+    row = {"sense_attribute": "group", "is_mandatory": False}
+    teams: list[dict[str, t.Any]] = [
+        {"host_allow_list_add": ["one.example"], "jwt_attribute_map_add": [{"jwt_attribute": "one", **row}]},
+        {
+            "host_allow_list_add": ["two.example"],
+            "jwt_attribute_map_add": [{"jwt_attribute": "two", **row}],
+            "load_balancing_server_nodes_add": ["Rim1"],
+            "proxies_add": ["Rim1"],
+            "tags_remove": ["portal"],
+        },
+    ]
+    site.break_({**MEET, "path": "/virtualproxyconfig/"})
+    met = site.conflicts()
+    writer = Writer(site, "shared")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda changes: writer.declare({"prefix": "shared", **changes}), teams))
+    assert site.conflicts() > met
+    entity = site.document()["virtual_proxies"]["shared"]
+    assert sorted(entity["websocketCrossOriginWhiteList"]) == ["one.example", "two.example"]
+    assert sorted(row["jwtAttribute"] for row in entity["jwtAttributeMap"]) == ["one", "two"]
+    assert (entity["loadBalancingServerNodes"], entity["tags"]) == (["Rim1"], [])
+    assert linked(site) == {"Central": ["", "shared"], "Rim1": ["", "shared"]}
 
 
 def test_two_playbooks_lose_nothing(site: BreakableSite, tmp_path: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ from .._errors import AnswerError
 from .._http.qrs import QrsClient
 from .._virtual_proxy import convert
 from .._virtual_proxy.model import Entity, Snapshot, VirtualProxy
-from .._virtual_proxy.resolve import missing_lookups
+from .._virtual_proxy.resolve import missing_lookups, whole_lists
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -86,6 +86,7 @@ class Repository:
         if query is None and _possibly_truncated(snapshot, entities, declared, everything=everything):
             entities += self._missing(entities, declared, everything=everything)
             snapshot = convert.snapshot(entities, proxies)
+        declared = [whole_lists(snapshot, one) for one in declared]
         while needed := missing_lookups(snapshot, declared):
             snapshot = dataclasses.replace(snapshot, **{name: self._look_up(name, declared) for name in needed})
         return snapshot

@@ -18,6 +18,7 @@ from .. import _identifiers, _proxies
 from .._errors import InputError
 from .._keys import certificate as _certificate
 from .._text import sanitize
+from .list_changes import OPTIONS, require_one_way
 from .model import (
     ENUMS,
     FIELDS,
@@ -233,14 +234,14 @@ def to_qrs(name: str, value: t.Any, current: VirtualProxy | None, known: t.Itera
         name: the option.
         value: its value, with names as the site spells them.
         current: the virtual proxy that it is for, None for a new one.
-        known: the nodes, tags or custom properties that the value can name.
+        known: the nodes, tags or custom properties that the value names.
     """
     held = current.raw.get(QRS_NAMES[name]) if current else None
     ids = {one.name: one.id for one in known}
     if name in ENUMS:
         return ENUMS[name].index(value)
     if name in ("load_balancing_server_nodes", "tags"):
-        return [{"id": ids[one]} for one in value]
+        return [{"id": one.id} for one in known]  # two nodes may have the same name
     if name == "jwt_attribute_map":
         rows = _attribute_rows(held)
         wanted = [tuple(item[key] for key in MAP_KEYS) for item in value]
@@ -272,10 +273,12 @@ def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[st
         declared: values of options; others than those of a virtual proxy are left out, and None is not managed.
 
     Raises:
-        InputError: the default virtual proxy is meant, or there is a private key where the certificate belongs.
+        InputError: the default virtual proxy is meant, a list is given beside a change of it, or there is a private key
+            where the certificate belongs.
     """
     given = declared["prefix"]
-    fields = {name: declared[name] for name in (*FIELDS, "proxies") if declared.get(name) is not None}
+    fields = {name: declared[name] for name in (*FIELDS, "proxies", *OPTIONS) if declared.get(name) is not None}
+    require_one_way(declared)
     fields |= {"prefix": given.lower(), "authentication_method": "jwt"}
     warnings: list[str] = []
     if not given:

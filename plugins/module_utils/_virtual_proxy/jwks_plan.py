@@ -28,7 +28,7 @@ from .._keys import certificate as _certificate
 from .._keys.private_key import thumbprint
 from .._text import sanitize
 from .convert import from_options, same
-from .model import Options, VirtualProxy, argument_spec
+from .model import SPEC, Options, VirtualProxy
 from .validate import require_valid
 
 Key = Mapping[str, t.Any]
@@ -152,7 +152,7 @@ def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
         raise InputError(
             _TRIED, f"The virtual proxy has {', '.join(own)}, which each slot has of its own.", "Leave it out."
         )
-    result = ArgumentSpecValidator(argument_spec()).validate({**template, "prefix": prefix})
+    result = ArgumentSpecValidator(SPEC).validate({**template, "prefix": prefix})
     if result.error_messages:
         raise InputError(
             _TRIED,

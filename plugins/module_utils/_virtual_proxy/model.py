@@ -42,8 +42,8 @@ ENUMS: dict[str, tuple[str, ...]] = {
 MAP_KEYS = ("jwt_attribute", "sense_attribute", "is_mandatory")
 
 
-def argument_spec() -> dict[str, dict[str, t.Any]]:
-    """Return the options of one virtual proxy, as in the doc fragment sensible.qlik.virtual_proxy."""
+def _settings() -> dict[str, dict[str, t.Any]]:
+    """Return the options of one virtual proxy, but for those that change single entries of a list."""
 
     def names(**more: t.Any) -> dict[str, t.Any]:
         return {"type": "list", "elements": "str", **more}
@@ -98,10 +98,22 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-SPEC = argument_spec()
+SPEC = _settings()
 # No fields of the entity. "id" and "certificate" are added by results.
 _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in SPEC if name not in _BESIDES)
+
+
+def argument_spec() -> dict[str, dict[str, t.Any]]:
+    """Return the options of one virtual proxy, as in the doc fragment sensible.qlik.virtual_proxy."""
+    changes: dict[str, dict[str, t.Any]] = {}
+    for name, options in LIST_CHANGES.items():
+        rules = {"type": "list", "elements": SPEC[name]["elements"]}
+        if row := SPEC[name].get("options"):
+            # Without defaults: what is not given for an entry stays as it is.
+            rules["options"] = {key: {"type": one["type"], "required": "required" in one} for key, one in row.items()}
+        changes |= dict.fromkeys(options, rules)
+    return SPEC | changes
 
 
 @functools.cache
@@ -113,6 +125,12 @@ def camel_case(name: str) -> str:
 
 QRS_NAMES = {name: camel_case(name) for name in FIELDS}
 NAME_LISTS = frozenset(name for name in (*FIELDS, "proxies") if SPEC[name].get("elements") == "str")
+LIST_CHANGES = {
+    name: tuple(f"{next(iter(rules.get('aliases', ())), name)}_{change}" for change in ("add", "remove"))
+    for name, rules in SPEC.items()
+    if rules["type"] == "list"
+}
+"""By list: the option that adds entries to it and the one that removes entries, named after the alias if it has one."""
 TEXTS = tuple(name for name in FIELDS if SPEC[name]["type"] == "str" and name not in ENUMS)
 
 
@@ -132,8 +150,8 @@ class Named(t.NamedTuple):
     choices: tuple[str, ...] = ()
 
     def is_called(self, name: str) -> bool:
-        """Return True if this is the name or the host name, whatever the case."""
-        return bool(name) and name.casefold() in (self.name.casefold(), self.host_name.casefold())
+        """Return True if this is the name, the host name or the id, whatever the case."""
+        return bool(name) and name.casefold() in (self.name.casefold(), self.host_name.casefold(), self.id)
 
 
 class ProxyService(t.NamedTuple):
@@ -159,7 +177,7 @@ class VirtualProxy(t.NamedTuple):
 
     Attributes:
         fields: values by option name, links ("proxies") included. An option that is missing is not managed where it is
-            declared, and not known where it was read.
+            declared, and not known where it was read. Only a declared one has options of LIST_CHANGES.
         state: present or absent, where it is declared.
         allow_non_jwt: whether one without JWT can be converted or removed, where it is declared.
         id: its GUID in lower case, where it was read.
@@ -287,10 +305,8 @@ class Snapshot:
 
     @functools.cached_property
     def known_nodes(self) -> list[Named]:
-        """Return the nodes of the site, or those that other entities name."""
-        if self.nodes is not None:
-            return list(self.nodes)
-        nodes = [node for one in self.virtual_proxies for node in one.nodes]
+        """Return the nodes that were read, and those that other entities name."""
+        nodes = [*(self.nodes or ()), *(node for one in self.virtual_proxies for node in one.nodes)]
         nodes += [node for one in self.proxies for node in (*one.nodes, one.node)]
         return list({node.id: node for node in nodes}.values())
 

@@ -17,7 +17,7 @@ from .._identifiers import leads_to
 from .._text import sanitize
 from .convert import links_body, put_body, same, to_qrs
 from .model import QRS_NAMES, Entity, Options, ProxyService, Snapshot, VirtualProxy, default_cookie_name
-from .resolve import References, find, resolve
+from .resolve import References, find, resolve, whole_lists
 from .validate import require_valid
 
 Link = tuple[str, str]  # ("id", "<guid>"), or ("prefix", "jwt") for a virtual proxy that does not exist yet
@@ -119,6 +119,7 @@ def make_plan(snapshot: Snapshot, declared: list[VirtualProxy], rules: Rules) ->
     Raises:
         InputError: something declared is unknown to this site or release, collides or is guarded.
     """
+    declared = [whole_lists(snapshot, one) for one in declared]
     _check_collisions(snapshot, declared)
     writes: list[Write] = []
     deletes: list[Write] = []
@@ -220,7 +221,7 @@ def _upsert(
     if not (current and current.is_jwt):
         fields = _with_first_values(tried, fields, before, warnings)
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    require_valid(tried, differing, restore=rules.restore)
+    require_valid(tried, differing, before, restore=rules.restore)
     body = _qrs_fields(differing, current, references)
     after = VirtualProxy({"proxies": [], **before, **differing}, id=current.id if current else "")
     if current is None:

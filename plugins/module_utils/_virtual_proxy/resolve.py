@@ -8,12 +8,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterable, Sequence
 
 from .._errors import InputError
 from .._text import sanitize
 from .convert import same
-from .model import FIELDS, QRS_NAMES, Named, Options, Snapshot, VirtualProxy
+from .list_changes import OPTIONS, entry_key, with_whole_lists
+from .model import FIELDS, LIST_CHANGES, QRS_NAMES, Named, Options, Snapshot, VirtualProxy
 
 References = dict[str, list[Named]]  # by option
 
@@ -26,22 +28,66 @@ def find(tried: str, what: str, names: Iterable[str], entities: Sequence[Named])
     """
     found: dict[str, Named] = {}
     for name in names:
-        hits = [one for one in entities if one.is_called(name)]
-        # A name decides before a host name: a node may be called as another one's host.
-        hits = [one for one in hits if one.name.casefold() == name.casefold()] or hits
-        if not hits:
+        one = _match(tried, what, name, entities)
+        if one is None:
             names = sanitize(", ".join(sorted((one.name for one in entities), key=str.casefold)), 500)
             known = names or "none at all"
             raise InputError(
                 tried, f"This site has no {what} '{name}'.", f"Correct the name or create it; known are: {known}."
             )
-        if len(hits) > 1:
-            choice = ", ".join(f"{one.name} ({one.host_name or one.id})" for one in hits)
-            raise InputError(
-                tried, f"The name '{name}' means more than one {what}.", f"Use a name that only one has: {choice}."
-            )
-        found[hits[0].id] = hits[0]
+        found[one.id] = one
     return list(found.values())
+
+
+def _match(tried: str, what: str, name: str, entities: Iterable[Named]) -> Named | None:
+    """Return the entity with this name or host name, None if there is none.
+
+    Raises:
+        InputError: the name is ambiguous.
+    """
+    hits = [one for one in entities if one.is_called(name)]
+    # A name decides before a host name: a node may be called as another one's host.
+    hits = [one for one in hits if one.name.casefold() == name.casefold()] or hits
+    if len(hits) > 1:
+        choice = ", ".join(f"{one.name} ({one.host_name or one.id})" for one in hits)
+        raise InputError(
+            tried, f"The name '{name}' means more than one {what}.", f"Use a name that only one has: {choice}."
+        )
+    return hits[0] if hits else None
+
+
+def whole_lists(snapshot: Snapshot, declared: VirtualProxy) -> VirtualProxy:
+    """Return what is declared with whole lists: those of the site, changed as declared. Nodes that stay are ids.
+
+    Raises:
+        InputError: the same entry is to be added and removed, the name of a node is ambiguous, or the list of the site
+            cannot be read.
+    """
+    if declared.state == "absent" or not any(option in declared.fields for option in OPTIONS):
+        return declared
+    tried = f"Tried to plan the virtual proxy '{declared.prefix}'."
+    current = snapshot.by_prefix.get(declared.prefix)
+    held: Options = dict.fromkeys(LIST_CHANGES, ())
+    if current:
+        ids = {
+            "proxies": [proxy.id for proxy in snapshot.proxies if current.id in (proxy.links or ())],
+            "load_balancing_server_nodes": [node.id for node in current.nodes],
+        }
+        held = {name: ids.get(name, value) for name, value in current.fields.items()}
+    entities = {"proxies": snapshot.named_proxies, "load_balancing_server_nodes": snapshot.known_nodes}
+
+    def key(name: str, entry: t.Any) -> t.Any:
+        node = _match(tried, "node", entry, entities[name]) if name in entities else None
+        return node.id if node else entry_key(name, entry)
+
+    fields = with_whole_lists(tried, declared.fields, held, key)
+    if unread := [option for option in OPTIONS if option in fields]:
+        raise InputError(
+            tried,
+            f"The list for {unread[0]} cannot be read, so a write could lose entries.",
+            "Check this virtual proxy in the QMC.",
+        )
+    return declared._replace(fields=fields)
 
 
 def resolve(
@@ -52,7 +98,7 @@ def resolve(
     Args:
         tried: the first sentence of an error message.
         snapshot: must hold what missing_lookups asks for.
-        declared: what is declared.
+        declared: what is declared, with whole lists.
         current: the virtual proxy as it is.
 
     Raises:
@@ -117,6 +163,10 @@ def missing_lookups(snapshot: Snapshot, declared: Iterable[VirtualProxy]) -> lis
     """Return the attributes of the snapshot that must be read in addition before the plan can be made.
 
     Ask again with what was read: some are needed only for what others leave open.
+
+    Args:
+        snapshot: as read so far.
+        declared: what is declared, with whole lists.
     """
     needed = set()
     for one in declared:

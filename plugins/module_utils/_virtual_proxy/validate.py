@@ -14,7 +14,7 @@ import typing as t
 from .. import _identifiers
 from .._errors import InputError
 from .._keys import certificate as _certificate
-from .model import Options
+from .model import LIST_CHANGES, Options
 
 _IDENTIFIERS: dict[str, t.Callable[[str, str], str]] = {
     "prefix": _identifiers.prefix,
@@ -24,17 +24,24 @@ _IDENTIFIERS: dict[str, t.Callable[[str, str], str]] = {
 }
 
 
-def require_valid(tried: str, options: Options, *, restore: bool = False) -> None:
-    """Raise if a value certainly cannot work.
+def require_valid(tried: str, options: Options, held: Options | None = None, *, restore: bool = False) -> None:
+    """Raise if a value certainly cannot work. Entries that the site holds already count as valid.
 
     Args:
         tried: the sentence that says what was attempted.
         options: only those that will be written, as from_options returns them.
+        held: the values that the site holds.
         restore: check only what addresses a virtual proxy and its sessions, because the site held the values before.
 
     Raises:
         InputError: a value cannot be right.
     """
+    new = {
+        name: [one for one in options[name] if one not in (held or {}).get(name, ())]
+        for name in LIST_CHANGES
+        if name in options
+    }
+    options = options | new
     names = ("prefix", "session_cookie_header_name") if restore else tuple(_IDENTIFIERS)
     try:
         for name in filter(options.__contains__, names):

@@ -77,6 +77,32 @@ def test_a_prefix_goes_before_all_and_an_override_before_keep_and_nodes() -> Non
 
 
 @pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ({"overrides": {"*": {"proxies_add": ["Rim1", "dev2"]}}}, {"proxies": ["dev2", "Rim1"]}),
+        ({"nodes": {"Dev2": "Rim1"}, "overrides": {"*": {"proxies_remove": ["RIM1", "Dev2"]}}}, {"proxies": []}),
+        (
+            {"overrides": {"*": {"host_allow_list": ["a.example"]}, "portal": {"host_allow_list_add": ["b.example"]}}},
+            {"websocket_cross_origin_white_list": ["a.example", "b.example"]},
+        ),
+        (
+            {"overrides": {"*": {"host_allow_list_add": ["a.example"]}, "portal": {"host_allow_list_add": []}}},
+            {"websocket_cross_origin_white_list": ["dev.example.com"]},
+        ),
+        # The source holds no tags, or the target keeps its own: the module changes those of the target.
+        ({"overrides": {"portal": {"tags_add": ["portal"]}}}, {"tags_add": ["portal"]}),
+        (
+            {"keep": ["host_allow_list"], "overrides": {"portal": {"host_allow_list_remove": ["dev.example.com"]}}},
+            {"host_allow_list_remove": ["dev.example.com"]},
+        ),
+    ],
+)
+def test_overrides_change_single_entries(rules: dict[str, t.Any], expected: Options) -> None:
+    without_rules = only(**{name: value for name, value in rules.items() if name != "overrides"})
+    assert only(**rules) == without_rules | expected
+
+
+@pytest.mark.parametrize(
     ("cookie", "renamed"),
     [
         ("X-Qlik-Session-portal-dev", "X-Qlik-Session-portal-test"),
@@ -109,6 +135,19 @@ def test_a_prefix_can_be_left_out() -> None:
         ({"overrides": {"*": {"prefix": "other"}}}, "cannot be changed by a rule"),
         ({"overrides": {"*": {"session_cookie_domain": None}}}, r"overrides\['\*'\] has no value"),
         ({"overrides": {"*": ["session_cookie_domain"]}}, "options and their values"),
+        ({"overrides": {"*": {"tags_ad": ["x"]}}}, "Do you mean tags_add?"),
+        ({"overrides": {"*": {"tags_add": "portal"}}}, r"overrides\['\*'\] has no list in tags_add"),
+        ({"overrides": {"*": {"host_allow_list": "a.example.com"}}}, r"has no list in host_allow_list"),
+        ({"overrides": {"*": {"proxies_add": [1]}}}, "a value in proxies_add that is no entry"),
+        (
+            {"overrides": {"portal": {"host_allow_list": [], "host_allow_list_add": ["a.example.com"]}}},
+            "'portal'. Both host_allow_list and host_allow_list_add are given",
+        ),
+        (
+            {"overrides": {"*": {"proxies_add": ["Rim1"]}, "portal": {"proxies_remove": ["rim1"]}}},
+            "Both proxies_add and proxies_remove name: Rim1",
+        ),
+        ({"keep": ["tags_add"]}, "keep names 'tags_add'"),
         ({"keep": ["certificates"]}, "keep names 'certificates'"),
         ({"keep": ["id"]}, "cannot be changed by a rule"),
         ({"nodes": {"Central": None}}, r"nodes\['Central'\] has to be"),

@@ -321,6 +321,207 @@ def test_the_guard_compares_what_the_server_sees(repository: FakeRepository, pat
         assert reconcile(repository, change, signs_in_through="jwt2").changed
 
 
+GROUP = {"jwt_attribute": "g", "sense_attribute": "group", "is_mandatory": False}
+KEPT = {"jwt_attribute": "m", "sense_attribute": "mandatory", "is_mandatory": True}
+MAIL = {"jwt_attribute": "m", "sense_attribute": "mail", "is_mandatory": True}
+
+
+def shared(repository: FakeRepository) -> dict[str, t.Any]:
+    """Add a virtual proxy whose lists have entries already, linked to the first proxy."""
+    entity = repository.add(
+        "shared",
+        websocketCrossOriginWhiteList=["A.example", "b.example:443"],
+        tags=[repository.tags[1]],
+        loadBalancingServerNodes=[repository.nodes[0], repository.nodes[2]],
+        jwtAttributeMap=[
+            {"id": "row", "jwtAttribute": "g", "senseAttribute": "group", "isMandatory": False},
+            {"id": "row2", "jwtAttribute": "m", "senseAttribute": "mandatory", "isMandatory": True},
+        ],
+    )
+    repository.proxies["proxy0"]["settings"]["virtualProxies"].append({"id": entity["id"]})
+    return entity
+
+
+@pytest.mark.parametrize(
+    ("changes", "whole"),
+    [
+        (
+            {"host_allow_list_add": ["c.example"], "host_allow_list_remove": ["a.EXAMPLE", "nowhere.example"]},
+            {"websocket_cross_origin_white_list": ["b.example:443", "c.example"]},
+        ),
+        ({"tags_add": ["PORTAL"], "tags_remove": ["nowhere"]}, {"tags": ["Managed", "portal"]}),
+        ({"tags_remove": ["managed"]}, {"tags": []}),
+        (
+            {
+                "load_balancing_server_nodes_add": ["rim1.example.com"],
+                "load_balancing_server_nodes_remove": ["central.example.com", "Nowhere"],
+            },
+            {"load_balancing_server_nodes": ["Engines", "Rim1"]},
+        ),
+        ({"proxies_add": ["rim1"]}, {"proxies": ["Central", "Rim1"]}),
+        ({"proxies_add": ["Rim1"], "proxies_remove": ["CENTRAL.example.com"]}, {"proxies": ["Rim1"]}),
+        ({"jwt_attribute_map_add": [MAIL]}, {"jwt_attribute_map": [GROUP, KEPT, MAIL]}),
+        (
+            {"jwt_attribute_map_add": [{**GROUP, "is_mandatory": True}]},
+            {"jwt_attribute_map": [{**GROUP, "is_mandatory": True}, KEPT]},
+        ),
+        (
+            {"jwt_attribute_map_add": [{**GROUP, "sense_attribute": "team"}], "jwt_attribute_map_remove": [GROUP]},
+            {"jwt_attribute_map": [KEPT, {**GROUP, "sense_attribute": "team"}]},
+        ),
+    ],
+)
+def test_single_entries_are_added_and_removed(
+    repository: FakeRepository, changes: dict[str, t.Any], whole: dict[str, t.Any]
+) -> None:
+    shared(repository)
+    [before] = results(reconcile(repository, {"prefix": "shared"}))
+    declared = {"prefix": "shared", **changes}
+    predicted = reconcile(repository, declared, check_mode=True)
+    assert repository.writes == []
+    done = reconcile(repository, declared)
+    assert (predicted.changes, predicted.writes) == (done.changes, done.writes)
+    [after] = results(done)
+    assert after == before | whole
+    repository.requests.clear()
+    assert not reconcile(repository, declared).changed
+    assert not reconcile(repository, after).changed
+    assert repository.writes == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"host_allow_list_add": ["a.example"], "host_allow_list_remove": ["c.example"]},
+        {"proxies_add": ["central.example.com"], "proxies_remove": ["Rim1", "Nowhere"]},
+        {"load_balancing_server_nodes_add": ["Engines"], "load_balancing_server_nodes_remove": ["Rim1"]},
+        {"tags_add": ["MANAGED"], "tags_remove": []},
+        {"jwt_attribute_map_add": [GROUP], "jwt_attribute_map_remove": [MAIL]},
+        {"jwt_attribute_map_add": [{**MAIL, "sense_attribute": "mandatory", "is_mandatory": None}]},
+    ],
+)
+def test_entries_that_are_as_declared_cost_two_requests(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
+    shared(repository)
+    assert not reconcile(repository, {"prefix": "shared", **changes}).changed
+    assert len(repository.requests) == 2
+
+
+def test_entries_are_added_to_what_is_created(repository: FakeRepository, pem: str) -> None:
+    new = {"prefix": "new", "jwt_public_key_certificate": pem, "host_allow_list_remove": ["a.example"]}
+    changes = {"tags_add": ["portal"], "proxies_add": ["rim1"], "load_balancing_server_nodes_add": ["engines"]}
+    done = reconcile(repository, {**new, **changes, "jwt_attribute_map_add": [MAIL]})
+    [result] = results(done)
+    assert (result["tags"], result["proxies"], result["load_balancing_server_nodes"]) == (
+        ["portal"],
+        ["Rim1"],
+        ["Engines"],
+    )
+    assert (result["jwt_attribute_map"], result["websocket_cross_origin_white_list"]) == ([MAIL], [])
+    assert not done.warnings
+    assert reconcile(repository, {"prefix": "new", "state": "absent", **changes}).writes[-1].startswith("delete")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tags_add": ["portal"], "tags_remove": ["Portal"]}, "Both tags_add and tags_remove name: portal."),
+        ({"proxies_add": ["Rim1"], "proxies_remove": ["rim1.example.com"]}, "Both proxies_add and proxies_remove"),
+        # The site is asked for this node first.
+        (
+            {
+                "load_balancing_server_nodes_add": ["Engines"],
+                "load_balancing_server_nodes_remove": ["engines.example.com"],
+            },
+            "Both load_balancing_server_nodes_add",
+        ),
+        ({"jwt_attribute_map_add": [MAIL], "jwt_attribute_map_remove": [{**MAIL, "is_mandatory": False}]}, "name: {"),
+        ({"proxies_add": ["Nowhere"]}, "no proxy 'Nowhere'"),
+        ({"load_balancing_server_nodes_add": ["Nowhere"]}, "no node 'Nowhere'"),
+        ({"tags_add": ["nowhere"]}, "no tag 'nowhere'"),
+        ({"host_allow_list_add": ["c.example:443"]}, "holds 'c.example:443', which is not a host name"),
+        ({"jwt_attribute_map_add": [{**MAIL, "jwt_attribute": "aud"}]}, "'aud', which is reserved"),
+    ],
+)
+def test_changes_that_cannot_be_right(repository: FakeRepository, changes: dict[str, t.Any], words: str) -> None:
+    repository.add("portal", tags=[repository.tags[0]])
+    with pytest.raises(InputError) as caught:
+        reconcile(repository, {"prefix": "portal", **changes})
+    assert words in caught.value.outcome
+    assert "'portal'" in caught.value.tried
+    assert repository.writes == []
+
+
+def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepository) -> None:
+    repository.nodes[1]["name"] = "Central"
+    entity = shared(repository)
+    entity["loadBalancingServerNodes"] = repository.nodes[:2]
+    with pytest.raises(InputError, match="means more than one"):
+        reconcile(repository, {"prefix": "shared", "proxies_remove": ["Central"]})
+    # The nodes that stay are known by id, although their name is ambiguous.
+    assert reconcile(repository, {"prefix": "shared", "proxies_add": ["rim1.example.com"]}).changed
+    changes = {"proxies_remove": ["central.example.com"], "load_balancing_server_nodes_add": ["Engines"]}
+    assert reconcile(repository, {"prefix": "shared", **changes}).changed
+    assert [proxy["settings"]["virtualProxies"][1:] for proxy in repository.proxies.values()] == [
+        [],
+        [{"id": entity["id"]}],
+    ]
+    nodes = repository.virtual_proxies[entity["id"]]["loadBalancingServerNodes"]
+    assert [node["id"] for node in nodes] == ["node0", "node1", "node2"]
+
+
+def test_a_node_that_the_user_cannot_see_stays(repository: FakeRepository) -> None:
+    entity = shared(repository)
+    # The full list, which is read for a node without a proxy, does not hold one that the virtual proxy has.
+    repository.nodes.append({"id": "node3", "name": "More", "hostName": "more.example.com"})
+    hidden = repository.nodes.pop(0)
+    repository.requests.clear()
+    assert reconcile(
+        repository, {"prefix": "shared", "load_balancing_server_nodes_add": ["More"]}, check_mode=True
+    ).changed
+    assert ("GET", "servernodeconfiguration") in repository.requests
+    repository.nodes.append(hidden)
+    reconcile(repository, {"prefix": "shared", "load_balancing_server_nodes_add": ["More"]})
+    nodes = repository.virtual_proxies[entity["id"]]["loadBalancingServerNodes"]
+    assert [node["id"] for node in nodes] == ["node0", "node2", "node3"]
+
+
+def test_a_list_that_cannot_be_read_is_not_changed_entry_by_entry(repository: FakeRepository) -> None:
+    shared(repository)["websocketCrossOriginWhiteList"] = "a.example"
+    with pytest.raises(InputError, match="The list for host_allow_list_add cannot be read"):
+        reconcile(repository, {"prefix": "shared", "host_allow_list_add": ["c.example"]})
+    assert repository.writes == []
+
+
+def test_a_conflict_keeps_what_others_added_and_removed(repository: FakeRepository) -> None:
+    entity = shared(repository)
+    hosts, rows = entity["websocketCrossOriginWhiteList"], entity["jwtAttributeMap"]
+
+    def others(write: int) -> None:
+        if write == 1:
+            hosts[:] = ["b.example:443", "theirs.example"]
+            rows.append({"id": "new", "jwtAttribute": "t", "senseAttribute": "theirs", "isMandatory": False})
+            entity["tags"] = [repository.tags[0]]
+
+    repository.before_write = others
+    repository.failures = {1: "conflict"}
+    changes = {"host_allow_list_add": ["ours.example"], "jwt_attribute_map_add": [MAIL], "tags_remove": ["portal"]}
+    [result] = results(reconcile(repository, {"prefix": "shared", **changes}))
+    assert result["websocket_cross_origin_white_list"] == ["b.example:443", "theirs.example", "ours.example"]
+    assert [row["jwt_attribute"] for row in result["jwt_attribute_map"]] == ["g", "m", "t", "m"]
+    assert result["tags"] == []
+
+
+@pytest.mark.parametrize("changes", [{"host_allow_list_remove": ["a.example"]}, {"proxies_remove": ["Central"]}])
+def test_the_connections_own_virtual_proxy_is_guarded_entry_by_entry(
+    repository: FakeRepository, changes: dict[str, t.Any]
+) -> None:
+    shared(repository)
+    with pytest.raises(InputError, match="This very connection"):
+        reconcile(repository, {"prefix": "shared", **changes}, signs_in_through="shared")
+    unknown = {name: ["nowhere.example"] for name in changes}
+    assert not reconcile(repository, {"prefix": "shared", **unknown}, signs_in_through="shared").changed
+
+
 ROW = {"jwt_attribute": "a", "sense_attribute": "", "is_mandatory": False}
 
 

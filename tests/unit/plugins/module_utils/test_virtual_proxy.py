@@ -19,6 +19,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.conve
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import (
     FIELDS,
     QRS_NAMES,
+    SPEC,
     VirtualProxy,
     argument_spec,
 )
@@ -49,7 +50,62 @@ def test_option_names_are_field_names(option: str, field: str) -> None:
 
 
 def test_only_links_wishes_and_what_results_add_are_no_fields() -> None:
-    assert set(argument_spec()) - set(FIELDS) == {"state", "proxies", "allow_non_jwt", "id", "certificate"}
+    assert set(SPEC) - set(FIELDS) == {"state", "proxies", "allow_non_jwt", "id", "certificate"}
+
+
+def test_each_list_has_options_that_change_single_entries() -> None:
+    spec = argument_spec()
+    assert sorted(set(spec) - set(SPEC)) == [
+        "host_allow_list_add",
+        "host_allow_list_remove",
+        "jwt_attribute_map_add",
+        "jwt_attribute_map_remove",
+        "load_balancing_server_nodes_add",
+        "load_balancing_server_nodes_remove",
+        "proxies_add",
+        "proxies_remove",
+        "tags_add",
+        "tags_remove",
+    ]
+    assert spec["jwt_attribute_map_add"] == {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "jwt_attribute": {"type": "str", "required": True},
+            "sense_attribute": {"type": "str", "required": True},
+            # No default: an entry that is there keeps it.
+            "is_mandatory": {"type": "bool", "required": False},
+        },
+    }
+    assert spec["host_allow_list_add"] == {"type": "list", "elements": "str"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tags": [], "tags_add": []}, "Both tags and tags_add are given."),
+        ({"proxies": ["a"], "proxies_add": ["b"], "proxies_remove": ["c"]}, "Both proxies and proxies_add are given."),
+        ({"websocket_cross_origin_white_list": ["a"], "host_allow_list_remove": ["a"]}, "Both websocket_cross_origin"),
+        # As a module returns the arguments of a task that has the alias.
+        (
+            {"host_allow_list": [], "websocket_cross_origin_white_list": [], "host_allow_list_remove": ["a"]},
+            "Both host_allow_list and host_allow_list_remove are given.",
+        ),
+    ],
+)
+def test_a_list_is_given_as_a_whole_or_entry_by_entry(options: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        from_options({"prefix": "portal", **options})
+    assert caught.value.outcome.startswith(words)
+    assert "'portal'" in caught.value.tried
+
+
+def test_what_the_site_holds_already_is_not_validated_again() -> None:
+    row = {"jwt_attribute": "aud", "sense_attribute": "x", "is_mandatory": False}
+    held = {"websocket_cross_origin_white_list": ["x.example:443"], "jwt_attribute_map": [row]}
+    require_valid("Tried this.", held, held)
+    with pytest.raises(InputError, match=r"'y\.example:443', which is not a host name"):
+        require_valid("Tried this.", {"websocket_cross_origin_white_list": ["x.example:443", "y.example:443"]}, held)
 
 
 def test_reads_an_entity_in_the_words_of_the_options() -> None:

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible.module_utils import basic
 
+from ansible_collections.sensible.qlik.plugins.filter.drift import drift
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxies, virtual_proxy_info
 from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
@@ -75,6 +76,29 @@ def test_only_what_differs_is_shown_and_written(
     assert [method for method, _path in repository.writes] == ["PUT", "PUT", "DELETE"]
     assert [one["prefix"] for one in result["virtual_proxies"]] == ["a", "c"]
     assert len(result["diff"]) == 2
+
+
+def test_only_the_entries_that_are_named_can_drift(run: Run, repository: FakeRepository) -> None:
+    repository.add("a", websocketCrossOriginWhiteList=["ours.example", "theirs.example"])
+    repository.add("b", tags=repository.tags)
+    declared = [
+        {"prefix": "a", "host_allow_list_add": ["OURS.example"], "host_allow_list_remove": ["old.example"]},
+        {"prefix": "b", "host_allow_list": None, "tags_remove": ["managed"], "proxies_add": ["Rim1"]},
+    ]
+    checked = run(virtual_proxies=declared, _ansible_check_mode=True)
+    [one, other] = drift({"dev": {"checked": checked, "found": []}})["sites"][0]["virtual_proxies"]
+    assert (one["drifted"], one["differences"]) == (False, [])
+    assert other["differences"] == [
+        {"option": "proxies", "declared": ["Rim1"], "actual": []},
+        {"option": "tags", "declared": ["portal"], "actual": ["Managed", "portal"]},
+    ]
+
+
+def test_an_alias_is_named_as_the_user_wrote_it(run: Run, repository: FakeRepository) -> None:
+    entry = {"prefix": "a", "host_allow_list": ["a.example"], "host_allow_list_add": ["b.example"]}
+    result = run(virtual_proxies=[{"prefix": "b"}, entry])
+    assert "'a'. Both host_allow_list and host_allow_list_add are given." in result["msg"]
+    assert repository.requests == []
 
 
 def test_an_error_in_one_entry_is_found_before_the_first_write(

@@ -66,6 +66,28 @@ def test_a_library_that_is_missing_afterwards_does_not_hide_the_change(
     assert result["writes"] == ["update the virtual proxy 'portal'"]
 
 
+def test_single_entries_are_changed_and_whole_lists_shown(
+    run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
+) -> None:
+    row = {"jwt_attribute": "groups", "sense_attribute": "group"}
+    repository.add("portal", websocketCrossOriginWhiteList=["a.example"])
+    result = run(prefix="portal", host_allow_list_add=["b.example"], jwt_attribute_map_add=[row])
+    for whole in (result["virtual_proxy"], result["diff"]["after"]):
+        assert whole["websocket_cross_origin_white_list"] == ["a.example", "b.example"]
+        assert whole["jwt_attribute_map"] == [{**row, "is_mandatory": False}]
+    assert not [name for name in result["virtual_proxy"] if name.endswith(("_add", "_remove"))]
+    assert run(**result["virtual_proxy"])["changed"] is False
+
+
+@pytest.mark.parametrize("name", ["host_allow_list", "websocket_cross_origin_white_list"])
+def test_a_list_given_as_a_whole_and_entry_by_entry_is_named_as_the_user_wrote_it(
+    name: str, run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
+) -> None:
+    result = run(**{"prefix": "portal", name: ["a.example"], "host_allow_list_remove": ["b.example"]})
+    assert f"Both {name} and host_allow_list_remove are given." in result["msg"]
+    assert repository.requests == []
+
+
 def test_nothing_is_written_when_the_input_is_wrong(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
 ) -> None:
