@@ -11,7 +11,8 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns one signed JSON Web Token per user, in the order of the users.
+  - Returns one signed JSON Web Token per user, in the order of the users. With O(as_logins), tokens that must be
+    refused as well, in the form that M(sensible.qlik.login_check) takes.
   - Send it as C(Authorization) header, after the word C(Bearer) and a blank, to a virtual proxy that has the key's
     certificate. M(sensible.qlik.jwt_virtual_proxy) makes one, M(sensible.qlik.login_check) proves the login.
   - A token is a password as long as it lives. Set C(no_log) on every task that uses one, and let it live for minutes.
@@ -66,6 +67,33 @@ options:
     description:
       - The certificate itself, instead of O(certificate_path).
     type: str
+  virtual_proxy:
+    description:
+      - The virtual proxy that the tokens are for, as M(sensible.qlik.jwt_virtual_proxy) takes and returns it.
+      - Its C(jwt_attribute_user_id), C(jwt_attribute_user_directory) and C(jwt_audience) are the defaults of
+        O(jwt_attribute_user_id), O(jwt_attribute_user_directory) and O(audience). The claim that it maps to the
+        attribute C(group) is the default of O(groups_claim). Options that are given outrank it.
+      - A token without the mandatory claims of its C(jwt_attribute_map) is not made; the error names what is missing.
+      - A key that does not belong to its C(jwt_public_key_certificate) is refused, as with O(certificate_content). With
+        O(as_logins) it is not, because M(sensible.qlik.login_check) reports it.
+    type: dict
+  as_logins:
+    description:
+      - Return a dictionary per user instead of a token, for O(sensible.qlik.login_check#module:logins).
+      - It holds O(virtual_proxy), C(token), C(expired_token), and, as far as O(virtual_proxy) and the key below make
+        them possible, C(wrong_audience_token) (for another audience), C(incomplete_token) (without the mandatory
+        claims) and C(other_key_token).
+    type: bool
+    default: false
+  other_private_key_path:
+    description:
+      - File with another private key, such as the one that was replaced, for C(other_key_token) of O(as_logins).
+      - If it is encrypted, O(private_key_passphrase) must be its passphrase.
+    type: str
+  other_private_key_content:
+    description:
+      - The other private key itself, instead of O(other_private_key_path).
+    type: str
   algorithm:
     description:
       - Signature algorithm, one of V(RS256), V(RS384) and V(RS512).
@@ -79,14 +107,14 @@ options:
   jwt_attribute_user_id:
     description:
       - Name of the claim with the user id, the same as on the virtual proxy.
+      - The default is that of O(virtual_proxy), or else V(userId).
     type: str
-    default: userId
   jwt_attribute_user_directory:
     description:
       - Name of the claim with the user directory, the same as on the virtual proxy.
       - A directory in brackets, such as V([CORP]), is one that the virtual proxy gives to everybody; it needs no claim.
+      - The default is that of O(virtual_proxy), or else V(userDirectory).
     type: str
-    default: userDirectory
   name:
     description:
       - Full name, written into the claim C(name).
@@ -104,8 +132,8 @@ options:
   groups_claim:
     description:
       - Name of the claim with the groups.
+      - The default is the claim that O(virtual_proxy) maps to the attribute C(group), or else V(groups).
     type: str
-    default: groups
   claims:
     description:
       - Further claims with any values that JSON knows.
@@ -114,6 +142,7 @@ options:
   audience:
     description:
       - The claim C(aud), for a virtual proxy that asks for an audience. A text, or a list of texts.
+      - The default is that of O(virtual_proxy).
     type: raw
   key_id:
     description:
@@ -208,6 +237,34 @@ EXAMPLES = r"""
                 claims={'department': 'Sales'}) }}
   no_log: true
 
+- name: A token for a declared virtual proxy, whatever its claims, audience and certificate are
+  ansible.builtin.set_fact:
+    qlik_token: >-
+      {{ lookup('sensible.qlik.jwt', user, private_key_path='signing_key.pem', groups=['sales'],
+                virtual_proxy=declared.virtual_proxy) }}
+  vars:
+    user: CORP\alice
+  no_log: true
+
+- name: Check that users can log in, and that expired tokens and those of the replaced key are refused
+  sensible.qlik.login_check:
+    proxy_urls: [https://qlik1.example.com]
+    proxy_ca_path: certificates/company_ca.pem
+    logins: >-
+      {{ query('sensible.qlik.jwt', users, private_key_path='signing_key.pem', as_logins=true,
+               virtual_proxy=declared.virtual_proxy, other_private_key_path='replaced_key.pem') }}
+  vars:
+    users:
+      - CORP\smoketest
+
+- name: The same with the other key from a vault
+  sensible.qlik.login_check:
+    proxy_urls: [https://qlik1.example.com]
+    proxy_ca_path: certificates/company_ca.pem
+    logins: >-
+      {{ query('sensible.qlik.jwt', 'CORP\\smoketest', private_key_path='signing_key.pem', as_logins=true,
+               virtual_proxy=declared.virtual_proxy, other_private_key_content=vault_replaced_key) }}
+
 - name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
   ansible.builtin.set_fact:
     qlik_token: >-
@@ -221,9 +278,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - One token per user, without the word C(Bearer).
+    - One token per user, without the word C(Bearer). With O(as_logins), a dictionary per user.
   type: list
-  elements: str
+  elements: raw
   sample:
     - eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VySWQiOiJhbGljZSJ9.c2lnbmF0dXJl
 """
@@ -248,19 +305,29 @@ from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import 
     Recipe,
     join_names,
     minter,
+    recipe_fields,
     require_algorithm,
+    require_mandatory,
     text_of,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.negative import login_tokens
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_settings
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 # Options that become fields of the recipe as they are.
 _RECIPE = (
     "audience", "backdate", "claims", "email", "expires_in", "groups", "groups_claim", "jwt_attribute_user_directory",
     "jwt_attribute_user_id", "name", "user_directory",
 )  # fmt: skip
-_HOLDS: dict[str, Holds] = {"private_key": "private key", "certificate": "certificate"}
+_HOLDS: dict[str, Holds] = {
+    "private_key": "private key",
+    "other_private_key": "private key",
+    "certificate": "certificate",
+}
 # nginx by default refuses a header of more than 8 KB, Tomcat and Windows' HTTP.sys all headers together of 8 and 16 KB.
 _LONGEST_HEADER = 8192
 
@@ -270,40 +337,52 @@ display = Display()
 class LookupModule(LookupBase):
     """Options in, tokens out; what a token is made of is decided in module_utils."""
 
-    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
         try:
             with warnings.catch_warnings():
                 # What libraries warn about would appear between Ansible's own lines.
                 warnings.simplefilter("ignore")
                 variables = variables or {}
-                return self._tokens(terms, variables, _given(kwargs, variables))
+                return self._results(terms, variables, _given(kwargs, variables))
         except QlikError as exc:
             # Up to ansible-core 2.18 this keeps the source line out, which may hold a passphrase as a literal.
             raise AnsibleError(str(exc), show_content=False) from exc
 
-    def _tokens(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[str]:
+    def _results(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[t.Any]:
         self._require_known(kwargs)
+        self._refuse_keys(kwargs)
         self.set_options(var_options=variables, direct=_checked(kwargs))
-        _text.register_secrets(self.get_option(name) for name in ("private_key_content", "private_key_passphrase"))
+        secrets = ("private_key_content", "private_key_passphrase", "other_private_key_content")
+        _text.register_secrets(self.get_option(name) for name in secrets)
         algorithm = require_algorithm(self.get_option("algorithm"))
-        recipe = self._recipe(kwargs)
-        key = self._key(variables, kwargs)
-        self._compare_with_certificate(key, variables)
+        settings, as_logins = kwargs.get("virtual_proxy"), self.get_option("as_logins")
+        virtual_proxy = from_settings({} if settings is None else settings)
+        recipe = self._recipe(kwargs, virtual_proxy)
+        keys = self._keys(variables, kwargs)
+        if len(keys) > 1 and not as_logins:
+            raise InputError("Make a token.", "There is another private key.", "Set as_logins=true, or leave it out.")
+        declared = "" if as_logins else virtual_proxy.fields.get("jwt_public_key_certificate", "")
+        self._compare_with_certificate(keys[0], variables, text_of(declared, "certificate of the virtual proxy"))
         key_id = self.get_option("key_id")
-        mint = minter(key, algorithm=algorithm, key_id=None if key_id in (None, "none") else str(key_id))
+        key_id = None if key_id in (None, "none") else str(key_id)
+        mints = [minter(key, algorithm=algorithm, key_id=key_id) for key in keys]
 
         users = [_given(user, variables) if isinstance(user, Mapping) else user for user in _flat(terms)]
         now = int(time.time())
-        tokens = []
+        made = []
         for number, user in enumerate(users, 1):
             try:
-                tokens.append(mint(recipe.claims_of(user, now=now)))
+                claims = recipe.claims_of(user, now=now)
+                require_mandatory(claims, virtual_proxy)
             except InputError as exc:
                 tried = f"Make the token for user {number} of {len(users)}." if len(users) > 1 else exc.tried
                 raise InputError(tried, exc.outcome, exc.advice) from None
+            one = login_tokens(claims, virtual_proxy, *mints, now=now) if as_logins else {"token": mints[0](claims)}
+            made.append(one)
+        tokens = [token for one in made for token in one.values()]
         _text.register_secrets(tokens)
         self._warn_of_length(tokens)
-        return tokens
+        return [{"virtual_proxy": settings, **one} for one in made] if as_logins else tokens
 
     def _require_known(self, kwargs: dict[str, t.Any]) -> None:
         """set_options ignores a keyword that it does not know, and a misspelt option would silently do nothing."""
@@ -317,23 +396,27 @@ class LookupModule(LookupBase):
                 f"Known are {', '.join(sorted(known))}.",
             )
 
-    def _recipe(self, kwargs: dict[str, t.Any]) -> Recipe:
+    def _recipe(self, kwargs: dict[str, t.Any], virtual_proxy: VirtualProxy) -> Recipe:
         # Taken as given: Ansible would make text of numbers, and cut a group such as CN=a,OU=b at the comma.
         given = {name: kwargs[name] for name in _RECIPE if kwargs.get(name) is not None}
-        recipe = Recipe(**{name: self.get_option(name) for name in _RECIPE} | given)
+        defaults = {name: value for name in _RECIPE if (value := self.get_option(name)) is not None}
+        recipe = Recipe(**defaults | recipe_fields(virtual_proxy) | given)
         if "sub" in (recipe.jwt_attribute_user_id, recipe.jwt_attribute_user_directory):
             display.warning("The claim sub has a meaning of its own in every token; Qlik Sense may not accept it here.")
         return recipe
 
-    def _key(self, variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> RSAPrivateKey:
-        path, content = self.get_option("private_key_path"), self.get_option("private_key_content")
-        if content is not None and not {"private_key_path", "privatekey_path"} & kwargs.keys():
-            path = None
-        for name in ("key_id", *_RECIPE):
+    def _refuse_keys(self, kwargs: dict[str, t.Any]) -> None:
+        for name in ("key_id", "virtual_proxy", "as_logins", *_RECIPE):
             if holds_private_key(str(kwargs.get(name, ""))):
                 raise InputError(
                     "Make a token.", f"{name} holds a private key.", "Give the key as private_key_content."
                 )
+
+    def _keys(self, variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[RSAPrivateKey]:
+        """Return the private key, and the other one if it is given."""
+        path, content = self.get_option("private_key_path"), self.get_option("private_key_content")
+        if content is not None and not {"private_key_path", "privatekey_path"} & kwargs.keys():
+            path = None
         pem = self._one_text("private_key", path, content, variables)
         if pem is None:
             raise InputError(
@@ -344,12 +427,18 @@ class LookupModule(LookupBase):
         passphrase = self.get_option("private_key_passphrase")
         if passphrase and not is_encrypted(pem):
             display.warning("The private key is not encrypted; its passphrase was not needed.")
-        return load_private_key(pem, passphrase=str(passphrase) if passphrase else None)
+        path, content = self.get_option("other_private_key_path"), self.get_option("other_private_key_content")
+        other = self._one_text("other_private_key", path, content, variables)
+        pems = [pem] if other is None else [pem, other]
+        keys = [load_private_key(one, passphrase=str(passphrase) if passphrase else None) for one in pems]
+        if len({key.public_key().public_numbers() for key in keys}) < len(keys):
+            raise InputError("Load the other private key.", "It is the private key itself.", "Give another one.")
+        return keys
 
-    def _compare_with_certificate(self, key: RSAPrivateKey, variables: dict[str, t.Any]) -> None:
+    def _compare_with_certificate(self, key: RSAPrivateKey, variables: dict[str, t.Any], declared: str) -> None:
         path, content = self.get_option("certificate_path"), self.get_option("certificate_content")
-        pem = self._one_text("certificate", path, content, variables)
-        if pem is None:
+        pem = self._one_text("certificate", path, content, variables) or declared
+        if not pem:
             return
         _certificate.require_matching_key(pem, key)
         certificate = _certificate.inspect(pem)
@@ -396,9 +485,9 @@ def _given(values: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> dict[
 def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
     """Return the options that Ansible may convert. Its errors quote what they refuse, so they must be text."""
     return {
-        name: text_of(value, name)
+        name: value if name == "as_logins" and isinstance(value, bool) else text_of(value, name)
         for name, value in kwargs.items()
-        if name not in _RECIPE and name != "wantlist" and value is not None
+        if name not in (*_RECIPE, "virtual_proxy", "wantlist") and value is not None
     }
 
 

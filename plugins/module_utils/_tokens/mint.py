@@ -21,10 +21,13 @@ from .._errors import InputError, MissingLibraryError
 from .._identifiers import RESERVED_CLAIMS, claim_name
 from .._keys.jose import ALGORITHMS
 from .._keys.private_key import thumbprint
+from .._text import sanitize
 from .verify import constant_directory
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    from .._virtual_proxy.model import VirtualProxy
 
 _TRIED = "Make a token."
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -293,6 +296,46 @@ def _identifier(value: t.Any, what: str) -> str:
         f"The {what} has a control character, a blank at one end, or a backslash too many.",
         "Write DIRECTORY\\user; inside double quotes YAML needs two backslashes for one.",
     )
+
+
+def recipe_fields(virtual_proxy: VirtualProxy) -> dict[str, t.Any]:
+    """Return the fields of a Recipe that the settings of a virtual proxy decide, as far as they are known.
+
+    Raises:
+        InputError: it does not take tokens.
+    """
+    fields = virtual_proxy.fields
+    if fields.get("authentication_method", "jwt") != "jwt":
+        raise InputError(
+            _TRIED,
+            "The virtual proxy does not take tokens: its authentication_method is not jwt.",
+            "Give a JWT virtual proxy.",
+        )
+    names = ("jwt_attribute_user_id", "jwt_attribute_user_directory")
+    result = {name: fields[name] for name in names if fields.get(name)}
+    if audience := fields.get("jwt_audience"):
+        result["audience"] = text_of(audience, "jwt_audience of the virtual proxy")
+    # Qlik's guides and the section access of apps know the attribute as group.
+    groups = {
+        str(one.get("jwt_attribute"))
+        for one in fields.get("jwt_attribute_map") or ()
+        if str(one.get("sense_attribute")).casefold() in ("group", "groups")
+    }
+    return {**result, "groups_claim": groups.pop()} if len(groups) == 1 else result
+
+
+def require_mandatory(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> None:
+    """Raise if a token with these claims would be refused because mandatory ones are missing.
+
+    Raises:
+        InputError: with the names of the claims.
+    """
+    if missing := [sanitize(name, 60) for name in virtual_proxy.mandatory_claims if name not in claims]:
+        raise InputError(
+            _TRIED,
+            f"The virtual proxy refuses tokens without {', '.join(missing)}.",
+            "Give mandatory claims by claims, name, email or groups.",
+        )
 
 
 def minter(

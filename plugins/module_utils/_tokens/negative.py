@@ -16,6 +16,41 @@ from .._keys.jose import base64url_encode, inspect_token
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from .._virtual_proxy.model import VirtualProxy
+
+_EXPIRED_FOR = 300  # seconds; more than clocks should differ
+
+
+Mint = t.Callable[[dict[str, t.Any]], str]
+
+
+def login_tokens(
+    claims: dict[str, t.Any], virtual_proxy: VirtualProxy, mint: Mint, mint_other: Mint | None = None, *, now: int
+) -> dict[str, str]:
+    """Return a token and those like it that must be refused, by their options in login_check's logins.
+
+    Args:
+        claims: those of a token that the virtual proxy must accept, with iat, nbf and exp.
+        virtual_proxy: its settings as far as they are known. Without an audience there is no token for another one,
+            and without mandatory claims no incomplete token.
+        mint: signs claims with the key of the virtual proxy.
+        mint_other: likewise with another key.
+        now: seconds since 1970 UTC.
+    """
+    shift = claims["exp"] - (now - _EXPIRED_FOR)
+    tokens = {
+        "token": mint(claims),
+        "expired_token": mint(claims | {name: claims[name] - shift for name in ("iat", "nbf", "exp")}),
+    }
+    if audience := virtual_proxy.fields.get("jwt_audience"):
+        tokens["wrong_audience_token"] = mint({**claims, "aud": f"not {audience}"})
+    user = {virtual_proxy.user_id_claim, virtual_proxy.user_directory_claim}
+    if mandatory := set(virtual_proxy.mandatory_claims) - user:
+        tokens["incomplete_token"] = mint({name: value for name, value in claims.items() if name not in mandatory})
+    if mint_other:
+        tokens["other_key_token"] = mint_other(claims)
+    return tokens
+
 
 def forged(token: str, user_claim: str) -> str:
     """Return the token with another user id and its old signature.

@@ -197,6 +197,135 @@ def test_tokens_to_be_refused() -> None:
         jwt.decode(early, KEY.public_key(), algorithms=["RS256"], leeway=290)
 
 
+# ---- Tokens for a virtual proxy
+
+DOCUMENT: dict[str, t.Any] = {
+    "prefix": "portal",
+    "jwt_public_key_certificate": CERTIFICATE,
+    "jwt_attribute_user_id": "uid",
+    "jwt_attribute_user_directory": "[C]",
+    "jwt_audience": "qlik",
+    "jwt_attribute_map": [
+        {"jwt_attribute": "roles", "sense_attribute": "Group", "is_mandatory": True},
+        {"jwt_attribute": "unit", "sense_attribute": "unit", "is_mandatory": True},
+        {"jwt_attribute": "region", "sense_attribute": "region", "is_mandatory": False},
+        {"jwt_attribute": "uid", "sense_attribute": "account", "is_mandatory": True},
+    ],
+}
+OTHER_PEM = OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def test_the_document_decides_names_of_claims_and_the_audience() -> None:
+    (token,) = mint("a", virtual_proxy=DOCUMENT, groups=["sales"], claims={"unit": "north"})
+
+    claims = claims_of(token)
+    assert {name: claims[name] for name in claims.keys() - {"iat", "nbf", "exp"}} == {
+        "uid": "a", "aud": "qlik", "roles": ["sales"], "unit": "north",
+    }  # fmt: skip
+
+
+def test_options_outrank_the_document() -> None:
+    (token,) = mint(
+        "C\\a",
+        virtual_proxy={**DOCUMENT, "jwt_attribute_map": None},
+        jwt_attribute_user_id="id",
+        jwt_attribute_user_directory="directory",
+        audience="other",
+        groups=["sales"],
+        groups_claim="teams",
+    )
+
+    claims = claims_of(token)
+    assert {name: claims[name] for name in claims.keys() - {"iat", "nbf", "exp"}} == {
+        "id": "a", "directory": "C", "aud": "other", "teams": ["sales"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("document", [None, {}, {"prefix": "x", "jwt_audience": "", "jwt_public_key_certificate": ""}])
+def test_a_document_that_decides_nothing(document: t.Any) -> None:
+    (token,) = mint("C\\a", virtual_proxy=document, groups=["sales"])
+
+    assert claims_of(token).keys() == {"userId", "userDirectory", "groups", "iat", "nbf", "exp"}
+
+
+def test_each_user_is_asked_for_mandatory_claims() -> None:
+    message = error_of(
+        {"user": "a", "groups": ["x"], "claims": {"unit": "north"}},
+        {"user": "b", "claims": {"Unit": "north"}},
+        private_key_content=PEM,
+        virtual_proxy=DOCUMENT,
+    )
+
+    assert message == (
+        "Make the token for user 2 of 2. The virtual proxy refuses tokens without roles, unit."
+        " Give mandatory claims by claims, name, email or groups."
+    )
+
+
+def test_logins_hold_the_tokens_that_must_be_refused(warned: list[str]) -> None:
+    before = int(time.time())
+    (login,) = mint(
+        "a",
+        virtual_proxy=DOCUMENT,
+        groups=["sales"],
+        claims={"unit": "north", "region": "eu"},
+        as_logins=True,
+        other_private_key_content=OTHER_PEM,
+        expires_in="1h",
+    )
+
+    assert login.pop("virtual_proxy") == DOCUMENT
+    good = claims_of(login["token"])
+    assert good.pop("exp") - good.pop("nbf") == 3660
+    assert good == {
+        "uid": "a", "aud": "qlik", "roles": ["sales"], "unit": "north", "region": "eu", "iat": good["iat"],
+    }  # fmt: skip
+    tokens = {name: claims_of(one, OTHER_KEY if name == "other_key_token" else KEY) for name, one in login.items()}
+    times = tokens["token"]["iat"], tokens["token"]["nbf"], tokens["token"]["exp"]
+    assert tokens == {
+        "token": tokens["token"],
+        "expired_token": {**tokens["token"], **{name: tokens["expired_token"][name] for name in ("iat", "nbf", "exp")}},
+        "wrong_audience_token": {**tokens["token"], "aud": "not qlik"},
+        "incomplete_token": {name: tokens["token"][name] for name in ("uid", "aud", "region", "iat", "nbf", "exp")},
+        "other_key_token": tokens["token"],
+    }
+    expired = tokens["expired_token"]
+    assert before - 300 <= expired["exp"] <= before - 290
+    assert {time - expired[name] for name, time in zip(("iat", "nbf", "exp"), times, strict=True)} == {3900}
+    assert jwt.get_unverified_header(login["other_key_token"])["kid"] == _private_key.thumbprint(OTHER_KEY)
+    assert warned == []
+
+
+def test_logins_without_what_cannot_be_tested() -> None:
+    (first, second) = mint(["a", "b"], user_directory="C", virtual_proxy={"prefix": "portal"}, as_logins=True)
+
+    assert first.keys() == second.keys() == {"virtual_proxy", "token", "expired_token"}
+    assert claims_of(second["token"])["userId"] == "b"
+
+
+def test_logins_report_a_foreign_certificate_themselves() -> None:
+    document = {"prefix": "portal", "jwt_public_key_certificate": UNFIT}
+
+    assert len(mint("C\\a", virtual_proxy=document, as_logins=True)) == 1
+    assert "does not belong to the certificate" in error_of("C\\a", private_key_content=PEM, virtual_proxy=document)
+
+
+def test_an_other_key_with_the_same_passphrase(tmp_path: Path) -> None:
+    encryption = BestAvailableEncryption(PASSPHRASE.encode())
+    (tmp_path / "other.pem").write_bytes(OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+
+    (login,) = look_up(
+        "C\\a",
+        private_key_content=ENCRYPTED,
+        private_key_passphrase=PASSPHRASE,
+        other_private_key_path="other.pem",
+        virtual_proxy={"prefix": "portal"},
+        as_logins=True,
+    )
+
+    assert claims_of(login["other_key_token"], OTHER_KEY)["userId"] == "a"
+
+
 # ---- Where the key comes from
 
 
@@ -365,13 +494,51 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "encrypted token": ({"private_key_content": PEM, "algorithm": "RSA-OAEP"}, "encrypted tokens (JWE)"),
     "key as algorithm": ({"private_key_content": PEM, "algorithm": PEM}, "not the name of a signature algorithm"),
     "unknown option": ({"private_key_content": PEM, "lifetime": 5}, "no option lifetime. Known are algorithm, a"),
-    "key as duration": ({"private_key_content": PEM, "expires_in": PEM}, "not a duration"),
-    "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "a control character"),
+    "key as duration": ({"private_key_content": PEM, "expires_in": PEM}, "expires_in holds a private key"),
+    "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "user_directory holds a private"),
     "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "is a number"),
     "number as name": ({"private_key_content": PEM, "name": 5}, "is a number"),
     "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "reserved for the token itself"),
     "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Use expires_in"),
-    "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims is not a dictionary"),
+    "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims holds a private key"),
+    "no virtual proxy": ({"private_key_content": PEM, "virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
+    "another authentication": (
+        {"private_key_content": PEM, "virtual_proxy": {"authentication_method": "ticket"}},
+        "does not take tokens: its authentication_method is not jwt",
+    ),
+    "another directory": (
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_attribute_user_directory": "[D]"}},
+        "The user directory differs from the one that the virtual proxy gives everybody",
+    ),
+    "reserved claim of the document": (
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_attribute_user_id": "exp"}},
+        "reserved for the token itself",
+    ),
+    "number as audience of the document": (
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_audience": 5}},
+        "The jwt_audience of the virtual proxy is a number, not text",
+    ),
+    "number as certificate of the document": (
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": 5}},
+        "The certificate of the virtual proxy is a number, not text",
+    ),
+    "key in the document": (
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": PEM}},
+        "virtual_proxy holds a private key",
+    ),
+    "other key without logins": (
+        {"private_key_content": PEM, "other_private_key_content": OTHER_PEM},
+        "There is another private key. Set as_logins=true",
+    ),
+    "the same key twice": (
+        {"private_key_content": PEM, "other_private_key_content": PEM, "as_logins": True},
+        "It is the private key itself",
+    ),
+    "two other keys": (
+        {"private_key_content": PEM, "other_private_key_content": PEM, "other_private_key_path": "/x"},
+        "both other_private_key_path and other_private_key_content",
+    ),
+    "list as flag": ({"private_key_content": PEM, "as_logins": [1]}, "as_logins is a list, not text"),
     "list as claims": ({"private_key_content": PEM, "claims": ["x"]}, "claims is not a dictionary"),
 }  # fmt: skip
 
@@ -396,7 +563,7 @@ def test_refusals_say_why_and_give_nothing_away(case: str) -> None:
 
     assert sentence in str(caught.value)
     everything = "".join(traceback.format_exception(caught.value))
-    for secret in (PEM, ENCRYPTED, SHORT):
+    for secret in (PEM, OTHER_PEM, ENCRYPTED, SHORT):
         for piece in pieces_of(secret):
             assert piece not in everything
     assert PASSPHRASE[1:] not in everything
@@ -461,7 +628,16 @@ def test_secrets_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[str] = []
     monkeypatch.setattr(plugin._text, "register_secrets", registered.extend)
     tokens = look_up(["a", "b"], user_directory="X", private_key_content=ENCRYPTED, private_key_passphrase=PASSPHRASE)
-    assert registered == [ENCRYPTED, PASSPHRASE, *tokens]
+    assert list(filter(None, registered)) == [ENCRYPTED, PASSPHRASE, *tokens]
+
+
+def test_all_tokens_of_logins_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered: list[str] = []
+    monkeypatch.setattr(plugin._text, "register_secrets", registered.extend)
+
+    [login] = mint("C\\a", virtual_proxy={"prefix": "x"}, as_logins=True, other_private_key_content=OTHER_PEM)
+
+    assert {PEM, OTHER_PEM, login["token"], login["expired_token"], login["other_key_token"]} <= set(registered)
 
 
 def test_tokens_are_masked_where_core_can() -> None:
