@@ -31,6 +31,11 @@ def _sites(laboratory: Laboratory) -> None:
         }
         before[name] = site.state()
     laboratory.hosts["prod"]["promotion_approval"] = True
+    # The same by entries: prod adds its host to the list of test and removes that of test.
+    laboratory.hosts["prod"]["promotion_overrides"]["portal"] = {
+        "host_allow_list_add": ["prod.example.com"],
+        "host_allow_list_remove": ["TEST.example.com"],
+    }
 
 
 @pytest.mark.parametrize(
