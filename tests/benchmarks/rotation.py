@@ -4,11 +4,11 @@
 
 """How many requests fail while a key is rotated.
 
-People sign in and work through nginx, HAProxy or Apache, with the configuration that the role key_rotation writes, in
-front of two proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes
+People sign in and work through nginx, with the configuration that the role key_rotation writes, in front of two proxies
+of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes
 at once, one whose proxies are away for some seconds after each save, and one where they forget their sessions on top.
 
-Needs one of these, ansible-playbook beside the Python that runs this, and the collection on
+Needs nginx, ansible-playbook beside the Python that runs this, and the collection on
 ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
 goes on, and fails if a request does.
 """
@@ -39,8 +39,6 @@ from load import REQUESTS_A_VISIT, Figures, Issuer, Load, Watch, figures
 
 from qlik_sense_simulator.testing import RunningSite
 
-PACKAGES = {"nginx": "nginx-light", "haproxy": "haproxy", "apache": "apache2-bin"}  # on Debian and Ubuntu
-PROGRAMS = {"nginx": "nginx", "haproxy": "haproxy", "apache": "apache2"}
 PEOPLE, RATE = 16, 40.0
 LIMIT = (900.0, 50_000)  # seconds and requests
 # A token is one visit old when it is used, and then one visit more is made on the session.
@@ -81,41 +79,6 @@ http {{
     }}
 }}
 """
-HAPROXY = """
-global
-    maxconn 500
-    stats socket {directory}/haproxy.sock mode 600 level admin expose-fd listeners
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-frontend public
-    bind 127.0.0.1:{port} ssl crt {directory}/public.pem
-    use_backend portal if {{ path_reg ^/portal(-[0-9]+)?(/|$) }}
-"""
-APACHE = """
-ServerRoot {directory}
-ServerName localhost
-PidFile {directory}/apache.pid
-DefaultRuntimeDir {directory}
-User www-data
-Group www-data
-ErrorLog {directory}/error.log
-Listen 127.0.0.1:{port}
-{modules}
-<VirtualHost *:{port}>
-    SSLEngine on
-    SSLCertificateFile {pki}/server.pem
-    SSLCertificateKeyFile {pki}/server_key.pem
-    Include {directory}/portal.conf
-</VirtualHost>
-"""
-APACHE_MODULES = (
-    "mpm_event authz_core headers lbmethod_byrequests proxy proxy_balancer proxy_http rewrite slotmem_shm "
-    "socache_shmcb ssl"
-)
-APACHE_DIRECTORY = "/usr/lib/apache2/modules"
 SWITCH_TASKS = """
 - name: Have the issuer sign with the new key
   ansible.builtin.file:
@@ -169,12 +132,10 @@ class Rotation:
     Args:
         directory: made and kept.
         switches: how the simulated site behaves.
-        front_end: one of PACKAGES.
     """
 
-    def __init__(self, directory: Path, switches: dict[str, t.Any], front_end: str) -> None:
+    def __init__(self, directory: Path, switches: dict[str, t.Any]) -> None:
         self.directory = directory
-        self.front_end = front_end
         self.keys = directory / "keys"
         self.keys.mkdir(parents=True, mode=0o700)
         certificate = make_pair(self.keys / "portal_key.pem")
@@ -185,20 +146,14 @@ class Rotation:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"https://localhost:{self.port}"
-        # By name: HAProxy cannot verify a server's certificate for an IP address.
-        self.proxies = [node["proxy_url"].replace("127.0.0.1", "localhost") for node in self.site.ready["nodes"]]
+        self.proxies = [node["proxy_url"] for node in self.site.ready["nodes"]]
         self.root = self.site.pki / "root.pem"
         self._front_end: subprocess.Popen[bytes] | None = None
         self._write_files()
 
     def _write_files(self) -> None:
-        template = {"nginx": NGINX, "haproxy": HAPROXY, "apache": APACHE}[self.front_end]
-        modules = [f"LoadModule {name}_module {APACHE_DIRECTORY}/mod_{name}.so" for name in APACHE_MODULES.split()]
-        text = template.format(directory=self.directory, port=self.port, pki=self.site.pki, modules="\n".join(modules))
+        text = NGINX.format(directory=self.directory, port=self.port, pki=self.site.pki)
         (self.directory / "front_end.conf").write_text(text)
-        pair = [(self.site.pki / name).read_text() for name in ("server.pem", "server_key.pem")]
-        (self.directory / "public.pem").touch(mode=0o600)
-        (self.directory / "public.pem").write_text("".join(pair))
         (self.directory / "switch.yml").write_text(SWITCH_TASKS)
         (self.directory / "ansible.cfg").write_text("[defaults]\n")
         ready, pki = self.site.ready, self.site.pki
@@ -214,11 +169,9 @@ class Rotation:
             "qlik_smoke_test_users": ["SMOKE\\test"],
             "key_rotation_name": "portal",
             "key_rotation_directory": str(self.keys),
-            "key_rotation_key_size": 2048,
             "key_rotation_overlap": OVERLAP,
-            "key_rotation_poll": 1,
-            "key_rotation_front_end": self.front_end,
             "key_rotation_front_end_directory": str(self.directory),
+            "key_rotation_front_end_ca_path": str(pki / "proxy_root.pem"),
             "key_rotation_public_urls": [self.url],
             "key_rotation_switch_tasks": str(self.directory / "switch.yml"),
             "issuer_key": str(self.issuer_key),
@@ -228,18 +181,10 @@ class Rotation:
 
     def _commands(self) -> tuple[list[str], list[str]]:
         """What starts the front end, and what has it read its configuration again."""
-        program = found(PROGRAMS[self.front_end])
+        program = found("nginx")
         assert program is not None
-        configuration, directory = str(self.directory / "front_end.conf"), str(self.directory)
-        if self.front_end == "nginx":
-            start = [program, "-p", directory, "-c", configuration]
-            return start, [*start, "-s", "reload"]
-        if self.front_end == "apache":
-            start = [program, "-f", configuration]
-            return [*start, "-D", "FOREGROUND"], [*start, "-k", "graceful"]
-        pid_file = f"{directory}/haproxy.pid"
-        start = [program, "-W", "-p", pid_file, "-f", configuration, "-f", f"{directory}/portal.cfg"]
-        return start, ["sh", "-c", f"kill -USR2 $(head -n 1 {pid_file})"]
+        start = [program, "-p", str(self.directory), "-c", str(self.directory / "front_end.conf")]
+        return start, [*start, "-s", "reload"]
 
     def play(self, variables: dict[str, t.Any]) -> subprocess.Popen[str]:
         """Start the playbook."""
@@ -304,9 +249,9 @@ def found(program: str) -> str | None:
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
-def run(directory: Path, switches: dict[str, t.Any], front_end: str, *, show: bool) -> tuple[int, Figures]:
+def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int, Figures]:
     """One rotation under load; the playbook's exit status, and the figures."""
-    rotation = Rotation(directory, switches, front_end)
+    rotation = Rotation(directory, switches)
     try:
         rotation.start_front_end()
         issuer = Issuer(rotation.issuer_key)
@@ -350,24 +295,20 @@ def sentence(counted: Figures) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", action="store_true", help="one rotation, shown as it goes on")
-    parser.add_argument("--front-end", choices=list(PACKAGES), default="nginx", help="default: %(default)s")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
-    front_end = arguments.front_end
-    if not found(PROGRAMS[front_end]):
+    if not found("nginx"):
         print(
-            f"Skipped: there is no {front_end} here, so there is no front end to put load on. Install it and run this "
+            "Skipped: there is no nginx here, so there is no front end to put load on. Install it and run this again;"
         )
-        print(f"again; on Debian and Ubuntu the package is {PACKAGES[front_end]}.")
+        print("on Debian and Ubuntu the package is nginx-light.")
         return int(os.environ.get("REQUIRE_ALL") == "1")
     if arguments.demo:
-        print(
-            f"People sign in with tokens and work through {front_end} in front of two proxies, while the key changes."
-        )
+        print("People sign in with tokens and work through nginx in front of two proxies, while the key changes.")
     for name, switches in list(SCENARIOS.items())[: 1 if arguments.demo else None]:
         with tempfile.TemporaryDirectory(prefix="rotation-") as directory:
-            status, counted = run(Path(directory), switches, front_end, show=arguments.demo)
+            status, counted = run(Path(directory), switches, show=arguments.demo)
         print(f"{name}: {sentence(counted)}{'' if status == 0 else '; the rotation failed'}", flush=True)
         if arguments.demo and (status or counted.failed):
             return 1

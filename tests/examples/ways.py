@@ -48,6 +48,9 @@ class Way:
 
 _GUIDES = "docs/docsite/rst/guide_"
 _ISSUER = "---\n- name: Nothing to be told\n  ansible.builtin.debug:\n"
+_RELOAD = "ansible.builtin.systemd_service:\n        name: haproxy\n        state: reloaded"
+_NO_RELOAD = "ansible.builtin.debug:"
+_HAPROXY = "defaults\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n"
 _PROXY_VARIABLES = r"""
 qlik_virtual_proxies: [{prefix: portal}]
 qlik_smoke_test_users: ['SMOKE\test']
@@ -79,13 +82,13 @@ WAYS = {
     f"{_GUIDES}identity_providers.rst 4": Way(left_out="it is for cron; the command in it is run"),
     f"{_GUIDES}identity_providers.rst 5": Way(left_out="it is for a page in a browser"),
     f"{_GUIDES}identity_providers.rst 6": Way(
-        run=f"{FOLLOW} -e @{{}} {WITHOUT_SYSTEMD.format('follow_jwks_front_end_reload')}"
+        save="front_end.yml",
+        run=f"ansible-playbook front_end.yml {WWW} -e ansible_python_interpreter=$(command -v python)",
+        replace={_RELOAD: _NO_RELOAD},
     ),
-    f"{_GUIDES}identity_providers.rst 7": Way(
-        run=f"{FOLLOW} -e @example-6.yml -e @{{}} {WWW} {WITHOUT_SYSTEMD.format('follow_jwks_front_end_reload')}"
-    ),
+    f"{_GUIDES}identity_providers.rst 7": Way(save="idp.cfg.j2"),
     f"{_GUIDES}identity_providers.rst 8": Way(save="/etc/haproxy/haproxy.cfg"),
-    f"{_GUIDES}identity_providers.rst 10": Way(
+    f"{_GUIDES}identity_providers.rst 11": Way(
         run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
         "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
     ),
@@ -113,18 +116,24 @@ WAYS = {
     f"{_GUIDES}rotation.rst 7": Way(
         left_out="it is for a portal that systemd runs; the tests of the role have such tasks"
     ),
-    f"{_GUIDES}rotation.rst 8": Way(run=f"{ROTATE} -e @{{}}"),
+    f"{_GUIDES}rotation.rst 8": Way(
+        run="ansible-playbook {} -e key_rotation_new_prefix=portal-2 -e key_rotation_new_certificate=PEM"
+    ),
+    # nginx looks the nodes up, and they are not in the DNS.
     f"{_GUIDES}rotation.rst 9": Way(
         run=f"{ROTATE} -e @{{}} -e key_rotation_mode=front_end {WWW} "
-        f"{WITHOUT_SYSTEMD.format('key_rotation_front_end_reload')}"
+        f"{WITHOUT_SYSTEMD.format('key_rotation_front_end_reload')} "
+        '-e \'{{"key_rotation_proxy_urls": ["https://localhost"]}}\''
     ),
-    f"{_GUIDES}rotation.rst 10": Way(
-        left_out="nginx looks the nodes up, and they are not in the DNS; tests/kills starts one"
-    ),
-    f"{_GUIDES}rotation.rst 11": Way(left_out="it is one line of a front end; the tests of the role have it in theirs"),
+    f"{_GUIDES}rotation.rst 10": Way(left_out="it is a part of a front end; tests/kills starts one with it"),
+    f"{_GUIDES}rotation.rst 11": Way(save="/srv/playbooks/front_end.yml", replace={_RELOAD: _NO_RELOAD}),
     f"{_GUIDES}rotation.rst 12": Way(
-        left_out="it is part of a front end; the unit tests of the role run Apache with it"
+        also={"/etc/haproxy/haproxy.cfg": _HAPROXY}, run=f"ansible-playbook {{}} {SITES} --limit prod {WWW}"
     ),
+    f"{_GUIDES}rotation.rst 13": Way(save="/srv/playbooks/portal.cfg.j2"),
+    f"{_GUIDES}rotation.rst 14": Way(left_out="it is one line of a front end"),
+    f"{_GUIDES}rotation.rst 15": Way(left_out="the unit tests of the role run Apache with it"),
+    f"{_GUIDES}rotation.rst 16": Way(left_out="the unit tests of the role run Apache with the like"),
     f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     f"{_GUIDES}verification.rst 2": Way(run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}}"),
     f"{_GUIDES}verification.rst 3": Way(

@@ -82,7 +82,6 @@ def inventory(playbooks: Playbooks, site: RunningSite, vault: t.Callable[[str], 
             }
         ],
         "key_rotation_name": "portal-one",
-        "key_rotation_key_size": 2048,
         "key_rotation_overlap": 0,
         "key_rotation_private_key_passphrase": vault(PASSPHRASE),
         "key_rotation_old_private_key_content": vault((pki / "server_key.pem").read_text()),

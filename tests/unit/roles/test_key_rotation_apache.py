@@ -2,15 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real Apache with the configuration that the role writes, in front of two nodes that say what they were asked."""
+"""A real Apache with the configuration in the guide on rotation, before two nodes that say what they were asked."""
 
 from __future__ import annotations
 
 import collections.abc
-import datetime
 import http.client
 import http.server
-import ipaddress
 import pathlib
 import signal
 import socket
@@ -21,18 +19,14 @@ import time
 import typing as t
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from ansible_collections.sensible.qlik.tests.unit.roles.rotation_templates import (
     APACHE_MODULES,
     NEW,
     OLD,
     found,
-    render,
+    make_certificate,
+    render_example,
 )
 
 pytestmark = pytest.mark.skipif(
@@ -68,26 +62,6 @@ class Node(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def make_certificate(directory: pathlib.Path, *, name: str) -> tuple[str, str]:
-    """Paths of a certificate that is its own authority, and of its key."""
-    key = rsa.generate_private_key(65537, 2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (directory / "key").touch(mode=0o600)
-    (directory / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return str(directory / "pem"), str(directory / "key")
-
-
 class Apache:
     """Apache in front of two nodes.
 
@@ -105,11 +79,11 @@ class Apache:
             node.daemon_threads = True
             node.socket = context.wrap_socket(node.socket, server_side=True, do_handshake_on_connect=False)
             threading.Thread(target=node.serve_forever, daemon=True).start()
-        text = render(
-            "apache/conf.j2",
+        text = render_example(
+            "portal.conf.j2",
             [NEW, OLD],
-            __key_rotation_nodes=[f"https://localhost:{node.server_address[1]}" for node in self._nodes],
-            __key_rotation_front_end_ca_path=certificate,
+            nodes=[f"https://localhost:{node.server_address[1]}" for node in self._nodes],
+            ca_file=certificate,
         )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -16,7 +16,9 @@ from ansible_collections.sensible.qlik.tests.unit.roles.rotation_templates impor
     NEW,
     OLD,
     found,
+    make_certificate,
     render,
+    render_example,
 )
 
 
@@ -52,14 +54,13 @@ class TestNginx:
         self, tmp_path: pathlib.Path, written: list[dict[str, t.Any]], unwritten: list[dict[str, t.Any]]
     ) -> None:
         # Name resolution is not what is tested.
-        nodes = {"__key_rotation_nodes": ["https://localhost:1", "https://127.0.0.1:2"]}
-        for name, slots in (("server", written), ("http", unwritten)):
-            text = render(f"nginx/{name}.conf.j2", slots, **nodes, key_rotation_validate_certs=False)
-            (tmp_path / f"{name}.conf").write_text(text)
-        (tmp_path / "nginx.conf").write_text(
-            f"pid {tmp_path}/pid; error_log {tmp_path}/log; events {{}} http {{ access_log off; include http.conf;"
-            f"client_body_temp_path {tmp_path}; server {{ listen 127.0.0.1:1; include server.conf; }} }}"
-        )
+        variables = {
+            "__key_rotation_nodes": ["https://localhost:1", "https://127.0.0.1:2"],
+            "__key_rotation_candidate": {"path": tmp_path},
+            "key_rotation_front_end_ca_path": make_certificate(tmp_path)[0],
+        }
+        for name, slots in (("server.conf", written), ("http.conf", unwritten), ("nginx.conf", [])):
+            (tmp_path / name).write_text(render(f"nginx/{name}.j2", slots, **variables))
         command = [str(found("nginx")), "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "syntax is ok" in checked.stderr
@@ -67,36 +68,38 @@ class TestNginx:
 
 class TestHaproxy:
     def test_a_token_goes_where_its_key_belongs(self) -> None:
-        text = render("haproxy/cfg.j2", [NEW, OLD])
+        text = render_example("portal.cfg.j2", [NEW, OLD])
         assert text.index('jwt_verify(txn.alg,"/etc/front/portal.portal-2.pub")') < text.index("default_backend")
         assert "default_backend portal-to-portal-2\n" in text
-        assert "server node2 qlik2.example.com:8443 ssl verify required verifyhost qlik2.example.com" in text
+        assert "server node2 qlik2.example.com:8443 init-addr last,libc,none ssl verify required" in text
+        assert "verifyhost qlik2.example.com ca-file /etc/root.pem" in text
 
     @pytest.mark.skipif(found("haproxy") is None, reason="there is no haproxy here")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
     def test_haproxy_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
-        nodes = {"__key_rotation_nodes": ["https://localhost:1"], "key_rotation_validate_certs": False}
         timeouts = "\n".join(f"    timeout {name} 5s" for name in ("connect", "client", "server"))
-        (tmp_path / "cfg").write_text(f"defaults\n{timeouts}\n{render('haproxy/cfg.j2', slots, **nodes)}")
-        checked = subprocess.run([str(found("haproxy")), "-c", "-f", str(tmp_path / "cfg")], check=False)
-        assert checked.returncode == 0
+        (tmp_path / "defaults").write_text(f"defaults\n{timeouts}\n")
+        (tmp_path / "cfg").write_text(render_example("portal.cfg.j2", slots, ca_file=make_certificate(tmp_path)[0]))
+        command = [str(found("haproxy")), "-c", "-f", str(tmp_path / "defaults"), "-f", str(tmp_path / "cfg")]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
 
 
 class TestApache:
     def test_one_virtual_proxy_has_no_second_try(self) -> None:
-        text = render("apache/conf.j2", [OLD])
+        text = render_example("portal.conf.j2", [OLD])
         assert "ErrorDocument" not in text
         assert text.count("[P,NE]") == 1
 
     def test_the_host_allow_list_counts(self) -> None:
-        text = render("apache/conf.j2", [OLD | {"websocket_cross_origin_white_list": ["Portal.example.com"]}])
+        text = render_example("portal.conf.j2", [OLD | {"websocket_cross_origin_white_list": ["Portal.example.com"]}])
         [allowed] = re.findall(r'HTTP_HOST}" "!(.*)" \[NC\]', text)
         names = ("qlik1.example.com", "qlik2.example.com", "www.example.com", "portal.example.com")
         assert all(re.search(allowed, name) for name in (*names, "www.example.com:8443"))
         assert not any(re.search(allowed, name) for name in ("example.com", "x.www.example.com", "www.example.com.x"))
 
     def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
-        text = render("apache/conf.j2", [NEW, OLD])
+        text = render_example("portal.conf.j2", [NEW, OLD])
         assert 'ErrorDocument 401 "/portal.second?%{QUERY_STRING}"' in text
         targets = re.findall(r'RewriteRule "\^/(\S+)" "balancer://portal-nodes/(\S+)%1"', text)
         assert targets == [
@@ -108,25 +111,29 @@ class TestApache:
         ]
 
     def test_a_cookie_that_may_go_into_an_iframe_stays_one(self) -> None:
-        routes = [line for line in render("apache/conf.j2", [NEW, OLD]).splitlines() if "add Set-Cookie" in line]
+        routes = [
+            line for line in render_example("portal.conf.j2", [NEW, OLD]).splitlines() if "add Set-Cookie" in line
+        ]
         assert ["SameSite=None" in line for line in routes] == [True, False]
 
-    def test_the_proxies_are_verified_unless_told_otherwise(self) -> None:
-        text = render("apache/conf.j2", [OLD])
+    def test_the_proxies_are_verified(self) -> None:
+        text = render_example("portal.conf.j2", [OLD])
         assert (
             'SSLProxyVerify require\n    SSLProxyVerifyDepth 3\n    SSLProxyCACertificateFile "/etc/root.pem"' in text
         )
         assert "CheckPeerName" not in text  # on is the default
-        assert "SSLProxyVerify none" in render("apache/conf.j2", [OLD], key_rotation_validate_certs=False)
 
     @pytest.mark.skipif(found("apache2") is None, reason="there is no Apache here (Debian: apt install apache2-bin)")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
-    def test_apache_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
-        nodes = {"__key_rotation_nodes": ["https://localhost:1", "https://localhost:2"]}
-        text = render("apache/conf.j2", slots, **nodes, key_rotation_validate_certs=False)
+    def test_apache_understands_it_in_place_and_before(
+        self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]
+    ) -> None:
+        text = render_example("portal.conf.j2", slots, ca_file=make_certificate(tmp_path)[0])
+        (tmp_path / "portal.conf").write_text(text)
         lines = [*APACHE_MODULES, f"ServerRoot {tmp_path}", f"DefaultRuntimeDir {tmp_path}", "ServerName localhost"]
-        lines.append("ErrorLog log")
-        (tmp_path / "conf").write_text("\n".join([*lines, "<VirtualHost *:1>", text, "</VirtualHost>"]) + "\n")
+        lines += ["ErrorLog log", "<VirtualHost *:1>", f"Include {tmp_path}/portal.conf", "</VirtualHost>"]
+        (tmp_path / "conf").write_text("\n".join(lines) + "\n")
         command = [str(found("apache2")), "-t", "-f", str(tmp_path / "conf")]
-        checked = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert "Syntax OK" in checked.stderr
+        for candidate in ([], ["-c", f"Include {tmp_path}/portal.conf"]):
+            checked = subprocess.run([*command, *candidate], capture_output=True, text=True, check=False)
+            assert "Syntax OK" in checked.stderr
