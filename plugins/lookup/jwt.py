@@ -226,7 +226,7 @@ EXAMPLES = r"""
 - name: A token for a declared virtual proxy, whatever its claims, audience and certificate are
   ansible.builtin.set_fact:
     qlik_token: >-
-      {{ lookup('sensible.qlik.jwt', user, private_key_path='signing_key.pem', groups=['sales'],
+      {{ lookup('sensible.qlik.jwt', user, private_key_path='keys/portal_key.pem', groups=['sales'],
                 virtual_proxy=declared.virtual_proxy) }}
   vars:
     user: CORP\alice
@@ -237,8 +237,8 @@ EXAMPLES = r"""
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
     logins: >-
-      {{ query('sensible.qlik.jwt', users, private_key_path='signing_key.pem', as_logins=true,
-               virtual_proxy=declared.virtual_proxy, other_private_key_path='replaced_key.pem') }}
+      {{ query('sensible.qlik.jwt', users, private_key_path='keys/portal_key.pem', as_logins=true,
+               virtual_proxy=declared.virtual_proxy, other_private_key_path='keys/old_key.pem') }}
   vars:
     users:
       - CORP\smoketest
@@ -248,8 +248,8 @@ EXAMPLES = r"""
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
     logins: >-
-      {{ query('sensible.qlik.jwt', 'CORP\\smoketest', private_key_path='signing_key.pem', as_logins=true,
-               virtual_proxy=declared.virtual_proxy, other_private_key_content=vault_replaced_key) }}
+      {{ query('sensible.qlik.jwt', 'CORP\\smoketest', private_key_path='keys/portal_key.pem', as_logins=true,
+               virtual_proxy=declared.virtual_proxy, other_private_key_content=vault_old_key) }}
 
 - name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
   ansible.builtin.set_fact:
