@@ -26,7 +26,7 @@ from pathlib import Path
 from public_names import ROOT, options
 
 BASE = "0ba6bac"
-_LEFT_OUT = re.compile(r"(.*[._])?(contents?|passphrase|add|remove|ca|ca_path)")
+_LEFT_OUT = re.compile(r"(.*[._])?((contents?|passphrase|ca|ca_path)|(add|remove)(\..*)?)")
 
 
 def count(tree: Path) -> dict[str, set[str]]:

@@ -32,12 +32,8 @@ options:
         description: The C(virtual_proxies) that M(sensible.qlik.virtual_proxy_info) returned.
         type: list
         elements: dict
-      undeclared:
-        description: Whether a JWT virtual proxy that is not declared counts as drift.
-        type: bool
-        default: true
       undeclared_tag:
-        description: With O(_input.undeclared=true), only those with this tag count. Empty for all.
+        description: Only undeclared JWT virtual proxies with this tag count as drift. Empty for all.
         type: str
         default: ''
   expires_within:
@@ -76,7 +72,6 @@ EXAMPLES = r"""
       prod:
         checked: "{{ checked }}"
         found: "{{ info.virtual_proxies }}"
-        undeclared: true
         undeclared_tag: portal
       test:
         error: The site is being upgraded.
@@ -254,7 +249,7 @@ def _rows(outcome: Mapping[str, t.Any]) -> list[Row]:
     tag = str(outcome.get("undeclared_tag") or "").casefold()
     for prefix, one in sorted(found.items()):
         tags = [name.casefold() for name in one.get("tags", ())]
-        counts = bool(outcome.get("undeclared", True)) and (not tag or tag in tags)
+        counts = not tag or tag in tags
         rows.append(_row(prefix, "undeclared", one.get("certificate"), drifted=counts, differences=[]))
     return rows
 

@@ -29,7 +29,7 @@ options:
       - V(DIRECTORY\\user). YAML needs two backslashes in double quotes and one elsewhere; the lookup takes both.
       - The user id alone. The directory then comes from O(user_directory).
       - A dictionary with C(user), or with C(user_id) and C(user_directory), and any of the options O(name), O(email),
-        O(groups), O(groups_claim), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and
+        O(groups), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and
         O(jwt_attribute_user_directory), which then hold for this user only. Its C(claims) are added to O(claims).
     type: list
     elements: raw
@@ -58,24 +58,14 @@ options:
     aliases: [privatekey_passphrase]
     env:
       - name: QLIK_SENSE_JWT_PRIVATE_KEY_PASSPHRASE
-  certificate_path:
-    description:
-      - File with the certificate that the virtual proxy has. A key that does not belong to it is refused,
-        before any token is made that Qlik Sense would not accept.
-    type: str
-  certificate_content:
-    description:
-      - The certificate itself, instead of O(certificate_path).
-    type: str
   virtual_proxy:
     description:
       - The virtual proxy that the tokens are for, as M(sensible.qlik.jwt_virtual_proxy) takes and returns it.
       - Its C(jwt_attribute_user_id), C(jwt_attribute_user_directory) and C(jwt_audience) are the defaults of
-        O(jwt_attribute_user_id), O(jwt_attribute_user_directory) and O(audience). The claim that it maps to the
-        attribute C(group) is the default of O(groups_claim). Options that are given outrank it.
+        O(jwt_attribute_user_id), O(jwt_attribute_user_directory) and O(audience); options that are given outrank it.
       - A token without the mandatory claims of its C(jwt_attribute_map) is not made; the error names what is missing.
-      - A key that does not belong to its C(jwt_public_key_certificate) is refused, as with O(certificate_content). With
-        O(as_logins) it is not, because M(sensible.qlik.login_check) reports it.
+      - A key that does not belong to its C(jwt_public_key_certificate) is refused, before any token is made that Qlik
+        Sense would not accept. With O(as_logins) it is not, because M(sensible.qlik.login_check) reports it.
     type: dict
   as_logins:
     description:
@@ -125,15 +115,11 @@ options:
     type: str
   groups:
     description:
-      - Groups of the user. Qlik Sense sees them only if the virtual proxy maps the claim.
+      - Groups of the user, written into the claim that O(virtual_proxy) maps to the attribute C(group), or else into
+        C(groups). Qlik Sense sees them only if the virtual proxy maps the claim.
       - A text is one group and is not split at commas.
     type: list
     elements: str
-  groups_claim:
-    description:
-      - Name of the claim with the groups.
-      - The default is the claim that O(virtual_proxy) maps to the attribute C(group), or else V(groups).
-    type: str
   claims:
     description:
       - Further claims with any values that JSON knows.
@@ -194,7 +180,7 @@ EXAMPLES = r"""
     qlik_token: >-
       {{ lookup('sensible.qlik.jwt', 'alice', user_directory='CORP', groups=['sales', 'CN=Board,OU=Groups'],
                 private_key_path='signing_key.pem', private_key_passphrase=signing_key_passphrase,
-                certificate_path='signing.pem') }}
+                virtual_proxy={'jwt_public_key_certificate': lookup('ansible.builtin.file', 'signing.pem')}) }}
   no_log: true
 
 - name: A token for every user, with one call
@@ -231,16 +217,16 @@ EXAMPLES = r"""
 - name: A token as the identity provider makes them, for a virtual proxy with other claims and an audience
   ansible.builtin.set_fact:
     qlik_token: >-
-      {{ lookup('sensible.qlik.jwt', 'alice', private_key_content=signing_key, certificate_content=signing_certificate,
+      {{ lookup('sensible.qlik.jwt', 'alice', private_key_content=signing_key,
                 jwt_attribute_user_id='preferred_username', jwt_attribute_user_directory='[CORP]', audience='qlik',
-                name='Alice Example', email='alice@corp.example', groups=['sales'], groups_claim='roles',
-                claims={'department': 'Sales'}) }}
+                name='Alice Example', email='alice@corp.example',
+                claims={'roles': ['sales'], 'department': 'Sales'}) }}
   no_log: true
 
 - name: A token for a declared virtual proxy, whatever its claims, audience and certificate are
   ansible.builtin.set_fact:
     qlik_token: >-
-      {{ lookup('sensible.qlik.jwt', user, private_key_path='signing_key.pem', groups=['sales'],
+      {{ lookup('sensible.qlik.jwt', user, private_key_path='keys/portal_key.pem', groups=['sales'],
                 virtual_proxy=declared.virtual_proxy) }}
   vars:
     user: CORP\alice
@@ -251,8 +237,8 @@ EXAMPLES = r"""
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
     logins: >-
-      {{ query('sensible.qlik.jwt', users, private_key_path='signing_key.pem', as_logins=true,
-               virtual_proxy=declared.virtual_proxy, other_private_key_path='replaced_key.pem') }}
+      {{ query('sensible.qlik.jwt', users, private_key_path='keys/portal_key.pem', as_logins=true,
+               virtual_proxy=declared.virtual_proxy, other_private_key_path='keys/old_key.pem') }}
   vars:
     users:
       - CORP\smoketest
@@ -262,8 +248,8 @@ EXAMPLES = r"""
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
     logins: >-
-      {{ query('sensible.qlik.jwt', 'CORP\\smoketest', private_key_path='signing_key.pem', as_logins=true,
-               virtual_proxy=declared.virtual_proxy, other_private_key_content=vault_replaced_key) }}
+      {{ query('sensible.qlik.jwt', 'CORP\\smoketest', private_key_path='keys/portal_key.pem', as_logins=true,
+               virtual_proxy=declared.virtual_proxy, other_private_key_content=vault_old_key) }}
 
 - name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
   ansible.builtin.set_fact:
@@ -296,7 +282,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _text
-from ansible_collections.sensible.qlik.plugins.module_utils._content import Holds, holds_private_key
+from ansible_collections.sensible.qlik.plugins.module_utils._content import holds_private_key
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read, text_kind
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
@@ -320,14 +306,9 @@ if t.TYPE_CHECKING:
 
 # Options that become fields of the recipe as they are.
 _RECIPE = (
-    "audience", "backdate", "claims", "email", "expires_in", "groups", "groups_claim", "jwt_attribute_user_directory",
+    "audience", "backdate", "claims", "email", "expires_in", "groups", "jwt_attribute_user_directory",
     "jwt_attribute_user_id", "name", "user_directory",
 )  # fmt: skip
-_HOLDS: dict[str, Holds] = {
-    "private_key": "private key",
-    "other_private_key": "private key",
-    "certificate": "certificate",
-}
 # nginx by default refuses a header of more than 8 KB, Tomcat and Windows' HTTP.sys all headers together of 8 and 16 KB.
 _LONGEST_HEADER = 8192
 
@@ -361,8 +342,8 @@ class LookupModule(LookupBase):
         keys = self._keys(variables, kwargs)
         if len(keys) > 1 and not as_logins:
             raise InputError("Make a token.", "There is another private key.", "Set as_logins=true, or leave it out.")
-        declared = "" if as_logins else virtual_proxy.fields.get("jwt_public_key_certificate", "")
-        self._compare_with_certificate(keys[0], variables, text_of(declared, "certificate of the virtual proxy"))
+        if not as_logins and (pem := virtual_proxy.fields.get("jwt_public_key_certificate")):
+            _require_certificate(text_of(pem, "certificate of the virtual proxy"), keys[0])
         key_id = self.get_option("key_id")
         key_id = None if key_id in (None, "none") else str(key_id)
         mints = [minter(key, algorithm=algorithm, key_id=key_id) for key in keys]
@@ -435,16 +416,6 @@ class LookupModule(LookupBase):
             raise InputError("Load the other private key.", "It is the private key itself.", "Give another one.")
         return keys
 
-    def _compare_with_certificate(self, key: RSAPrivateKey, variables: dict[str, t.Any], declared: str) -> None:
-        path, content = self.get_option("certificate_path"), self.get_option("certificate_content")
-        pem = self._one_text("certificate", path, content, variables) or declared
-        if not pem:
-            return
-        _certificate.require_matching_key(pem, key)
-        certificate = _certificate.inspect(pem)
-        if certificate["days_left"] < 0:
-            display.warning(f"The certificate of the private key expired at {certificate['not_after']}.")
-
     def _one_text(self, what: str, path: t.Any, content: t.Any, variables: dict[str, t.Any]) -> str | None:
         tried = f"Load the {what.replace('_', ' ')}."
         path = path or None  # an empty environment variable
@@ -452,7 +423,7 @@ class LookupModule(LookupBase):
             raise InputError(tried, f"There are both {what}_path and {what}_content.", "Give one of them.")
         if path is not None:
             return self._read(str(path), what, variables)
-        return None if content is None else decode(f"{what}_content", str(content), holds=_HOLDS[what])
+        return None if content is None else decode(f"{what}_content", str(content), holds="private key")
 
     def _read(self, path: str, what: str, variables: dict[str, t.Any]) -> str:
         # Plain text, without what Ansible adds to it.
@@ -461,7 +432,7 @@ class LookupModule(LookupBase):
         if text_kind(file_path, new=True) is None and not os.path.isabs(file_path):  # noqa: PTH117
             file_path = self.find_file_in_search_path(variables, "files", file_path, ignore_missing=True) or file_path
         option, alternative = f"{what}_path", f"{what}_content"
-        return read(option, file_path, alternative=alternative, holds=_HOLDS[what], warn=display.warning).text
+        return read(option, file_path, alternative=alternative, holds="private key", warn=display.warning).text
 
     def _warn_of_length(self, tokens: list[str]) -> None:
         longest = max(map(len, tokens), default=0) + len("Authorization: Bearer ")
@@ -470,6 +441,13 @@ class LookupModule(LookupBase):
                 f"With one of the tokens the Authorization header is {longest} bytes long. Many servers refuse more"
                 f" than {_LONGEST_HEADER}; put fewer groups and claims into it."
             )
+
+
+def _require_certificate(pem: str, key: RSAPrivateKey) -> None:
+    _certificate.require_matching_key(pem, key)
+    certificate = _certificate.inspect(pem)
+    if certificate["days_left"] < 0:
+        display.warning(f"The certificate of the private key expired at {certificate['not_after']}.")
 
 
 def _given(values: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> dict[str, t.Any]:

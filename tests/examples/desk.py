@@ -40,6 +40,7 @@ VARIABLES = {
     "vault_okta_ca": "{{ lookup('ansible.builtin.file', 'root.pem') }}",
     "vault_okta_ca_key": "{{ lookup('ansible.builtin.file', 'vault_ca_key.pem') }}",
     "vault_okta_ca_passphrase": PASSPHRASE,
+    "vault_old_key": "{{ lookup('ansible.builtin.file', 'keys/old_key.pem') }}",
     "vault_portal_key": "{{ lookup('ansible.builtin.file', 'signing_key.pem') }}",
     "vault_portal_key_passphrase": PASSPHRASE,
     "vault_client_key_passphrase": "",  # the simulated site exports its key without one

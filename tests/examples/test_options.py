@@ -24,7 +24,6 @@ WITHOUT = {
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_module_redirect_uri": _NO_EFFECT,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.windows_authentication_enabled_device_pattern": _NO_EFFECT,
     "sensible.qlik.jwks_slots: now": _TESTS,
-    "sensible.qlik.promotion: promotion_source_planned": "only the playbook promote gives it, in check mode",
     "sensible.qlik.site: cache_prefix": _ANSIBLE,
     "sensible.qlik.site: keyed_groups.default_value": _ANSIBLE,
     "sensible.qlik.site: keyed_groups.parent_group": _ANSIBLE,

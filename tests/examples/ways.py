@@ -100,7 +100,7 @@ WAYS = {
     # The second run finds each entry as declared.
     f"{_GUIDES}provisioning.rst 8": Way(
         run=f"ansible-playbook sensible.qlik.provision {SITES} --limit dev -e @{{0}} && "
-        f"ansible-playbook sensible.qlik.drift {SITES} --limit dev -e @{{0}} -e drift_undeclared=false"
+        f"ansible-playbook sensible.qlik.drift {SITES} --limit dev -e @{{0}} -e drift_undeclared_tag=nobody"
     ),
     # Both keys are used: for the repository, and for the tokens of the smoke test.
     f"{_GUIDES}provisioning.rst 11": Way(

@@ -218,7 +218,8 @@ class Recipe:
         return min(now, not_before), not_before, expires
 
 
-_FIELDS = {field.name for field in dataclasses.fields(Recipe) if field.init} | {"user", "user_id"}
+# The document alone decides the claim of the groups.
+_FIELDS = {field.name for field in dataclasses.fields(Recipe) if field.init} - {"groups_claim"} | {"user", "user_id"}
 
 
 def _add(claims: dict[str, t.Any], name: str, value: t.Any) -> None:

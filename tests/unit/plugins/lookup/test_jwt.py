@@ -128,7 +128,6 @@ def test_all_options_reach_the_token() -> None:
         name="Alice",
         email="a@example.com",
         groups="CN=Board,OU=Groups",
-        groups_claim="group",
         claims={"level": 3},
         audience=["qlik", "other"],
         key_id="blue",
@@ -144,7 +143,7 @@ def test_all_options_reach_the_token() -> None:
         "dir": "CORP",
         "name": "Alice",
         "email": "a@example.com",
-        "group": ["CN=Board,OU=Groups"],
+        "groups": ["CN=Board,OU=Groups"],
         "level": 3,
         "aud": ["qlik", "other"],
     }
@@ -232,12 +231,11 @@ def test_options_outrank_the_document() -> None:
         jwt_attribute_user_directory="directory",
         audience="other",
         groups=["sales"],
-        groups_claim="teams",
     )
 
     claims = claims_of(token)
     assert {name: claims[name] for name in claims.keys() - {"iat", "nbf", "exp"}} == {
-        "id": "a", "directory": "C", "aud": "other", "teams": ["sales"],
+        "id": "a", "directory": "C", "aud": "other", "groups": ["sales"],
     }  # fmt: skip
 
 
@@ -387,11 +385,8 @@ def test_what_the_task_says_wins_over_the_environment(tmp_path: Path, monkeypatc
     assert claims_of(look_up("C\\a", private_key_path=str(tmp_path / "key.pem"))[0])["userId"] == "a"
 
 
-def test_a_certificate_that_belongs_to_the_key(tmp_path: Path, warned: list[str]) -> None:
-    (tmp_path / "certificate.pem").write_text(CERTIFICATE)
-
-    assert len(mint("C\\a", certificate_content=CERTIFICATE)) == 1
-    assert len(mint("C\\a", certificate_path="certificate.pem")) == 1
+def test_a_certificate_that_belongs_to_the_key(warned: list[str]) -> None:
+    assert len(mint("C\\a", virtual_proxy={"jwt_public_key_certificate": CERTIFICATE})) == 1
     assert warned == []
 
 
@@ -400,7 +395,7 @@ def test_a_certificate_that_belongs_to_the_key(tmp_path: Path, warned: list[str]
 
 def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
     expired = certificate_of(KEY, days=-5)
-    mint("C\\a", certificate_content=expired)
+    mint("C\\a", virtual_proxy={"jwt_public_key_certificate": expired})
     assert (
         warned.pop() == f"The certificate of the private key expired at {_certificate.inspect(expired)['not_after']}."
     )
@@ -476,20 +471,17 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "for RSASSA-PSS only": ({"private_key_content": key_sets.pss_private_pem(KEY)}, "It is restricted to RSASSA-PSS"),
     "certificate for RSASSA-PSS only": (
-        {"private_key_content": PEM, "certificate_content": RESTRICTED},
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": RESTRICTED}},
         "Its key is restricted to RSASSA-PSS",
     ),
     "short": ({"private_key_content": SHORT}, "1024 bits, fewer than 2048"),
-    "another certificate": ({"private_key_content": PEM, "certificate_content": UNFIT}, "does not belong to the cert"),
+    "another certificate": (
+        {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": UNFIT}},
+        "does not belong to the certificate",
+    ),
     "key as audience": ({"private_key_content": PEM, "audience": PEM}, "audience holds a private key"),
     "key as group": ({"private_key_content": PEM, "groups": ["a", PEM]}, "groups holds a private key"),
     "key as claim": ({"private_key_content": PEM, "claims": {"a": {"b": PEM}}}, "claims holds a private key"),
-    "key as certificate": ({"private_key_content": PEM, "certificate_content": PEM}, "holds a private key"),
-    "missing certificate": ({"private_key_content": PEM, "certificate_path": "no.pem"}, "There is no file no.pem"),
-    "two certificates": (
-        {"private_key_content": PEM, "certificate_path": "a", "certificate_content": "b"},
-        "both certificate_path and certificate_content",
-    ),
     "other algorithm": ({"private_key_content": PEM, "algorithm": "HS256"}, "does not accept the algorithm HS256"),
     "encrypted token": ({"private_key_content": PEM, "algorithm": "RSA-OAEP"}, "encrypted tokens (JWE)"),
     "key as algorithm": ({"private_key_content": PEM, "algorithm": PEM}, "not the name of a signature algorithm"),

@@ -286,10 +286,8 @@ def test_a_provider_is_followed(desk: Desk) -> None:
 def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
     """The other key is that of the virtual proxy, so its tokens are accepted, and netrc must not make a 401 of it."""
     environment = {name: value for name, value in desk.hostile.items() if name not in PROXIES}
-    others = {
-        "smoke_test_other_private_key_paths": {"portal": str(desk.pki / "server_key.pem")},
-        "qlik_smoke_test_wait": 0,
-    }
+    login = {"prefix": "portal", "token": desk.token(), "other_key_token": desk.token()}
+    others = {"smoke_test_logins": [login], "qlik_smoke_test_wait": 0}
     status, output = desk.playbook(
         "sensible.qlik.smoke_test", "--limit", "dev", "-e", json.dumps(others), environment=environment
     )
