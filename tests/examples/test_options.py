@@ -17,7 +17,6 @@ _ANSIBLE = "it is Ansible's own, and documented there"
 WITHOUT = {
     "sensible.qlik.jwks_info: validate_certs": _TROUBLE,
     "sensible.qlik.jwt_virtual_proxies: validate_certs": _TROUBLE,
-    "sensible.qlik.smoke_test: smoke_test_validate_certs": _TROUBLE,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_method": _FED_BACK,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.certificate": _FED_BACK,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.id": _FED_BACK,
