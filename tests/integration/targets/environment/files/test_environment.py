@@ -77,7 +77,6 @@ class Desk:
             "promotion_keep": [],  # the sites share their keys
             "key_rotation_name": "portal",
             "key_rotation_directory": str(self.directory / "keys"),
-            "key_rotation_old_private_key_path": str(self.pki / "server_key.pem"),
             "key_rotation_overlap": 0,
             "key_rotation_wait": 20,
         }
