@@ -28,7 +28,7 @@ class Identity:
     user_directory: str
     user_id: str
     attributes: tuple[tuple[str, str], ...] = ()
-    by_token: bool = False
+    by_token: bool = dataclasses.field(default=False, compare=False)
 
     @classmethod
     def anonymous(cls) -> Identity:
