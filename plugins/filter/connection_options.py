@@ -41,6 +41,23 @@ EXAMPLES = r"""
     - name: Read
       sensible.qlik.virtual_proxy_info:
       register: site
+
+- name: Check a login without access to the repository
+  hosts: qlik_sites
+  gather_facts: false
+  connection: local
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  module_defaults:
+    group/sensible.qlik.qlik: >-
+      {{ hostvars[inventory_hostname] | sensible.qlik.connection_options(host_required=false) }}
+  tasks:
+    - name: Log in and out
+      sensible.qlik.login_check:
+        proxy_urls: [https://qlik1.example.com]
+        logins:
+          - prefix: portal
+            token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"
 """
 
 RETURN = r"""

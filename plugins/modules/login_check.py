@@ -246,6 +246,27 @@ EXAMPLES = r"""
       - virtual_proxy: "{{ declared.virtual_proxy }}"
         token: "{{ lookup('sensible.qlik.jwt', 'ACME\\smoketest', private_key_path='keys/portal_key.pem') }}"
 
+- name: Compare the attributes of the session with the token, over the proxies' own API
+  sensible.qlik.login_check:
+    proxy_urls:
+      Central: https://qlik1.example.com
+    qps_urls:
+      Central: https://qlik1:4243
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    proxy_ca_path: certificates/proxy_ca.pem
+    logins:
+      - virtual_proxy:
+          prefix: portal
+          proxies: [Central]
+          jwt_attribute_map:
+            - jwt_attribute: groups
+              sense_attribute: group
+        token: "{{ lookup('sensible.qlik.jwt', user, private_key_path='keys/portal_key.pem', groups=['Testers']) }}"
+  vars:
+    user: ACME\smoketest
+
 - name: Watch a login that somebody else manages, without waiting
   sensible.qlik.login_check:
     proxy_urls: [qlik1.example.com]

@@ -57,6 +57,14 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
   register: site
 
+- name: Read it through the web proxy that this machine needs
+  sensible.qlik.site_info:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    http_proxy: http://proxy.example.com:3128
+
 - name: Say what it is
   ansible.builtin.debug:
     msg: Repository {{ site.release.build_version }} with {{ site.nodes | length }} nodes
