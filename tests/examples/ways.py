@@ -74,7 +74,6 @@ WAYS = {
     "roles/follow_jwks/README.md 3": Way(run="ansible-playbook example-1.yml -e @{}"),
     # Its old key is that of the portal before the first example, and of this one still.
     "roles/key_rotation/README.md 2": Way(run="ansible-playbook example-1.yml -e @{} -e key_rotation_name=embedded"),
-    "roles/smoke_test/README.md 3": Way(run="ansible-playbook example-2.yml -e @{}"),
     "roles/key_rotation/README.md 1": Way(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
     "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
     "roles/promotion/README.md 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
