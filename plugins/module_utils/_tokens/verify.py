@@ -237,7 +237,8 @@ def _nested(claims: t.Mapping[str, t.Any], name: str) -> str:
     """Return the path of a claim that is inside another one, such as Keycloak's realm_access.roles, "" if none is."""
     wanted = name.rsplit(".", 1)[-1]
     todo: list[tuple[tuple[str, ...], t.Mapping[str, t.Any]]] = [((), claims)]
-    for path, inside in todo:
+    while todo:
+        path, inside = todo.pop(0)
         for key, value in inside.items():
             if path and key == wanted:
                 return sanitize(".".join([*path, key]), 60)

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import TransportError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient, Session
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import Session
 from ansible_collections.sensible.qlik.plugins.module_utils._login.checks import OPTIONAL
 from ansible_collections.sensible.qlik.plugins.module_utils._login.models import CheckResult, Login, RunOptions
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import SESSIONS_AT_ONCE, LoginRun, run_logins
@@ -123,7 +123,7 @@ def clock() -> Clock:
 def run_options(clock: Clock, proxy: FakeProxy) -> RunOptions:
     return RunOptions(
         verify=True, timeout=(2, 5), wait=0, threads=4, foreign_key=STRANGER, clock=clock, sleep=clock.sleep,
-        session_apis=lambda _prefix, _proxy: [t.cast("QpsClient", SessionApi(proxy))],
+        session_apis=lambda _prefix, _proxy: [t.cast("t.Any", SessionApi(proxy))],
     )  # fmt: skip
 
 
@@ -385,7 +385,7 @@ def test_other_answers_do_not_show_that_it_is_not_linked(
 def test_attributes_of_the_session_are_compared_with_the_token(
     proxy: FakeProxy, run_options: RunOptions, attributes: Attributes, fault: str | None
 ) -> None:
-    api = t.cast("QpsClient", SessionApi(proxy, attributes))
+    api = t.cast("t.Any", SessionApi(proxy, attributes))
     run = run_one(login_at(proxy), dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api]))
     check = check_of(run, "attributes")
     assert check.expected == "acme\\Smoke, mail (1 value), group (1 value), nothing (0 values)"
