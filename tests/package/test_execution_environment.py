@@ -27,7 +27,9 @@ PLAYBOOK = """
   gather_facts: false
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
-    options: {private_key_path: "{{ pki }}/server_key.pem", certificate_path: "{{ pki }}/server.pem"}
+    options:
+      private_key_path: "{{ pki }}/server_key.pem"
+      virtual_proxy: {jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', pki ~ '/server.pem') }}"}
   tasks:
     - name: Run a module
       sensible.qlik.site_info:
