@@ -79,7 +79,7 @@ options:
     type: str
   qps_port:
     description:
-      - Port of the proxy's own API (QPS), with O(auth_method=ticket).
+      - Port of the proxy's own API (QPS), with O(auth_method=ticket), and for addresses of it that have no port.
       - If not set, the value of the environment variable E(QLIK_SENSE_QPS_PORT) is used.
     type: int
     default: 4243
@@ -98,7 +98,7 @@ options:
   http_proxy:
     description:
       - Address of the web proxy that this machine needs to reach the site, such as V(http://proxy.example.com:3128). It
-        is used for the repository, the proxies and their own API (QPS).
+        is used for the repository, the proxies and their own API (QPS). It cannot have a user and a password.
       - The proxy variables of the environment, such as E(HTTPS_PROXY), are ignored.
       - If not set, the value of the environment variable E(QLIK_SENSE_HTTP_PROXY) is used.
     type: str

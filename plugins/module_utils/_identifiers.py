@@ -298,6 +298,7 @@ def web_proxy(value: str, option: str = "http_proxy") -> str:
     try:
         parts = urllib.parse.urlsplit(value.strip())
         usable = parts.scheme == "http" and parts.path in ("", "/") and parts.port != 0 and "@" not in parts.netloc
+        usable = usable and not (parts.query or parts.fragment) and not parts.netloc.endswith(":")
         usable = usable and is_valid(host, parts.hostname or "")
     except ValueError:
         usable = False

@@ -27,6 +27,12 @@ def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, str]:
     Raises:
         InputError: it is neither, or an entry is not a base URL.
     """
+    if not isinstance(proxies, (str, list, tuple, t.Mapping)):
+        raise InputError(
+            "Tried to read the options.",
+            f"Expected a list or a dictionary as '{option}', got a {type(proxies).__name__}.",
+            "Give base URLs such as https://qlik1.example.com, or a dictionary of them by node name.",
+        )
     if isinstance(proxies, t.Mapping):
         pairs = [(str(name), url) for name, url in proxies.items()]
     else:

@@ -454,7 +454,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.conve
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 def argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -482,8 +482,12 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def logins(params: dict[str, t.Any]) -> list[Login]:
+def logins(params: dict[str, t.Any], out_of_service: Collection[str] = ()) -> list[Login]:
     """Return each login on each proxy.
+
+    Args:
+        params: those of the module.
+        out_of_service: names of nodes whose proxy has no address, because it is disabled.
 
     Raises:
         InputError: something cannot be right.
@@ -509,6 +513,7 @@ def logins(params: dict[str, t.Any]) -> list[Login]:
         if other := negative_tokens.get("other_key_token"):
             _require_comparable(other, (directory, user_id), virtual_proxy, number=number)
         links = virtual_proxy.fields.get("proxies")
+        links = None if links is None else [name for name in links if name not in out_of_service]
         linked = _proxies.linked_urls(proxies, links, tried=f"Tried to understand login {number}.")
         result += [
             Login(
@@ -592,11 +597,13 @@ def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
         QlikError: something in the options cannot be right, or the addresses could not be read; no token was sent.
     """
     params, addresses_from = dict(module.params), "options"
+    out_of_service: Collection[str] = ()
     if params["proxy_urls"] is None:
-        found, addresses_from = read_proxies(params), "repository"
+        (found, out_of_service), addresses_from = read_proxies(params), "repository"
         params["proxy_urls"] = {proxy["name"]: proxy["url"] for proxy in found}
-        params["qps_urls"] = params["qps_urls"] or {proxy["name"]: proxy["qps_url"] for proxy in found}
-    todo = logins(params)
+        if params["qps_urls"] is None:
+            params["qps_urls"] = {proxy["name"]: proxy["qps_url"] for proxy in found}
+    todo = logins(params, out_of_service)
     with contextlib.closing(PrivateFiles()) as files:
         options = RunOptions(
             verify=verification(params, "proxy_ca_path", files),

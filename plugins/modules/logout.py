@@ -157,11 +157,15 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     prefix = _identifiers.prefix(params["prefix"].strip("/"))
     given = params["qps_urls"]
     if given is None:
-        given = [proxy["qps_url"] for proxy in read_proxies(params)]
+        given = [proxy["qps_url"] for proxy in read_proxies(params)[0]]
     bases = _proxies.qps_urls(given, params["qps_port"])
     if not bases:
         raise InputError("Tried to read the options.", "The option 'qps_urls' is empty.", "Give at least one address.")
-    wanted = None if params["users"] is None else {user.casefold() for user in params["users"]}
+    wanted = None
+    if params["users"] is not None:
+        # As in the lookup, two backslashes are one: YAML has both forms.
+        users = [_identifiers.user(user.replace("\\\\", "\\"), "users") for user in params["users"]]
+        wanted = {"\\".join(user).casefold() for user in users}
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(contextlib.closing(PrivateFiles()))
         verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
@@ -182,11 +186,11 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         found = [(api, api.sessions()) for api in apis]
         proxies: list[dict[str, t.Any]] = []
         done: list[str] = []
-        users: dict[str, str] = {}  # the case of a name means nothing
+        names: dict[str, str] = {}  # the case of a name means nothing
         for api, all_sessions in found:
             chosen = [one for one in all_sessions or () if wanted is None or one.user.casefold() in wanted]
             for one in chosen:
-                users.setdefault(one.user.casefold(), one.user)
+                names.setdefault(one.user.casefold(), one.user)
             proxies.append({"proxy": api.base, "linked": all_sessions is not None, "sessions": len(chosen)})
             for one in () if module.check_mode else chosen:
                 try:
@@ -198,7 +202,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     return {
         "addresses_from": "repository" if params["qps_urls"] is None else "options",
         "sessions": sum(proxy["sessions"] for proxy in proxies),
-        "users": [users[user] for user in sorted(users)],
+        "users": [names[user] for user in sorted(names)],
         "proxies": proxies,
     }
 

@@ -222,8 +222,7 @@ class HttpClient:
         self._session.verify = verify
         self._session.cert = client_cert
         if http_proxy:
-            _identifiers.web_proxy(http_proxy)
-            self._session.proxies = {"https": http_proxy, "http": http_proxy}
+            self._session.proxies = dict.fromkeys(("https", "http"), _identifiers.web_proxy(http_proxy))
         if verify is False:
             import urllib3
 

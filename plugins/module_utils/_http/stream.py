@@ -15,6 +15,9 @@ import ssl
 import typing as t
 import urllib.parse
 
+from .._identifiers import web_proxy
+from .deadline import Deadline
+
 with contextlib.suppress(ImportError):  # reported by client.require_requests
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
     from urllib3.util.ssl_ import create_urllib3_context
@@ -28,7 +31,8 @@ def open_stream(
     Args:
         url: of a proxy.
         verify: as for HttpClient.
-        timeout: seconds for the connection, and for each read after it.
+        timeout: seconds for the connection, and for each read after it. The connection, with all that a web proxy
+            sends, stands within their sum.
         http_proxy: URL of the web proxy to go through.
 
     Raises:
@@ -36,7 +40,7 @@ def open_stream(
     """
     address = urllib.parse.urlsplit(url)
     host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
-    way = urllib.parse.urlsplit(http_proxy) if http_proxy else None
+    way = urllib.parse.urlsplit(web_proxy(http_proxy)) if http_proxy else None
     first = (host, port) if way is None else (way.hostname or "", way.port or 80)
     rules: dict[str, t.Any] = {"timeout": timeout[0]}
     connection = http.client.HTTPConnection(*first, **rules)
@@ -44,10 +48,18 @@ def open_stream(
         connection = http.client.HTTPSConnection(*first, **rules, context=_context(verify))
     if way is not None:
         connection.set_tunnel(host, port)
-    try:
-        connection.connect()
-    except http.client.HTTPException as exc:
-        raise ConnectionError(str(exc)) from None
+    # A web proxy can send its answer byte by byte.
+    with contextlib.closing(Deadline(0.0, sum(timeout))) as deadline:
+        deadline.watch(connection)
+        try:
+            connection.connect()
+        except (http.client.HTTPException, OSError) as exc:
+            connection.close()
+            if deadline.expired:
+                raise TimeoutError("timed out") from None
+            if isinstance(exc, OSError):
+                raise
+            raise ConnectionError(str(exc)) from None
     stream = t.cast("socket.socket", connection.sock)
     stream.settimeout(timeout[1])
     return stream

@@ -47,7 +47,7 @@ def find_session(state: LoginState) -> Session:
         for session in sessions or ():
             if session.id not in cookies:
                 continue
-            return session
+            return session._replace(user=state.redact(session.user, 255, is_user=True))
         reason = f"{api.base} does not list the session"
     raise SkipCheck(reason)
 
@@ -60,12 +60,14 @@ def _texts(claim: t.Any) -> list[str]:
 
 
 def expected_attributes(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> Attributes:
-    """Return the values that each attribute of a session must have, by name."""
+    """Return the values that each attribute of a session must have, by name. The case of names does not matter."""
     expected: Attributes = {}
+    spelled: dict[str, str] = {}
     for entry in virtual_proxy.fields.get("jwt_attribute_map") or ():
         name, claim = entry.get("sense_attribute"), entry.get("jwt_attribute")
         if name and claim:
-            expected.setdefault(str(name), []).extend(_texts(claims.get(str(claim))))
+            name = spelled.setdefault(str(name).casefold(), str(name))
+            expected.setdefault(name, []).extend(_texts(claims.get(str(claim))))
     return expected
 
 

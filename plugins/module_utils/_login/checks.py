@@ -88,6 +88,7 @@ CHECKS = (
         "claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists "
         "the session without its attributes, which is not published for sessions that a token opened.",
         function=_functions.compare_attributes,
+        renews_session=True,
     ),
     Check(
         name="cookie",

@@ -37,6 +37,7 @@ class LoginState:
         answered_headers: those headers in the answer to the login.
         response_ms: milliseconds until the hub page was there; None if it never was.
         permanent_failure: whether waiting cannot help.
+        redact: cleans what is taken over from answers.
     """
 
     def __init__(self, login: Login, options: RunOptions) -> None:
@@ -48,7 +49,7 @@ class LoginState:
         self.response_ms: int | None = None
         self.permanent_failure = False
         self._unexpected: list[dict[str, str]] = []  # sessions that a proxy opened although it had to refuse
-        redact = Sanitizer(login.secrets, private=login.private_values)
+        self.redact = redact = Sanitizer(login.secrets, private=login.private_values)
         declared = _headers.declared_headers(login.virtual_proxy)
         # Redacted like the answer, or the two could not be compared.
         self.declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]

@@ -93,27 +93,31 @@ class Site(t.NamedTuple):
     proxies: list[Options]
 
 
-def read_proxies(options: t.Mapping[str, t.Any]) -> list[Options]:
-    """Return the proxies that are in service, with their addresses.
+def read_proxies(options: t.Mapping[str, t.Any]) -> tuple[list[Options], set[str]]:
+    """Return the proxies that are in service, with their addresses, and the names of the nodes whose proxy is not.
 
     Args:
         options: the connection options.
 
     Raises:
-        QlikError: they could not be read, or a proxy has no usable host name.
+        QlikError: they could not be read, a proxy has no usable host name, or two nodes have the same name.
     """
     with repository(options) as source:
         site = read_site(source)
     disabled = {node["name"] for node in site.nodes if not node.get("proxy_enabled", True)}
     proxies = [proxy for proxy in site.proxies if proxy["name"] not in disabled]
+    names = [proxy["name"].casefold() for proxy in proxies]
     for proxy in proxies:
-        if not proxy["url"]:
+        problem = "" if proxy["url"] else "has no host name that can be part of an address"
+        if names.count(proxy["name"].casefold()) > 1:
+            problem = "has the same name as another one"
+        if problem:
             raise InputError(
                 "Tried to read the addresses of the proxies.",
-                f"The node '{proxy['name']}' has no host name that can be part of an address.",
+                f"The node '{proxy['name']}' {problem}.",
                 "Give the addresses in the task.",
             )
-    return proxies
+    return proxies, disabled
 
 
 def read_site(source: Repository) -> Site:

@@ -22,6 +22,7 @@ from .list_changes import OPTIONS, require_one_way
 from .model import (
     ENUMS,
     FIELDS,
+    LIST_CHANGES,
     MAP_KEYS,
     NAME_LISTS,
     QRS_NAMES,
@@ -321,6 +322,12 @@ def from_settings(settings: t.Any) -> VirtualProxy:
     if not isinstance(settings, t.Mapping):
         raise InputError(tried, "The option virtual_proxy is not a dictionary.", advice)
     known = {str(name): value for name, value in settings.items() if value is not None}
+    if changes := [name for pair in LIST_CHANGES.values() for name in pair if name in known]:
+        raise InputError(
+            tried,
+            f"The virtual proxy has {changes[0]}, and its whole list is not known here.",
+            "Give what jwt_virtual_proxies or virtual_proxy_info returned.",
+        )
     if "host_allow_list" in known:
         known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
     entries = known.get("jwt_attribute_map", [])

@@ -402,6 +402,27 @@ WITHOUT = (
 )
 
 
+def test_the_name_of_a_user_in_the_session_list_is_sanitized(proxy: FakeProxy, run_options: RunOptions) -> None:
+    class HostileApi(SessionApi):
+        def user_sessions(self, directory: str, name: str) -> list[Session]:
+            return [one._replace(user="ACME\\\x1b[31m" + 3000 * "x") for one in super().user_sessions(directory, name)]
+
+    api = t.cast("t.Any", HostileApi(proxy))
+    run = run_one(login_at(proxy), dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api]))
+    check = check_of(run, "attributes")
+    assert check.status == "failed"
+    assert check.actual.isprintable()
+    assert len(check.actual) < 400
+
+
+def test_attributes_that_differ_by_case_are_one(proxy: FakeProxy, run_options: RunOptions) -> None:
+    rows = [{"jwt_attribute": "groups", "sense_attribute": name} for name in ("Group", "group")]
+    api = t.cast("t.Any", SessionApi(proxy, (("Group", "Board42"), ("group", "Board42"))))
+    options = dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api])
+    check = check_of(run_one(login_at(proxy, virtual_proxy={"jwt_attribute_map": rows}), options), "attributes")
+    assert (check.status, check.expected) == ("passed", "acme\\Smoke, Group (2 values)")
+
+
 class UnreachableApi(SessionApi):
     def user_sessions(self, directory: str, name: str) -> list[Session]:
         raise TransportError("Tried.", "No connection.", "Check it.")

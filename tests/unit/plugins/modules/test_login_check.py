@@ -157,6 +157,19 @@ def test_a_mapped_claim_with_other_capitals_is_warned_about(site: Site, monkeypa
     assert warning.endswith("the attribute group, is missing; the token has Groups, and capitals matter.")
 
 
+def test_links_to_disabled_nodes_are_not_expected(site: Site) -> None:
+    login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central", "Rim1"]}}
+    params = FakeModule({**site.options, "proxy_urls": {"Central": "https://a"}, "logins": [login]}).params
+    assert [(one.proxy, one.linked) for one in login_check.logins(params, {"Rim1"})] == [("https://a", True)]
+
+
+def test_changes_of_lists_are_no_settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies_add": ["Central"]}}
+    message = main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
+    assert "The virtual proxy has proxies_add" in message
+    assert "jwt_virtual_proxies or virtual_proxy_info returned" in message
+
+
 def test_nothing_secret_is_returned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = site.options["logins"][0]
     shown = json.dumps(main(site.options, monkeypatch).result)

@@ -111,6 +111,7 @@ def test_everybody_goes_and_nobody_is_named_by_a_session(run: Run, apis: Apis) -
 
 
 def test_some_users_only(run: Run, apis: Apis) -> None:
+    assert run(users=["acme\\\\anna"], _ansible_check_mode=True)["sessions"] == 2
     assert run(users=["acme\\ANNA"])["sessions"] == 2
     assert sorted(apis.deleted) == ["secret-1", "secret-3"]
 
@@ -168,6 +169,8 @@ def test_a_failure_says_what_had_been_done(run: Run, apis: Apis) -> None:
         {"qps_urls": ["http://qlik1"]},
         {"qps_urls": ["https://a/b"]},
         {"qps_urls": []},
+        {"qps_urls": 4243},
+        {"users": ["anna"]},
         {"prefix": ""},
         {"prefix": "a/b"},
     ],

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import socketserver
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._http.stream import open_stream, server_certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._identifiers import web_proxy
+
+
+@pytest.fixture
+def dripping() -> t.Iterator[str]:
+    """The URL of a web proxy that sends a header byte by byte until it is left."""
+    ended = threading.Event()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not ended.wait(0.05):
+                    self.request.sendall(b"x")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        ended.set()
+        server.shutdown()
+
+
+def test_a_web_proxy_that_drips_is_left_in_time(dripping: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        open_stream("https://qlik.invalid", verify=False, timeout=(0.2, 0.2), http_proxy=dripping)
+    assert server_certificate("https://qlik.invalid", timeout=(0.2, 0.2), http_proxy=dripping) is None
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["proxy.example.com:3128", "https://proxy.example.com", "http://", "http://u:hidden@a", "http://a?b", "http://a:"],
+)
+def test_what_is_no_web_proxy_is_refused_without_quoting_it(given: str) -> None:
+    with pytest.raises(InputError) as error:
+        web_proxy(given)
+    assert "not the address of a web proxy" in str(error.value)
+    assert "hidden" not in str(error.value)
+
+
+def test_blanks_around_a_web_proxy_are_removed() -> None:
+    assert web_proxy(" http://Proxy.example.com:3128/ ") == "http://Proxy.example.com:3128"
