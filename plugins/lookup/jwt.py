@@ -69,7 +69,8 @@ options:
     type: dict
   as_logins:
     description:
-      - Return a dictionary per user instead of a token, for O(sensible.qlik.login_check#module:logins).
+      - Return a dictionary per user instead of a token, for O(sensible.qlik.login_check#module:logins). Use C(query),
+        because C(lookup) returns no list for a single user.
       - It holds O(virtual_proxy), C(token), C(expired_token), and, as far as O(virtual_proxy) and the key below make
         them possible, C(wrong_audience_token) (for another audience), C(incomplete_token) (without the mandatory
         claims) and C(other_key_token).

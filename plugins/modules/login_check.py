@@ -444,7 +444,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import in
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
 from ansible_collections.sensible.qlik.plugins.module_utils._login import report
 from ansible_collections.sensible.qlik.plugins.module_utils._login.checks import OPTIONAL, TOKEN_OPTIONS
-from ansible_collections.sensible.qlik.plugins.module_utils._login.diagnosis import expected_user
+from ansible_collections.sensible.qlik.plugins.module_utils._login.diagnosis import expected_user, shown
 from ansible_collections.sensible.qlik.plugins.module_utils._login.models import Login, RunOptions
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
@@ -616,7 +616,11 @@ def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
             **_session_apis(params, files),
         )
         results = [report.to_result(one) for one in run_logins(todo, options)]
-    mapping = [warning for login in todo for warning in mapping_warnings(login.claims, login.virtual_proxy)]
+    mapping = [
+        f"The token of {shown(login.user)} for {login.prefix}: {warning}"
+        for login in todo
+        for warning in mapping_warnings(login.claims, login.virtual_proxy)
+    ]
     return {
         "passed": all(result["passed"] for result in results),
         "summary": report.summary(results),
