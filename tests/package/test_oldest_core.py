@@ -88,3 +88,11 @@ def test_playbooks_run(oldest: Path, site: Site, tmp_path: Path) -> None:
     play("drift")
     # The keys are made by the role, and do not exist yet.
     assert "publish: " in play("rotate_keys", "--check", "--diff")
+    (tmp_path / "nginx").mkdir()
+    front_end = {
+        "key_rotation_mode": "front_end",
+        "key_rotation_front_end_directory": str(tmp_path / "nginx"),
+        "key_rotation_front_end_ca_path": str(site.pki / "proxy_root.pem"),
+    }
+    play("rotate_keys", "-e", json.dumps(front_end))
+    assert (tmp_path / "nginx" / "portal.http.conf").is_file()
