@@ -322,6 +322,8 @@ def from_settings(settings: t.Any) -> VirtualProxy:
     if not isinstance(settings, t.Mapping):
         raise InputError(tried, "The option virtual_proxy is not a dictionary.", advice)
     known = {str(name): value for name, value in settings.items() if value is not None}
+    if "virtual_proxy" in known:
+        raise InputError(tried, "It holds a virtual proxy, as the result of a module does.", "Give that one alone.")
     if changes := [name for pair in LIST_CHANGES.values() for name in pair if name in known]:
         raise InputError(
             tried,

@@ -163,6 +163,11 @@ def test_links_to_disabled_nodes_are_not_expected(site: Site) -> None:
     assert [(one.proxy, one.linked) for one in login_check.logins(params, {"Rim1"})] == [("https://a", True)]
 
 
+def test_the_result_of_a_module_is_not_a_virtual_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    login = {"token": token(), "prefix": "portal", "virtual_proxy": {"changed": True, "virtual_proxy": {}}}
+    assert "Give that one alone" in main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
+
+
 def test_changes_of_lists_are_no_settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies_add": ["Central"]}}
     message = main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
