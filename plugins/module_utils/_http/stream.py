@@ -42,10 +42,11 @@ def open_stream(
     host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
     way = urllib.parse.urlsplit(web_proxy(http_proxy)) if http_proxy else None
     first = (host, port) if way is None else (way.hostname or "", way.port or 80)
-    rules: dict[str, t.Any] = {"timeout": timeout[0]}
-    connection = http.client.HTTPConnection(*first, **rules)
-    if address.scheme == "https":
-        connection = http.client.HTTPSConnection(*first, **rules, context=_context(verify))
+    connection = (
+        http.client.HTTPSConnection(*first, timeout=timeout[0], context=_context(verify))
+        if address.scheme == "https"
+        else http.client.HTTPConnection(*first, timeout=timeout[0])
+    )
     if way is not None:
         connection.set_tunnel(host, port)
     # A web proxy can send its answer byte by byte.

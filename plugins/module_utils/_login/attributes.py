@@ -16,6 +16,7 @@ import contextlib
 import typing as t
 
 from .._errors import QlikError
+from .._text import sanitize
 from .diagnosis import same_user
 from .models import SkipCheck
 
@@ -44,9 +45,7 @@ def find_session(state: LoginState) -> Session:
             except QlikError as error:
                 reason = f"{api.base} gave no usable answer: {error.outcome.rstrip('.')}"
                 continue
-        for session in sessions or ():
-            if session.id not in cookies:
-                continue
+        if session := next((one for one in sessions or () if one.id in cookies), None):
             return session._replace(user=state.redact(session.user, 255, is_user=True))
         reason = f"{api.base} does not list the session"
     raise SkipCheck(reason)
@@ -88,9 +87,9 @@ def attribute_faults(expected: Attributes, session: Session, *, user: tuple[str,
     for name, found in mapped(session.attributes or (), expected).items():
         wanted = expected[name]
         if len(found) != len(wanted):
-            faults.append(f"{name} has {len(found)} of {len(wanted)} values")
+            faults.append(f"{sanitize(name, 60)} has {len(found)} of {len(wanted)} values")
         elif collections.Counter(found) != collections.Counter(wanted):
-            faults.append(f"{name} has other values")
+            faults.append(f"{sanitize(name, 60)} has other values")
     return faults
 
 
@@ -100,12 +99,16 @@ def attribute_advice(faults: t.Sequence[str]) -> str:
         return ""
     return (
         f"The session differs from the token: {', '.join(faults)}. Either the proxy has not taken over "
-        f"jwt_attribute_map yet, or the repository holds another map, or the names of claims differ in upper and "
-        f"lower case."
+        "jwt_attribute_map yet, or the repository holds another map, or the names of claims differ in upper and "
+        "lower case."
     )
 
 
 def shown_attributes(user: str, attributes: Attributes) -> str:
     """Return a user with the numbers of values of its attributes."""
-    counts = [f"{name} ({len(values)} value{'' if len(values) == 1 else 's'})" for name, values in attributes.items()]
+    # The map can come from a site.
+    counts = [
+        f"{sanitize(name, 60)} ({len(values)} value{'' if len(values) == 1 else 's'})"
+        for name, values in attributes.items()
+    ]
     return ", ".join([user, *counts])

@@ -416,11 +416,11 @@ def test_the_name_of_a_user_in_the_session_list_is_sanitized(proxy: FakeProxy, r
 
 
 def test_attributes_that_differ_by_case_are_one(proxy: FakeProxy, run_options: RunOptions) -> None:
-    rows = [{"jwt_attribute": "groups", "sense_attribute": name} for name in ("Group", "group")]
+    rows = [{"jwt_attribute": "groups", "sense_attribute": name} for name in ("Group", "group", "\x1b[31m")]
     api = t.cast("t.Any", SessionApi(proxy, (("Group", "Board42"), ("group", "Board42"))))
     options = dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api])
     check = check_of(run_one(login_at(proxy, virtual_proxy={"jwt_attribute_map": rows}), options), "attributes")
-    assert (check.status, check.expected) == ("passed", "acme\\Smoke, Group (2 values)")
+    assert (check.status, check.expected) == ("failed", "acme\\Smoke, Group (2 values), [31m (1 value)")
 
 
 class UnreachableApi(SessionApi):

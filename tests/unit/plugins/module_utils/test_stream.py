@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import threading
-import time
 import typing as t
 
 import pytest
@@ -38,11 +37,9 @@ def dripping() -> t.Iterator[str]:
 
 
 def test_a_web_proxy_that_drips_is_left_in_time(dripping: str) -> None:
-    started = time.monotonic()
     with pytest.raises(TimeoutError):
         open_stream("https://qlik.invalid", verify=False, timeout=(0.2, 0.2), http_proxy=dripping)
     assert server_certificate("https://qlik.invalid", timeout=(0.2, 0.2), http_proxy=dripping) is None
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
