@@ -73,7 +73,7 @@ def jump() -> None:
     global _jumped  # noqa: PLW0603
     if not _jumped:
         _jumped = True
-        import time_machine  # noqa: PLC0415
+        import time_machine
 
         now = datetime.datetime.now(datetime.UTC)
         time_machine.travel(now + datetime.timedelta(seconds=int(HOW)), tick=True).start()

@@ -84,7 +84,7 @@ class Site:
         journal = self._request("GET", "/simulator/requests")["requests"]
         return sum(entry["port"] == "qrs" and entry["method"] != "GET" for entry in journal)
 
-    def set(self, kind: str, known_as: str, **fields: t.Any) -> None:
+    def change(self, kind: str, known_as: str, **fields: t.Any) -> None:
         """Change an entity as an administrator would at the QMC.
 
         Args:
@@ -105,7 +105,8 @@ class Site:
         """Return the prefixes that are linked to the proxy of each node."""
         proxies = self._request("GET", "/qrs/proxyservice/full")
         return {
-            one["serverNodeConfiguration"]["name"]: {link["prefix"] for link in one["settings"]["virtualProxies"]} - {""}
+            one["serverNodeConfiguration"]["name"]: {link["prefix"] for link in one["settings"]["virtualProxies"]}
+            - {""}
             for one in proxies
         }
 
@@ -297,11 +298,11 @@ class Operator:
 
 @pytest.fixture
 def operator(tmp_path: pathlib.Path) -> t.Iterator[Operator]:
-    before = set(os.listdir("/"))
+    before = set(pathlib.Path("/").iterdir())
     operator = Operator(tmp_path)
     try:
         yield operator
     finally:
         for site in operator.sites.values():
             site.stop()
-    assert set(os.listdir("/")) == before
+    assert set(pathlib.Path("/").iterdir()) <= before

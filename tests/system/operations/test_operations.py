@@ -295,16 +295,16 @@ def test_site_is_changed_in_between(name: str, fault: str, operator: Operator) -
         if fault == "central node moved":
             operator.hosts[job.site] |= site.addresses()
         elif fault == "node renamed":
-            site.set("servernodeconfiguration", "Rim2", name="Rim1")
+            site.change("servernodeconfiguration", "Rim2", name="Rim1")
         else:
-            site.set("virtualproxyconfig", "renamed", prefix=prefix)
+            site.change("virtualproxyconfig", "renamed", prefix=prefix)
 
     if fault == "central node moved":
         site.move()
     elif fault == "node renamed":
-        site.set("servernodeconfiguration", "Rim1", name="Rim2")
+        site.change("servernodeconfiguration", "Rim1", name="Rim2")
     else:
-        site.set("virtualproxyconfig", prefix, prefix="renamed")
+        site.change("virtualproxyconfig", prefix, prefix="renamed")
     finish(job, name, fault, operator, repair)
     if fault != "node renamed" or (name, fault) in STOPS:
         job.check(operator, before)
