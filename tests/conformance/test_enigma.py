@@ -14,8 +14,8 @@ from clients import ClientError
 from enigma import Enigma, SignedIn
 from virtual_proxies import token
 
+from qlik_sense_simulator.proxy.sessions import PARALLEL_SESSIONS
 from qlik_sense_simulator.releases import RELEASES
-from qlik_sense_simulator.sessions import PARALLEL_SESSIONS
 from qlik_sense_simulator.testing import RunningSite
 
 OLD, NEW = "may-2024", "may-2025"

@@ -28,10 +28,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from qlik_sense_simulator.pki import Pki, ensure_pki
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
 from qlik_sense_simulator.server import serve
 from qlik_sense_simulator.site import Site, parse_site
-from qlik_sense_simulator.store import Store
 
 SITES = {
     "dev": {"Central": ["qlik-dev.example.com", "qlikdev.example.com"]},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from qlik_sense_simulator.repository_switches import Switches
+from qlik_sense_simulator.behaviors import Switches
 
 NUMBERS: dict[str, tuple[float, ...]] = {
     "reload_seconds": (0.5,),

@@ -19,10 +19,10 @@ import typing as t
 
 from .pki import ensure_pki
 from .releases import RELEASES
-from .seed import SeedError, seed
+from .repository.seed import SeedError, seed
+from .repository.store import Store, StoreError
 from .server import ServeError, serve
 from .site import Site, SiteError, load_site
-from .store import Store, StoreError
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

@@ -29,7 +29,9 @@ import sys
 import tokenize
 import typing as t
 
-from . import repository_switches, switches
+from .behaviors import Switches
+from .proxy import behaviors as proxy_behaviors
+from .repository import behaviors as repository_behaviors
 
 _PACKAGE = pathlib.Path(__file__).parent
 _CODE = "https://github.com/sensible-ansible/sensible.qlik/blob/main/tests/simulator/qlik_sense_simulator"
@@ -37,22 +39,33 @@ _MARKER = re.compile(r"(EVIDENCE|INVENTED)\(((?:[^()]|\([^()]*\))*)\): ")
 _SOURCE = re.compile(r"(?:^|; )([ABC]); ")
 # The parts of the page, in their order, and the files whose comments they show.
 _AREAS = {
-    "Who gets in at the repository": ("access",),
-    "Paths, queries and answers of the repository": ("repository", "queries", "entities", "views", "refusals"),
-    "Filters": ("filters", "paths"),
-    "Entities and their fields": ("catalogue", "documents"),
-    "What a write does": ("bodies", "rules", "store"),
-    "Selections": ("selections", "synthetic"),
-    "How a proxy finds a virtual proxy": ("addresses", "configuration", "proxy"),
-    "Tokens": ("tokens",),
-    "Signing in at a proxy": ("signin", "windows", "identity"),
-    "Sessions and cookies": ("sessions", "cookies"),
-    "Tickets and sessions by the proxy's own API": ("qps",),
-    "The hub and what is around it": ("services", "hub_api", "pages", "answers"),
-    "Websockets": ("websocket",),
-    "The engine": ("engine",),
+    "Who gets in at the repository": ("repository/access",),
+    "Paths, queries and answers of the repository": (
+        "repository/app",
+        "repository/queries",
+        "repository/entities",
+        "repository/views",
+        "repository/refusals",
+    ),
+    "Filters": ("repository/filters", "repository/paths"),
+    "Entities and their fields": (
+        "repository/schema",
+        "repository/enums",
+        "repository/catalog",
+        "repository/documents",
+    ),
+    "What a write does": ("repository/bodies", "repository/rules", "repository/store"),
+    "Selections": ("repository/selections", "repository/synthetic"),
+    "How a proxy finds a virtual proxy": ("addresses", "proxy/configuration", "proxy/app"),
+    "Tokens": ("proxy/tokens",),
+    "Signing in at a proxy": ("proxy/signin", "proxy/windows", "proxy/identity"),
+    "Sessions and cookies": ("proxy/sessions", "proxy/cookies"),
+    "Tickets and sessions by the proxy's own API": ("proxy/qps",),
+    "The hub and what is around it": ("proxy/services", "proxy/hub_api", "proxy/pages", "proxy/answers"),
+    "Websockets": ("proxy/websocket",),
+    "The engine": ("proxy/engine",),
     "Releases": ("releases",),
-    "The site itself": ("site", "seed", "pki", "server"),
+    "The site itself": ("site", "repository/seed", "pki", "connections", "server"),
 }
 _OPEN = "What nobody has published"
 
@@ -160,10 +173,10 @@ def page() -> str:
         EvidenceError: something is wrong with a comment, a file or a switch.
     """
     found = {}
-    for path in sorted(_PACKAGE.glob("*.py")):
+    for path in sorted(_PACKAGE.rglob("*.py")):
         if path != pathlib.Path(__file__):
             try:
-                found[path.stem] = claims(path.read_text(encoding="utf-8"))
+                found[path.relative_to(_PACKAGE).with_suffix("").as_posix()] = claims(path.read_text(encoding="utf-8"))
             except EvidenceError as error:
                 raise EvidenceError(f"{path.name}, {error}.") from None
     homeless = {name for name, content in found.items() if content}.difference(*_AREAS.values())
@@ -221,12 +234,12 @@ def _table(rows: t.Iterable[tuple[str, Claim]]) -> t.Iterator[str]:
 
 def _switches() -> t.Iterator[tuple[str, dict[str, tuple[str, str]]]]:
     """The groups of switches, each a title with the values and the description of each switch."""
-    defaults = repository_switches.Switches()
-    kinds = t.get_type_hints(repository_switches.Switches)
-    for module, of in ((repository_switches, "The repository"), (switches, "The proxies")):
+    defaults = Switches()
+    kinds = t.get_type_hints(Switches)
+    for module, of in ((repository_behaviors, "The repository"), (proxy_behaviors, "The proxies")):
         code = pathlib.Path(t.cast("str", module.__file__)).read_text(encoding="utf-8")
         titles = [(line, text.removeprefix("--- ")) for line, text in _comments(code) if text.startswith("--- ")]
-        [body] = [one.body for one in ast.parse(code).body if isinstance(one, ast.ClassDef) and one.name == "Switches"]
+        [body] = [one.body for one in ast.parse(code).body if isinstance(one, ast.ClassDef)]
         for line, title in titles:
             until = min((other for other, _title in titles if other > line), default=sys.maxsize)
             group = {}

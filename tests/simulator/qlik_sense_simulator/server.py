@@ -21,26 +21,20 @@ import typing as t
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .faults import FaultPlan
-from .journal import Journal
+from .connections import Protocol
+from .fault_injection import FaultPlan
 from .pki import Pki, write_atomically
-from .proxy import proxy_app
-from .qps import qps_app
-from .repository import repository_app
-from .sessions import SessionTable, TicketTable
+from .proxy.app import proxy_app
+from .proxy.qps import qps_app
+from .proxy.sessions import SessionTable, TicketTable
+from .repository.app import repository_app
+from .repository.store import Change, Store
+from .request_log import Journal
 from .site import Site
-from .store import Change, Store
 from .tls import send_alerts
 
 _LOOPBACK = "127.0.0.1"
-# INVENTED(switch=none): a head may have 64 KiB on any port; http.sys in front of a real site has a limit of this order,
-# and proxies their own
-_LARGEST_HEAD = 64 * 1024
-# INVENTED(switch=none): a request that is not complete after two minutes loses its connection, as with http.sys
-_REQUEST_SECONDS = 120.0
-_FAREWELL_SECONDS = 0.2
 
 
 class ServeError(Exception):
@@ -64,81 +58,6 @@ class Port:
     number: int
     client_certificates: ssl.VerifyMode
     is_proxy: bool = False
-
-
-class _HeadTooLargeError(Exception):
-    """Stops the parser."""
-
-
-class _Protocol(HttpToolsProtocol):
-    """HTTP that puts connection number, port name, client certificate and transport into the state of each request."""
-
-    port_name: t.ClassVar[str]
-    connection_numbers: t.ClassVar[t.Iterator[int]]
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.app_state = {
-            **self.app_state,
-            "connection": next(self.connection_numbers),
-            "port": self.port_name,
-            "client_certificate": transport.get_extra_info("peercert") or None,
-            "transport": transport,
-        }
-        self._in_head = False
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._complete()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        # A header line without an end is no header yet, and would grow as long as the caller likes.
-        if self._in_head:
-            if self._head_received > _LARGEST_HEAD:
-                self.send_400_response("Request header is too large.")
-                return
-            self._head_received += len(data)
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        self._head_received = self._head_size = 0
-        self._complete()
-        self._deadline = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._grow(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._grow(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._complete()
-        super().on_message_complete()
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        # A client that is not reading would keep us waiting for its half of the farewell.
-        if self.transport.is_closing():
-            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
-
-    def _complete(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-
-    def _grow(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > _LARGEST_HEAD:
-            # The parser passes it on as its own error, which uvicorn answers with 400.
-            raise _HeadTooLargeError
 
 
 class _Server(uvicorn.Server):
@@ -286,7 +205,7 @@ def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:
 
 
 def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server:
-    protocol = type("Protocol", (_Protocol,), {"port_name": port.name, "connection_numbers": numbers})
+    protocol = type("Protocol", (Protocol,), {"port_name": port.name, "connection_numbers": numbers})
     certificate, key = pki.proxy_pair if port.is_proxy else (pki.server, pki.server_key)
     config = uvicorn.Config(
         port.app,

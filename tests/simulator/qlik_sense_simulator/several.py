@@ -21,10 +21,10 @@ import resource
 import sys
 
 from .pki import ensure_pki, write_atomically
-from .seed import seed
+from .repository.seed import seed
+from .repository.store import Store
 from .server import serve
 from .site import SiteError, load_site
-from .store import Store
 
 
 async def main(directory: pathlib.Path) -> None:

@@ -12,11 +12,10 @@ import typing as t
 
 import yaml
 
+from .behaviors import SwitchError, Switches
 from .faults import Fault, FaultError
 from .pki import PROXY_AUTHORITIES
 from .releases import DEFAULT_RELEASE, RELEASES, Release
-from .repository_switches import Switches
-from .switches import SwitchError
 
 # EVIDENCE(B; captured VirtualProxyConfig): the central node carries all six roles
 # EVIDENCE(A; QRS API reference, ServerNodeRoleCondensed): the roles are 0 to 5, from SchedulerMaster to CleanDatabase

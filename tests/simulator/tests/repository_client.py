@@ -14,11 +14,11 @@ import urllib.parse
 
 from starlette.types import Message
 
-from qlik_sense_simulator.journal import Journal
-from qlik_sense_simulator.repository import repository_app
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository.app import repository_app
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
+from qlik_sense_simulator.request_log import Journal
 from qlik_sense_simulator.site import Site, parse_site
-from qlik_sense_simulator.store import Store
 
 XRFKEY = "0123456789abcdef"
 ADMINISTRATOR = "UserDirectory=INTERNAL;UserId=sa_api"

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from repository_client import XRFKEY, Answer, Client
 from two_nodes import Browser, TwoNodes
 
-from qlik_sense_simulator.engine import Engine
-from qlik_sense_simulator.identity import Identity
+from qlik_sense_simulator.proxy.engine import Engine
+from qlik_sense_simulator.proxy.identity import Identity
 from qlik_sense_simulator.site import Site
 
 KINDS = st.sampled_from(

@@ -24,11 +24,11 @@ import requests
 import signing
 from running import XRFKEY, Simulator
 
-from qlik_sense_simulator import server
+from qlik_sense_simulator import connections, server
 from qlik_sense_simulator.pki import ensure_pki
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
 from qlik_sense_simulator.site import Site
-from qlik_sense_simulator.store import Store
 
 PORTS = ("qrs", "proxy", "qps")
 _TIMEOUT = 60.0
@@ -303,7 +303,7 @@ class TestWebsockets:
 def test_half_a_request_does_not_last(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
 ) -> None:
-    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "_REQUEST_SECONDS", 0.2)
 
     async def session() -> None:
         site = Site()

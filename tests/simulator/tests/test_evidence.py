@@ -13,8 +13,8 @@ import re
 import pytest
 
 from qlik_sense_simulator import evidence
+from qlik_sense_simulator.behaviors import Switches
 from qlik_sense_simulator.evidence import Claim, EvidenceError, claims, main, page
-from qlik_sense_simulator.repository_switches import Switches
 
 CODE = '''
 # INVENTED(switch=none): a number of
@@ -89,7 +89,7 @@ def test_page_has_every_claim_and_every_switch(content: str) -> None:
     package = pathlib.Path(evidence.__file__).parent
     written = sum(
         len(re.findall(r"# (?:.*; )?(?:EVIDENCE|INVENTED)\(", path.read_text(encoding="utf-8")))
-        for path in package.glob("*.py")
+        for path in package.rglob("*.py")
         if path.name != "evidence.py"
     )
     titles = content.count("   * - What happens\n")
@@ -105,7 +105,7 @@ def test_page_names_no_lines_of_code(content: str) -> None:
 
 def test_a_switch_that_no_comment_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_AREAS", {**evidence._AREAS, "Tokens": ()})
-    with pytest.raises(EvidenceError, match=r"Not in any part of the page: tokens\."):
+    with pytest.raises(EvidenceError, match=r"Not in any part of the page: proxy/tokens\."):
         page()
 
 

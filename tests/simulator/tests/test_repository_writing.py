@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from repository_client import XRFKEY, Client
 from signing import certificate
 
-from qlik_sense_simulator.bodies import EMPTY_ID, LARGEST_BODY, parse_date
+from qlik_sense_simulator.repository.bodies import EMPTY_ID, LARGEST_BODY, parse_date
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

@@ -11,9 +11,9 @@ import uuid
 
 import pytest
 
-from qlik_sense_simulator.identity import Identity
-from qlik_sense_simulator.sessions import Session, SessionTable, TicketTable
-from qlik_sense_simulator.switches import Switches
+from qlik_sense_simulator.behaviors import Switches
+from qlik_sense_simulator.proxy.identity import Identity
+from qlik_sense_simulator.proxy.sessions import Session, SessionTable, TicketTable
 
 ADA = Identity(user_directory="LAB", user_id="ada")
 BOB = Identity(user_directory="LAB", user_id="bob")

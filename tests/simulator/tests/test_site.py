@@ -15,7 +15,7 @@ import yaml
 from repository_client import Client
 
 from qlik_sense_simulator.releases import RELEASES, Release
-from qlik_sense_simulator.seed import SeedError
+from qlik_sense_simulator.repository.seed import SeedError
 from qlik_sense_simulator.site import SiteError, load_site, parse_site
 
 NODES: list[dict[str, t.Any]] = [

@@ -10,8 +10,7 @@ import re
 
 import pytest
 
-from qlik_sense_simulator.repository_switches import Switches
-from qlik_sense_simulator.switches import SwitchError
+from qlik_sense_simulator.behaviors import SwitchError, Switches
 
 
 def test_yaml_numbers_and_booleans_become_words() -> None:

@@ -17,9 +17,9 @@ import warnings
 import pytest
 from signing import certificate, ec_key, public_key, rsa_key, token
 
-from qlik_sense_simulator.identity import Identity, Refusal
-from qlik_sense_simulator.switches import Switches
-from qlik_sense_simulator.tokens import judge_authorization, judge_token
+from qlik_sense_simulator.behaviors import Switches
+from qlik_sense_simulator.proxy.identity import Identity, Refusal
+from qlik_sense_simulator.proxy.tokens import judge_authorization, judge_token
 
 
 def virtual_proxy(**fields: t.Any) -> dict[str, t.Any]:

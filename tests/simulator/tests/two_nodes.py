@@ -17,16 +17,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qlik_sense_simulator.bodies import Merger
-from qlik_sense_simulator.catalogue import VIRTUAL_PROXY
-from qlik_sense_simulator.proxy import proxy_app
-from qlik_sense_simulator.qps import qps_app
+from qlik_sense_simulator.behaviors import Switches
+from qlik_sense_simulator.proxy.app import proxy_app
+from qlik_sense_simulator.proxy.qps import qps_app
+from qlik_sense_simulator.proxy.sessions import SessionTable, TicketTable
 from qlik_sense_simulator.releases import RELEASES
-from qlik_sense_simulator.repository_switches import Switches
-from qlik_sense_simulator.seed import seed
-from qlik_sense_simulator.sessions import SessionTable, TicketTable
+from qlik_sense_simulator.repository.bodies import Merger
+from qlik_sense_simulator.repository.catalog import VIRTUAL_PROXY
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Change, Store
 from qlik_sense_simulator.site import Node, Site
-from qlik_sense_simulator.store import Change, Store
 
 
 class Clock:

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import QRS_NAMES
-from qlik_sense_simulator.catalogue import VIRTUAL_PROXY
 from qlik_sense_simulator.releases import RELEASES
+from qlik_sense_simulator.repository.catalog import VIRTUAL_PROXY
 
 GUIDE = Path(__file__).parents[3] / "docs/docsite/rst/guide_provisioning.rst"
 

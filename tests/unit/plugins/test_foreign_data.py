@@ -27,10 +27,10 @@ from ansible_collections.sensible.qlik.plugins.module_utils._repository.site imp
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
-from qlik_sense_simulator import documents
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository import documents
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
 from qlik_sense_simulator.site import parse_site
-from qlik_sense_simulator.store import Store
 
 Path = tuple[str | int, ...]
 REMOVED = object()
