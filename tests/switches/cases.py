@@ -83,15 +83,15 @@ class Case:
 
 def cases() -> list[Case]:
     """All of them, by what the switches say of themselves: a new switch is tried without another word."""
-    kinds, defaults = t.get_type_hints(Switches), Switches()
+    defaults = Switches()
     found = []
-    for field in dataclasses.fields(Switches):
+    for name, kind in t.get_type_hints(Switches).items():
         values: t.Iterable[t.Any]
-        if t.get_origin(kinds[field.name]) is t.Literal:
-            values = t.get_args(kinds[field.name])
-        elif kinds[field.name] is bool:
+        if t.get_origin(kind) is t.Literal:
+            values = t.get_args(kind)
+        elif kind is bool:
             values = (True, False)
         else:
-            values = NUMBERS.get(field.name, (1,))
-        found += [Case(field.name, value) for value in values if value != getattr(defaults, field.name)]
+            values = NUMBERS.get(name, (1,))
+        found += [Case(name, value) for value in values if value != getattr(defaults, name)]
     return found

@@ -29,9 +29,8 @@ import sys
 import tokenize
 import typing as t
 
+from . import behaviors
 from .behaviors import Switches
-from .proxy import behaviors as proxy_behaviors
-from .repository import behaviors as repository_behaviors
 
 _PACKAGE = pathlib.Path(__file__).parent
 _CODE = "https://github.com/sensible-ansible/sensible.qlik/blob/main/tests/simulator/qlik_sense_simulator"
@@ -234,21 +233,19 @@ def _table(rows: t.Iterable[tuple[str, Claim]]) -> t.Iterator[str]:
 
 def _switches() -> t.Iterator[tuple[str, dict[str, tuple[str, str]]]]:
     """The groups of switches, each a title with the values and the description of each switch."""
-    defaults = Switches()
-    kinds = t.get_type_hints(Switches)
-    for module, of in ((repository_behaviors, "The repository"), (proxy_behaviors, "The proxies")):
-        code = pathlib.Path(t.cast("str", module.__file__)).read_text(encoding="utf-8")
-        titles = [(line, text.removeprefix("--- ")) for line, text in _comments(code) if text.startswith("--- ")]
-        [body] = [one.body for one in ast.parse(code).body if isinstance(one, ast.ClassDef)]
-        for line, title in titles:
-            until = min((other for other, _title in titles if other > line), default=sys.maxsize)
-            group = {}
-            for field, text in itertools.pairwise(body):
-                if isinstance(field, ast.AnnAssign) and line < field.lineno < until:
-                    name = t.cast("ast.Name", field.target).id
-                    described = t.cast("str", t.cast("ast.Constant", t.cast("ast.Expr", text).value).value)
-                    group[name] = (_values(kinds[name], getattr(defaults, name)), " ".join(described.split()))
-            yield f"{of}: {title[0].lower()}{title[1:]}", group
+    defaults, kinds = Switches(), t.get_type_hints(Switches)
+    code = pathlib.Path(behaviors.__file__).read_text(encoding="utf-8")
+    titles = [(line, text.removeprefix("--- ")) for line, text in _comments(code) if text.startswith("--- ")]
+    [body] = [one.body for one in ast.parse(code).body if isinstance(one, ast.ClassDef)]
+    for line, title in titles:
+        until = min((other for other, _title in titles if other > line), default=sys.maxsize)
+        group = {}
+        for field, text in itertools.pairwise(body):
+            if isinstance(field, ast.AnnAssign) and line < field.lineno < until:
+                name = t.cast("ast.Name", field.target).id
+                described = t.cast("str", t.cast("ast.Constant", t.cast("ast.Expr", text).value).value)
+                group[name] = (_values(kinds[name], getattr(defaults, name)), " ".join(described.split()))
+        yield title, group
 
 
 def _values(kind: t.Any, default: t.Any) -> str:

@@ -24,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-site-CA")])
 """Who issues the certificates of every simulated site."""
 _OTHER_AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-company-CA")])
-PROXY_AUTHORITIES = ("site", "other")
+ProxyAuthority = t.Literal["site", "other"]
 """Who may have issued the certificates of the proxies."""
 _KEY_SIZE = 2048
 _YEARS = 10
@@ -41,11 +41,11 @@ class Pki:
     Args:
         directory: root, client, client_key, server and server_key are those of the site. proxy_root verifies the
             proxies. proxy and proxy_key exist only with another authority.
-        proxy_authority: one of `PROXY_AUTHORITIES`.
+        proxy_authority: one of `ProxyAuthority`.
     """
 
     directory: pathlib.Path
-    proxy_authority: str = "site"
+    proxy_authority: ProxyAuthority = "site"
 
     def __getattr__(self, name: str) -> pathlib.Path:
         if name in ("root", "client", "client_key", "server", "server_key", "proxy_root", "proxy", "proxy_key"):
@@ -73,7 +73,7 @@ def ensure_pki(
     *,
     authority_key: pathlib.Path,
     host_names: t.Iterable[str],
-    proxy_authority: str = "site",
+    proxy_authority: ProxyAuthority = "site",
 ) -> Pki:
     """Make what is missing, and a new server certificate when the nodes have other names than before.
 
@@ -83,7 +83,7 @@ def ensure_pki(
         authority_key: where the authority's own key is kept; not among the others, as the QMC does not export it. The
             key of the other authority is kept beside it, in a file of the same name after "proxy_".
         host_names: of the nodes; localhost and its addresses are always covered.
-        proxy_authority: one of `PROXY_AUTHORITIES`.
+        proxy_authority: one of `ProxyAuthority`.
     """
     pki = Pki(directory, proxy_authority)
     directory.mkdir(parents=True, exist_ok=True)

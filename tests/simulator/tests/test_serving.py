@@ -212,7 +212,7 @@ class TestStart:
     def test_wrong_site_file(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / "site.yml").write_text("switchs: {}\n")
         line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "site.yml")
-        assert "unknown keys: switchs. Known are: release, nodes," in line
+        assert "unknown name switchs. Known are: release, nodes," in line
 
     def test_wrong_virtual_proxy_and_then_the_right_one(self, tmp_path: pathlib.Path) -> None:
         site = {"virtual_proxies": [{"prefix": "not possible", "sessionCookieHeaderName": "X"}]}

@@ -99,36 +99,65 @@ def test_default_site() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "takes a mapping"),
-        ({1: 2}, "takes a mapping"),
-        ({"switchs": {}}, "unknown keys: switchs. Known are: release, nodes, users,"),
-        ({"release": "june-2017"}, "Known releases are: september-2017, november-2017,"),
-        ({"release": ["may-2025"]}, "type str"),
-        ({"nodes": []}, "exactly one with is_central"),
-        ({"nodes": "Central"}, "takes a list"),
-        ({"nodes": [*NODES, NODES[0]]}, "exactly one with is_central"),
-        ({"nodes": [*NODES, {**NODES[1], "name": "Third"}]}, "must differ in their host_name"),
-        ({"nodes": [{"name": "Main", "is_central": True}]}, "host_name missing"),
-        ({"nodes": [{**NODES[0], "roles": ["Boss"]}]}, "unknown roles Boss. Known are: SchedulerMaster"),
-        ({"nodes": [{**NODES[0], "proxy_port": 70000}]}, "takes a port number"),
-        ({"nodes": [{**NODES[0], "is_central": "yes"}]}, "type bool"),
-        ({"nodes": [{**NODES[0], "ports": 1}]}, "unknown keys: ports. Known are: name, host_name"),
-        ({"users": [{"user_id": "a"}]}, "user_directory missing"),
-        ({"users": [{"user_directory": "A", "user_id": 5}]}, "type str"),
-        ({"tags": [1]}, "type str"),
-        ({"virtual_proxies": ["jwt"]}, "takes a mapping"),
-        ({"switches": {"nonsense": 1}}, "Unknown switches: nonsense. Known are:"),
-        ({"switches": {"duplicate_status": 418}}, "Known values are: 400, 409, 422, 500"),
-        ({"faults": [{"action": "explode"}]}, "Known are: drop_before"),
-        ({"faults": {}}, "takes a list"),
-        ({"proxy_authority": "public"}, "proxy_authority cannot be 'public'. Known are: site, other"),
-        ({"proxy_authority": True}, "proxy_authority takes a value of type str"),
-        ({"qrs_port": "4242"}, "takes a port number"),
+        ([], "the content should be a mapping of names to values, not a list."),
+        ({1: 2}, "the content should have names that are text."),
+        ({"switchs": {}}, "the content has the unknown name switchs. Known are: release, nodes, users, tags, "),
+        ({"release": "june-2017"}, "release should be one of september-2017, november-2017, "),
+        ({"release": ["may-2025"]}, "release should be text, not a list."),
+        ({"nodes": []}, "nodes should have exactly one with is_central: true."),
+        ({"nodes": "Central"}, "nodes should be a list, not 'Central'."),
+        ({"nodes": {}}, "nodes should be a list, not a mapping."),
+        ({"nodes": [*NODES, NODES[0]]}, "nodes should have exactly one with is_central: true."),
+        (
+            {"nodes": [*NODES, {**NODES[1], "name": "Third"}]},
+            "nodes should differ in their host_name, and these do not: main.example.com, second.example.com, second.",
+        ),
+        ({"nodes": [{"name": "Main", "is_central": True}]}, "nodes[0].host_name is missing."),
+        ({"nodes": [NODES[0], {**NODES[1], "host_name": 5}]}, "nodes[1].host_name should be text, not 5."),
+        ({"nodes": [{**NODES[0], "roles": ["Boss"]}]}, "nodes[0].roles[0] should be one of SchedulerMaster, "),
+        ({"nodes": [{**NODES[0], "roles": "Boss"}]}, "nodes[0].roles should be a list, not 'Boss'."),
+        (
+            {"nodes": [{**NODES[0], "proxy_port": 70000}]},
+            "nodes[0].proxy_port should be an integer <= 65535, not 70000.",
+        ),
+        ({"nodes": [{**NODES[0], "qps_port": True}]}, "nodes[0].qps_port should be an integer, not True."),
+        ({"nodes": [{**NODES[0], "is_central": "yes"}]}, "nodes[0].is_central should be true or false, not 'yes'."),
+        ({"nodes": [{**NODES[0], "ports": 1}]}, "nodes[0] has the unknown name ports. Known are: name, host_name, "),
+        ({"users": [{"user_id": "a"}]}, "users[0].user_directory is missing."),
+        ({"users": [{"user_directory": "A", "user_id": 5}]}, "users[0].user_id should be text, not 5."),
+        ({"tags": [1]}, "tags[0] should be text, not 1."),
+        ({"virtual_proxies": ["jwt"]}, "virtual_proxies[0] should be a mapping of names to values, not 'jwt'."),
+        ({"virtual_proxies": [{1: 2}]}, "virtual_proxies[0] should have names that are text."),
+        ({"switches": []}, "switches should be a mapping of names to values, not a list."),
+        (
+            {"switches": {"nonsense": 1}},
+            "switches has the unknown name nonsense. Known are: missing_client_certificate, ",
+        ),
+        (
+            {"switches": {"duplicate_status": 418}},
+            "switches.duplicate_status should be one of 400, 409, 422, 500, not '418'.",
+        ),
+        ({"faults": [{}]}, "faults[0].action is missing."),
+        ({"faults": [{"action": "explode"}]}, "faults[0].action should be one of drop_before, drop_after, "),
+        ({"faults": [{"action": "delay", "path": "("}]}, "faults[0].path should be a regular expression, not '('."),
+        ({"faults": [{"action": "status", "status": 99}]}, "faults[0].status should be an integer >= 200, not 99."),
+        ({"faults": [{"action": "status", "headers": {"X": "\n"}}]}, "faults[0].headers[...] should be text matching "),
+        ({"faults": {}}, "faults should be a list, not a mapping."),
+        ({"proxy_authority": "public"}, "proxy_authority should be one of site, other, not 'public'."),
+        ({"proxy_authority": True}, "proxy_authority should be one of site, other, not True."),
+        ({"qrs_port": "4242"}, "qrs_port should be an integer, not '4242'."),
     ],
 )
-def test_mistakes(content: t.Any, message: str) -> None:
-    with pytest.raises(SiteError, match=message):
+def test_mistake_is_refused_with_its_place(content: t.Any, message: str) -> None:
+    with pytest.raises(SiteError) as caught:
         parse_site(content)
+    assert str(caught.value).startswith(message)
+
+
+def test_password_of_wrong_type_is_not_shown() -> None:
+    with pytest.raises(SiteError) as caught:
+        parse_site({"users": [{"user_directory": "A", "user_id": "b", "password": 918273}]})
+    assert str(caught.value) == "users[0].password should be text."
 
 
 @pytest.mark.parametrize(
@@ -156,7 +185,11 @@ def test_files(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "site.yml"
     path.write_text("")
     assert load_site(path).release.name == "may-2025"
-    for content, message in (("a: [", "cannot be read"), ("\x00", "cannot be read"), ("tags: 5", "is wrong: tags")):
+    for content, message in (
+        ("a: [", "cannot be read"),
+        ("\x00", "cannot be read"),
+        ("tags: 5", "is wrong: tags should be a list, not 5"),
+    ):
         path.write_text(content)
         with pytest.raises(SiteError, match=message):
             load_site(path)

@@ -21,7 +21,6 @@ from qlik_sense_simulator.behaviors import Switches
 from qlik_sense_simulator.proxy.app import proxy_app
 from qlik_sense_simulator.proxy.qps import qps_app
 from qlik_sense_simulator.proxy.sessions import SessionTable, TicketTable
-from qlik_sense_simulator.releases import RELEASES
 from qlik_sense_simulator.repository.bodies import Merger
 from qlik_sense_simulator.repository.catalog import VIRTUAL_PROXY
 from qlik_sense_simulator.repository.seed import seed
@@ -164,7 +163,7 @@ class TwoNodes:
     def __init__(self, *, release: str = "november-2025", **switches: t.Any) -> None:
         self.clock = Clock()
         self.site = Site(
-            release=RELEASES[release],
+            release_name=release,
             nodes=[
                 Node(name="Central", host_name="central.lab", is_central=True, qps_port=4243),
                 Node(name="Rim1", host_name="rim1.lab", qps_port=4243),

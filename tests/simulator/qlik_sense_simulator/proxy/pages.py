@@ -14,7 +14,7 @@ import typing as t
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from .behaviors import ProxySwitches
+from ..behaviors import Switches
 from .configuration import VirtualProxy
 from .identity import Identity
 
@@ -87,7 +87,7 @@ def message(status: int, *, title: str, text: str = "") -> Response:
     return HTMLResponse(_page("message.html", title=title, text=text), status)
 
 
-def refused(status: int, text: str, *, switches: ProxySwitches) -> Response:
+def refused(status: int, text: str, *, switches: Switches) -> Response:
     """A refusal of a caller who is not signed in."""
     # INVENTED(switch=refusal_body): the body of a refusal is the bare sentence
     response = message(status, title=text) if switches.refusal_body == "html" else PlainTextResponse(text, status)

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import addresses
+from ..behaviors import Switches
 from . import pages
-from .behaviors import ProxySwitches
 from .configuration import VirtualProxy
 from .identity import Identity, is_text
 from .sessions import Session, SessionTable, TicketTable
@@ -51,7 +51,7 @@ def qps_app(*, site: Site, store: Store, node: Node, sessions: SessionTable, tic
 
 class _ProxyApi:
     def __init__(
-        self, *, switches: ProxySwitches, store: Store, node: Node, sessions: SessionTable, tickets: TicketTable
+        self, *, switches: Switches, store: Store, node: Node, sessions: SessionTable, tickets: TicketTable
     ) -> None:
         self._created = int(switches.qps_created_status)
         self._token_session_attributes = switches.token_session_attributes

@@ -13,7 +13,7 @@ import time
 import typing as t
 import uuid
 
-from .behaviors import ProxySwitches
+from ..behaviors import Switches
 from .identity import Identity
 
 # EVIDENCE(A; Qlik support article tac-p/2103625): a user may have five parallel sessions
@@ -62,7 +62,7 @@ class SessionTable:
 
     # EVIDENCE(A; Qlik support article ta-p/1783975): sessions live in the memory of a proxy
 
-    def __init__(self, switches: ProxySwitches, *, clock: Clock = time.monotonic) -> None:
+    def __init__(self, switches: Switches, *, clock: Clock = time.monotonic) -> None:
         self._switches = switches
         self._clock = clock
         self._sessions: dict[str, Session] = {}

@@ -13,7 +13,7 @@ import typing as t
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import HTTPConnection, cookie_parser
 
-from .behaviors import ProxySwitches
+from ..behaviors import Switches
 from .configuration import VirtualProxy
 from .cookies import cookie_name
 from .identity import Identity, Refusal
@@ -65,7 +65,7 @@ class SignIn:
         http_suffix: whether cookies of plain http are named so.
     """
 
-    switches: ProxySwitches
+    switches: Switches
     sessions: SessionTable
     tickets: TicketTable
     store: Store

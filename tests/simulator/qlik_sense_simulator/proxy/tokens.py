@@ -20,8 +20,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ..behaviors import Switches
 from ..pki import AUTHORITY
-from .behaviors import ProxySwitches
 from .identity import Identity, Refusal, is_text
 
 # EVIDENCE(A; Qlik help "JWT authentication", Nov 2022 to May 2025): RS256, RS384 and RS512 are accepted, nothing else
@@ -40,9 +40,7 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 )
 
 
-def judge_authorization(
-    header: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: ProxySwitches
-) -> Identity | Refusal:
+def judge_authorization(header: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches) -> Identity | Refusal:
     """Judge an Authorization header, as `judge_token` does with the token in it."""
     scheme, _blank, token = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -51,7 +49,7 @@ def judge_authorization(
     return judge_token(token.strip(), virtual_proxy, switches=switches)
 
 
-def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: ProxySwitches) -> Identity | Refusal:
+def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches) -> Identity | Refusal:
     """Say who a token is, for a virtual proxy.
 
     Args:
@@ -101,7 +99,7 @@ def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: P
 
 
 @functools.lru_cache(maxsize=64)
-def _public_key(pem: str, switches: ProxySwitches) -> rsa.RSAPublicKey | Refusal:
+def _public_key(pem: str, switches: Switches) -> rsa.RSAPublicKey | Refusal:
     """The key that a virtual proxy verifies with."""
     # INVENTED(switch=none): a certificate that cannot be read refuses every token
     unusable = Refusal("The virtual proxy has no usable certificate.")
@@ -136,7 +134,7 @@ def _public_key(pem: str, switches: ProxySwitches) -> rsa.RSAPublicKey | Refusal
 
 
 def _identity(
-    claims: t.Mapping[str, t.Any], virtual_proxy: t.Mapping[str, t.Any], *, switches: ProxySwitches
+    claims: t.Mapping[str, t.Any], virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches
 ) -> Identity | Refusal:
     """What the claims say, by the attribute names of the virtual proxy."""
     id_attribute = virtual_proxy.get("jwtAttributeUserId") or ""
@@ -171,7 +169,7 @@ def _identity(
     return Identity(user_directory=user_directory, user_id=user_id, attributes=tuple(attributes), by_token=True)
 
 
-def _reader(claims: t.Mapping[str, t.Any], switches: ProxySwitches) -> t.Callable[[str], t.Any]:
+def _reader(claims: t.Mapping[str, t.Any], switches: Switches) -> t.Callable[[str], t.Any]:
     """Gives the value of a claim by its name."""
     # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): claim names are case-sensitive
     # INVENTED(switch=case_sensitive_claims): names of claims are case-sensitive; two reports are not much

@@ -18,8 +18,8 @@ import urllib.parse
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from ..behaviors import Switches
 from .answers import below
-from .behaviors import ProxySwitches
 from .configuration import VirtualProxy
 from .identity import Identity
 from .sessions import TicketTable
@@ -55,7 +55,7 @@ class WindowsLogin:
         switches: what is offered.
     """
 
-    def __init__(self, *, users: t.Iterable[User], tickets: TicketTable, switches: ProxySwitches) -> None:
+    def __init__(self, *, users: t.Iterable[User], tickets: TicketTable, switches: Switches) -> None:
         self._users = [user for user in users if user.password]
         self._tickets = tickets
         # INVENTED(switch=windows_challenge): Negotiate and NTLM are both offered

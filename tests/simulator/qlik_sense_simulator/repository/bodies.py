@@ -12,7 +12,7 @@ import re
 import typing as t
 import uuid
 
-from .behaviors import RepositorySwitches
+from ..behaviors import Switches
 from .catalog import TYPES
 from .enums import enum_values
 from .refusals import RefusedError, bad
@@ -253,7 +253,7 @@ class Merger:
         return entity_id
 
 
-def is_conflict(body: t.Mapping[str, t.Any], old: Row, switches: RepositorySwitches) -> bool:
+def is_conflict(body: t.Mapping[str, t.Any], old: Row, switches: Switches) -> bool:
     """Whether somebody else was faster than the sender of a PUT.
 
     Raises:

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from ..fault_injection import FaultPlan
-from ..faults import Fault, FaultError
+from ..faults import Fault
+from ..models import SiteError, convert
 from ..request_log import Journal
 from .bodies import parse
 from .catalog import TYPES
@@ -40,10 +41,7 @@ class Control:
     def _set_faults(self, body: bytes) -> Response:
         """Replace the fault plan by a JSON list; nothing changes when anything in it is wrong."""
         try:
-            content = parse(body)
-            if not isinstance(content, list):
-                raise FaultError("A fault plan is a list.")
-            self._faults.replace([Fault.from_mapping(item) for item in content])
-        except (FaultError, RefusedError) as error:
+            self._faults.replace(convert(parse(body), list[Fault]))
+        except (SiteError, RefusedError) as error:
             return PlainTextResponse(str(error), 400)
         return Response(status_code=204)

@@ -11,7 +11,7 @@ import typing as t
 
 from cryptography import x509
 
-from .behaviors import RepositorySwitches
+from ..behaviors import Switches
 from .bodies import GUID
 from .catalog import PUBLIC, VIRTUAL_PROXY
 from .refusals import RefusedError, bad
@@ -128,7 +128,7 @@ def _check_virtual_proxy(row: Row, *, old: Row | None, store: Store) -> Row:
     }
 
 
-def _invalid(switches: RepositorySwitches, text: str) -> RefusedError:
+def _invalid(switches: Switches, text: str) -> RefusedError:
     # INVENTED(switch=invalid_status): a value that cannot be is refused with 400
     return RefusedError(int(switches.invalid_status), text)
 

@@ -15,8 +15,8 @@ import typing as t
 import uuid
 import weakref
 
+from ..behaviors import Switches
 from ..releases import Release
-from .behaviors import RepositorySwitches
 from .catalog import USER
 from .views import Row, View
 
@@ -52,7 +52,7 @@ class Store:
         switches: decide how entities look.
     """
 
-    def __init__(self, database: pathlib.Path | str, *, release: Release, switches: RepositorySwitches) -> None:
+    def __init__(self, database: pathlib.Path | str, *, release: Release, switches: Switches) -> None:
         self.generation = 0
         self._callbacks: list[t.Callable[[], None]] = []
         self._rows: dict[str, dict[str, Row]] = {}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ..behaviors import Switches
 from . import rules
-from .behaviors import RepositorySwitches
 from .bodies import Merger, member, parse_date
 from .catalog import TYPES
 from .entities import Endpoints
@@ -62,7 +62,7 @@ def write(endpoints: Endpoints, body: t.Any) -> None:
     store.save([*(Change(kind.name, row["id"], row) for row in changed), *others])
 
 
-def _check_date(body: dict[str, t.Any], rows: list[Row], switches: RepositorySwitches) -> None:
+def _check_date(body: dict[str, t.Any], rows: list[Row], switches: Switches) -> None:
     # EVIDENCE(A; Qlik help "Conflict handling"): of a selection, the latest modifiedDate decides about a conflict
     # EVIDENCE(B; public scripts): clients send the time of their own clock, or tomorrow
     value = member(body, "latestModifiedDate")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ..behaviors import Switches
 from ..releases import Release
-from .behaviors import RepositorySwitches
 from .catalog import TYPES
 from .schema import EntityType, Field
 
@@ -28,7 +28,7 @@ class View:
         find: gives the row behind a type and an id.
     """
 
-    def __init__(self, *, release: Release, switches: RepositorySwitches, find: Find) -> None:
+    def __init__(self, *, release: Release, switches: Switches, find: Find) -> None:
         self.release = release
         self.switches = switches
         self._find = find
@@ -116,7 +116,7 @@ class View:
         return self._entity(kind, {**part, **head}, condensed=False, privileges=None)
 
 
-def shown_date(text: str, switches: RepositorySwitches) -> str:
+def shown_date(text: str, switches: Switches) -> str:
     """A stored date, "2017-02-22T18:09:51.896Z", as precisely as an answer has it."""
     # INVENTED(switch=date_fraction): dates have milliseconds, as in every published answer
     seconds, _dot, fraction = text.removesuffix("Z").partition(".")
