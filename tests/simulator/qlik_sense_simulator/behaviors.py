@@ -22,10 +22,10 @@ _Seconds = t.Annotated[float, msgspec.Meta(ge=0, le=sys.float_info.max)]
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the simulated site behaves where a real one could behave either way."""
 
-    # --- The repository: who gets in
+    # --- The repository: authentication
 
     missing_client_certificate: t.Literal["tls", "403"] = "tls"
-    """A caller without a client certificate: the TLS handshake fails, or 403 Forbidden (both are reported)."""
+    """A request without a client certificate: the TLS handshake fails, or 403 Forbidden (both are reported)."""
 
     missing_user_header: t.Literal["administrator", "403"] = "administrator"
     """A client certificate without X-Qlik-User: full rights (Qlik help, "requests are made with full administrator
@@ -34,7 +34,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     unauthorized_list: t.Literal["empty", "403"] = "empty"
     """A list for a user without rights: 200 and nothing in it, or 403."""
 
-    # --- The repository: what an answer looks like
+    # --- The repository: the format of responses
 
     error_body: t.Literal["text", "json_string", "json_object"] = "text"
     """The body of a refusal: bare text, the same as a JSON string, or inside a JSON object."""
@@ -52,14 +52,14 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """GET servernodeconfiguration/local: the entity (generated clients), or the older container around it."""
 
     date_suffix: t.Literal["Z", "+00:00"] = "Z"
-    """How an answer writes UTC."""
+    """The format of UTC in a response."""
 
     date_fraction: t.Literal["3", "7", "trimmed", "0"] = "3"
-    """The fraction of a second in an answer's dates: three digits (every published answer), seven, without zeros at its
-    end (both are usual in .NET), or none. A modifiedDate that comes back counts as precisely as it was shown."""
+    """The fraction of a second in the dates of a response: three digits (all published responses), seven, without
+    trailing zeros (both are usual in .NET), or none. A modifiedDate in a body is compared with the same precision."""
 
     unset_strings: t.Literal["empty", "null", "absent"] = "empty"
-    """Strings that nobody has ever set, in the fields that came after 2017: "", null, or left out."""
+    """Strings that were never set, in the fields that came after 2017: "", null, or left out."""
 
     unset_lists: t.Literal["empty", "null"] = "empty"
     """Lists with nothing in them: [] or null."""
@@ -68,7 +68,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The order of lists inside an entity: as they were sent, or another one."""
 
     secret_in_answer: t.Literal["echo", "mask", "absent"] = "echo"
-    """oidcClientSecret in an answer."""
+    """oidcClientSecret in a response: as it is, masked, or left out."""
 
     record_limit: t.Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many entities an unfiltered list has at most. 0: all. A limit of 100 is reported for /full."""
@@ -76,21 +76,21 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # --- The repository: what a write does
 
     omitted_fields: t.Literal["mixed", "reset", "keep"] = "mixed"
-    """What a PUT does to fields that it leaves out. mixed: plain values go back to their defaults, lists and objects
+    """How a PUT treats fields that it leaves out. mixed: plain values are reset to their defaults, lists and objects
     stay (Qlik help: sometimes untouched, sometimes reset). reset: everything. keep: nothing."""
 
     unknown_fields: t.Literal["ignore", "400"] = "ignore"
-    """Fields in a body that this release does not know."""
+    """Fields in a body that this release does not have: ignored, or refused."""
 
     null_lists: t.Literal["empty", "400", "500"] = "empty"
-    """A list field that is null in a body: taken for an empty list, or refused. 500 was reported in 2018."""
+    """A list field that is null in a body: treated as an empty list, or refused. 500 was reported in 2018."""
 
     duplicate_status: t.Literal["400", "409", "422", "500"] = "400"
-    """A prefix, cookie name or other unique value that something else has already."""
+    """The status for a prefix, cookie name or other unique value that already exists."""
 
     invalid_status: t.Literal["400", "409", "422", "500"] = "400"
-    """A value that cannot be: a prefix with other characters, no cookie name, the id of something that does not
-    exist."""
+    """The status for an invalid value: a prefix with other characters, no cookie name, the id of an entity that does
+    not exist."""
 
     upper_case_prefix: t.Literal["lower", "keep", "400"] = "lower"
     """A prefix with capitals: stored in lower case (as the upgrade to release 3.0 did), stored as it is, or refused."""
@@ -99,28 +99,28 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A prefix of several segments. The help of Sense 2.x allowed it, the current one lists no slash."""
 
     certificate_check: t.Literal["none", "400"] = "none"
-    """Whether the repository itself looks at jwtPublicKeyCertificate. none: a bad one only fails in the proxy."""
+    """Whether the repository checks jwtPublicKeyCertificate. none: an invalid one only fails in the proxy."""
 
     certificate_text: t.Literal["verbatim", "normalised", "crlf"] = "verbatim"
-    """jwtPublicKeyCertificate comes back exactly as sent; with LF line ends and no blanks around; or with CRLF."""
+    """jwtPublicKeyCertificate is returned exactly as sent; with LF line ends and no blanks around; or with CRLF."""
 
     response_headers_text: t.Literal["verbatim", "normalised", "crlf"] = "verbatim"
     """The same for additionalResponseHeaders."""
 
     delete_linked: t.Literal["cascade", "400", "409"] = "cascade"
-    """DELETE of a virtual proxy that is linked: the links go too, or it is refused."""
+    """DELETE of a linked virtual proxy: the links are deleted too, or it is refused."""
 
     delete_default: t.Literal["400", "403", "409", "accept"] = "400"
     """DELETE of the default virtual proxy."""
 
     link_touches_virtual_proxy: bool = False
-    """Linking or unlinking a virtual proxy also moves its own modifiedDate."""
+    """Linking or unlinking a virtual proxy also changes its own modifiedDate."""
 
     save_touches_proxy_service: bool = False
-    """Saving a virtual proxy also moves the modifiedDate of the proxy services that it is linked to."""
+    """Saving a virtual proxy also changes the modifiedDate of the proxy services that it is linked to."""
 
     missing_route: t.Literal["405", "404"] = "405"
-    """A method that a path does not have, such as POST on proxyservice."""
+    """The status for a method that a path does not have, such as POST on proxyservice."""
 
     # --- The repository: filters
 
@@ -139,8 +139,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # --- The proxies: how the proxy finds a virtual proxy
 
     unknown_prefix: t.Literal["400", "403", "404", "302"] = "400"
-    """A prefix that no linked virtual proxy has: the styled 400 page (measured on a multi-node site of November 2025,
-    qlik-sense-mcp), 403, 404, or a redirect to the login of the default virtual proxy (guessed for single nodes)."""
+    """A request with a prefix that no linked virtual proxy has: the styled 400 page (measured on a multi-node site of
+    November 2025, qlik-sense-mcp), 403, 404, or a redirect to the login of the default virtual proxy (guessed for
+    single nodes)."""
 
     central_link_required: bool = True
     """In a multi-node site, a virtual proxy that is not linked to the central node's proxy gets the 400 page from every
@@ -148,7 +149,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host_allow_list: t.Literal["400", "403", "off"] = "400"
     """The status when the host name of a request is neither the node's own nor on the virtual proxy's host allow list.
-    Community reports say 400, qlik-sense-mcp says 403; off: not checked."""
+    400 in community reports, 403 in qlik-sense-mcp; off: not checked."""
 
     host_allow_list_match: t.Literal["exact", "suffix"] = "exact"
     """exact: a host name equals an entry (qlik-sense-mcp). suffix: an entry also covers the names below it."""
@@ -157,119 +158,119 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """/hub answers 302 to /hub/. False: it answers 200 itself."""
 
     hub_redirect_signs_in: bool = True
-    """That redirect is behind the login and brings the cookie. False: everybody gets it, and the hub brings the
+    """The redirect requires the login and sets the cookie. False: every request is redirected, and the hub sets the
     cookie."""
 
-    # --- The proxies: how a proxy takes over a saved change
+    # --- The proxies: how a proxy reloads after a change
 
     reload_seconds: _Seconds = 0.0
-    """How long (seconds) a proxy is away after a save of a virtual proxy or proxy service; then the change works.
-    Reported: 10 to 30 on real sites; 0 takes it over at once."""
+    """How long (seconds) a proxy is not available after a save of a virtual proxy or proxy service; then the change is
+    active. Reported: 10 to 30 on real sites. With 0 it is active at once."""
 
     reload_answer: t.Literal["503", "disconnect"] = "503"
-    """What a request gets during that time: a 503 page, or a connection closed without an answer."""
+    """The response during that time: a 503 page, or a connection closed without a response."""
 
     reload_drops_sessions: t.Literal["none", "virtual_proxy", "all"] = "all"
     """Which sessions end with the reload: none, those of the virtual proxies that changed, or all of this proxy."""
 
-    # --- The proxies: how a token is judged
+    # --- The proxies: how a token is validated
 
     leeway_seconds: _Seconds = 0.0
     """Clock tolerance (seconds) for exp, nbf and iat. No figure is published."""
 
     refuse_future_iat: bool = False
-    """Refuse a token only because iat is in the future. NPrinting's help page counts exp and nbf alone."""
+    """Refuse a token with iat in the future. NPrinting's help page names exp and nbf alone."""
 
     bracket_constant: bool = True
     """A value in brackets as user directory attribute, "[DOMAIN]", is a constant and not a claim name."""
 
     enforce_audience: bool = True
-    """A virtual proxy with a jwtAudience wants the same value in aud. False: aud is ignored altogether."""
+    """A virtual proxy with a jwtAudience requires the same value in aud. False: aud is ignored."""
 
     accept_bare_public_key: bool = False
     """A PUBLIC KEY block in jwtPublicKeyCertificate works like a certificate. Reports contradict each other."""
 
     refuse_expired_certificate: bool = False
-    """Refuse every token when the certificate itself is outside its validity dates. Nobody documents that."""
+    """Refuse every token when the certificate is outside its validity dates. No source documents that."""
 
     refuse_several_certificates: bool = False
     """Refuse every token when jwtPublicKeyCertificate has more than one certificate, instead of using the first."""
 
     refuse_foreign_issuer: bool = False
-    """Refuse every token when the certificate is neither self-signed nor issued by the authority of the site. Nothing
-    says that a chain is looked at."""
+    """Refuse every token when the certificate is neither self-signed nor issued by the authority of the site. No source
+    says that the chain is checked."""
 
     refuse_short_keys: bool = False
     """Refuse every token when the certificate's RSA key has fewer than 2048 bits. Published examples have 1024."""
 
     case_sensitive_claims: bool = True
-    """The names of claims count with their capitals (two reports). False: any case will do."""
+    """The names of claims are case-sensitive (two reports). False: they are not."""
 
     reserved_claims_work: bool = True
     """A claim of the standard (sub, ...) works as user id or user directory. Qlik's article calls some reserved without
-    a list; a public guide uses them."""
+    listing them; a public guide uses them."""
 
-    # --- The proxies: what a refused caller sees
+    # --- The proxies: how a request is refused
 
     refused_token_status: t.Literal["401", "403", "302"] = "401"
     """The status for a token that is refused. 401 is the expected family; Qlik's own client tolerates all three."""
 
     signed_out_status: t.Literal["401", "403", "302"] = "401"
-    """The status for somebody with neither header nor cookie where a virtual proxy wants a token, on paths other than
-    the hub, for which Qlik's article has 401."""
+    """The status for requests without header and cookie where a virtual proxy requires a token, on paths other than the
+    hub, for which Qlik's article has 401."""
 
     refusal_body: t.Literal["text", "html"] = "text"
-    """Whether the sentence of a refusal comes as plain text or inside an HTML page."""
+    """Whether a refusal is plain text or an HTML page."""
 
     www_authenticate: bool = False
-    """A 401 carries "WWW-Authenticate: Bearer". Nothing is published about it."""
+    """A 401 carries "WWW-Authenticate: Bearer". No source documents it."""
 
     blocked_user_status: t.Literal["403", "401"] = "403"
     """The status for an inactive or blocked user."""
 
     unknown_user: t.Literal["create", "refuse"] = "create"
-    """A user that the repository does not know yet: created at the first login, or refused with 401."""
+    """A user that does not exist in the repository: created at the first login, or refused with 401."""
 
     windows_challenge: t.Literal["both", "ntlm", "negotiate"] = "both"
-    """What Windows authentication offers with its 401: Negotiate and NTLM, or one of them. NTLM goes through either."""
+    """What Windows authentication offers with its 401: Negotiate and NTLM, or one of them. Both accept NTLM."""
 
     user_endpoint_refuses: bool = False
-    """GET /qps/user answers a caller who is not signed in like any other path, instead of 200 with a loginUri."""
+    """GET /qps/user without a session is refused like on any other path, instead of 200 with a loginUri."""
 
     # --- The proxies: sessions and cookies
 
     other_user_with_cookie: t.Literal["new_session", "keep_session"] = "new_session"
-    """A valid token of another user than the session in the cookie: a new session for the new user (NPrinting twin of
-    the help page), or the cookie wins."""
+    """A valid token of another user than the session in the cookie: a new session for the new user (help page of
+    NPrinting), or the session of the cookie."""
 
     invalid_token_with_cookie: t.Literal["refuse", "ignore"] = "refuse"
-    """An invalid token next to a valid cookie: refused (NPrinting twin of the help page), or the cookie is enough."""
+    """An invalid token next to a valid cookie: refused (help page of NPrinting), or ignored."""
 
     repeat_set_cookie: bool = False
     """Send Set-Cookie on every answer to a request that carries credentials, not only when a session is created."""
 
     session_id: t.Literal["guid", "opaque"] = "guid"
-    """The value of the session cookie: a GUID (support article), or other text (the help warns that it may be)."""
+    """The value of the session cookie: a GUID (support article), or other text (according to the help it may be)."""
 
     csrf_status: t.Literal["204", "200"] = "204"
     """The status of GET /qps/csrftoken, where the release has it."""
 
     session_limit: t.Literal["websocket", "refuse", "drop_oldest"] = "websocket"
-    """What happens to the sixth parallel session of a user. websocket: it exists, and only a websocket is refused (the
-    one documented effect). refuse: the login gets 403. drop_oldest: the oldest one ends."""
+    """The sixth parallel session of a user. websocket: it is created, and only its websocket is refused (the one
+    documented effect). refuse: the login gets 403. drop_oldest: the oldest session ends."""
 
     session_limit_counts: t.Literal["parallel", "five_minutes"] = "parallel"
-    """Whether the limit counts the sessions that are alive, or all that began within the last five minutes."""
+    """Whether the limit counts active sessions, or all that were created within the last five minutes."""
 
     logout_status: t.Literal["200", "204"] = "200"
     """The status of DELETE /qps/user."""
 
     repository_requires_csrf: bool = False
-    """A request to the repository with a session cookie wants the header qlik-csrf-token, on releases that have the
+    """A request to the repository with a session cookie requires the header qlik-csrf-token, on releases that have the
     token. Qlik's own client sends only the xrfkey."""
 
     logout_requires_csrf: bool = False
-    """DELETE /qps/user wants the header qlik-csrf-token, on releases that have the token."""
+    """DELETE /qps/user requires the header qlik-csrf-token, on releases that have the token."""
 
     ticket_redirect: bool = False
     """A request signed in by ?qlikTicket= is redirected to the same address without the ticket."""
@@ -281,47 +282,44 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How the proxy's own API shows the attributes of a session that a token opened: all of them, none, or without the
     member Attributes."""
 
-    # --- The proxies: the hub and what is around it
+    # --- The proxies: the hub and its paths
 
     access_pass: bool = True
-    """Users have a licence. False: hub or websocket say that there is no access pass."""
+    """Users have a license. False: hub or websocket report that there is no access pass."""
 
     access_pass_notice: t.Literal["hub", "websocket"] = "hub"
-    """Where somebody without a licence sees that first: the hub's page says so already (status 200 all the same), or
-    the hub looks as it always does."""
+    """Where a missing license is reported first: on the hub's page (with status 200), or only in the websocket."""
 
     product_info_anonymous: bool = False
-    """product-info.json is readable without a session."""
+    """product-info.json can be read without a session."""
 
     # --- The proxies: websockets
 
     websocket_authorization: t.Literal["ignored", "allowed", "refused"] = "ignored"
-    """An Authorization header on a websocket's upgrade, on releases that want the csrf token. ignored: the cookie has
-    to be there. allowed: it signs in as well (Qlik's own enigma.js example sends it next to the token). refused: 403
+    """An Authorization header on a websocket's upgrade, on releases that want the csrf token. ignored: the cookie is
+    required. allowed: it authenticates as well (Qlik's own enigma.js example sends it next to the token). refused: 403
     (community, qlik-sense-mcp)."""
 
     websocket_origin: t.Literal["required", "checked", "ignored"] = "required"
-    """The Origin of a websocket. required: it has to be there since November 2024 (qlik-sense-mcp), and to be allowed.
-    checked: it has to be allowed if there is one. ignored: it may be anything."""
+    """The Origin of a websocket. required: it is required since November 2024 (qlik-sense-mcp), and must be allowed.
+    checked: it must be allowed if it is sent. ignored: any value is accepted."""
 
     websocket_greeting: t.Literal["at_once", "first_message"] = "at_once"
-    """Whether OnAuthenticationInformation comes at once, or only after the client's first message. The help says that
-    it may."""
+    """Whether OnAuthenticationInformation is sent at once, or only after the client's first message, which the help
+    allows."""
 
     websocket_asks_to_sign_in: bool = True
-    """Somebody without cookie and header, on releases without the csrf token: the websocket opens and says that they
-    must authenticate (message in the help). False: the upgrade is refused like any other request."""
+    """A request without cookie and header, on releases without the csrf token: the websocket opens and reports that the
+    user must authenticate (message in the help). False: the upgrade is refused like any other request."""
 
     websocket_refusal: t.Literal["notification", "session_state"] = "notification"
-    """How somebody without a licence or with too many sessions is refused: by OnLicenseAccessDenied and
+    """How a user without a license or with too many sessions is refused: by OnLicenseAccessDenied and
     OnMaxParallelSessionsExceeded of the proxy, or by OnConnected with a SESSION_ERROR state of the engine."""
 
 
 def read_words(values: t.Mapping[t.Any, t.Any]) -> dict[t.Any, t.Any]:
     """Return the switches of a site file with words in place of numbers where a switch takes words (404 for "404").
-
-    YAML makes numbers of words that are not quoted, and false of off.
-    """
+    YAML makes numbers of words that are not quoted, and false of off."""
     return {name: _read_word(_KINDS.get(name), value) for name, value in values.items()}
 
 

@@ -26,9 +26,9 @@ from .site import Site, SiteError, load_site
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit status: 0 after a clean end, 1 with one line on standard error."""
+    """Run a command and return its exit status: 0 on success, 1 with one line on standard error."""
     options = _parser().parse_args(arguments)
-    # Until the ports are open and have their own way to end, ending is simple.
+    # Until the ports are open, a signal ends the process at once; `serve` installs handlers of its own.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     logging.basicConfig(level=logging.WARNING, format="qlik-sense-simulator: %(levelname)s: %(message)s")
@@ -93,7 +93,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _locked(directory: pathlib.Path) -> t.Iterator[None]:
-    """Keep every other simulator out of a directory."""
+    """Lock a directory against other simulators."""
     with (directory / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP connections: limits of requests, the state that requests get, and a connection closed without an answer."""
+"""HTTP connections: limits of requests, the state of a request, and a connection closed without a response."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _LARGEST_HEAD = 64 * 1024
 # INVENTED(switch=none): a request that is not complete after two minutes loses its connection, as with http.sys
 _REQUEST_SECONDS = 120.0
-_FAREWELL_SECONDS = 0.2
+_CLOSE_SECONDS = 0.2
 
 
 class _HeadTooLargeError(Exception):
-    """Stops the parser."""
+    """Raised in the parser when the head of a request is too large."""
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP that puts connection number, port name, client certificate and transport into the state of each request."""
+    """HTTP that adds connection number, port name, client certificate and transport to the state of each request."""
 
     port_name: t.ClassVar[str]
     connection_numbers: t.ClassVar[t.Iterator[int]]
@@ -47,7 +47,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        # A header line without an end is no header yet, and would grow as long as the caller likes.
+        # A header line without an end is not reported to `on_header`, so its size is limited here.
         if self._in_head:
             if self._head_received > _LARGEST_HEAD:
                 self.send_400_response("Request header is too large.")
@@ -80,9 +80,9 @@ class Protocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         super().shutdown()
-        # A client that is not reading would keep us waiting for its half of the farewell.
+        # A client that does not read would delay the close of the connection.
         if self.transport.is_closing():
-            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
+            self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
 
     def _complete(self) -> None:
         if self._deadline is not None:
@@ -91,13 +91,13 @@ class Protocol(HttpToolsProtocol):
     def _grow(self, size: int) -> None:
         self._head_size += size
         if self._head_size > _LARGEST_HEAD:
-            # The parser passes it on as its own error, which uvicorn answers with 400.
+            # The parser raises it as its own error, which uvicorn answers with 400.
             raise _HeadTooLargeError
 
 
 async def disconnect(scope: Scope, receive: Receive, _send: Send) -> None:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     scope["state"]["transport"].abort()
-    # Returning any earlier would look to the server like an application that forgot to answer.
+    # If this returns earlier, the server takes it for an application that sent no response.
     while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
         pass

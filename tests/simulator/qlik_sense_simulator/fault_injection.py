@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults, carried out on the requests that the plan of a site names."""
+"""Fault injection: apply the faults of a plan to the requests that they match."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .request_log import is_control
 
 
 class FaultPlan:
-    """The faults of a site, with what they have counted so far.
+    """The faults of a site and the counts of their requests.
 
     Args:
-        faults: in the order in which they get their chance; the first that is due hits.
+        faults: in their order of precedence; the first that applies to a request is used.
     """
 
     def __init__(self, faults: t.Sequence[Fault] = ()) -> None:
@@ -29,13 +29,13 @@ class FaultPlan:
         self.replace(faults)
 
     def replace(self, faults: t.Sequence[Fault]) -> None:
-        """Another plan; every count starts again."""
+        """Replace the plan and reset all counts."""
         self._counts = [[fault, 0] for fault in faults]
         self._arrived = {id(fault): 0 for fault in faults}
         self._waiting = {id(fault): asyncio.Event() for fault in faults}
 
     def due(self, scope: Scope) -> Fault | None:
-        """Count a request, and say what happens to it."""
+        """Count a request and return the fault that applies to it."""
         hit: Fault | None = None
         for entry in self._counts:
             fault: Fault = entry[0]
@@ -50,7 +50,7 @@ class FaultPlan:
         return hit
 
     def applied(self, app: ASGIApp) -> ASGIApp:
-        """The same application, with things going wrong. Requests for the simulator itself are spared."""
+        """Return the application with faults injected. Requests below /simulator are exempt."""
 
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
             fault = None if scope["type"] != "http" or is_control(scope) else self.due(scope)
@@ -69,7 +69,7 @@ class FaultPlan:
 
 
 async def _happen(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Carry out one fault on one request."""
+    """Apply one fault to one request."""
     match fault.action:
         case "drop_before":
             await disconnect(scope, receive, send)
@@ -82,7 +82,7 @@ async def _happen(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, se
             await disconnect(scope, receive, send)
         case "truncate":
             await app(scope, receive, _cut(send))
-            # What was written has to get out before the connection ends: closed, not aborted.
+            # close() and not abort(), so that the data that was written is sent.
             scope["state"]["transport"].close()
         case "status":
             headers = [(b"content-type", fault.content_type.encode()), (b"content-length", _length(fault.body))]
@@ -96,7 +96,7 @@ async def _happen(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, se
 
 
 async def _received(receive: Receive) -> list[Message]:
-    """The request's body: it has arrived, also when the caller does not wait for the answer."""
+    """Read the whole request body, so that it has arrived even if the caller does not wait for the response."""
     messages = [await receive()]
     while messages[-1].get("more_body"):
         messages.append(await receive())
@@ -115,7 +115,7 @@ def _length(body: str) -> bytes:
 
 
 def _cut(send: Send) -> Send:
-    """Sends the head and half of the first piece of the body, and nothing else."""
+    """Return a sender that sends the head and half of the first body chunk, and nothing else."""
     done = False
 
     async def cut(message: Message) -> None:

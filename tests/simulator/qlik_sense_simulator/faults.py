@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes wrong on the way, by plan: lost connections, lost answers, errors, delays."""
+"""The faults of a site file: dropped connections, lost responses, errors and delays."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ _HeaderText = t.Annotated[str, msgspec.Meta(pattern=r"\A[\x20-\x7e]*\Z")]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing that goes wrong.
+    """A fault: which requests it matches, and what happens to them.
 
     Args:
-        action: drop_before closes the connection instead of doing anything; drop_after does everything and closes it
-            instead of answering; truncate closes it in the middle of the answer; status answers with an error instead
-            of doing anything; delay does everything, later; hold does everything once other requests have arrived.
-        port: "qrs", "proxy:<node>" or "qps:<node>"; any when not given.
-        method: any when not given.
-        path: a regular expression that has to be found in the path as received (case ignored).
-        nth: the first matching request that is hit, counted from 1.
-        times: how many matching requests in a row are hit; 0 for all from there on.
+        action: drop_before closes the connection before the request is handled; drop_after handles the request and
+            closes the connection without a response; truncate closes it in the middle of the response; status responds
+            with an error and does not handle the request; delay handles the request later; hold handles it once other
+            requests have arrived.
+        port: "qrs", "proxy:<node>" or "qps:<node>"; any if not given.
+        method: any if not given.
+        path: a regular expression that must match a part of the path as received (case ignored).
+        nth: the first matching request that is affected, counted from 1.
+        times: how many consecutive matching requests are affected; 0 for all of them.
         status: the status of the error.
         body: its body.
         content_type: its Content-Type.
         headers: its other headers.
-        seconds: the length of the delay; with hold, how long it waits at most.
-        until_method: the method of the requests that hold waits for; any when not given.
+        seconds: the length of the delay; with hold, the longest wait.
+        until_method: the method of the requests that hold waits for; any if not given.
         until_path: a regular expression for their paths.
-        until_count: how many of them have to have arrived since the plan was set.
+        until_count: how many of them must have arrived since the plan was set.
     """
 
     action: Action
@@ -64,11 +65,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 raise ValueError(f"{name} should be a regular expression, not {pattern!r}") from None
 
     def matches(self, scope: Scope) -> bool:
-        """Whether a request is of the kind that this fault counts."""
+        """Return True if this fault counts a request."""
         return self.port in (None, scope["state"]["port"]) and _matches(scope, self.method, self.path)
 
     def waits_for(self, scope: Scope) -> bool:
-        """Return True if a request is of the kind that hold waits for."""
+        """Return True if hold waits for a request."""
         return self.action == "hold" and _matches(scope, self.until_method, self.until_path)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the content of a site file to its models, with errors that name the place in the file."""
+"""Convert the content of a site file to its models, with errors that name the place in the file."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The log of requests, for tests that count requests, writes and connections."""
+"""The request log, for tests that count requests, writes and connections."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import typing as t
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROL_PATH = "/simulator"
-_REMEMBERED = 100_000
-# Whoever has one of these is the user: they have no place in a log.
+_LIMIT = 100_000
+# These values authenticate their owner, so they are not logged.
 _SECRETS = re.compile(r"(?i)\b(qlikticket|qlik-csrf-token)=[^&]*")
-_SESSION_PATH = re.compile(r"(?i)(/qps/(?:[^/]+/)?session/)[^/]+")  # a session's id is its cookie
+_SESSION_PATH = re.compile(r"(?i)(/qps/(?:[^/]+/)?session/)[^/]+")  # a session's identifier is the value of its cookie
 
 
-class Journal:
-    """Requests in the order of their arrival; the oldest are forgotten after a hundred thousand."""
+class RequestLog:
+    """The requests in the order of their arrival. The log holds the last hundred thousand."""
 
     def __init__(self) -> None:
-        self._entries: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=_REMEMBERED)
+        self._entries: collections.deque[dict[str, t.Any]] = collections.deque(maxlen=_LIMIT)
 
     def entries(self) -> list[dict[str, t.Any]]:
-        """Copies of the entries, oldest first.
+        """Return copies of the entries, oldest first.
 
         Each has port, method, path and query (as received), connection (numbered over all ports) and status, which
         is None while the request is being answered and when the connection ended without an answer.
@@ -34,7 +34,7 @@ class Journal:
         return [dict(entry) for entry in self._entries]
 
     def recording(self, app: ASGIApp) -> ASGIApp:
-        """The same application with its requests recorded. The simulator's own paths are left out."""
+        """Return the application with its requests logged. The simulator's own paths are left out."""
 
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] not in ("http", "websocket") or is_control(scope):
@@ -51,7 +51,7 @@ class Journal:
             }
             self._entries.append(entry)
 
-            async def noting(message: Message) -> None:
+            async def send_and_note(message: Message) -> None:
                 if message["type"] in ("http.response.start", "websocket.http.response.start"):
                     entry["status"] = message["status"]
                 elif message["type"] == "websocket.accept":
@@ -60,12 +60,12 @@ class Journal:
                     entry["status"] = 403
                 await send(message)
 
-            await app(scope, receive, noting)
+            await app(scope, receive, send_and_note)
 
         return recorded
 
 
 def is_control(scope: Scope) -> bool:
-    """Whether a request is for the simulator itself and not for the simulated site."""
+    """Return True if a request is for the simulator itself and not for the simulated site."""
     path: str = scope["path"].lower()
     return scope["state"]["port"] == "qrs" and (path == CONTROL_PATH or path.startswith(f"{CONTROL_PATH}/"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ports of a site, all in one event loop: TLS, numbered connections, a start and an end."""
+"""The ports of a site, all in one event loop: TLS, numbered connections, start and stop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .proxy.qps import qps_app
 from .proxy.sessions import SessionTable, TicketTable
 from .repository.app import repository_app
 from .repository.store import Change, Store
-from .request_log import Journal
+from .request_log import RequestLog
 from .site import Site
 from .tls import send_alerts
 
@@ -47,10 +47,10 @@ class Port:
 
     Args:
         name: "qrs", "proxy:<node>" or "qps:<node>"; requests carry it in their state.
-        app: what answers.
+        app: the application.
         number: the TCP port, 0 for a free one.
-        client_certificates: whether callers need, may have, or are not asked for a certificate.
-        is_proxy: whether users sign in there, so that it has the certificate of the proxies.
+        client_certificates: whether a client certificate is required, optional, or not requested.
+        is_proxy: whether it is a proxy's port for users, which has the certificate of the proxies.
     """
 
     name: str
@@ -61,17 +61,17 @@ class Port:
 
 
 class _Server(uvicorn.Server):
-    """One port. Signals are for all of them together, so none handles its own."""
+    """A server for one port. It leaves signals to `serve`, which handles them for all ports."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> t.Iterator[None]:
         yield
 
 
-def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
-    """All ports of a site: the repository's, and for each node those of its proxy."""
+def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
+    """Return all ports of a site: that of the repository, and for each node those of its proxy."""
     faults = FaultPlan(site.faults)
-    repository = repository_app(site, store, journal, faults=faults)
+    repository = repository_app(site, store, log, faults=faults)
     # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): without a client certificate there
     # is a TLS failure, or 403
     # INVENTED(switch=missing_client_certificate): which of the two it is
@@ -89,17 +89,17 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
                 client_certificates=ssl.CERT_NONE,
                 is_proxy=True,
             ),
-            # EVIDENCE(A; Qlik help, QPS API): the proxy's own API wants client certificates, too
+            # EVIDENCE(A; Qlik help, QPS API): the proxy's own API requires client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
-    return [dataclasses.replace(port, app=journal.recording(faults.applied(port.app))) for port in ports]
+    return [dataclasses.replace(port, app=log.recording(faults.applied(port.app))) for port in ports]
 
 
 async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> None:
     """Open the ports of a site, write the ready file, and run until SIGTERM or SIGINT.
 
     Args:
-        site: its ports are filled in as soon as they are known.
+        site: its ports are set as soon as they are known.
         store: its entities.
         pki: its certificates.
         ready: written when every port listens, removed at the end.
@@ -108,7 +108,7 @@ async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> N
         ServeError: a port is taken.
     """
     send_alerts()
-    ports = build_ports(site, store, Journal())
+    ports = build_ports(site, store, RequestLog())
     sockets = _bind(ports)
     _note_ports(site, sockets)
     _store_settings(site, store, pki=pki)
@@ -143,7 +143,7 @@ def _stop(servers: t.Iterable[uvicorn.Server]) -> None:
 
 
 def ready_content(site: Site) -> dict[str, t.Any]:
-    """What the ready file says. URLs have names that lead to this machine and are in the server certificate."""
+    """Return the content of the ready file. Its host names resolve to this machine and are in the certificate."""
     nodes = []
     for node in site.nodes:
         host = node.host_name if node.host_name in ("localhost", _LOOPBACK) else "localhost"
@@ -160,13 +160,14 @@ def ready_content(site: Site) -> dict[str, t.Any]:
 
 
 def _bind(ports: t.Sequence[Port]) -> dict[str, socket.socket]:
-    """A bound socket for each port, on loopback only. Those with a number of their own come first."""
+    """Return a bound socket for each port, on loopback only. Ports with a fixed number are bound first."""
     sockets: dict[str, socket.socket] = {}
     for port in sorted(ports, key=lambda one: not one.number):
-        # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits for the peer's delayed ACK.
+        # With an explicit protocol, asyncio sets TCP_NODELAY. Without it, each response waits for the delayed ACK of
+        # the peer.
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if port.number:
-            # After a restart connections of the last run may linger on it. A free port is one that nobody else has.
+            # After a restart, connections of the previous run may remain on the port. A free port has none.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((_LOOPBACK, port.number))
@@ -187,9 +188,9 @@ def _note_ports(site: Site, sockets: t.Mapping[str, socket.socket]) -> None:
 
 
 def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:
-    """Have the proxies' settings say where they listen, and with which certificate."""
+    """Store ports and certificate in the settings of the proxies."""
     # EVIDENCE(A; Qlik help, "Editing a proxy"): that is what the two ports mean
-    # INVENTED(switch=none): what somebody else has written there is forgotten at the next start
+    # INVENTED(switch=none): values that a client wrote there are overwritten at the next start
     ports = {store.node_id(node.name): (node.proxy_port, node.qps_port) for node in site.nodes}
     changes = []
     for row in store.rows("ProxyService"):

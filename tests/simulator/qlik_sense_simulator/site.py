@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A site as its YAML file describes it: nodes, users, virtual proxies, switches and faults, checked and typed."""
+"""The site file: nodes, users, virtual proxies, switches and faults, as typed models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NodeRole = t.Literal[
 ]
 NODE_ROLES: tuple[NodeRole, ...] = t.get_args(NodeRole)
 
-# The same in C, where PyYAML has it: a site of 500 virtual proxies then takes no second to read.
+# The C implementation, if PyYAML has it: it reads a site of 500 virtual proxies in less than a second.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _Port = t.Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -74,9 +74,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Args:
         user_directory: also the Windows domain.
         user_id: also the Windows user name.
-        name: the display name, by default the id.
+        name: the display name, by default the user id.
         roles: as in the QMC.
-        inactive: whether the account is.
+        inactive: whether the account is inactive.
         password: for Windows authentication; without one there is no Windows account.
     """
 
@@ -88,7 +88,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     password: str = ""
 
     def __post_init__(self) -> None:
-        # It is passed on in a line with colons.
+        # The password is passed to pyspnego in a line with colons.
         if any(character in ":\r\n" for character in self.password):
             raise ValueError("password should not have a colon or a line break")
 
@@ -129,18 +129,18 @@ def _default_custom_properties() -> list[CustomProperty]:
 
 
 class Site(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Everything that a simulated site starts with.
+    """A simulated site as it starts.
 
     Args:
-        release_name: which Qlik Sense this is, a key of `RELEASES`; "release" in the file.
+        release_name: the release of Qlik Sense, a key of `RELEASES`; "release" in the file.
         nodes: at least the central one.
         users: besides the service accounts, which every site has.
         tags: names.
         custom_properties: definitions.
         virtual_proxies: bodies as for POST, with names instead of ids and a list "proxies" of node names.
-        switches: what is unknown about Qlik Sense, decided.
-        faults: what goes wrong, and when.
-        proxy_authority: who issued the certificate of the proxies, `ProxyAuthority`.
+        switches: how the site behaves where public sources leave it open.
+        faults: requests that fail, and how.
+        proxy_authority: the issuer of the certificate of the proxies, see `ProxyAuthority`.
         qrs_port: TCP port of the repository, 0 until it listens.
     """
 
@@ -167,12 +167,12 @@ class Site(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def release(self) -> Release:
-        """The release that the name stands for."""
+        """Return the release that the name stands for."""
         return RELEASES[self.release_name]
 
     @property
     def central(self) -> Node:
-        """The central node."""
+        """Return the central node."""
         return next(node for node in self.nodes if node.is_central)
 
 
@@ -180,7 +180,7 @@ def load_site(path: pathlib.Path) -> Site:
     """Read a site file.
 
     Raises:
-        SiteError: it cannot be read, is no YAML, or says something that is not known.
+        SiteError: it cannot be read, is not YAML, or does not describe a site.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _LOADER)

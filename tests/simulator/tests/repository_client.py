@@ -17,7 +17,7 @@ from starlette.types import Message
 from qlik_sense_simulator.repository.app import repository_app
 from qlik_sense_simulator.repository.seed import seed
 from qlik_sense_simulator.repository.store import Store
-from qlik_sense_simulator.request_log import Journal
+from qlik_sense_simulator.request_log import RequestLog
 from qlik_sense_simulator.site import Site, parse_site
 
 XRFKEY = "0123456789abcdef"
@@ -52,7 +52,7 @@ class Client:
         self.site: Site = parse_site(site or {})
         self.store = Store(database, release=self.site.release, switches=self.site.switches)
         seed(self.site, self.store)
-        self.app = repository_app(self.site, self.store, Journal())
+        self.app = repository_app(self.site, self.store, RequestLog())
 
     def send(
         self,

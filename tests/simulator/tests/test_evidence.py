@@ -47,16 +47,16 @@ def function():
 
 def test_claims() -> None:
     assert claims(CODE) == [
-        Claim(behaviour="a number of bytes; and (in parentheses) more", where="LIMIT"),
+        Claim(behavior="a number of bytes; and (in parentheses) more", where="LIMIT"),
         Claim(
-            behaviour="names in any case",
+            behavior="names in any case",
             where="FIELDS",
             sources=(("A", 'Qlik help "Filtering"'), ("B", "qrspy, gitoqlok (2017)")),
         ),
-        Claim(behaviour="the rest", where="FIELDS", switch="unset_lists"),
-        Claim(behaviour="it lasts", where="Session.timeout", sources=(("C", "somebody"),)),
-        Claim(behaviour="it ends", where="Session.end"),
-        Claim(behaviour="outside", where="function", sources=(("B", "a capture"),)),
+        Claim(behavior="the rest", where="FIELDS", switch="unset_lists"),
+        Claim(behavior="it lasts", where="Session.timeout", sources=(("C", "somebody"),)),
+        Claim(behavior="it ends", where="Session.end"),
+        Claim(behavior="outside", where="function", sources=(("B", "a capture"),)),
     ]
 
 
@@ -91,7 +91,7 @@ def test_page_has_every_claim_and_every_switch(content: str) -> None:
         for path in package.rglob("*.py")
         if path.name != "evidence.py"
     )
-    titles = content.count("   * - What happens\n")
+    titles = content.count("   * - Behavior\n")
     assert content.count("\n   * - ") == written + titles
     for name in Switches.__struct_fields__:
         assert f"\n_`{name}`: ``" in content

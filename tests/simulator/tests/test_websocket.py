@@ -193,7 +193,7 @@ class TestUpgrade:
     def test_origins_of_the_host_allow_list(self, ada: Person, origin: str) -> None:
         assert greeting(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
 
-    def test_the_journal_keeps_no_token(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
+    def test_the_log_keeps_no_token(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
         token = ada.csrf_token
         ada.open(csrf_token=token).close()
         entries = start(NEW).control("GET", "requests").json()["requests"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proxy of one node: finds the virtual proxy, lets the caller in, and answers or passes on to the repository."""
+"""The proxy of one node: selects the virtual proxy, authenticates the request, and responds or calls the repository."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def proxy_app(
     tickets: TicketTable,
     clock: Clock = time.monotonic,
 ) -> ASGIApp:
-    """The ASGI application behind a node's proxy port.
+    """Return the ASGI application behind a node's proxy port.
 
     Args:
         site: nodes, release, users and switches.
-        store: entities and links; the proxy reloads when it announces a save.
+        store: entities and links; the proxy reloads after a save.
         node: whose proxy this is.
         repository: the QRS application; gets requests below /qrs with the user in scope["state"]["identity"].
         sessions: this proxy's sessions, shared with its session API.
         tickets: this proxy's tickets, shared with its session API.
-        clock: seconds that only ever grow; times the reload.
+        clock: monotonic seconds; it times the reload.
     """
     sign_in = SignIn(
         switches=site.switches,
@@ -75,7 +75,7 @@ def proxy_app(
 
 
 class Proxy:
-    """See `proxy_app`."""
+    """The application that `proxy_app` returns."""
 
     def __init__(
         self,
@@ -98,14 +98,14 @@ class Proxy:
         self._websockets = websockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry."""
+        """Handle a request."""
         if scope["type"] == "websocket":
             await self._answer(HTTPConnection(scope))(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(Request(scope, receive))(scope, receive, send)
 
     def _answer(self, request: HTTPConnection) -> ASGIApp:
-        """The answer to a request, from the outside in."""
+        """Return the response to a request, before its virtual proxy is known."""
         loaded = self._configuration.current()
         if loaded is None:
             # INVENTED(switch=reload_answer): a proxy that reloads answers 503; reported are refused connections and
@@ -159,7 +159,7 @@ class Proxy:
         )
 
     def _serve(self, request: Request, virtual_proxy: VirtualProxy, rest: list[str]) -> ASGIApp:
-        """The answer below a prefix."""
+        """Return the response to a request below the prefix of a virtual proxy."""
         path = "/".join(rest).lower()
         reads = request.method in ("GET", "HEAD")
         if path == _FORMS:
@@ -200,7 +200,7 @@ class Proxy:
     def _refuse(
         self, request: HTTPConnection, virtual_proxy: VirtualProxy, visit: Visit, *, at_hub: bool = False
     ) -> Response:
-        """The answer to somebody who has no session."""
+        """Return the response to a request without a session."""
         if visit.blocked:
             # EVIDENCE(A; Qlik support article ta-p/1713765): an inactive user gets 403
             # INVENTED(switch=blocked_user_status): it might be 401
@@ -219,7 +219,7 @@ class Proxy:
         return pages.refused(status, pages.REFUSED.format(reason=refusal.reason), switches=self._switches)
 
     def _to_login(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Response:
-        """The way to the login of a virtual proxy that wants a ticket."""
+        """Return a redirect to the login of a virtual proxy with ticket authentication."""
         target_id = self._sign_in.tickets.remember_target(str(_without_ticket(request.url)))
         module = virtual_proxy.get("authenticationModuleRedirectUri")
         if module:
@@ -234,12 +234,12 @@ class Proxy:
         return RedirectResponse(f"{below(virtual_proxy, _WINDOWS if windows else _FORMS)}/?targetId={target_id}", 302)
 
     def _rest_uri(self, virtual_proxy: VirtualProxy) -> str:
-        """Where an authentication module fetches its ticket."""
+        """Return the address at which an authentication module requests its ticket."""
         return f"https://{self._node.host_name}:{self._node.qps_port}/qps{below(virtual_proxy, '')}"
 
     def _login_form(self, request: Request) -> Response:
         if request.method == "POST":
-            # INVENTED(switch=none): the login form of a simulated site lets nobody in
+            # INVENTED(switch=none): the login form of a simulated site accepts no password
             return pages.login(
                 "This form lets nobody in: use Windows authentication, a token, a ticket or a header.", status=401
             )
@@ -251,7 +251,7 @@ def _wants_ticket(virtual_proxy: VirtualProxy) -> bool:
 
 
 def _without_ticket(url: URL) -> URL:
-    """An address that does not sign anybody in."""
+    """Return a URL without its ticket."""
     pairs = urllib.parse.parse_qsl(url.query, keep_blank_values=True)
     if all(name.lower() != "qlikticket" for name, _value in pairs):
         return url

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which virtual proxies a node's proxy serves, and since when: what it has loaded, and the reload after a save."""
+"""The virtual proxies that a node's proxy serves, and the reload after a change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VirtualProxy = t.Mapping[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What a proxy works with until its next reload.
+    """The configuration that a proxy uses until its next reload.
 
     Args:
         virtual_proxies: those it serves, by lower-case prefix.
@@ -34,14 +34,14 @@ class Loaded:
 
     @property
     def default(self) -> VirtualProxy | None:
-        """The virtual proxy without a prefix."""
+        """Return the virtual proxy without a prefix."""
         return self.virtual_proxies.get("")
 
     def route(self, segments: t.Sequence[str]) -> tuple[VirtualProxy | None, list[str]]:
-        """The virtual proxy that a path belongs to, and the rest of the path.
+        """Return the virtual proxy of a path, and the rest of the path.
 
-        The longest prefix wins; a path without a known prefix belongs to the default virtual proxy only where that
-        has something to serve (see `DEFAULT_PATHS`).
+        The longest prefix matches. A path without a known prefix belongs to the default virtual proxy only if it is one
+        of `DEFAULT_PATHS`.
         """
         lowered = [segment.lower() for segment in segments]
         # EVIDENCE(A; Qlik help of Sense 2.x, "Virtual proxies properties"): a prefix may hold slashes
@@ -88,14 +88,14 @@ DEFAULT_PATHS = frozenset(
 
 
 class Configuration:
-    """Follows the store for one proxy.
+    """The configuration of one proxy, read from the store after each change.
 
     Args:
         site: nodes and switches.
         store: where virtual proxies and links are saved.
         node: whose proxy this is.
-        sessions: dropped at a reload, as the switches say.
-        clock: seconds that only ever grow.
+        sessions: removed at a reload, depending on the switches.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Configuration:
         store.on_save(self._saved)
 
     def current(self) -> Loaded | None:
-        """What the proxy serves now, or None while it is away after a save."""
+        """Return the loaded configuration, or None during the reload after a change."""
         # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): a change works 10 to 30 seconds after the save
         # INVENTED(switch=reload_seconds): how long that takes; every save of a virtual proxy or proxy service reloads
         # every proxy

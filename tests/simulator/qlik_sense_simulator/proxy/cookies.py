@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The session cookie, by the fields of a virtual proxy."""
+"""The session cookie of a virtual proxy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAME_SITE = {1: "None", 2: "Lax", 3: "Strict"}
 
 
 def cookie_name(virtual_proxy: VirtualProxy, *, https: bool, http_suffix: bool = True) -> str:
-    """The name of the session cookie on the wire.
+    """Return the name of the session cookie in requests and responses.
 
     Args:
         virtual_proxy: its sessionCookieHeaderName is the name.
@@ -31,7 +31,7 @@ def cookie_name(virtual_proxy: VirtualProxy, *, https: bool, http_suffix: bool =
 
 
 def set_cookie(virtual_proxy: VirtualProxy, *, value: str, https: bool, http_suffix: bool = True) -> str | None:
-    """The Set-Cookie header for a session, or None when the virtual proxy's cookie name is none.
+    """Return the Set-Cookie header for a session, or None if the cookie name of the virtual proxy is not valid.
 
     Args:
         virtual_proxy: name, domain, path and the Secure and SameSite attributes for either scheme.
@@ -62,5 +62,5 @@ def set_cookie(virtual_proxy: VirtualProxy, *, value: str, https: bool, http_suf
 
 
 def _clean(value: str | None) -> str | None:
-    """An attribute value that cannot break out of its header."""
+    """Return an attribute value without the characters that end an attribute or a header."""
     return value if value and _ATTRIBUTE_VALUE.fullmatch(value) else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The engine behind a websocket: JSON-RPC for the probes with which clients begin. It has no apps. Pure, no I/O."""
+"""The engine behind a websocket: JSON-RPC for the requests that clients send first. It has no apps. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Message = dict[str, t.Any]
 
 
 class _RefusedError(Exception):
-    """A request that gets an error.
+    """A request that is answered with an error.
 
     Args:
         code: of the error.
@@ -38,11 +38,11 @@ class _RefusedError(Exception):
 
 
 class Engine:
-    """What one websocket talks to.
+    """The engine session of one websocket.
 
     Args:
-        site: its release says which engine this is.
-        identity: who is asking.
+        site: its release determines the version.
+        identity: the user.
     """
 
     def __init__(self, site: Site, identity: Identity) -> None:
@@ -74,10 +74,10 @@ class Engine:
         self._told: dict[tuple[str, str], t.Any] = {}
 
     def answer(self, text: str) -> str:
-        """The answer to one message.
+        """Return the response to one message.
 
         Args:
-            text: as received; whatever it is, there is an answer.
+            text: as received; every text has a response.
         """
         number: t.Any = None
         try:
@@ -112,7 +112,7 @@ class Engine:
         )
 
     def _delta(self, method: str, result: Message) -> Message:
-        """A result as changes to what the same method returned before."""
+        """Return a result as changes to the previous result of the same method."""
         # EVIDENCE(A; qlik-oss/enigma.js, delta interceptor): with delta, each value of a result is a list of JSON
         # patches, an empty one if it is known already
         patches = {}
@@ -124,7 +124,7 @@ class Engine:
 
 
 def _request(text: str) -> Message:
-    """A message as the JSON object that it should be."""
+    """Parse a message, which must be a JSON object."""
     try:
         request = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -136,10 +136,10 @@ def _request(text: str) -> Message:
 
 
 def _no_constant(name: str) -> t.NoReturn:
-    """NaN and the infinities, which Python's parser takes for numbers, are no JSON."""
+    """Refuse NaN and the infinities, which Python's parser accepts and JSON does not have."""
     raise ValueError(name)
 
 
 def notification(method: str, **params: t.Any) -> str:
-    """A message that nobody asked for."""
+    """Return a message that the engine sends on its own."""
     return json.dumps({"jsonrpc": "2.0", "method": method, "params": params})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The JSON and the scripts that a proxy serves to somebody who is signed in, apart from the repository."""
+"""The JSON and the scripts that a proxy serves to signed-in users, apart from the repository."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
 
 def answer(path: str, *, identity: Identity, user_name: str, site: Site) -> Response | None:
-    """The answer to a GET, or None when nothing is served there.
+    """Return the response to a GET request, or None if the path is not served.
 
     Args:
         path: below the prefix, lower case, without leading and trailing slash.
@@ -28,7 +28,7 @@ def answer(path: str, *, identity: Identity, user_name: str, site: Site) -> Resp
     match path:
         # EVIDENCE(A; gopherciser, action "openhub"): the paths below api/about, api/hub and api/capability that the hub
         # asks first answer 200 with JSON
-        # INVENTED(switch=none): what the JSON says, beyond being JSON
+        # INVENTED(switch=none): the content of the JSON
         case "api/about/v1/language":
             return JSONResponse({"data": {"type": "language", "attributes": {"language": "en-US"}}})
         case "api/hub/about":
@@ -73,7 +73,7 @@ def answer(path: str, *, identity: Identity, user_name: str, site: Site) -> Resp
 
 
 def product_info(site: Site) -> Response:
-    """What the installation says about itself."""
+    """Return the product information of the installation."""
     # EVIDENCE(A; qlik-api-ts): `product-info.json` has a composition of deploymentType, releaseLabel, version and
     # senseId
     # INVENTED(switch=product_info_anonymous): `product-info.json` needs a session

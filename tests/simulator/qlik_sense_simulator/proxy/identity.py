@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who a caller is, as a proxy sees it: known, or refused for a reason."""
+"""The result of an authentication: an identity, or a refusal with its reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 import uuid
 
-# INVENTED(switch=none): an anonymous visitor is in the directory NONE, with a random id
+# INVENTED(switch=none): an anonymous user is in the directory NONE, with a random id
 ANONYMOUS_DIRECTORY = "NONE"
 
 
@@ -19,10 +19,10 @@ class Identity:
     """A user as named by a token, a header, a ticket or the session API.
 
     Args:
-        user_directory: the user directory, as the caller spelt it.
-        user_id: the user id, as the caller spelt it.
-        attributes: session attributes (name, value), names may repeat. They live in the session only.
-        by_token: whether a token named it.
+        user_directory: the user directory, in the spelling of the caller.
+        user_id: the user id, in the spelling of the caller.
+        attributes: session attributes (name, value), names may repeat. They exist in the session only.
+        by_token: whether the identity comes from a token.
     """
 
     user_directory: str
@@ -32,24 +32,24 @@ class Identity:
 
     @classmethod
     def anonymous(cls) -> Identity:
-        """A visitor without a name."""
+        """Return a new identity for an anonymous user."""
         return cls(user_directory=ANONYMOUS_DIRECTORY, user_id=f"anonymous\\{uuid.uuid4()}")
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether this is such a visitor."""
+        """Return True for an anonymous user."""
         return self.user_directory == ANONYMOUS_DIRECTORY and self.user_id.startswith("anonymous\\")
 
     @property
     def key(self) -> tuple[str, str]:
-        """What two names of the same user have in common."""
+        """Return the key under which spellings of the same user are equal."""
         # INVENTED(switch=none): user directory and user id are compared without regard to case
         return self.user_directory.casefold(), self.user_id.casefold()
 
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """Why somebody was not let in: the second half of "Could not authenticate the request: ...".
+    """The reason of a refusal, the second part of "Could not authenticate the request: ...".
 
     Args:
         reason: a sentence without anything that the caller sent.
@@ -59,7 +59,7 @@ class Refusal:
 
 
 def is_text(value: object) -> t.TypeGuard[str]:
-    """Whether this is a string that can be shown and stored: JSON allows NUL and halves of characters."""
+    """Return True for a string that can be displayed and stored. JSON allows NUL and lone surrogates."""
     if not isinstance(value, str) or "\0" in value:
         return False
     try:

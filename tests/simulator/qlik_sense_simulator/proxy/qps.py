@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proxy's own REST API (QPS), on its own port behind client certificates: sessions, users, tickets."""
+"""The proxy's own REST API (QPS): sessions, users and tickets, on a port of its own with client certificates."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _LARGEST_BODY = 1024 * 1024
 
 
 class _BodyError(ValueError):
-    """A request body that is no proper session or ticket. The message goes to the caller."""
+    """A request body that is not a valid session or ticket. The message is sent to the caller."""
 
 
 def qps_app(*, site: Site, store: Store, node: Node, sessions: SessionTable, tickets: TicketTable) -> ASGIApp:
-    """The ASGI application behind a node's QPS port.
+    """Return the ASGI application behind a node's QPS port.
 
     Args:
         site: for its switches.
@@ -105,14 +105,14 @@ class _ProxyApi:
         return PlainTextResponse("Not Found", 404)
 
     def _route(self, segments: list[str]) -> tuple[VirtualProxy | None, list[str]]:
-        """The virtual proxy and what is asked of it, from /qps/{virtual proxy/}..."""
+        """Return the virtual proxy and the rest of a path /qps/{virtual proxy/}..."""
         if not segments or segments[0].lower() != "qps":
             return None, []
         linked = {
             (entity.get("prefix") or "").strip("/").lower(): entity
             for entity in self._store.linked_virtual_proxies(self._node.name)
         }
-        # What is asked has one to three segments; whatever stands before it is the prefix.
+        # The request itself has one to three segments. The segments before them are the prefix.
         for length in range(len(segments) - 1, 0, -1):
             resource = segments[length].lower()
             prefix = "/".join(segments[1:length]).lower()
@@ -164,7 +164,7 @@ class _ProxyApi:
         return JSONResponse([self._shown(session) for session in found])
 
     def _shown(self, session: Session) -> dict[str, t.Any]:
-        """A session in the words of this API."""
+        """Return a session in the format of this API."""
         shown = {**_named(session.identity), "SessionId": session.session_id}
         # INVENTED(switch=token_session_attributes): sessions that a token opened are listed with their attributes, as
         # the help shows it for sessions and tickets of this API
@@ -176,7 +176,7 @@ class _ProxyApi:
 
 
 async def _body(request: Request) -> dict[str, t.Any]:
-    """The JSON object in a request, its top-level names in lower case."""
+    """Return the JSON object in a request, with its top-level names in lower case."""
     collected = bytearray()
     async for chunk in request.stream():
         collected += chunk
@@ -193,7 +193,7 @@ async def _body(request: Request) -> dict[str, t.Any]:
 
 
 def _identity(body: t.Mapping[str, t.Any]) -> Identity:
-    """The user in a session or ticket."""
+    """Return the user in the body of a session or ticket."""
     # EVIDENCE(A; Qlik help "Add ticket"): blanks around directory and id are cut off; nothing but blanks, and
     # backslashes, are refused
     names = []
@@ -213,7 +213,7 @@ def _identity(body: t.Mapping[str, t.Any]) -> Identity:
 
 
 def _list(value: object) -> list[t.Any]:
-    """A list, where null stands for an empty one."""
+    """Return a list, and an empty one for null."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -222,7 +222,7 @@ def _list(value: object) -> list[t.Any]:
 
 
 def _named(identity: Identity) -> dict[str, t.Any]:
-    """A user in the words of this API."""
+    """Return a user in the format of this API."""
     return {
         "UserDirectory": identity.user_directory,
         "UserId": identity.user_id,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a proxy serves below a prefix to somebody who is signed in."""
+"""What a proxy serves to signed-in users below a prefix."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Services:
     def answer(
         self, request: Request, virtual_proxy: VirtualProxy, rest: list[str], session: Session, *, by_cookie: bool
     ) -> ASGIApp:
-        """The answer to somebody who is known; by_cookie: from a session that began earlier."""
+        """Return the response to an authenticated request."""
         path = "/".join(rest).lower()
         if rest and rest[0].lower() == "qrs":
             # INVENTED(switch=repository_requires_csrf): /qrs may be sent the csrf token, but does not need it
@@ -82,33 +82,33 @@ class Services:
         ) or pages.message(404, title="Not found")
 
     def redirects(self, request: Request, path: str) -> bool:
-        """Whether a path, below the prefix and in lower case, only leads to the hub."""
+        """Return True if a path below the prefix, in lower case, only redirects to the hub."""
         # INVENTED(switch=hub_redirect): /hub leads to /hub/
         return path == "hub" and self.site.switches.hub_redirect and not request.scope["path"].endswith("/")
 
     def to_hub(self, request: Request, virtual_proxy: VirtualProxy) -> Response:
-        """From /hub to /hub/."""
+        """Redirect from /hub to /hub/."""
         # INVENTED(switch=hub_redirect): /hub leads to /hub/ with 302
         query = request.scope["query_string"].decode("latin-1")
         return RedirectResponse(below(virtual_proxy, "hub/") + (f"?{query}" if query else ""), 302)
 
     def _notice(self, session: Session) -> str:
-        """What the hub would show instead of apps."""
+        """Return the text that the hub shows instead of apps."""
         if not self.site.switches.access_pass and self.site.switches.access_pass_notice == "hub":
-            # INVENTED(switch=access_pass): without a licence the hub says so and is 200 all the same; the sentence is
-            # the client's own
-            # INVENTED(switch=access_pass_notice): the hub says already that there is no licence, not only the websocket
+            # INVENTED(switch=access_pass): without a license the hub reports it, with status 200; the sentence is the
+            # client's own
+            # INVENTED(switch=access_pass_notice): the hub reports a missing license, not only the websocket
             return pages.NO_ACCESS_PASS
-        # INVENTED(switch=none): with too many sessions the hub says what its websocket would be told
+        # INVENTED(switch=none): with too many sessions the hub shows the message of the websocket
         return pages.TOO_MANY_SESSIONS if self.sign_in.sessions.exceeds_limit(session) else ""
 
     def user(self, request: Request, virtual_proxy: VirtualProxy, session: Session | None) -> Response:
-        """Who the caller is; always 200."""
+        """Return the user of the request, always with status 200."""
         # EVIDENCE(B; public captures of /qps/user): /qps/user has userDirectory, userId, userName and logoutUri, or
         # else loginUri
         base = f"{request.scope['scheme']}://{request.headers['host']}"
         if session is None:
-            # INVENTED(switch=none): the loginUri is the hub itself, which says what is missing
+            # INVENTED(switch=none): the loginUri is the hub itself, which reports what is missing
             content = {"loginUri": base + below(virtual_proxy, "hub/")}
         else:
             target = request.query_params.get("targetUri") or base + below(virtual_proxy, "hub/")
@@ -134,14 +134,14 @@ class Services:
         return Response(status_code=int(self.site.switches.logout_status))
 
     def _shows_token(self, request: Request, session: Session) -> bool:
-        """Whether a request has the session's csrf token in its header, where the release has such tokens."""
+        """Return True if the header of a request has the session's CSRF token, or the release has no such tokens."""
         token = request.headers.get("qlik-csrf-token", "")
         return not self.site.release.has("csrf") or secrets.compare_digest(token.encode(), session.csrf_token.encode())
 
     def _to_repository(self, request: Request, rest: list[str], session: Session) -> ASGIApp:
-        """Hand a request to the repository as the user of the session."""
+        """Pass a request to the repository as the user of the session."""
         # EVIDENCE(A; Qlik help, connecting to the QRS through the proxy): the proxy uses its own certificate for the
-        # repository and passes the user on; X-Qlik headers of the caller are not believed
+        # repository and passes the user on; X-Qlik headers of the caller are ignored
         path = "/" + "/".join(["qrs", *rest[1:]])
         headers = [
             (name, value)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sessions and tickets of one proxy. Pure: no I/O, and the clock is handed in."""
+"""The sessions and tickets of one proxy. Pure: no I/O, and the clock is an argument."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ Clock = t.Callable[[], float]
 
 @dataclasses.dataclass(kw_only=True)
 class Session:
-    """A signed-in browser or client on one virtual proxy of one proxy.
+    """A session of a browser or client, on one virtual proxy of one proxy.
 
     Args:
-        session_id: the value of the session cookie. Whoever has it is the user: it is left out of `repr`.
-        virtual_proxy_id: the virtual proxy that it was created on; it is worth nothing on any other.
+        session_id: the value of the session cookie. It authenticates the user, so it is left out of `repr`.
+        virtual_proxy_id: the virtual proxy that it was created on; it is not valid on others.
         identity: the user.
         timeout: seconds of inactivity after which it ends.
-        created: when it began, by the clock of the table.
-        last_used: when it was last used, by the same clock.
-        csrf_token: what GET /qps/csrftoken answers.
+        created: the time of its creation, by the clock of the table.
+        last_used: the time of its last use, by the same clock.
+        csrf_token: the token of GET /qps/csrftoken.
         at_end: called once when it ends, with the name of the message about it: OnSessionClosed, OnSessionLoggedOut or
             OnSessionTimedOut.
     """
@@ -53,11 +53,11 @@ class Session:
 
 
 class SessionTable:
-    """The sessions in the memory of one proxy: no other proxy knows them, and a restart forgets them.
+    """The sessions in the memory of one proxy. Other proxies do not have them, and a restart clears them.
 
     Args:
-        switches: what the limit counts and does.
-        clock: seconds that only ever grow.
+        switches: what the limit counts, and its effect.
+        clock: monotonic seconds.
     """
 
     # EVIDENCE(A; Qlik support article ta-p/1783975): sessions live in the memory of a proxy
@@ -67,19 +67,19 @@ class SessionTable:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
         self._of_user: dict[tuple[str, str], dict[str, Session]] = {}
-        # Before this time nothing can have timed out.
+        # No session times out before this time.
         self._first_expiry = float("inf")
         self._begun: collections.deque[tuple[float, tuple[str, str]]] = collections.deque()
 
     def open(
         self, *, virtual_proxy: t.Mapping[str, t.Any], identity: Identity, session_id: str | None = None
     ) -> Session | None:
-        """Begin a session.
+        """Create a session.
 
         Args:
             virtual_proxy: the entity it belongs to; its sessionInactivityTimeout is in minutes (default 30).
             identity: the user.
-            session_id: the cookie value, when somebody else chose it (the session API); else a new GUID.
+            session_id: the cookie value, if the caller of the session API chose it; else a new GUID.
 
         Returns:
             The session, or None when the limit refuses it.
@@ -93,7 +93,7 @@ class SessionTable:
                 self.close(self._live(identity)[:1])
         now = self._clock()
         # EVIDENCE(A; Qlik support article ta-p/1783975): the value of the session cookie is a GUID
-        # INVENTED(switch=session_id): it always is; the help on X-Qlik-ProxySession says that it need not be one
+        # INVENTED(switch=session_id): it always is; according to the help on X-Qlik-ProxySession it need not be one
         value = str(uuid.uuid4()) if self._switches.session_id == "guid" else secrets.token_urlsafe(30)
         session = Session(
             session_id=session_id or value,
@@ -114,11 +114,11 @@ class SessionTable:
         return session
 
     def find(self, session_id: str, *, virtual_proxy_id: str, use: bool = True) -> Session | None:
-        """The living session behind a cookie value, on this virtual proxy.
+        """Return the active session of a cookie value on this virtual proxy, or None.
 
         Args:
             session_id: the cookie value.
-            virtual_proxy_id: the virtual proxy that was asked.
+            virtual_proxy_id: the virtual proxy of the request.
             use: whether this counts as activity.
         """
         self._expire()
@@ -130,7 +130,7 @@ class SessionTable:
         return session
 
     def of_virtual_proxy(self, virtual_proxy_id: str, *, identity: Identity | None = None) -> list[Session]:
-        """The living sessions on a virtual proxy, of one user or of all, oldest first."""
+        """Return the active sessions on a virtual proxy, of one user or of all, oldest first."""
         self._expire()
         return [
             session
@@ -143,7 +143,7 @@ class SessionTable:
         """End sessions.
 
         Args:
-            sessions: which; those that have ended already are passed over.
+            sessions: the sessions; those that have ended already are ignored.
             reason: see `Session.at_end`.
         """
         for session in sessions:
@@ -156,7 +156,7 @@ class SessionTable:
                     call(reason)
 
     def drop(self, virtual_proxy_ids: t.Collection[str] | None = None) -> None:
-        """Forget the sessions of some virtual proxies, or all of them."""
+        """Remove the sessions of some virtual proxies, or all sessions."""
         self.close(
             [
                 session
@@ -166,7 +166,7 @@ class SessionTable:
         )
 
     def exceeds_limit(self, session: Session) -> bool:
-        """Whether this is the user's sixth session or a later one: the session that a websocket refuses."""
+        """Return True if this is the user's sixth session or a later one, for which websockets are refused."""
         return session in self._live(session.identity)[PARALLEL_SESSIONS:]
 
     def _live(self, identity: Identity) -> list[Session]:
@@ -175,7 +175,7 @@ class SessionTable:
         return list(self._of_user.get(identity.key, {}).values())
 
     def _count(self, identity: Identity) -> int:
-        """How many sessions of the user the limit sees."""
+        """Return the number of sessions of the user that the limit counts."""
         # INVENTED(switch=session_limit_counts): the sessions that are alive count, not those of the last five minutes
         if self._switches.session_limit_counts == "parallel":
             return len(self._live(identity))
@@ -197,10 +197,10 @@ class SessionTable:
 
 
 class TicketTable:
-    """The tickets of one proxy, and the addresses that callers were sent away from to fetch one.
+    """The tickets of one proxy, and the URLs to which users return with a ticket.
 
     Args:
-        clock: seconds that only ever grow.
+        clock: monotonic seconds.
     """
 
     def __init__(self, *, clock: Clock = time.monotonic) -> None:
@@ -209,7 +209,7 @@ class TicketTable:
         self._targets: collections.OrderedDict[str, str] = collections.OrderedDict()
 
     def issue(self, *, virtual_proxy_id: str, identity: Identity) -> str:
-        """A ticket that signs the user in once, on this virtual proxy, within a minute."""
+        """Return a new ticket, which signs the user in once, on this virtual proxy, within a minute."""
         now = self._clock()
         self._tickets = {name: entry for name, entry in self._tickets.items() if entry[0] > now}
         # INVENTED(switch=none): a ticket has sixteen characters
@@ -218,14 +218,14 @@ class TicketTable:
         return ticket
 
     def redeem(self, ticket: str, *, virtual_proxy_id: str) -> Identity | None:
-        """The user of a ticket that is still good. It is used up, also by the wrong virtual proxy."""
+        """Return the user of a valid ticket, or None. The ticket is used up, also by the wrong virtual proxy."""
         entry = self._tickets.pop(ticket, None)
         if entry is None or entry[0] <= self._clock() or entry[1] != virtual_proxy_id:
             return None
         return entry[2]
 
     def remember_target(self, uri: str) -> str:
-        """An id for the address that a caller wanted before signing in."""
+        """Store the URL that a user requested before the login, and return its identifier."""
         target_id = str(uuid.uuid4())
         self._targets[target_id] = uri
         if len(self._targets) > _REMEMBERED_TARGETS:
@@ -233,5 +233,5 @@ class TicketTable:
         return target_id
 
     def target(self, target_id: str) -> str | None:
-        """The address behind such an id."""
+        """Return the URL of an identifier from `remember_target`."""
         return self._targets.get(target_id)

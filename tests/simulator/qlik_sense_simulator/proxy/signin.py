@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Signing in at a virtual proxy: what the caller presents, and whether it becomes a session."""
+"""Authentication at a virtual proxy: the credentials of a request, and the session that they lead to."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ NO_ANONYMOUS, ALLOW_ANONYMOUS, ALWAYS_ANONYMOUS = range(3)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Visit:
-    """What became of a caller: a session, or the reason why there is none.
+    """The result of an authentication: a session, or the reason why there is none.
 
     Args:
         session: the caller's session.
-        created: whether this request began it.
+        created: whether this request created it.
         presented: whether the request carried credentials other than a cookie.
-        refusal: why there is no session; None when the caller simply has to sign in.
+        refusal: why there is no session; None if the caller sent no credentials.
         blocked: the refusal is about an inactive or blocked user.
         over_limit: the refusal is about the number of parallel sessions.
     """
@@ -58,11 +58,11 @@ class SignIn:
     """The authentication of one proxy.
 
     Args:
-        switches: see there.
+        switches: the switches of the site.
         sessions: the sessions of this proxy.
         tickets: the tickets of this proxy.
-        store: where the users of the site are.
-        http_suffix: whether cookies of plain http are named so.
+        store: the users of the site.
+        http_suffix: whether the names of cookies over plain http have a suffix.
     """
 
     switches: Switches
@@ -72,7 +72,7 @@ class SignIn:
     http_suffix: bool = True
 
     def visit(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Visit:
-        """Find or begin the caller's session. At most one is begun, and only for a user who is let in."""
+        """Find or create the caller's session. It is created only for a user who is allowed to sign in."""
         session = self.session_of_cookie(request, virtual_proxy)
         mode = virtual_proxy.get("anonymousAccessMode") or NO_ANONYMOUS
         # INVENTED(switch=none): where everybody is anonymous, credentials are not even looked at
@@ -103,7 +103,7 @@ class SignIn:
         return self._begin(virtual_proxy, presented)
 
     def user_name(self, identity: Identity) -> str:
-        """The display name of a user: the repository's, or else the id."""
+        """Return the display name of a user from the repository, or else the identifier."""
         user = None if identity.is_anonymous else self.store.find_user(identity.user_directory, identity.user_id)
         return (user and user.get("name")) or identity.user_id
 
@@ -112,8 +112,8 @@ class SignIn:
             user = self.store.find_user(identity.user_directory, identity.user_id)
             if user is None:
                 # EVIDENCE(B; public gateway guide): the first login creates the repository's user
-                # INVENTED(switch=unknown_user): unknown users are welcome everywhere; qlik-sense-mcp says that they are
-                # refused
+                # INVENTED(switch=unknown_user): unknown users are accepted everywhere; according to qlik-sense-mcp they
+                # are refused
                 if self.switches.unknown_user == "refuse":
                     return Visit(presented=True, refusal=Refusal("The user is not known."))
                 self.store.touch_user(identity.user_directory, identity.user_id)
@@ -125,7 +125,7 @@ class SignIn:
         return Visit(session=session, created=True, presented=not identity.is_anonymous)
 
     def session_of_cookie(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Session | None:
-        """The living session whose cookie the request carries."""
+        """Return the active session of the request's cookie, or None."""
         name = cookie_name(virtual_proxy, https=is_encrypted(request), http_suffix=self.http_suffix)
         for header in request.headers.getlist("cookie"):
             value = cookie_parser(header).get(name)
@@ -135,7 +135,7 @@ class SignIn:
         return None
 
     def credentials(self, request: HTTPConnection, virtual_proxy: VirtualProxy) -> Identity | Refusal | None:
-        """What the request carries besides a cookie; None when there is nothing."""
+        """Authenticate by the credentials other than a cookie. Returns None if the request has none."""
         method = virtual_proxy.get("authenticationMethod") or TICKET
         if method == JWT:
             header = request.headers.get("authorization")
@@ -148,24 +148,24 @@ class SignIn:
             ticket = query_value(request.query_params, "qlikticket")
             # INVENTED(switch=none): a ticket that is no longer good counts as none, which leads to the login
             return self.tickets.redeem(ticket, virtual_proxy_id=virtual_proxy["id"]) if ticket else None
-        # Identity providers of SAML and OIDC are not simulated: nobody comes in that way.
+        # Identity providers of SAML and OIDC are not simulated, so these methods authenticate no requests.
         return None
 
 
 def is_encrypted(request: HTTPConnection) -> bool:
-    """Whether a request, or a websocket, came over TLS."""
+    """Return True if a request or websocket came over TLS."""
     return request.scope["scheme"] in ("https", "wss")
 
 
 def missing_credentials(virtual_proxy: VirtualProxy) -> Refusal | None:
-    """What a caller with nothing is told, or None where a login page is shown instead."""
+    """Return the refusal of a request without credentials, or None if a login page is shown instead."""
     method = virtual_proxy.get("authenticationMethod") or TICKET
-    # INVENTED(switch=none): without its header, header authentication says what JWT authentication says
+    # INVENTED(switch=none): without its header, header authentication is refused with the text of JWT authentication
     return Refusal(MISSING_HEADER) if method in (JWT, HEADER_STATIC, HEADER_DYNAMIC) else None
 
 
 def _header_identity(headers: Headers, virtual_proxy: VirtualProxy, *, dynamic: bool) -> Identity | Refusal | None:
-    """The user that a trusted reverse proxy names in a header."""
+    """Return the user that a trusted reverse proxy names in a header."""
     value = headers.get((virtual_proxy.get("headerAuthenticationHeaderName") or "").strip())
     if value is None:
         return None
@@ -188,7 +188,7 @@ def _no_directory() -> Refusal:
 
 
 def _dynamic_pattern(pattern: str) -> re.Pattern[str]:
-    r"""The expression behind a pattern such as `$ud\\$id`, where a doubled backslash stands for one."""
+    r"""Return the regular expression for a pattern such as `$ud\\$id`, in which a doubled backslash is one."""
     expression = re.escape(pattern.replace("\\\\", "\\"))
     for name in ("ud", "id"):
         expression = expression.replace(re.escape(f"${name}"), f"(?P<{name}>.+?)", 1)
@@ -196,5 +196,5 @@ def _dynamic_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def query_value(query: QueryParams, name: str) -> str | None:
-    """A query value by its name in any case."""
+    """Return a query value by its name in any case."""
     return next((value for key, value in query.multi_items() if key.lower() == name), None)

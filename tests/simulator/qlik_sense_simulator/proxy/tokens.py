@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The verdict on a JSON Web Token for a virtual proxy. Pure: an entity and a token in, an identity or a refusal out.
+"""Validation of a JSON Web Token for a virtual proxy. Pure: takes an entity and a token, returns identity or refusal.
 
-The reasons are INVENTED texts: apart from the sentence for a missing header no refusal of a real proxy is published.
-None of them repeats anything from the token.
+The reasons are INVENTED texts: of the refusals of a real proxy, only the one for a missing header is published. No
+reason contains a part of the token.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .identity import Identity, Refusal, is_text
 ALGORITHMS = ("RS256", "RS384", "RS512")
 _RESERVED = frozenset(("iss", "sub", "aud", "exp", "nbf", "iat", "jti"))
 
-# The order counts: the first class that an exception belongs to gives the reason.
+# The order matters: the first class that matches an exception gives the reason.
 _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
     (jwt.ImmatureSignatureError, "The token is not valid yet."),
@@ -41,7 +41,7 @@ _REASONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 
 
 def judge_authorization(header: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches) -> Identity | Refusal:
-    """Judge an Authorization header, as `judge_token` does with the token in it."""
+    """Validate the token in an Authorization header, see `judge_token`."""
     scheme, _blank, token = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         # INVENTED(switch=none): a header of another scheme is refused as a bad token is
@@ -50,7 +50,7 @@ def judge_authorization(header: str, virtual_proxy: t.Mapping[str, t.Any], *, sw
 
 
 def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches) -> Identity | Refusal:
-    """Say who a token is, for a virtual proxy.
+    """Validate a token for a virtual proxy.
 
     Args:
         token: the compact form, without "Bearer".
@@ -93,14 +93,14 @@ def judge_token(token: str, virtual_proxy: t.Mapping[str, t.Any], *, switches: S
     except jwt.PyJWTError as error:
         return Refusal(next(reason for kind, reason in _REASONS if isinstance(error, kind)))
     except (ValueError, OverflowError, RecursionError):
-        # Dates beyond any calendar and JSON nested beyond reason are not PyJWTErrors.
+        # Dates out of range and deeply nested JSON raise other exceptions than PyJWTError.
         return Refusal("The token is malformed.")
     return _identity(claims, virtual_proxy, switches=switches)
 
 
 @functools.lru_cache(maxsize=64)
 def _public_key(pem: str, switches: Switches) -> rsa.RSAPublicKey | Refusal:
-    """The key that a virtual proxy verifies with."""
+    """Return the key with which a virtual proxy verifies tokens."""
     # INVENTED(switch=none): a certificate that cannot be read refuses every token
     unusable = Refusal("The virtual proxy has no usable certificate.")
     try:
@@ -136,7 +136,7 @@ def _public_key(pem: str, switches: Switches) -> rsa.RSAPublicKey | Refusal:
 def _identity(
     claims: t.Mapping[str, t.Any], virtual_proxy: t.Mapping[str, t.Any], *, switches: Switches
 ) -> Identity | Refusal:
-    """What the claims say, by the attribute names of the virtual proxy."""
+    """Return the identity in the claims, by the attribute names of the virtual proxy."""
     id_attribute = virtual_proxy.get("jwtAttributeUserId") or ""
     directory_attribute = (virtual_proxy.get("jwtAttributeUserDirectory") or "").strip()
     # EVIDENCE(A; Qlik support article ta-p/1716226): the names of the claims for user and directory must not be
@@ -170,7 +170,7 @@ def _identity(
 
 
 def _reader(claims: t.Mapping[str, t.Any], switches: Switches) -> t.Callable[[str], t.Any]:
-    """Gives the value of a claim by its name."""
+    """Return a function that returns the value of a claim by its name."""
     # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): claim names are case-sensitive
     # INVENTED(switch=case_sensitive_claims): names of claims are case-sensitive; two reports are not much
     if switches.case_sensitive_claims:
@@ -180,13 +180,13 @@ def _reader(claims: t.Mapping[str, t.Any], switches: Switches) -> t.Callable[[st
 
 
 def _text(value: object) -> str | None:
-    """A string with something in it."""
+    """Return a string that is not empty, or None for other values."""
     # INVENTED(switch=none): a number, a list or an empty string names no user
     return value.strip() if is_text(value) and value.strip() else None
 
 
 def _values(claim: object) -> list[str]:
-    """The values of a mapped claim; objects and null have none."""
+    """Return the values of a mapped claim. Objects and null have none."""
     values = claim if isinstance(claim, list) else [claim]
     words = {True: "true", False: "false"}
     return [

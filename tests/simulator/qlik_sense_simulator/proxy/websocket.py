@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The websockets of a proxy: who may open one, what is said first, and the way to the engine until the session ends."""
+"""The websockets of a proxy: who may open one, the first message, and the engine until the session ends."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if t.TYPE_CHECKING:
 # EVIDENCE(A; Qlik support article ta-p/2509211): the proxy's log begins with "Cross-Site Websocket Hijacking attack
 # prevention check failed." where an upgrade fails so
 HIJACKING = "Cross-Site Websocket Hijacking attack prevention check failed."
-# EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnLicenseAccessDenied says "Access to the app is denied: No
-# available access type"
+# EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnLicenseAccessDenied has the text "Access to the app is
+# denied: No available access type"
 NO_ACCESS_TYPE = "Access to the app is denied: No available access type"
 _NORMAL, _UNSUPPORTED, _AWAY = 1000, 1003, 1001
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Websockets:
-    """The upgrade of a request, and what follows.
+    """The upgrade of a request, and the messages after it.
 
     Args:
         site: release and switches.
@@ -61,13 +61,13 @@ class Websockets:
         rest: t.Sequence[str],
         refuse: t.Callable[[Visit], ASGIApp],
     ) -> ASGIApp:
-        """The answer to a request to upgrade.
+        """Handle a request to upgrade.
 
         Args:
             connection: the request.
-            virtual_proxy: where it arrived, under an allowed host name.
+            virtual_proxy: the virtual proxy of the request, whose host name is allowed.
             rest: the path below the prefix.
-            refuse: the proxy's answer to somebody who presents something and is not let in.
+            refuse: returns the proxy's response to credentials that are refused.
         """
         target = _target(rest)
         if target is None:
@@ -81,8 +81,8 @@ class Websockets:
             # fails
             # EVIDENCE(B; qlik-sense-mcp): that is a 403, also for a token in a header instead of the query
             return PlainTextResponse(HIJACKING, 403)
-        # INVENTED(switch=websocket_asks_to_sign_in): on older releases, a websocket without any sign-in opens and says
-        # that one must sign in; the help does not say for whom
+        # INVENTED(switch=websocket_asks_to_sign_in): on older releases, a websocket without any sign-in opens and
+        # reports that the user must sign in; the help does not name the conditions
         if visit.session is None and (visit.presented or not self.site.switches.websocket_asks_to_sign_in):
             return refuse(dataclasses.replace(visit, refusal=visit.refusal or missing_credentials(virtual_proxy)))
 
@@ -92,15 +92,15 @@ class Websockets:
         return talk
 
     def _origin_is_allowed(self, connection: HTTPConnection, virtual_proxy: VirtualProxy) -> bool:
-        """Whether the page that opens the websocket comes from a host of ours or of the host allow list."""
+        """Return True if the Origin is a host of this node or on the host allow list."""
         origin = connection.headers.get("origin")
         wanted = self.site.switches.websocket_origin
         if wanted == "ignored":
             return True
         if origin is None:
             # EVIDENCE(B; qlik-sense-mcp): an Origin has to be sent since November 2024
-            # INVENTED(switch=websocket_origin): it has to; nothing by Qlik says so, and only browsers send one by
-            # themselves
+            # INVENTED(switch=websocket_origin): it is required; no source by Qlik confirms it, and only browsers send
+            # one by default
             return wanted == "checked" or not self.site.release.has("csrf")
         try:
             scheme, _separator, host = origin.partition("://")
@@ -108,7 +108,7 @@ class Websockets:
         except addresses.BadRequestError:
             return False
         # EVIDENCE(C; Qlik Community td-p/2539417): the host allow list decides about the Origin
-        # INVENTED(switch=none): it does so on earlier releases, too, as the name websocketCrossOriginWhiteList says
+        # INVENTED(switch=none): it does so on earlier releases, too, as the name websocketCrossOriginWhiteList suggests
         return bool(name) and addresses.host_is_allowed(
             name,
             allow_list=virtual_proxy.get("websocketCrossOriginWhiteList") or (),
@@ -117,7 +117,7 @@ class Websockets:
         )
 
     def _visit(self, connection: HTTPConnection, virtual_proxy: VirtualProxy) -> Visit | None:
-        """Who is asking; None for somebody whom the protection against hijacking stops."""
+        """Authenticate the request, or return None if the protection against hijacking refuses it."""
         if not self.site.release.has("csrf"):
             # EVIDENCE(A; gopherciser, enigma.js example): before November 2024 the Authorization header alone signs in
             # EVIDENCE(B; qlik-sense-mcp): a csrf token in the query is ignored there
@@ -137,7 +137,7 @@ class Websockets:
         return visit if secrets.compare_digest(token.encode(), visit.session.csrf_token.encode()) else None
 
     def _visit_by_header(self, connection: HTTPConnection, virtual_proxy: VirtualProxy, token: str) -> Visit | None:
-        """Who the Authorization header names, in the session that the token belongs to. None begins here."""
+        """Find the session of the user in the Authorization header. No session is created here."""
         # INVENTED(switch=websocket_authorization): what the header means next to the token, if it counts
         presented = self.sign_in.credentials(connection, virtual_proxy)
         if not isinstance(presented, Identity):
@@ -148,7 +148,7 @@ class Websockets:
     async def _talk(
         self, socket: WebSocket, virtual_proxy: VirtualProxy, visit: Visit, target: tuple[str, ...]
     ) -> None:
-        """One websocket from its acceptance to its end."""
+        """Handle one websocket from its acceptance to its end."""
         await socket.receive()
         headers = []
         if visit.session and visit.created:
@@ -162,17 +162,17 @@ class Websockets:
         await socket.accept(headers=headers)
         early: str | None = None
         if self.site.switches.websocket_greeting == "first_message":
-            # INVENTED(switch=websocket_greeting): OnAuthenticationInformation comes at once; the help says that it may
-            # come only after the client's first message
+            # INVENTED(switch=websocket_greeting): OnAuthenticationInformation comes at once; according to the help it
+            # may come only after the client's first message
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
             early = message.get("text")
         base = f"{'https' if socket.url.scheme == 'wss' else 'http'}://{socket.headers['host']}"
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the client has gone
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the client closed the connection
             if visit.session is None:
                 # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnAuthenticationInformation has loginUri and
-                # mustAuthenticate true for whoever is not signed in
+                # mustAuthenticate true without a session
                 uri = base + below(virtual_proxy, "hub/")
                 await socket.send_text(notification("OnAuthenticationInformation", loginUri=uri, mustAuthenticate=True))
                 await socket.close(_NORMAL)
@@ -195,7 +195,7 @@ class Websockets:
             await self._serve(socket, visit.session, target, early)
 
     def _refusal(self, session: Session, virtual_proxy: VirtualProxy) -> str:
-        """What somebody who is signed in is told instead of OnConnected; "" for nothing."""
+        """Return the message for a signed-in user who is refused, in place of OnConnected, or an empty string."""
         by_state = self.site.switches.websocket_refusal == "session_state"
         if self.sign_in.sessions.exceeds_limit(session):
             # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): too many sessions are refused by
@@ -206,19 +206,19 @@ class Websockets:
                 return notification("OnConnected", qSessionState="SESSION_ERROR_LIMIT_EXCEEDED")
             return _fatal("OnMaxParallelSessionsExceeded", pages.TOO_MANY_SESSIONS)
         if not self.site.switches.access_pass:
-            # INVENTED(switch=websocket_refusal): the lack of a licence is OnLicenseAccessDenied, and not the session
-            # state SESSION_ERROR_NO_LICENSE
+            # INVENTED(switch=websocket_refusal): a missing license is reported by OnLicenseAccessDenied, and not the
+            # session state SESSION_ERROR_NO_LICENSE
             if by_state:
                 return notification("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE")
             return _fatal("OnLicenseAccessDenied", NO_ACCESS_TYPE)
         if not virtual_proxy.get("loadBalancingServerNodes"):
             # EVIDENCE(A; Qlik help "Editing a virtual proxy"): without a load balancing node there is no engine
-            # INVENTED(switch=none): OnNoEngineAvailable says so, in these words
+            # INVENTED(switch=none): the text of OnNoEngineAvailable
             return _fatal("OnNoEngineAvailable", "No available engine.")
         return ""
 
     async def _serve(self, socket: WebSocket, session: Session, target: tuple[str, ...], early: str | None) -> None:
-        """Pass messages to the engine until one of the three is through with it."""
+        """Pass messages to the engine until client, session or engine ends."""
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         engine, key = Engine(self.site, session.identity), (session.session_id, *target)
 
@@ -229,7 +229,7 @@ class Websockets:
         session.at_end.append(end)
         # EVIDENCE(A; gopherciser): OnConnected has the session state SESSION_CREATED or SESSION_ATTACHED
         # INVENTED(switch=none): attached is who opens the same app with the same identity while the first websocket is
-        # open; engine sessions do not outlive their websockets, whatever ttl says
+        # open; engine sessions end with their websockets, regardless of ttl
         self._open[key] = self._open.get(key, 0) + 1
         try:
             state = "SESSION_ATTACHED" if self._open[key] > 1 else "SESSION_CREATED"
@@ -252,12 +252,12 @@ class Websockets:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if receiving.done() and receiving.result()["type"] == "websocket.disconnect":
                 return
-            # A look at the table also ends what has timed out; and messages count as use.
+            # This also ends sessions that timed out, and counts messages as activity.
             self.sign_in.sessions.find(session.session_id, virtual_proxy_id=session.virtual_proxy_id)
             if ended.done():
                 receiving.cancel()
-                # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): a session that ends is told by
-                # OnSessionLoggedOut and its kin
+                # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): the end of a session is reported by
+                # OnSessionLoggedOut and similar messages
                 await socket.send_text(_fatal(ended.result(), "The session has ended."))
                 await socket.close(_AWAY)
                 return
@@ -270,7 +270,7 @@ class Websockets:
 
 
 def _target(rest: t.Sequence[str]) -> tuple[str, ...] | None:
-    """The app and the identity that a path names, or None if it leads to no engine."""
+    """Return the app and the identity in a path, or None if it does not lead to an engine."""
     # EVIDENCE(A; qlik-oss/enigma.js, SenseUtilities): a websocket's path is app/engineData or app/<id>, and then may
     # have identity/<text> and ttl/<seconds>
     if len(rest) < 2 or len(rest) % 2 or rest[0].lower() != "app":

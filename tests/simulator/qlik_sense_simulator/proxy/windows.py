@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Windows authentication at a proxy: real NTLM messages, checked against the passwords in the site file."""
+"""Windows authentication at a proxy: NTLM messages, checked against the passwords in the site file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STORE = "NTLM_USER_FILE"
 
 
 def is_for_windows(request: HTTPConnection, virtual_proxy: VirtualProxy) -> bool:
-    """Whether a caller who is not signed in gets Windows authentication and not the login form."""
+    """Return True if a request without a session gets Windows authentication and not the login form."""
     # EVIDENCE(A; Qlik help, connecting with cURL; B; documentation of butler-sheet-icons): the User-Agent decides
     # between Windows authentication and the form
     # INVENTED(switch=none): the pattern is text that stands somewhere in the User-Agent, in the same case
@@ -47,12 +47,12 @@ def is_for_windows(request: HTTPConnection, virtual_proxy: VirtualProxy) -> bool
 
 
 class WindowsLogin:
-    """The page behind `PATH`: for a user name and password it gives a ticket.
+    """The page behind `PATH`, which returns a ticket for a user name and password.
 
     Args:
         users: those with a password can sign in; the user directory is the domain.
-        tickets: of this proxy.
-        switches: what is offered.
+        tickets: the tickets of this proxy.
+        switches: the authentication schemes to offer.
     """
 
     def __init__(self, *, users: t.Iterable[User], tickets: TicketTable, switches: Switches) -> None:
@@ -62,11 +62,11 @@ class WindowsLogin:
         self._schemes = {"both": ("Negotiate", "NTLM"), "ntlm": ("NTLM",), "negotiate": ("Negotiate",)}[
             switches.windows_challenge
         ]
-        # NTLM signs a connection in, not a request.
+        # NTLM authenticates a connection, not a request.
         self._handshakes: collections.OrderedDict[int, ContextProxy] = collections.OrderedDict()
 
     def answer(self, request: Request, virtual_proxy: VirtualProxy) -> Response:
-        """The next step of the handshake, or at its end the way back with a ticket."""
+        """Return the next response of the handshake, at its end a redirect with a ticket."""
         connection = request.scope["state"]["connection"]
         scheme, _blank, encoded = request.headers.get("authorization", "").partition(" ")
         offered = next((one for one in self._schemes if one.lower() == scheme.lower()), None)
@@ -77,7 +77,7 @@ class WindowsLogin:
             token = base64.b64decode(encoded.strip(), validate=True)
             context, reply = self._step(context, token)
         except _refusals():
-            # Nothing says whether the user or the password was wrong.
+            # The response does not reveal whether the user or the password was wrong.
             return self._challenge()
         if not context.complete:
             self._handshakes[connection] = context
@@ -106,7 +106,7 @@ class WindowsLogin:
         return response
 
     def _step(self, context: ContextProxy | None, token: bytes) -> tuple[ContextProxy, bytes | None]:
-        """Take the client's message and say what to answer."""
+        """Process the client's message and return the response."""
         import spnego
 
         bare = token.startswith(b"NTLMSSP\0")
@@ -120,7 +120,7 @@ class WindowsLogin:
 
     @contextlib.contextmanager
     def _passwords(self) -> t.Iterator[None]:
-        """The passwords where pyspnego looks for them: in a file whose name is in the environment."""
+        """Provide the passwords to pyspnego: in a file whose name is in the environment."""
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="qlik-sense-simulator-") as file:
             for user in self._users:
                 # INVENTED(switch=none): the domain may be left out
@@ -138,7 +138,7 @@ class WindowsLogin:
                     os.environ[_STORE] = before
 
     def _user(self, principal: str) -> User | None:
-        """The user whom a handshake has proved, by "DOMAIN\\user" or "user"."""
+        """Return the authenticated user, by "DOMAIN\\user" or "user"."""
         domain, _backslash, name = principal.rpartition("\\")
         for user in self._users:
             if user.user_id.casefold() == name.casefold() and domain.casefold() in ("", user.user_directory.casefold()):
@@ -147,7 +147,7 @@ class WindowsLogin:
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """What pyspnego raises for messages that are none and for wrong passwords."""
+    """Return the exceptions of pyspnego for invalid messages and wrong passwords."""
     from spnego.exceptions import SpnegoError
 
     return SpnegoError, struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError

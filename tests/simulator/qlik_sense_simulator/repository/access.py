@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who asks the repository, and what they may do: xrfkey, X-Qlik-User, roles."""
+"""Authentication and access rights in the repository: xrfkey, X-Qlik-User and roles."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEPLOYERS = frozenset(("VirtualProxyConfig", "ProxyService", "ServerNodeConfigu
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Caller:
-    """A user, as far as the repository is concerned.
+    """The user of a request to the repository.
 
     Args:
         name: "DIRECTORY\\user".
@@ -46,25 +46,25 @@ class Caller:
     roles: frozenset[str]
 
     def may(self, action: str, kind: EntityType) -> bool:
-        """Whether the user may read, create, update or delete entities of a type."""
+        """Return True if the user may read, create, update or delete entities of a type."""
         if "rootadmin" in self.roles:
             return True
         if "deploymentadmin" in self.roles and kind.name in _DEPLOYERS:
             return True
         if kind.name == "Selection":
-            # INVENTED(switch=none): whoever may read anything may select it, and has no selections of his own
+            # INVENTED(switch=none): a user who may read an entity may select it; selections are not private
             return not self.roles.isdisjoint(_READERS)
         return action == READ and not self.roles.isdisjoint(_READERS)
 
     def privileges(self, kind: EntityType) -> list[str]:
-        """What an answer says when privileges=true."""
+        """Return the privileges that a response lists for privileges=true."""
         # EVIDENCE(A; Qlik help "Adding privileges"): `privileges` lists what the caller may do: create, read, update,
         # delete
         return [action for action in ("create", READ, "update", "delete") if self.may(action, kind)]
 
     def check(self, action: str, kind: EntityType) -> None:
-        """Refuse what the user may not do."""
-        # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123): whoever may not do something gets 403
+        """Refuse an action that the user may not take."""
+        # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123): an action without the right to it is 403
         # EVIDENCE(B; QlikSenseQMCUtility issue 34): the body of such a 403 is the word Forbidden
         if not self.may(action, kind):
             raise RefusedError(403, FORBIDDEN)
@@ -85,18 +85,18 @@ def check_xrfkey(query: Query, headers: Headers) -> None:
 
 
 def identify(scope: Scope, headers: Headers, store: Store) -> Caller:
-    """The user behind a request.
+    """Return the user of a request.
 
     Raises:
-        RefusedError: 403, where the switches say that a certificate or a user is missing.
+        RefusedError: 403, a certificate or a user is missing, depending on the switches.
     """
     state = scope["state"]
     if state.get("via_proxy"):
         user_directory, user_id = state["identity"]
         return _caller(user_directory, user_id, store)
     if state.get("client_certificate") is None:
-        # EVIDENCE(B; QlikSenseQMCUtility issue 34): a caller without a client certificate gets 403, where the TLS
-        # handshake lets it through at all
+        # EVIDENCE(B; QlikSenseQMCUtility issue 34): a caller without a client certificate gets 403, if the TLS
+        # handshake succeeds at all
         raise RefusedError(403, FORBIDDEN)
     value = headers.get("x-qlik-user")
     if value is None:
@@ -112,7 +112,7 @@ def identify(scope: Scope, headers: Headers, store: Store) -> Caller:
     match = _USER_TURNED.fullmatch(value)
     if match is not None:
         return _caller(unquote(match[2].strip()), unquote(match[1].strip()), store)
-    # EVIDENCE(B; butler-sheet-icons, measured): an X-Qlik-User that names nobody is no error
+    # EVIDENCE(B; butler-sheet-icons, measured): an X-Qlik-User with an unknown user is no error
     # INVENTED(switch=none): such a caller has no rights
     return Caller(name="NONE\\unknown", roles=frozenset())
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The repository's port: from a request to an endpoint, and from what that says to an answer."""
+"""The application behind the repository's port: it calls the endpoint of a request and builds the response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import addresses
 from ..fault_injection import FaultPlan
-from ..request_log import Journal, is_control
+from ..request_log import RequestLog, is_control
 from ..site import Site
 from . import documents, synthetic
 from .access import Caller, check_xrfkey, identify
@@ -30,8 +30,8 @@ from .selections import select, selected_ids
 from .store import Store
 
 
-def repository_app(site: Site, store: Store, journal: Journal, *, faults: FaultPlan | None = None) -> ASGIApp:
-    """The ASGI application behind the repository's port.
+def repository_app(site: Site, store: Store, log: RequestLog, *, faults: FaultPlan | None = None) -> ASGIApp:
+    """Return the ASGI application behind the repository's port.
 
     A proxy passes requests on to it with scope["state"]["via_proxy"] and the user in scope["state"]["identity"], as
     (user directory, user id).
@@ -39,10 +39,10 @@ def repository_app(site: Site, store: Store, journal: Journal, *, faults: FaultP
     Args:
         site: release, switches and nodes.
         store: the entities.
-        journal: what GET /simulator/requests answers.
-        faults: what PUT /simulator/faults changes.
+        log: the requests for GET /simulator/requests.
+        faults: the plan that PUT /simulator/faults changes.
     """
-    return _Repository(site=site, store=store, control=Control(store, journal, faults or FaultPlan(site.faults)))
+    return _Repository(site=site, store=store, control=Control(store, log, faults or FaultPlan(site.faults)))
 
 
 class _Repository:
@@ -91,12 +91,12 @@ class _Repository:
             return await self._selection(request, segments[2:], caller, query)
         if (request.method, *segments[1:]) == ("GET", "datacollection", "settings"):
             # EVIDENCE(A; gopherciser): any user may read datacollection/settings
-            # INVENTED(switch=none): what datacollection/settings says
+            # INVENTED(switch=none): the content of datacollection/settings
             return _json({"enabled": False})
         return await self._entity(request, segments[1:], caller, query)
 
     async def _entity(self, request: Request, segments: list[str], caller: Caller, query: Query) -> Response:
-        """Everything below the path of an entity."""
+        """Return the response for a path of an entity."""
         kind = documents.find_type(segments[0] if segments else "")
         endpoints = self._endpoints(kind, caller, query)
         methods = t.cast("frozenset[str]", kind.methods)
@@ -150,7 +150,7 @@ class _Repository:
         return Endpoints(kind=kind, store=self._store, caller=caller, query=query, local_node=local_node, only=only)
 
     async def _selection(self, request: Request, segments: list[str], caller: Caller, query: Query) -> Response:
-        """Everything below /selection, apart from what a selection holds."""
+        """Return the response for a path below /selection, apart from the content of a selection."""
         selections = self._endpoints(SELECTION, caller, query)
         method = "GET" if request.method == "HEAD" else request.method
         # EVIDENCE(B; qlik-utils, generated from about/api/description): selections have GET, POST, PUT and DELETE, and
@@ -180,7 +180,7 @@ class _Repository:
         raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
 
     async def _selected(self, request: Request, rest: list[str], endpoints: Endpoints) -> Response:
-        """What is in a selection, by type: /selection/{id}/{type}."""
+        """Return the content of a selection, by type: /selection/{id}/{type}."""
         methods = t.cast("frozenset[str]", endpoints.kind.methods)
         method = "GET" if request.method == "HEAD" else request.method
         match method, rest:
@@ -206,7 +206,7 @@ class _Repository:
         raise RefusedError(404, "Not Found")
 
     def _about(self, method: str, rest: list[str], query: Query) -> Response:
-        """What anybody may read about the repository itself."""
+        """Return the public information about the repository."""
         if method not in ("GET", "HEAD"):
             raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
         release = self._site.release
@@ -240,10 +240,10 @@ class _Repository:
 
 
 async def _body(request: Request) -> t.Any:
-    """The JSON value in the body of a request.
+    """Return the JSON value in the body of a request.
 
     Raises:
-        RefusedError: it is none, or too large.
+        RefusedError: it is not JSON, or too large.
     """
     content = bytearray()
     async for piece in request.stream():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bodies of POST and PUT: parsed, checked against the schema, and merged with what is there."""
+"""The bodies of POST and PUT requests: parsed, checked against the schema, and merged with the current entity."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _DATE = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
-# PostgreSQL, which a real repository has behind it, has no place for it.
+# A real repository stores text in PostgreSQL, which cannot store NUL.
 _UNSTORABLE = "\0"
 
 
 def parse(content: bytes) -> t.Any:
-    """The JSON value in a body.
+    """Return the JSON value in a body.
 
     Raises:
-        RefusedError: it is no JSON, or none that could be stored.
+        RefusedError: it is not JSON, or cannot be stored.
     """
     try:
         # INVENTED(switch=none): a byte order mark before the JSON and any Content-Type are tolerated
         value = json.loads(content.decode("utf-8-sig"), parse_constant=_no_constant)
         if rb"\ud" in content.lower():
-            # Half a surrogate pair could not be sent back.
+            # A lone surrogate cannot be encoded in the response.
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise bad("The request body is not valid JSON.") from None
@@ -55,9 +55,9 @@ def _no_constant(_name: str) -> t.NoReturn:
 
 
 def parse_date(value: object) -> datetime.datetime | None:
-    """A date in any of the spellings that clients send, in whole milliseconds; None when it is none.
+    """Return a date in any format that clients send, in whole milliseconds, or None for other values.
 
-    Without a zone it is UTC.
+    A date without a zone is UTC.
     """
     match = _DATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -77,13 +77,13 @@ def parse_date(value: object) -> datetime.datetime | None:
 
 
 def member(body: t.Mapping[str, t.Any], name: str) -> t.Any:
-    """A member of a JSON object by its name in any case, or None."""
+    """Return a member of a JSON object by its name in any case, or None."""
     # INVENTED(switch=none): names in a JSON body may be in any case, as .NET's usual parser takes them
     return next((value for key, value in body.items() if key.lower() == name.lower()), None)
 
 
 def same_guid(value: object, entity_id: str) -> bool:
-    """Whether a JSON value is this id, in any case."""
+    """Return True if a JSON value is this identifier, in any case."""
     return isinstance(value, str) and value.lower() == entity_id
 
 
@@ -92,8 +92,8 @@ class Merger:
 
     Args:
         store: for the entities that bodies refer to, for release and switches.
-        user: "DIRECTORY\\user", who changes something.
-        partial: whether fields that a body leaves out stay as they are, whatever the switches say.
+        user: "DIRECTORY\\user", the author of the change.
+        partial: whether fields that a body leaves out stay as they are, regardless of the switches.
     """
 
     def __init__(self, store: Store, *, user: str, partial: bool = False) -> None:
@@ -104,7 +104,7 @@ class Merger:
         self._switches = store.view.switches
 
     def merge(self, kind: EntityType, body: t.Any, *, old: Row | None = None) -> Row:
-        """The row that a body makes.
+        """Return the row that a body creates or changes.
 
         Args:
             kind: the type of the entity.
@@ -112,7 +112,7 @@ class Merger:
             old: the row that it changes, None for a new one.
 
         Raises:
-            RefusedError: the body is no entity of this type.
+            RefusedError: the body is not an entity of this type.
         """
         if not isinstance(body, dict):
             raise bad(f"The request body is not a {kind.name}.")
@@ -125,8 +125,8 @@ class Merger:
         return self._store.stamped(row, by=self._user, old=old)
 
     def _fields(self, kind: EntityType, body: dict[str, t.Any], old: Row | None) -> Row:
-        """The fields of an entity, or of a part of one."""
-        # Fields of other releases are kept as they are: a site can be upgraded and go back.
+        """Merge the fields of an entity, or of a part of one."""
+        # Fields of other releases are kept, so that a site can be upgraded and downgraded.
         row = dict(old or {})
         sent: dict[str, t.Any] = {}
         for name, value in body.items():
@@ -134,7 +134,7 @@ class Merger:
             if field is not None:
                 sent[field.name] = value
             elif self._switches.unknown_fields == "400":
-                # INVENTED(switch=unknown_fields): fields in a body that this release does not know are passed over
+                # INVENTED(switch=unknown_fields): fields in a body that this release does not have are ignored
                 raise bad(f"Could not find member '{_short(name)}' on object of type '{kind.name}'.")
         for field in kind.fields_of(self._release):
             if field.kind in ("fixed", "guid"):
@@ -154,7 +154,7 @@ class Merger:
         return row
 
     def _forgets(self, field: Field) -> bool:
-        """Whether a PUT resets a field that it leaves out."""
+        """Return True if a PUT resets a field that it leaves out."""
         # EVIDENCE(A; Qlik help "Conflict handling"): fields that a PUT leaves out are sometimes left untouched,
         # sometimes reset to the default
         # INVENTED(switch=omitted_fields): plain values are reset; lists and objects, which would be null, stay
@@ -166,7 +166,7 @@ class Merger:
         return field.kind in PLAIN
 
     def _value(self, field: Field, value: t.Any, old: t.Any) -> t.Any:
-        """What a body says about a field, checked and in the form of a row."""
+        """Return the value of a field in a body, checked and in the format of a row."""
         match field.kind:
             case "text":
                 return _default(field) if value is None else _text(value, field.name)
@@ -217,7 +217,7 @@ class Merger:
         return [self._item(field, item, old) for item in value]
 
     def _item(self, field: Field, item: t.Any, old: list[Row]) -> Row:
-        """An element that belongs to this entity alone, such as a row of an attribute map."""
+        """Return an element that belongs to this entity alone, such as a row of an attribute map."""
         if not isinstance(item, dict):
             raise bad(f"Could not convert to object: {field.name}.")
         sent = member(item, "id")
@@ -239,7 +239,7 @@ class Merger:
         }
 
     def _reference(self, field: Field, value: t.Any) -> str:
-        """The id behind {"id": ...}, which is all that counts in a reference."""
+        """Return the identifier in {"id": ...}, the only part of a reference that is used."""
         # EVIDENCE(A; Qlik help "Virtual proxy: Link"; B; three clients): an object with nothing but an id refers to an
         # entity
         if not isinstance(value, dict):
@@ -254,10 +254,10 @@ class Merger:
 
 
 def is_conflict(body: t.Mapping[str, t.Any], old: Row, switches: Switches) -> bool:
-    """Whether somebody else was faster than the sender of a PUT.
+    """Return True if the entity changed after the sender of a PUT read it.
 
     Raises:
-        RefusedError: the body has a modifiedDate that is no date.
+        RefusedError: the modifiedDate in the body is not a date.
     """
     # EVIDENCE(A; Qlik help "Conflict handling"): a PUT is a conflict only if the stored modifiedDate is more recent
     # than the one sent
@@ -287,5 +287,5 @@ def _guid(value: t.Any, name: str) -> str:
 
 
 def _short(name: str) -> str:
-    """The name of something that was sent, fit for a message."""
+    """Return the name of something from a request, shortened for a message."""
     return name.replace(_UNSTORABLE, "?")[:60]

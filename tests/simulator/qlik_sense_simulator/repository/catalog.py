@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All entities of the repository that are simulated: fields, defaults, and the release that each came with.
+"""All simulated entities of the repository: fields, defaults, and the release that introduced each field.
 
 Unless a field says otherwise, its evidence is that of `TYPES`.
 """
@@ -42,7 +42,7 @@ _CUSTOM_PROPERTIES = Field("customProperties", "items", target="CustomPropertyVa
 
 
 def _attribute_map(prefix: str, name: str) -> EntityType:
-    """The type of a row that maps an attribute of a token or assertion to one of the session."""
+    """Return the type of a row that maps an attribute of a token or assertion to a session attribute."""
     # EVIDENCE(A; QRS API reference, VirtualProxyConfigJwtAttributeMapItem): an item of jwtAttributeMap needs
     # jwtAttribute, senseAttribute and isMandatory
     # INVENTED(switch=none): the schemaPath of such an item; items of the SAML and OIDC maps look like those of the JWT
@@ -103,7 +103,7 @@ VIRTUAL_PROXY = EntityType(
         Field("sessionInactivityTimeout", "number", 30, low=1),
         Field("extendedSecurityEnvironment", "flag", False),
         Field("websocketCrossOriginWhiteList", "texts"),
-        # INVENTED(switch=none): nobody can make another virtual proxy the default one
+        # INVENTED(switch=none): another virtual proxy cannot become the default one
         Field("defaultVirtualProxy", "flag", False, writable=False),
         _TAGS,
         Field("samlMetadataIdP"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the repository says about itself: release, enums, relations, defaults, its own API."""
+"""The documents of the repository about itself: release, enums, relations, defaults, and its API."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _JSON_TYPES: dict[str, dict[str, t.Any]] = {
 
 
 def about(release: Release) -> dict[str, t.Any]:
-    """GET /qrs/about."""
+    """Return GET /qrs/about."""
     # EVIDENCE(B; capture in the qs-jwt documentation): `about` has buildVersion, nodeType (1 is the central node) and
     # the like
     return {
@@ -50,7 +50,7 @@ def about(release: Release) -> dict[str, t.Any]:
 
 
 def enums(release: Release) -> dict[str, t.Any]:
-    """GET /qrs/about/api/enums."""
+    """Return GET /qrs/about/api/enums."""
     # EVIDENCE(B; Qlik-Cli-Windows): about/api/enums is an object by name, with values "0: Ticket" and usages
     # "Schema.property"
     usages: dict[str, list[str]] = {enum.name: [] for enum in ENUMS}
@@ -69,7 +69,7 @@ def enums(release: Release) -> dict[str, t.Any]:
 
 
 def relations(release: Release) -> list[str]:
-    """GET /qrs/about/api/relations."""
+    """Return GET /qrs/about/api/relations."""
     # EVIDENCE(B; Qlik-Cli-Windows): about/api/relations is an array of strings "Schema.property > OtherSchema"
     return [
         f"{kind.schema_path or kind.name}.{field.name} > {TYPES[field.target].schema_path or field.target}"
@@ -80,18 +80,18 @@ def relations(release: Release) -> list[str]:
 
 
 def default(kind: EntityType, store: Store) -> dict[str, t.Any]:
-    """GET /qrs/about/api/default/{type}: an entity with nothing but defaults."""
+    """Return GET /qrs/about/api/default/{type}: an entity with default values."""
     # INVENTED(switch=none): the body of about/api/default, and that `listentries` changes nothing
     head = {"id": EMPTY_ID, "createdDate": _NO_DATE, "modifiedDate": _NO_DATE, "modifiedByUserName": ""}
     return store.view.full(kind.name, head)
 
 
 def description(release: Release, *, extended: bool, method: str | None) -> list[str]:
-    """GET /qrs/about/api/description: the endpoints, as strings.
+    """Return GET /qrs/about/api/description: the endpoints, as strings.
 
     Args:
-        release: which of them it has.
-        extended: with more about each, as JSON inside the strings.
+        release: decides which endpoints exist.
+        extended: whether the strings hold JSON with more details.
         method: only those of one HTTP method.
     """
     # EVIDENCE(B; qlik-utils): about/api/description is an array of strings; the extended ones hold JSON with method and
@@ -104,7 +104,7 @@ def description(release: Release, *, extended: bool, method: str | None) -> list
 
 
 def endpoints(release: Release) -> list[tuple[str, str]]:
-    """Method and path of everything that is served below /qrs."""
+    """Return method and path of all endpoints below /qrs."""
     found = [("GET", f"/qrs/about{path}") for path in ("", "/openapi/main") if not path or release.has("openapi")]
     found += [
         ("GET", f"/qrs/about/api/{path}") for path in ("description", "enums", "relations", "default", "default/{type}")
@@ -131,10 +131,10 @@ def endpoints(release: Release) -> list[tuple[str, str]]:
 
 
 def openapi(release: Release) -> dict[str, t.Any]:
-    """GET /qrs/about/openapi/main: the part of the real document that is simulated."""
+    """Return GET /qrs/about/openapi/main: the simulated part of the real document."""
     # EVIDENCE(A; Qlik help "Access the OpenAPI specification"): the OpenAPI document is at about/openapi and
     # about/openapi/main
-    # INVENTED(switch=none): how much the OpenAPI document says
+    # INVENTED(switch=none): the extent of the OpenAPI document
     paths: dict[str, dict[str, t.Any]] = {}
     for verb, path in endpoints(release):
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
@@ -172,10 +172,10 @@ def _json_type(field: Field) -> dict[str, t.Any]:
 
 
 def find_type(name: str) -> EntityType:
-    """A type by its path segment.
+    """Return a type by its path segment.
 
     Raises:
-        RefusedError: 404, there is none.
+        RefusedError: 404, the type does not exist.
     """
     if name not in PUBLIC:
         raise RefusedError(404, "Not Found")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The endpoints of an entity: list, read, create, update, delete."""
+"""The endpoints of an entity: list, read, create, update and delete."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _PRIVILEGES = {1: "create", 2: "read", 4: "update", 8: "delete"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """What a caller can do with the entities of a type. Values are what goes into the body of the answer.
+    """The endpoints of one type for one caller. They return the body of the response.
 
     Args:
         kind: the type.
         store: its entities.
-        caller: who asks.
-        query: how.
-        local_node: id of the node that is asked.
-        only: ids of the entities that lists, counts, tables and bulk changes are about, None for all.
+        caller: the user of the request.
+        query: the query string.
+        local_node: identifier of the node that received the request.
+        only: identifiers of the entities to which lists, counts, tables and bulk changes are limited, None for all.
     """
 
     kind: EntityType
@@ -47,7 +47,7 @@ class Endpoints:
     # --- Reading
 
     def search(self, *, full: bool) -> list[t.Any]:
-        """GET /, GET /full."""
+        """Handle GET / and GET /full."""
         show = self.store.view.full if full else self.store.view.condensed
         rows = self.selected()
         orderby = self.query.get("orderby")
@@ -61,7 +61,7 @@ class Endpoints:
         return [show(self.kind.name, row, privileges=self._privileges()) for row in rows]
 
     def count(self) -> t.Any:
-        """GET /count."""
+        """Handle GET /count."""
         number = len(self.selected())
         # EVIDENCE(B; qlik-sense-mcp, measured; qsAPI reads it so): `count` answers with an object, {"value": N}
         # EVIDENCE(A; QRS API reference): `count` answers with an integer
@@ -69,13 +69,13 @@ class Endpoints:
         return {"value": number} if self.store.view.switches.count_body == "object" else number
 
     def one(self, entity_id: str) -> t.Any:
-        """GET /{id}."""
+        """Handle GET /{id}."""
         row = self._row(entity_id)
         self.caller.check(READ, self.kind)
         return self._full(row)
 
     def local(self) -> t.Any:
-        """GET /local: the entity of the node that is asked."""
+        """Handle GET /local: the entity of the node that received the request."""
         self.caller.check(READ, self.kind)
         if self.kind.name == "ProxyService":
             [row] = [
@@ -89,7 +89,7 @@ class Endpoints:
         return entity if self.store.view.switches.local_node == "entity" else {"configuration": entity}
 
     def table(self, body: t.Any) -> t.Any:
-        """POST /table: rows and columns instead of entities."""
+        """Handle POST /table: rows and columns instead of entities."""
         # EVIDENCE(B; qlik-sense-mcp, measured): `table` answers with columnNames and rows, for columns of type Property
         # INVENTED(switch=none): columns of other types are empty; a path through a list gives a list
         columns = member(body, "columns") if isinstance(body, dict) else None
@@ -128,12 +128,12 @@ class Endpoints:
     # --- Writing
 
     def create(self, body: t.Any) -> t.Any:
-        """POST /."""
+        """Handle POST /."""
         [entity] = self.create_many([body])
         return entity
 
     def create_many(self, bodies: t.Any) -> t.Any:
-        """POST /many: all or none."""
+        """Handle POST /many: all entities or none."""
         # EVIDENCE(A; Qlik help "Add many"): POST `many` takes a list in one transaction
         self.caller.check("create", self.kind)
         if not isinstance(bodies, list):
@@ -149,7 +149,7 @@ class Endpoints:
         return [self._full(row) for row in rows]
 
     def update(self, entity_id: str, body: t.Any) -> t.Any:
-        """PUT /{id}."""
+        """Handle PUT /{id}."""
         old = self._row(entity_id)
         self.caller.check("update", self.kind)
         # EVIDENCE(A; Qlik help "Update"): the id in the body of a PUT must be that of the URL
@@ -167,31 +167,32 @@ class Endpoints:
         return self._full(row)
 
     def delete(self, entity_id: str) -> None:
-        """DELETE /{id}."""
+        """Handle DELETE /{id}."""
         row = self._row(entity_id)
         self.caller.check("delete", self.kind)
         self.store.save(rules.deletion(self.kind.name, row, store=self.store, user=self.caller.name))
 
     def delete_all(self) -> None:
-        """DELETE of the entities of a selection: all or none."""
+        """Delete the entities of a selection: all or none."""
         self.caller.check("delete", self.kind)
         rows = self.selected()
         for row in rows:
             rules.deletion(self.kind.name, row, store=self.store, user=self.caller.name)
-        # Nothing is refused any more. One after the other: what goes along with an entity depends on what is left.
+        # All checks have passed. The entities are deleted one by one, because what a deletion removes depends on the
+        # rest.
         for row in rows:
             self.store.save(rules.deletion(self.kind.name, row, store=self.store, user=self.caller.name))
 
     def may_create(self, _body: t.Any) -> bool:
-        """POST /previewcreateprivilege."""
+        """Handle POST /previewcreateprivilege."""
         return self.caller.may("create", self.kind)
 
     def preview_privileges(self, body: t.Any) -> list[str]:
-        """POST /previewprivileges."""
+        """Handle POST /previewprivileges."""
         if not isinstance(body, dict):
             raise bad(f"The request body is not a {self.kind.name}.")
         wanted = self.query.number("privilegesfilter", -1)
-        # INVENTED(switch=none): what the body says makes no difference to `previewprivileges`: the roles of a simulated
+        # INVENTED(switch=none): `previewprivileges` does not depend on the body: the roles of a simulated
         # site look at types only
         return [
             name for value, name in _PRIVILEGES.items() if wanted & value and name in self.caller.privileges(self.kind)
@@ -200,11 +201,11 @@ class Endpoints:
     # --- Common to both
 
     def selected(self) -> list[Row]:
-        """The rows that the caller may see and that the filter lets through."""
+        """Return the rows that the caller may read and that the filter matches."""
         expression = self.query.get("filter")
         predicate = None if expression is None else compile_filter(expression, self.kind, self.store)
         if not self.caller.may(READ, self.kind):
-            # INVENTED(switch=unauthorized_list): whoever may see nothing sees an empty list
+            # INVENTED(switch=unauthorized_list): a user without rights gets an empty list
             if self.store.view.switches.unauthorized_list == "403":
                 self.caller.check(READ, self.kind)
             return []
@@ -216,7 +217,7 @@ class Endpoints:
     def _row(self, entity_id: str) -> Row:
         row = self.store.row(self.kind.name, entity_id.lower())
         if row is None:
-            # INVENTED(switch=none): an id that nobody has, or that is none, is 404
+            # INVENTED(switch=none): an unknown or invalid id is 404
             raise RefusedError(404, "Not Found")
         return row
 

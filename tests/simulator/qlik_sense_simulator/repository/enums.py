@@ -41,7 +41,7 @@ ENUMS = (
 
 
 def enum_values(enum: Enum, release: Release) -> tuple[str, ...]:
-    """The names that a release knows, in the order of their numbers."""
+    """Return the names that a release knows, in the order of their numbers."""
     # EVIDENCE(B; Qlik-Cli-Windows issue 193): authentication method 5, OIDC, is unknown to old releases
     if enum is AUTHENTICATION_METHOD and not release.includes(BY_2021):
         return enum.values[:5]

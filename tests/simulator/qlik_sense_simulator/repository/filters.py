@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filter expressions of the repository: a grammar, and predicates over rows."""
+"""The filter expressions of the repository: a grammar, and predicates for rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ WORD: /[A-Za-z_]\w*/
 
 @functools.lru_cache(maxsize=64)
 def _like(pattern: str) -> re.Pattern[str]:
-    """The expression behind a pattern in which % stands for any characters."""
+    """Return the regular expression for a pattern in which % stands for any characters."""
     return re.compile(".*".join(re.escape(part) for part in pattern.split("%")), re.DOTALL)
 
 
@@ -91,25 +91,25 @@ _ALLOWED = {
 
 
 class _InvalidExpressionError(Exception):
-    """The expression has an empty group."""
+    """An expression with an empty group."""
 
 
 class _MeaninglessError(Exception):
-    """A comparison of something that does not exist, or with something of another type."""
+    """A comparison with a property that does not exist, or with a value of another type."""
 
 
 def compile_filter(expression: str, kind: EntityType, store: Store) -> Predicate:
-    """A predicate over the rows of a type.
+    """Return a predicate for the rows of a type.
 
     Args:
         expression: as decoded from the query.
-        kind: whose rows; all fields of the full form are known, also where the list is condensed.
+        kind: the type of the rows; all fields of the full format are known, even if the list is condensed.
         store: for the entities that paths lead to, and the switches.
 
     Raises:
-        RefusedError: 400, the expression is none.
+        RefusedError: 400, the expression is not valid.
     """
-    # Nobody writes that many groups inside each other; beyond reason they would only exhaust the stack.
+    # Expressions of real clients have few nested groups. Very deep nesting would exhaust the stack.
     if _depth(expression) > _DEEPEST:
         raise RefusedError(400, CANNOT_PARSE.format(expression=expression))
     try:
@@ -128,7 +128,7 @@ def compile_filter(expression: str, kind: EntityType, store: Store) -> Predicate
 
 
 def _depth(expression: str) -> int:
-    """How many groups are open at most; parentheses inside strings do not count."""
+    """Return the largest number of open groups. Parentheses inside strings do not count."""
     deepest = depth = 0
     for character in _NO_PARENTHESIS.sub("", expression):
         depth += 1 if character == "(" else -1
@@ -142,7 +142,7 @@ def _parser() -> lark.Lark:
 
 
 class _Compiler(lark.Transformer[lark.Token, Predicate]):
-    """Makes predicates of a parsed expression, from the leaves up."""
+    """Builds predicates from a parsed expression, bottom up."""
 
     def __init__(self, kind: EntityType, store: Store) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
         return lambda row: (not any(value is not None for value in path.values(row))) == (operation == "eq")
 
     def _literal(self, path: Path, form: str, text: str) -> t.Any:
-        """The value of a literal, in the type of the field that it is compared with."""
+        """Return the value of a literal, in the type of the field that it is compared with."""
         match path.field.kind, form:
             case (("text" | "texts"), "string"):
                 # EVIDENCE(A; Qlik help "Filtering"): strings are compared without regard to case

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Paths such as settings.virtualProxies.prefix: from a row to the values at their end."""
+"""Property paths such as settings.virtualProxies.prefix: from a row to the values at the end of the path."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _LEAVES = ("text", "texts", "flag", "number", "enum", "guid", "date")
 
 
 class PathError(ValueError):
-    """A path that leads nowhere."""
+    """A path that does not exist."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Path:
-    """A way through an entity.
+    """A property path of an entity.
 
     Args:
-        field: what is at its end.
-        values: all that a row has there: one for each element of the lists on the way; None where nothing is.
+        field: the field at its end.
+        values: returns the values of a row: one for each element of the lists on the path; None for missing values.
     """
 
     field: Field
@@ -36,15 +36,15 @@ class Path:
 
 
 def resolve(kind: EntityType, text: str, store: Store) -> Path:
-    """The path that a dotted name stands for.
+    """Return the path of a dotted name.
 
     Args:
-        kind: where it begins.
+        kind: the type at its start.
         text: names of fields in any case, joined by dots.
         store: for the entities that references lead to.
 
     Raises:
-        PathError: there is no such field, or none that has a value.
+        PathError: the field does not exist, or has no value of its own.
     """
     # EVIDENCE(A; Qlik help "Filtering"; B; qrspy, gitoqlok, DSC): names of properties may be in any case, and dots lead
     # through objects and lists
@@ -64,7 +64,7 @@ def resolve(kind: EntityType, text: str, store: Store) -> Path:
 
 
 def custom_property(kind: EntityType, name: str, store: Store) -> Path:
-    """The path to the values of a custom property."""
+    """Return the path to the values of a custom property."""
     values = resolve(kind, "customProperties.value", store)
     definitions = {row["id"] for row in store.rows("CustomPropertyDefinition") if row["name"].lower() == name.lower()}
     if not definitions:
@@ -79,7 +79,7 @@ def _walk(row: Row, fields: t.Sequence[Field], store: Store) -> t.Iterator[t.Any
     field, rest = fields[0], fields[1:]
     value = store.view.value(field, row)
     if field.kind == "object":
-        # Parts have the id and the dates of the whole.
+        # Parts have the identifier and the dates of their entity.
         head = {name: row.get(name) for name in ("id", "createdDate", "modifiedDate", "modifiedByUserName")}
         yield from _walk({**value, **head}, rest, store)
     elif field.kind in ("reference", "references"):
@@ -93,5 +93,5 @@ def _walk(row: Row, fields: t.Sequence[Field], store: Store) -> t.Iterator[t.Any
     elif field.kind == "texts":
         yield from value
     else:
-        # A string that nobody has set is shown as an empty one.
+        # A string that was never set is an empty string in responses.
         yield "" if value is None and field.late else value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Query strings as the repository reads them, and the order that they ask for."""
+"""The query strings of the repository, and the order of rows."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ class Query:
             self._pairs.append((_decoded(name).lower(), _decoded(value)))
 
     def values(self, name: str) -> list[str]:
-        """All values of a parameter; name is in lower case."""
+        """Return all values of a parameter; the name is in lower case."""
         return [value for other, value in self._pairs if other == name]
 
     def get(self, name: str) -> str | None:
-        """The first value of a parameter, None when there is none."""
+        """Return the first value of a parameter, or None."""
         return next(iter(self.values(name)), None)
 
     def is_true(self, name: str) -> bool:
-        """Whether a parameter says true."""
+        """Return True if the value of a parameter is true."""
         return (self.get(name) or "").strip().lower() == "true"
 
     def number(self, name: str, default: int) -> int:
-        """A parameter that is a count.
+        """Return the value of a parameter that is a count.
 
         Raises:
-            RefusedError: 400, it is none.
+            RefusedError: 400, it is not a count.
         """
         value = self.get(name)
         if value is None:
@@ -68,7 +68,7 @@ class Query:
         return int(value)
 
     def check(self) -> None:
-        """Refuse a query string that lost something on the way.
+        """Refuse a query string with a missing value.
 
         Raises:
             RefusedError: 400.
@@ -89,10 +89,10 @@ def _decoded(text: str) -> str:
 
 
 def ordered(rows: list[Row], orderby: str, kind: EntityType, store: Store) -> list[Row]:
-    """Rows in the order of an orderby parameter: names, each with asc or desc, separated by commas.
+    """Return rows in the order of an orderby parameter: names, each with asc or desc, separated by commas.
 
     Raises:
-        RefusedError: 400, there is no such field.
+        RefusedError: 400, the field does not exist.
     """
     # EVIDENCE(A; Qlik help of Sense 2.1, xrfkey headers): `orderby` is the name of a field with asc or desc
     # INVENTED(switch=none): `orderby` takes several names with commas between; what has no value comes first
@@ -108,10 +108,10 @@ def ordered(rows: list[Row], orderby: str, kind: EntityType, store: Store) -> li
 
 
 def sorted_by(rows: list[Row], name: str, kind: EntityType, store: Store, *, descending: bool) -> list[Row]:
-    """Rows in the order of one field, which may be a path.
+    """Return rows in the order of one field, which may be a path.
 
     Raises:
-        RefusedError: 400, there is no such field.
+        RefusedError: 400, the field does not exist.
     """
     try:
         path = resolve(kind, name, store)

@@ -19,11 +19,11 @@ MISSING_VALUE = "Missing parameter value(s)"
 
 
 class RefusedError(Exception):
-    """A request that gets a 4xx (or, by a switch, a 500).
+    """A request that is answered with a 4xx status (or, by a switch, with 500).
 
     Args:
         status: the HTTP status.
-        text: what the body says.
+        text: the text of the body.
     """
 
     def __init__(self, status: int, text: str) -> None:
@@ -33,7 +33,7 @@ class RefusedError(Exception):
 
 
 def bad(text: str) -> RefusedError:
-    """A refusal of a body or query that is wrong."""
+    """Return the refusal of a wrong body or query."""
     # EVIDENCE(B; Qlik-Cli-Windows issues 90 and 163): bodies that are no proper entities are 400
-    # INVENTED(switch=none): every other mistake in a body is 400, too; nobody has published the texts
+    # INVENTED(switch=none): every other error in a body is 400, too; the texts are not published
     return RefusedError(400, text)

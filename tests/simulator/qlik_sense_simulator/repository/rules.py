@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to hold for an entity as a whole before it is saved, and what a save or delete brings with it."""
+"""Rules that an entity as a whole must meet before it is saved, and the changes that a save or delete causes."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _DERIVED_MODE = {1: 1, 2: 2}
 
 
 def check(kind: str, row: Row, *, old: Row | None, store: Store, also: t.Sequence[Row] = ()) -> Row:
-    """The row as it is saved.
+    """Return the row as it is saved.
 
     Args:
         kind: the name of its type.
         row: as merged from a body.
         old: as it was, None for a new one.
-        store: what else there is.
-        also: what there will be, too.
+        store: the other entities.
+        also: other changes of the same save.
 
     Raises:
-        RefusedError: it cannot be.
+        RefusedError: it breaks a rule.
     """
     others = [other for other in (*store.rows(kind), *also) if old is None or other["id"] != old["id"]]
     if any(other["id"] == row["id"] for other in others):
@@ -134,7 +134,7 @@ def _invalid(switches: Switches, text: str) -> RefusedError:
 
 
 def _lines(text: str, form: str) -> str:
-    """A text of several lines as a switch says: verbatim, normalised or crlf."""
+    """Return a text of several lines in the format of a switch: verbatim, normalised or crlf."""
     if form == "verbatim":
         return text
     lines = [line.strip() for line in text.strip().splitlines()]
@@ -159,7 +159,7 @@ def _check_custom_property(kind: str, item: Row, store: Store) -> None:
 
 
 def _check_selected(item: Row, store: Store) -> Row:
-    """An item of a selection, with the name of the entity that it leads to."""
+    """Return an item of a selection with the name of its entity."""
     # INVENTED(switch=none): the type of a selected item is one that has a path, in any case; the entity need not exist
     # (any more)
     kind = PUBLIC.get(item["type"].lower())
@@ -177,13 +177,13 @@ def _check_selected(item: Row, store: Store) -> Row:
 
 
 def name_of(row: Row) -> str:
-    """What an entity is called in a selection."""
+    """Return the name of an entity in a selection."""
     # INVENTED(switch=none): the objectName of a selected item is its name, or else its description
     return str(row.get("name") or row.get("description") or "")
 
 
 def consequences(kind: str, row: Row, *, old: Row | None, store: Store, user: str) -> list[Change]:
-    """What else changes when an entity is saved."""
+    """Return the other changes that the save of an entity causes."""
     switches = store.view.switches
     touched: list[tuple[str, Row]] = []
     # INVENTED(switch=save_touches_proxy_service): saving a virtual proxy leaves the dates of its proxy services alone
@@ -198,7 +198,7 @@ def consequences(kind: str, row: Row, *, old: Row | None, store: Store, user: st
 
 
 def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
-    """All that changes when an entity is deleted.
+    """Return all changes that the deletion of an entity causes.
 
     Raises:
         RefusedError: it cannot be deleted.
@@ -208,7 +208,8 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
     if kind == "User" and row["deleteProhibited"]:
         raise bad("This user cannot be deleted.")
     if kind == "VirtualProxyConfig":
-        # INVENTED(switch=delete_default): the default virtual proxy cannot be deleted; nobody has tried in public
+        # INVENTED(switch=delete_default): the default virtual proxy cannot be deleted; no public source reports an
+        # attempt
         wanted = store.view.switches.delete_default
         if row["defaultVirtualProxy"] and wanted != "accept":
             raise RefusedError(int(wanted), "The default virtual proxy cannot be deleted.")
@@ -221,7 +222,8 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
             settings["virtualProxies"] = [one for one in settings["virtualProxies"] if one != entity_id]
             changed = {**proxy, "settings": settings}
             changes.append(Change("ProxyService", proxy["id"], store.stamped(changed, by=user, old=proxy)))
-    # INVENTED(switch=none): tags and custom properties that are deleted vanish from whatever has them, whose dates stay
+    # INVENTED(switch=none): tags and custom properties that are deleted are removed from all entities that have them,
+    # and the dates of these stay
     for holder in ("VirtualProxyConfig", "ProxyService", "ServerNodeConfiguration", "User"):
         for other in store.rows(holder):
             tags = [one for one in other["tags"] if kind != "Tag" or one != entity_id]
@@ -236,5 +238,5 @@ def deletion(kind: str, row: Row, *, store: Store, user: str) -> list[Change]:
 
 
 def _linking(virtual_proxy_id: str, store: Store) -> list[Row]:
-    """The proxy services that have a virtual proxy in their list."""
+    """Return the proxy services that a virtual proxy is linked to."""
     return [proxy for proxy in store.rows("ProxyService") if virtual_proxy_id in proxy["settings"]["virtualProxies"]]

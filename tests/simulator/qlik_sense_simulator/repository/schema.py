@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an entity is made of: fields, types, enums, and the releases that have them. All there are: `catalogue`."""
+"""Types that describe an entity: fields, enums, and the releases that have them. See `catalog` for all entities."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ class Field:
 
     Args:
         name: in JSON.
-        kind: its type; a reference is shown as a condensed entity, items and objects have a type of their own.
+        kind: its type; a reference is a condensed entity in responses, items and objects have a type of their own.
         default: for a new entity.
         enum: of an enum.
         target: name of the type of a reference, an object, or of each of several.
-        condensed: whether the short form of the entity has it.
+        condensed: whether the condensed format of the entity has it.
         writable: whether a body can change it.
-        required: whether a new entity must bring it.
-        late: a string that may be null or absent until somebody sets it (see the switch unset_strings).
+        required: whether the body of a new entity must have it.
+        late: a string that may be null or absent until it is set (see the switch unset_strings).
         low, high: limits of a number.
-        since, until: months between which releases have it.
+        since, until: the first month of releases that have it, and the first month of those that do not.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Field:
     until: str | None = None
 
 
-# Compared by identity: the types are few and constant, and they are keys of caches.
+# Compared by identity: the types are constants, and they are keys of caches.
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class EntityType:
     """A type of entity, or of a part of one.
@@ -84,9 +84,9 @@ class EntityType:
     Args:
         name: for references.
         fields: in the order in which an answer has them.
-        schema_path: what answers say in schemaPath.
-        methods: what clients may do with the collection and its members, apart from reading; None hides it altogether.
-        local: whether there is one of this node.
+        schema_path: the value of schemaPath in responses.
+        methods: the methods of the collection and its members apart from GET; None if the type has no path.
+        local: whether the path has /local, for the entity of this node.
     """
 
     name: str
@@ -97,15 +97,15 @@ class EntityType:
 
     @property
     def path(self) -> str:
-        """The path segment, lower case."""
+        """Return the path segment, in lower case."""
         return self.name.lower()
 
     def fields_of(self, release: Release) -> tuple[Field, ...]:
-        """The fields that a release has."""
+        """Return the fields that a release has."""
         return _fields_of(self, release)
 
     def find(self, name: str, release: Release) -> Field | None:
-        """A field by its name in any case."""
+        """Return a field by its name in any case."""
         return _by_name(self, release).get(name.lower())
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The entities that a new site has."""
+"""The entities of a new site."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SERVICE_ACCOUNTS = ("sa_repository", "sa_api", "sa_proxy", "sa_engine", "sa_sch
 
 
 class SeedError(ValueError):
-    """The site file describes a site that there cannot be, or another one than the database has."""
+    """A site file with an entity that cannot exist, or with other nodes than the database."""
 
 
 def seed(site: Site, store: Store) -> None:
-    """Fill a new database with what the site file says. One that is not new keeps what it has.
+    """Fill a new database with the content of the site file. A database that is not new stays as it is.
 
     Raises:
-        SeedError: a virtual proxy of the site file is none, or the database is that of other nodes.
+        SeedError: a virtual proxy of the site file is not valid, or the database has other nodes.
     """
     if store.node_names:
         theirs, ours = sorted(store.node_names), sorted(node.name for node in site.nodes)
@@ -39,7 +39,7 @@ def seed(site: Site, store: Store) -> None:
                 f"The directory has a site with the nodes {', '.join(theirs)}, not {', '.join(ours)}: use another one."
             )
         return
-    # What a start left behind that failed halfway, for example over a mistake in the site file.
+    # Remove what an interrupted start left, for example after an error in the site file.
     store.clear()
     _Seeder(site, store).run()
 
@@ -67,11 +67,11 @@ class _Seeder:
             )
         nodes = self._add_nodes()
         self._add_virtual_proxies(nodes)
-        # Last: from now on this is a site, and will not be filled again.
+        # Added last: a database with nodes is complete and is not filled again.
         self._store.save([], names={f"node:{name}": node_id for name, node_id in nodes.items()})
 
     def _add(self, kind: str, body: Row, **more: t.Any) -> Row:
-        """An entity from a body, and what no body can say."""
+        """Add an entity from a body, with values that a body cannot set."""
         try:
             row = self._merger.merge(TYPES[kind], body)
             row = rules.check(kind, {**row, **more}, old=None, store=self._store)
@@ -84,7 +84,7 @@ class _Seeder:
         accounts = [
             User(user_directory="INTERNAL", user_id=name, name=name, roles=("RootAdmin",)) for name in _SERVICE_ACCOUNTS
         ]
-        # A service account that the site file describes is as it describes it.
+        # A service account in the site file replaces the default one.
         users = {(user.user_directory.lower(), user.user_id.lower()): user for user in accounts}
         described = {(user.user_directory.lower(), user.user_id.lower()): user for user in self._site.users}
         for key, user in {**users, **described}.items():
@@ -150,7 +150,7 @@ class _Seeder:
         self._store.save(changes)
 
     def _with_ids(self, body: Row, nodes: t.Mapping[str, str]) -> Row:
-        """A virtual proxy of the site file as a body: ids where the file has names."""
+        """Return a virtual proxy of the site file as a body, with identifiers in place of names."""
         unknown = [name for name in body if VIRTUAL_PROXY.find(name, self._site.release) is None]
         if unknown:
             known = ", ".join(field.name for field in VIRTUAL_PROXY.fields_of(self._site.release) if field.writable)

@@ -13,7 +13,7 @@ from .schema import EntityType
 
 
 def select(endpoints: Endpoints) -> dict[str, t.Any]:
-    """The body of a selection of all entities that the caller may see and the filter lets through."""
+    """Return the body of a selection of all entities that the caller may read and the filter matches."""
     # EVIDENCE(A; Qlik help "Create selection by type"): a selection by type is a set of items that refer to entities of
     # this type
     name = endpoints.kind.name
@@ -21,5 +21,5 @@ def select(endpoints: Endpoints) -> dict[str, t.Any]:
 
 
 def selected_ids(selection: dict[str, t.Any], kind: EntityType) -> frozenset[str]:
-    """The ids of the entities of one type in a full selection."""
+    """Return the identifiers of the entities of one type in a full selection."""
     return frozenset(item["objectID"] for item in selection["items"] or () if item["type"] == kind.name)

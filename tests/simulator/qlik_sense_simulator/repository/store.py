@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The repository's database: entities as rows in SQLite, kept in memory for reading, and what hangs on a save."""
+"""The database of the repository: entities as rows in SQLite, with a copy in memory for reading."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from .catalog import USER
 from .views import Row, View
 
 SERVICE_ACCOUNT = "INTERNAL\\sa_repository"
-# A proxy has to take over these.
+# Types whose changes the proxies load.
 _WATCHED = ("VirtualProxyConfig", "ProxyService")
-# Never two dates the same for one entity: the next change is at least this much later.
+# Dates of one entity always differ: each change is at least this much later than the last.
 _TICK = datetime.timedelta(milliseconds=1)
 _VERSION = 1
 
 
 class StoreError(Exception):
-    """The database cannot be used. The message says why."""
+    """The database cannot be used. The message has the reason."""
 
 
 class Change(t.NamedTuple):
-    """A row that is new or other than before, or (None) gone."""
+    """A row that is new or changed, or deleted (None)."""
 
     type: str
     id: str
@@ -41,10 +41,10 @@ class Change(t.NamedTuple):
 
 
 class Store:
-    """Entities by type and id, in the order in which they were added.
+    """The entities by type and identifier, in the order in which they were added.
 
-    Rows hold ids where answers hold entities; `get` and `all` give entities as the repository shows them in full,
-    `row` and `rows` the rows themselves, which nobody may change.
+    Rows have identifiers in place of the entities in responses. `get` and `all` return full entities. `row` and `rows`
+    return the rows themselves, which must not be changed.
 
     Args:
         database: the file, or ":memory:".
@@ -58,7 +58,7 @@ class Store:
         self._rows: dict[str, dict[str, Row]] = {}
         self._names: dict[str, str] = {}
         self._connection = sqlite3.connect(database, check_same_thread=False)
-        # Also for those who only forget it.
+        # So that the database is closed even if `close` is not called.
         self._close = weakref.finalize(self, self._connection.close)
         try:
             self._open()
@@ -88,39 +88,39 @@ class Store:
         self._names = dict(self._connection.execute("SELECT name, id FROM names"))
 
     def close(self) -> None:
-        """Write everything out. The store is of no use afterwards."""
+        """Write all changes and close the database."""
         self._close()
 
     # --- Reading
 
     def row(self, kind: str, entity_id: str) -> Row | None:
-        """A row, or None."""
+        """Return a row, or None."""
         return self._rows.get(kind, {}).get(entity_id)
 
     def rows(self, kind: str) -> list[Row]:
-        """All rows of a type."""
+        """Return all rows of a type."""
         return list(self._rows.get(kind, {}).values())
 
     def get(self, kind: str, entity_id: str) -> dict[str, t.Any] | None:
-        """A full entity, or None."""
+        """Return a full entity, or None."""
         row = self.row(kind, entity_id)
         return None if row is None else self.view.full(kind, row)
 
     def all(self, kind: str) -> list[dict[str, t.Any]]:
-        """All entities of a type, full."""
+        """Return all entities of a type, in full."""
         return [self.view.full(kind, row) for row in self.rows(kind)]
 
     def node_id(self, node_name: str) -> str:
-        """The id of a node by its name in the site file, whatever it is called in the repository meanwhile."""
+        """Return the identifier of a node by its name in the site file, even if it was renamed in the repository."""
         return self._names[f"node:{node_name}"]
 
     @property
     def node_names(self) -> list[str]:
-        """The nodes by their names in the site file; none while the database is new."""
+        """Return the nodes by their names in the site file; none if the database is new."""
         return [name.removeprefix("node:") for name in self._names if name.startswith("node:")]
 
     def linked_virtual_proxies(self, node_name: str) -> list[dict[str, t.Any]]:
-        """The full virtual proxies that are linked to the proxy service of a node."""
+        """Return the full virtual proxies that are linked to the proxy service of a node."""
         node_id = self.node_id(node_name)
         linked = (
             virtual_proxy_id
@@ -131,7 +131,7 @@ class Store:
         return [entity for entity in (self.get("VirtualProxyConfig", one) for one in linked) if entity is not None]
 
     def find_user(self, user_directory: str, user_id: str) -> Row | None:
-        """A user's row, or None."""
+        """Return the row of a user, or None."""
         # INVENTED(switch=none): users are compared without regard to case
         wanted = (user_directory.casefold(), user_id.casefold())
         for row in self.rows("User"):
@@ -142,7 +142,7 @@ class Store:
     # --- Writing
 
     def touch_user(self, user_directory: str, user_id: str) -> dict[str, t.Any]:
-        """The full user, created if this is the first login."""
+        """Return the full user, created if this is the first login."""
         row = self.find_user(user_directory, user_id)
         if row is None:
             # EVIDENCE(B; public gateway projects): the first login creates the repository's user
@@ -154,10 +154,10 @@ class Store:
         return self.view.full("User", row)
 
     def stamped(self, row: Row, *, by: str = SERVICE_ACCOUNT, old: Row | None = None) -> Row:
-        """A copy of a row with id and dates as if it was changed right now.
+        """Return a copy of a row with identifier and dates, as changed now.
 
         Args:
-            row: what changed.
+            row: the changed row.
             by: "DIRECTORY\\user" for modifiedByUserName.
             old: the row as it was, None for a new one.
         """
@@ -171,11 +171,11 @@ class Store:
         return {**row, **head, "modifiedDate": to_text(moment), "modifiedByUserName": by}
 
     def save(self, changes: t.Sequence[Change], *, names: t.Mapping[str, str] | None = None) -> None:
-        """Carry out changes, all or none, and tell whoever waits for virtual proxies and links.
+        """Apply changes, all or none, and call the functions of `on_save`.
 
         Args:
             changes: rows in their new form.
-            names: names of the site file to remember, and the ids behind them.
+            names: names of the site file to store, with their identifiers.
         """
         with self._connection, contextlib.closing(self._connection.cursor()) as cursor:
             for change in changes:
@@ -201,29 +201,29 @@ class Store:
                 callback()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all entities."""
         with self._connection:
             self._connection.execute("DELETE FROM entities")
             self._connection.execute("DELETE FROM names")
         self._rows, self._names = {}, {}
 
     def on_save(self, callback: t.Callable[[], None]) -> None:
-        """Have something called after each save of a virtual proxy or proxy service, without arguments."""
+        """Register a function without arguments that is called after each save of a virtual proxy or proxy service."""
         self._callbacks.append(callback)
 
 
 def now() -> datetime.datetime:
-    """The time, in whole milliseconds."""
+    """Return the current time in whole milliseconds."""
     moment = datetime.datetime.now(tz=datetime.UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def to_text(moment: datetime.datetime) -> str:
-    """A date as it is stored: UTC, milliseconds, Z."""
+    """Return a date in its stored format: UTC, milliseconds, Z."""
     # EVIDENCE(A; Qlik help "Virtual proxy: Create"): dates look like 2017-02-22T18:09:51.896Z
     return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: str) -> datetime.datetime:
-    """The inverse of `to_text`."""
+    """Return a date from its stored format."""
     return datetime.datetime.fromisoformat(text)

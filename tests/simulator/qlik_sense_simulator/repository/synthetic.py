@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several entities as one: what they have in common, and changes to all of them at once."""
+"""Synthetic entities: the common values of several entities, and changes to all of them at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LIST = "refList_"
 
 
 def read(endpoints: Endpoints) -> dict[str, t.Any]:
-    """GET synthetic."""
+    """Handle GET synthetic."""
     rows = endpoints.selected()
     dates = [row["modifiedDate"] for row in rows]
     # INVENTED(switch=none): the root of a synthetic entity has no name, always tells what the caller may do, and is
@@ -38,10 +38,10 @@ def read(endpoints: Endpoints) -> dict[str, t.Any]:
 
 
 def write(endpoints: Endpoints, body: t.Any) -> None:
-    """PUT synthetic: all entities change, or none.
+    """Handle PUT synthetic: all entities change, or none.
 
     Raises:
-        RefusedError: 409, one of them is newer than the body says; 400, the body makes no sense.
+        RefusedError: 409, one of them is newer than the body says; 400, the body is not valid.
     """
     kind, store = endpoints.kind, endpoints.store
     endpoints.caller.check("update", kind)
@@ -108,7 +108,7 @@ def _property(endpoints: Endpoints, field: Field, parts: list[Row]) -> dict[str,
         value = {"added": common, "removed": []}
     else:
         different = any(one != values[0] for one in values)
-        # INVENTED(switch=none): a value is null where the selected differ, and secrets are never told
+        # INVENTED(switch=none): a value is null where the selected entities differ, and secrets are never returned
         value = None if different or not values or field.name == "oidcClientSecret" else values[0]
         if field.kind == "items" and value is not None:
             value = view.items(field, value)
@@ -131,7 +131,7 @@ _Change = t.Callable[[Row], t.Any]
 
 
 def _changes(endpoints: Endpoints, kind: EntityType, body: t.Any) -> dict[str, _Change]:
-    """By field: from what an entity (or a part of one) is to what a body of a plain PUT would say."""
+    """Return, by field, a function from the current value to the value in the body of a plain PUT."""
     if not isinstance(body, dict):
         raise bad("The request body is not a synthetic entity.")
     if str(member(body, "type") or kind.schema_path).lower() != kind.schema_path.lower():

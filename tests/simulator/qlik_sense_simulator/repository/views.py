@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rows as the repository shows them: in full or condensed, references spelt out, fields by release."""
+"""Rows in the formats of responses: full or condensed, with references resolved and the fields of the release."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _OMIT = object()
 
 
 class View:
-    """Turns rows into entities.
+    """Converts rows to entities.
 
     Args:
-        release: decides which fields there are.
-        switches: decide how unset values look.
-        find: gives the row behind a type and an id.
+        release: decides which fields entities have.
+        switches: decide the format of unset values.
+        find: returns the row of a type and an identifier.
     """
 
     def __init__(self, *, release: Release, switches: Switches, find: Find) -> None:
@@ -34,26 +34,26 @@ class View:
         self._find = find
 
     def full(self, kind: str, row: Row, *, privileges: list[str] | None = None) -> dict[str, t.Any]:
-        """The entity with all its fields.
+        """Return the entity with all its fields.
 
         Args:
             kind: the name of its type.
             row: its row.
-            privileges: what the caller may do with it, None when that was not asked.
+            privileges: the privileges of the caller, None if the query does not ask for them.
         """
         return self._entity(TYPES[kind], row, condensed=False, privileges=privileges)
 
     def condensed(self, kind: str, row: Row, *, privileges: list[str] | None = None) -> dict[str, t.Any]:
-        """The entity in the short form that lists and references have."""
+        """Return the entity in the short format of lists and references."""
         return self._entity(TYPES[kind], row, condensed=True, privileges=privileges)
 
     def value(self, field: Field, row: Row) -> t.Any:
-        """What a row has in a field. Rows of an older release get the default."""
+        """Return the value of a field in a row. Rows of an older release have the default."""
         value = row.get(field.name, field.default)
         return [] if field.kind in ("texts", "references", "items") and not value else value
 
     def items(self, field: Field, value: list[Row]) -> list[dict[str, t.Any]]:
-        """Elements of a list that belong to one entity alone."""
+        """Return the elements of a list that belong to one entity alone."""
         return [self._entity(TYPES[field.target], item, condensed=False, privileges=None) for item in value]
 
     def _entity(self, kind: EntityType, row: Row, *, condensed: bool, privileges: list[str] | None) -> dict[str, t.Any]:
@@ -62,7 +62,7 @@ class View:
             if condensed and not field.condensed:
                 continue
             if field.name == "privileges":
-                # EVIDENCE(A; Qlik help "Adding privileges"): `privileges` is null unless the query says privileges=true
+                # EVIDENCE(A; Qlik help "Adding privileges"): `privileges` is null unless the query has privileges=true
                 entity["privileges"] = privileges
             elif field.name == "schemaPath":
                 entity["schemaPath"] = kind.schema_path
@@ -73,14 +73,14 @@ class View:
         return entity
 
     def _shown(self, field: Field, value: t.Any, row: Row) -> t.Any:
-        """A value as an answer has it."""
+        """Return a value in the format of responses."""
         switches = self.switches
         match field.kind:
             case "date":
                 # INVENTED(switch=date_suffix): dates end with Z, as in every published answer
                 return shown_date(value, switches).removesuffix("Z") + switches.date_suffix
             case "text" if value is None and field.late:
-                # INVENTED(switch=unset_strings): a string that nobody has set is empty
+                # INVENTED(switch=unset_strings): a string that was never set is empty
                 return {"empty": "", "null": None, "absent": _OMIT}[switches.unset_strings]
             case "text" if value and field.name == "oidcClientSecret":
                 # INVENTED(switch=secret_in_answer): oidcClientSecret comes back as it is
@@ -109,7 +109,7 @@ class View:
         return None if row is None else self.condensed(kind, row)
 
     def _part(self, kind: EntityType, part: Row, row: Row) -> dict[str, t.Any]:
-        """A part of an entity that is no entity of its own."""
+        """Return a part of an entity that is not an entity of its own."""
         # EVIDENCE(B; captured ProxyService): `settings` and logVerbosity have the id and the dates of the whole proxy
         # service
         head = {name: row[name] for name in ("id", "createdDate", "modifiedDate", "modifiedByUserName")}
@@ -117,7 +117,7 @@ class View:
 
 
 def shown_date(text: str, switches: Switches) -> str:
-    """A stored date, "2017-02-22T18:09:51.896Z", as precisely as an answer has it."""
+    """Return a stored date, "2017-02-22T18:09:51.896Z", with the precision of responses."""
     # INVENTED(switch=date_fraction): dates have milliseconds, as in every published answer
     seconds, _dot, fraction = text.removesuffix("Z").partition(".")
     match switches.date_fraction:
