@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of evidence: what comments say, which of them cannot be read, and what the page has."""
+"""The evidence page: claims in comments, malformed comments, and the content of the page."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def function():
 '''
 
 
-def test_claims() -> None:
+def test_claims_of_comments_are_found() -> None:
     assert claims(CODE) == [
         Claim(behavior="a number of bytes; and (in parentheses) more", where="LIMIT"),
         Claim(
@@ -73,14 +73,14 @@ def test_claims() -> None:
         '"""EVIDENCE(A; help): a"""',
     ],
 )
-def test_comments_that_cannot_be_read(code: str) -> None:
+def test_malformed_comment_is_refused(code: str) -> None:
     with pytest.raises(EvidenceError, match=r"^line \d: "):
         claims(code)
 
 
 @pytest.fixture(scope="module")
 def content() -> str:
-    """The page."""
+    """Return the page."""
     return page()
 
 
@@ -98,17 +98,17 @@ def test_page_has_every_claim_and_every_switch(content: str) -> None:
         assert f"     - `{name}`_\n" in content
 
 
-def test_page_names_no_lines_of_code(content: str) -> None:
+def test_page_has_no_line_numbers(content: str) -> None:
     assert not re.search(r"\.py(#L|:)\d", content)
 
 
-def test_a_switch_that_no_comment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_without_section_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_AREAS", {**evidence._AREAS, "Tokens": ()})
     with pytest.raises(EvidenceError, match=r"Not in any part of the page: proxy/tokens\."):
         page()
 
 
-def test_write_and_check(content: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_is_written_and_checked(content: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "new" / "page.rst"
     assert main(["--check", str(file)]) == 1
     assert main([str(file)]) == 0

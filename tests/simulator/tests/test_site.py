@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Site files: what they can say, and what a mistake in them is told."""
+"""Site files: their keys, and the errors for mistakes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FULL: dict[str, t.Any] = {
 }
 
 
-def test_everything_a_site_file_can_say() -> None:
+def test_all_keys_of_a_site_file_are_used() -> None:
     client = Client(FULL)
     assert (client.site.switches.reload_seconds, client.site.switches.duplicate_status) == (1.0, "409")
     assert (client.site.release.name, client.site.qrs_port, len(client.site.faults)) == ("november-2024", 4242, 1)
@@ -69,7 +69,7 @@ def test_everything_a_site_file_can_say() -> None:
     assert len(client.call("GET", "virtualproxyconfig", user=admin).json()) == 3
 
 
-def test_what_runs_on_a_node() -> None:
+def test_services_of_a_node_are_stored() -> None:
     services = ("engine", "proxy", "printing", "scheduler")
     switched_off: dict[str, t.Any] = {f"{service}_enabled": False for service in services}
     client = Client({"nodes": [NODES[0], {**NODES[1], **switched_off, "node_purpose": 2, "failover_candidate": True}]})
@@ -79,7 +79,7 @@ def test_what_runs_on_a_node() -> None:
     assert [(node["nodePurpose"], node["failoverCandidate"]) for node in (main, second)] == [(0, False), (2, True)]
 
 
-def test_the_site_file_of_the_readme() -> None:
+def test_example_in_readme_works() -> None:
     readme = (pathlib.Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     [example] = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     client = Client(yaml.safe_load(example))
@@ -87,7 +87,7 @@ def test_the_site_file_of_the_readme() -> None:
     assert client.site.faults[0].action == "drop_after"
 
 
-def test_default_site() -> None:
+def test_default_site_has_two_nodes() -> None:
     client = Client()
     assert [node.name for node in client.site.nodes] == ["Central", "Rim1"]
     assert client.site.central.host_name == "localhost"
@@ -175,13 +175,13 @@ def test_password_of_wrong_type_is_not_shown() -> None:
         ({"sessionCookieHeaderName": "X-Qlik-Session"}, "already in use"),
     ],
 )
-def test_mistakes_in_virtual_proxies(virtual_proxy: dict[str, t.Any], message: str) -> None:
+def test_mistake_in_virtual_proxy_is_refused(virtual_proxy: dict[str, t.Any], message: str) -> None:
     needed = {"prefix": "jwt", "sessionCookieHeaderName": "X"}
     with pytest.raises(SeedError, match=message):
         Client({"virtual_proxies": [{**needed, **virtual_proxy}]})
 
 
-def test_files(tmp_path: pathlib.Path) -> None:
+def test_file_is_read_or_refused(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "site.yml"
     path.write_text("")
     assert load_site(path).release.name == "may-2025"
@@ -197,7 +197,7 @@ def test_files(tmp_path: pathlib.Path) -> None:
         load_site(tmp_path / "missing.yml")
 
 
-def test_releases() -> None:
+def test_releases_have_their_features() -> None:
     has: dict[str, list[str]] = {feature: [] for feature in ("http_cookie_suffix", "openapi", "csrf")}
     for release in RELEASES.values():
         for feature, names in has.items():

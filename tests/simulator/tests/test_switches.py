@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Switches: what a site file may say."""
+"""The switches in a site file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qlik_sense_simulator.site import SiteError, parse_site
 
 
 def switches(**values: object) -> Switches:
-    """Return what a site file with these switches makes of them."""
+    """Return the switches that are read from a site file with these values."""
     return parse_site({"switches": values}).switches
 
 
