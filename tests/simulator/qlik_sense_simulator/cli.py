@@ -46,14 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "serve",
-        help="open a site and run until SIGTERM or Ctrl-C",
+        help="start a site and run until SIGTERM or Ctrl-C",
         description=(
-            "Opens a site on free loopback ports and runs until SIGTERM or Ctrl-C. "
-            "DIR/pki has its certificates; DIR/ready.json appears when every port listens and has their addresses."
+            "Start a site on free loopback ports and run until SIGTERM or Ctrl-C. "
+            "DIR/pki has its certificates. DIR/ready.json has its addresses, and appears when all ports listen."
         ),
     )
     command.add_argument(
-        "--directory", type=pathlib.Path, required=True, metavar="DIR", help="its state; made if missing"
+        "--directory",
+        type=pathlib.Path,
+        required=True,
+        metavar="DIR",
+        help="the state of the site; created if it does not exist",
     )
     command.add_argument(
         "--site",
@@ -67,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
     return int(text)
 
 

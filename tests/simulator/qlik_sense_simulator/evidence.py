@@ -180,7 +180,7 @@ def page() -> str:
                 raise EvidenceError(f"{path.name}, {error}.") from None
     unassigned = {name for name, content in found.items() if content}.difference(*_AREAS.values())
     if unassigned:
-        raise EvidenceError(f"Not in any part of the page: {', '.join(sorted(unassigned))}.")
+        raise EvidenceError(f"Not in any section of the page: {', '.join(sorted(unassigned))}.")
     settings = dict(_switches())
     named = {claim.switch: claim for content in found.values() for claim in content if claim.switch}
     if named.keys() != {name for group in settings.values() for name in group}:

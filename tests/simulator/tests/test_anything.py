@@ -225,7 +225,7 @@ def api(method: str, path: str, body: bytes) -> int:
     return browser.send(method, f"/qps/{path}?xrfkey={XRFKEY}", headers={"X-Qlik-Xrfkey": XRFKEY}, body=body).status
 
 
-PEOPLE = st.fixed_dictionaries(
+USERS = st.fixed_dictionaries(
     {},
     optional={
         name: st.sampled_from(["LAB", "ada", " ", "a\\b"]) | VALUES
@@ -235,7 +235,7 @@ PEOPLE = st.fixed_dictionaries(
 
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
-@given(st.sampled_from(["ticket", "jwt/ticket", "session"]), PEOPLE | VALUES)
+@given(st.sampled_from(["ticket", "jwt/ticket", "session"]), USERS | VALUES)
 def test_any_user_of_qps_gets_a_response(path: str, value: t.Any) -> None:
     assert api("POST", path, json.dumps(value).encode()) in (201, 400, 403)
 

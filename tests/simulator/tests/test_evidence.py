@@ -30,7 +30,7 @@ FIELDS = [
 class Session:
     """What it is."""
 
-    # EVIDENCE(C; somebody): it lasts
+    # EVIDENCE(C; a forum): it lasts
     timeout: int = 30
 
     def end(self):
@@ -54,7 +54,7 @@ def test_claims_of_comments_are_found() -> None:
             sources=(("A", 'Qlik help "Filtering"'), ("B", "qrspy, gitoqlok (2017)")),
         ),
         Claim(behavior="the rest", where="FIELDS", switch="unset_lists"),
-        Claim(behavior="it lasts", where="Session.timeout", sources=(("C", "somebody"),)),
+        Claim(behavior="it lasts", where="Session.timeout", sources=(("C", "a forum"),)),
         Claim(behavior="it ends", where="Session.end"),
         Claim(behavior="outside", where="function", sources=(("B", "a capture"),)),
     ]
@@ -104,7 +104,7 @@ def test_page_has_no_line_numbers(content: str) -> None:
 
 def test_module_without_section_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_AREAS", {**evidence._AREAS, "Tokens": ()})
-    with pytest.raises(EvidenceError, match=r"Not in any part of the page: proxy/tokens\."):
+    with pytest.raises(EvidenceError, match=r"Not in any section of the page: proxy/tokens\."):
         page()
 
 

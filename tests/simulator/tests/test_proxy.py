@@ -560,10 +560,10 @@ def test_anonymous_user_depends_on_access_mode() -> None:
     site = TwoNodes()
     site.add(prefix="allow", cookie="X-A", anonymousAccessMode=1)
     site.add(prefix="always", cookie="X-B", anonymousAccessMode=2)
-    visitor = site.browser()
-    assert visitor.get("/allow/hub/").status == 200
-    assert who(visitor, "/allow")["userDirectory"] == "NONE"
-    assert who(visitor, "/allow", **bearer())["userId"] == "ada"
+    browser = site.browser()
+    assert browser.get("/allow/hub/").status == 200
+    assert who(browser, "/allow")["userDirectory"] == "NONE"
+    assert who(browser, "/allow", **bearer())["userId"] == "ada"
     assert who(site.browser(), "/always", **bearer())["userDirectory"] == "NONE"
     assert site.users == [("LAB", "ada")]
 

@@ -13,7 +13,7 @@ import pytest
 from repository_client import Client
 
 AUDITOR = "UserDirectory=EXAMPLE;UserId=auditor"
-NOBODY = "UserDirectory=EXAMPLE;UserId=anna"
+UNPRIVILEGED = "UserDirectory=EXAMPLE;UserId=anna"
 MISSING_ID = "00000000-0000-0000-0000-000000000001"
 
 
@@ -173,8 +173,8 @@ class TestSelection:
         path = f"{selection}/virtualproxyconfig"
         assert len(client.call("GET", path, user=AUDITOR).json()) == 2
         assert client.call("POST", "selection/tag", user=AUDITOR).status == 201
-        assert client.call("POST", "selection/tag", user=NOBODY).status == 403
-        assert client.call("GET", selection, user=NOBODY).status == 403
+        assert client.call("POST", "selection/tag", user=UNPRIVILEGED).status == 403
+        assert client.call("GET", selection, user=UNPRIVILEGED).status == 403
         assert client.call("DELETE", path, user=AUDITOR).status == 403
         assert client.call("PUT", f"{path}/synthetic", body(), user=AUDITOR).status == 403
 
@@ -383,7 +383,8 @@ class TestPreview:
 
     def test_preview_of_others_has_fewer_privileges(self, client: Client) -> None:
         answers = [
-            client.call("POST", "tag/previewprivileges", {"name": "a"}, user=user).json() for user in (AUDITOR, NOBODY)
+            client.call("POST", "tag/previewprivileges", {"name": "a"}, user=user).json()
+            for user in (AUDITOR, UNPRIVILEGED)
         ]
         assert answers == [["read"], []]
 

@@ -81,7 +81,7 @@ def read(socket: websocket.WebSocket) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", json.loads(socket.recv()))
 
 
-def greeting(socket: websocket.WebSocket) -> str:
+def session_state(socket: websocket.WebSocket) -> str:
     """Return the session state that follows the information about the user."""
     information = read(socket)
     assert information["method"] == "OnAuthenticationInformation"
@@ -150,7 +150,7 @@ class TestUpgrade:
 
     @pytest.mark.parametrize("path", ["APP/an-id", "app/an-id/identity/me", "app/engineData/identity/me/ttl/5"])
     def test_engine_path_opens_it(self, ada: UserAgent, path: str) -> None:
-        assert greeting(ada.open(path, csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
+        assert session_state(ada.open(path, csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
 
     @pytest.mark.parametrize("path", ["app", "hub", "app/a/b", "app/a/color/red", "app/a/ttl/long", ""])
     def test_path_without_engine_is_not_found(self, ada: UserAgent, path: str) -> None:
@@ -183,7 +183,7 @@ class TestUpgrade:
         other.log_out()
 
     def test_additional_header_is_ignored(self, ada: UserAgent) -> None:
-        assert greeting(ada.open(csrf_token=ada.csrf_token, header=True)) == "OnConnected SESSION_CREATED"
+        assert session_state(ada.open(csrf_token=ada.csrf_token, header=True)) == "OnConnected SESSION_CREATED"
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "portal.example", "ftp://portal.example", None])
     def test_foreign_origin_is_refused(self, ada: UserAgent, origin: str | None) -> None:
@@ -191,7 +191,7 @@ class TestUpgrade:
 
     @pytest.mark.parametrize("origin", ["https://portal.example", "http://PORTAL.example:8080", "https://localhost"])
     def test_origin_on_host_allow_list_is_accepted(self, ada: UserAgent, origin: str) -> None:
-        assert greeting(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
+        assert session_state(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
 
     def test_request_log_has_no_token(self, ada: UserAgent, start: t.Callable[..., Simulator]) -> None:
         token = ada.csrf_token
@@ -205,13 +205,13 @@ class TestBefore2024:
     def test_header_signs_in_and_sets_the_cookie(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(OLD))
         socket = person.open(header=True, origin=None)
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         assert (socket.getheaders() or {})["set-cookie"].startswith(f"{COOKIE}=")
 
     def test_cookie_alone_is_accepted(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(OLD)).log_in()
-        assert greeting(person.open()) == "OnConnected SESSION_CREATED"
-        assert greeting(person.open("app/b", csrf_token="whatever")) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open()) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open("app/b", csrf_token="whatever")) == "OnConnected SESSION_CREATED"
         person.log_out()
 
     def test_invalid_token_is_refused(self, start: t.Callable[..., Simulator]) -> None:
@@ -232,7 +232,7 @@ class TestSwitches:
         token = person.csrf_token
         cookies = person.session.cookies.copy()
         person.session.cookies.clear()
-        assert greeting(person.open(header=True, csrf_token=token)) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open(header=True, csrf_token=token)) == "OnConnected SESSION_CREATED"
         assert person.refused(header=True) == 403
         person.token = "no.good.token"
         assert person.refused(header=True, csrf_token=token) == 401
@@ -242,16 +242,16 @@ class TestSwitches:
     def test_header_is_refused_by_switch(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(NEW, websocket_authorization="refused")).log_in()
         assert person.refused(header=True, csrf_token=person.csrf_token) == 403
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
 
-    @pytest.mark.parametrize(("wanted", "stranger"), [("checked", 403), ("ignored", 101)])
+    @pytest.mark.parametrize(("policy", "foreign_status"), [("checked", 403), ("ignored", 101)])
     def test_missing_origin_is_accepted_by_switch(
-        self, start: t.Callable[..., Simulator], wanted: str, stranger: int
+        self, start: t.Callable[..., Simulator], policy: str, foreign_status: int
     ) -> None:
-        person = UserAgent(start(NEW, websocket_origin=wanted)).log_in()
+        person = UserAgent(start(NEW, websocket_origin=policy)).log_in()
         token = person.csrf_token
-        assert greeting(person.open(csrf_token=token, origin=None)) == "OnConnected SESSION_CREATED"
-        if stranger == 403:
+        assert session_state(person.open(csrf_token=token, origin=None)) == "OnConnected SESSION_CREATED"
+        if foreign_status == 403:
             assert person.refused(csrf_token=token, origin="https://evil.example") == 403
         else:
             assert person.open(csrf_token=token, origin="https://evil.example").getstatus() == 101
@@ -260,42 +260,42 @@ class TestSwitches:
         person = UserAgent(start(NEW, websocket_greeting="first_message")).log_in()
         socket = person.open(csrf_token=person.csrf_token)
         socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "OSName", "params": []}))
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         assert read(socket) == {"jsonrpc": "2.0", "id": 1, "result": {"qReturn": "Windows"}}
 
 
 class TestRefusals:
     def test_sixth_session_is_refused(self, start: t.Callable[..., Simulator]) -> None:
-        people = [UserAgent(start(NEW), userId="many").log_in() for _number in range(6)]
-        states = [greeting(person.open(csrf_token=person.csrf_token)) for person in people]
+        users = [UserAgent(start(NEW), userId="many").log_in() for _number in range(6)]
+        states = [session_state(person.open(csrf_token=person.csrf_token)) for person in users]
         assert states == ["OnConnected SESSION_CREATED"] * 5 + ["OnMaxParallelSessionsExceeded"]
-        people[0].log_out()
+        users[0].log_out()
 
     def test_missing_license_is_refused(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(NEW, access_pass=False)).log_in()
         socket = person.open(csrf_token=person.csrf_token)
-        assert greeting(socket) == "OnLicenseAccessDenied"
+        assert session_state(socket) == "OnLicenseAccessDenied"
         assert socket.recv() == ""
         person = UserAgent(start(NEW, access_pass=False, websocket_refusal="session_state")).log_in()
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_NO_LICENSE"
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_NO_LICENSE"
 
     def test_session_state_refuses_by_switch(self, start: t.Callable[..., Simulator]) -> None:
         site = start(NEW, websocket_refusal="session_state")
         person = [UserAgent(site, userId="many").log_in() for _number in range(6)][-1]
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_LIMIT_EXCEEDED"
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_LIMIT_EXCEEDED"
 
     def test_missing_load_balancing_node_is_reported(self, ada: UserAgent, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(NEW), userId="idler")
         person.url = person.url.replace("/jwt", "/idle")
         person.log_in()
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnNoEngineAvailable"
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnNoEngineAvailable"
 
 
 class TestConnection:
     def test_logout_closes_it(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(NEW), userId="leaver").log_in()
         socket = person.open(csrf_token=person.csrf_token)
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         person.log_out()
         assert read(socket)["method"] == "OnSessionLoggedOut"
         assert socket.recv() == ""
@@ -304,7 +304,7 @@ class TestConnection:
         site = start(NEW, reload_drops_sessions="all")
         person = UserAgent(site, userId="dropped").log_in()
         socket = person.open(csrf_token=person.csrf_token)
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         entity = site.qrs("GET", "virtualproxyconfig/full", params={"filter": "prefix eq 'idle'"}).json()[0]
         entity["description"] = "changed"
         assert site.qrs("PUT", f"virtualproxyconfig/{entity['id']}", entity).status_code == 200
@@ -312,13 +312,13 @@ class TestConnection:
 
     def test_second_websocket_is_attached(self, ada: UserAgent) -> None:
         first = ada.open("app/one", csrf_token=ada.csrf_token)
-        assert greeting(first) == "OnConnected SESSION_CREATED"
-        assert greeting(ada.open("app/ONE", csrf_token=ada.csrf_token)) == "OnConnected SESSION_ATTACHED"
-        assert greeting(ada.open("app/one/identity/x", csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
+        assert session_state(first) == "OnConnected SESSION_CREATED"
+        assert session_state(ada.open("app/ONE", csrf_token=ada.csrf_token)) == "OnConnected SESSION_ATTACHED"
+        assert session_state(ada.open("app/one/identity/x", csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
 
     def test_binary_message_closes_it(self, ada: UserAgent) -> None:
         socket = ada.open(csrf_token=ada.csrf_token)
-        greeting(socket)
+        session_state(socket)
         socket.send_binary(b"\x00")
         opcode, content = socket.recv_data()
         assert (opcode, int.from_bytes(content[:2])) == (websocket.ABNF.OPCODE_CLOSE, 1003)
@@ -328,7 +328,7 @@ class TestEngine:
     @pytest.fixture
     def socket(self, ada: UserAgent) -> websocket.WebSocket:
         socket = ada.open(csrf_token=ada.csrf_token)
-        assert greeting(socket).startswith("OnConnected")
+        assert session_state(socket).startswith("OnConnected")
         return socket
 
     @pytest.mark.parametrize(

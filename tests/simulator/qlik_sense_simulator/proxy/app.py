@@ -173,7 +173,7 @@ class Proxy:
             return self._services.to_hub(request, virtual_proxy)
         visit = self._sign_in.visit(request, virtual_proxy)
         if path == "qps/user" and reads and (visit.session or not self._switches.user_endpoint_refuses):
-            # INVENTED(switch=user_endpoint_refuses): /qps/user answers 200 to everybody
+            # INVENTED(switch=user_endpoint_refuses): /qps/user is 200 for all requests
             answer: ASGIApp = self._services.user(request, virtual_proxy, visit.session)
         elif visit.session is None:
             return self._refuse(request, virtual_proxy, visit, at_hub=path == "hub" or path.startswith("hub/"))
@@ -241,7 +241,7 @@ class Proxy:
         if request.method == "POST":
             # INVENTED(switch=none): the login form of a simulated site accepts no password
             return pages.login(
-                "This form lets nobody in: use Windows authentication, a token, a ticket or a header.", status=401
+                "This form accepts no password. Use Windows authentication, a token, a ticket or a header.", status=401
             )
         return pages.login("Enter your user name and password.")
 

@@ -75,7 +75,7 @@ class SignIn:
         """Find or create the caller's session. It is created only for a user who is allowed to sign in."""
         session = self.session_of_cookie(request, virtual_proxy)
         mode = virtual_proxy.get("anonymousAccessMode") or NO_ANONYMOUS
-        # INVENTED(switch=none): where everybody is anonymous, credentials are not even looked at
+        # INVENTED(switch=none): where all users are anonymous, credentials are ignored
         presented = None if mode == ALWAYS_ANONYMOUS else self.credentials(request, virtual_proxy)
         if isinstance(presented, Refusal):
             # EVIDENCE(A; NPrinting help "JWT authentication", same text family): a token is judged again next to a

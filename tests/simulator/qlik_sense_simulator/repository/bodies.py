@@ -51,7 +51,7 @@ def parse(content: bytes) -> t.Any:
 
 
 def _no_constant(_name: str) -> t.NoReturn:
-    raise ValueError("NaN and Infinity are no JSON")
+    raise ValueError("NaN and Infinity are not JSON")
 
 
 def parse_date(value: object) -> datetime.datetime | None:

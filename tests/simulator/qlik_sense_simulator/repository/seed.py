@@ -36,7 +36,7 @@ def seed(site: Site, store: Store) -> None:
         theirs, ours = sorted(store.node_names), sorted(node.name for node in site.nodes)
         if theirs != ours:
             raise SeedError(
-                f"The directory has a site with the nodes {', '.join(theirs)}, not {', '.join(ours)}: use another one."
+                f"The directory has the nodes {', '.join(theirs)}, not {', '.join(ours)}. Use another directory."
             )
         return
     # Remove what an interrupted start left, for example after an error in the site file.
@@ -164,7 +164,7 @@ class _Seeder:
         if "customProperties" in content:
             if not isinstance(content["customProperties"], dict):
                 raise SeedError(
-                    "customProperties of a virtual proxy takes a mapping of names to values or lists of them."
+                    "customProperties of a virtual proxy must be a mapping of names to values or lists of values."
                 )
             content["customProperties"] = [
                 {"value": value, "definition": {"id": self._named(properties, name, "customProperties")}}
@@ -181,5 +181,5 @@ class _Seeder:
 
 def _names(value: t.Any, where: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise SeedError(f"{where} of a virtual proxy takes a list of names.")
+        raise SeedError(f"{where} of a virtual proxy must be a list of names.")
     return value

@@ -64,7 +64,9 @@ class Store:
             self._open()
         except (sqlite3.DatabaseError, ValueError) as error:
             self.close()
-            raise StoreError(f"The database {database} cannot be read: {error}. Remove it, or use another.") from error
+            raise StoreError(
+                f"The database {database} cannot be read: {error}. Remove it, or use another directory."
+            ) from error
         self.view = View(release=release, switches=switches, find=self.row)
 
     def _open(self) -> None:
