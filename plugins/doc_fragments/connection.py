@@ -15,8 +15,16 @@ options:
     description:
       - Host name of the Qlik Sense server, without scheme and port.
       - With O(auth_method=certificate) the central node's name as its certificate carries it, usually the machine name.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
-    type: str
+      - Where the central node can fail over, give its name and those of the failover candidates. They are tried in this
+        order, and the first one that answers is used.
+      - A host does not answer if its name is unknown, no TLS connection comes about, or nothing comes back within
+        O(read_timeout). Everything else is an answer, for example an untrusted certificate or a refusal, and no other
+        host is tried then.
+      - From the first write request on, the task contacts no other host.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
+        between them.
+    type: list
+    elements: str
     required: true
   port:
     description:
@@ -106,12 +114,15 @@ options:
     description:
       - How often a request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing pauses
         and as the server's C(Retry-After) asks. A create is never repeated blindly, it is read back first.
+      - With several values of O(host), a connection error leads to the next host at once. If none of them answers, all
+        of them are tried again this often.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRIES) is used.
     type: int
     default: 3
   retry_deadline:
     description:
-      - Seconds after which a request is not repeated any more.
+      - Seconds after which a request is not repeated any more. With several values of O(host), they are counted on each
+        host, and for all of them together before they are tried again.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
     type: float
     default: 120

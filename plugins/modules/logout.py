@@ -44,10 +44,13 @@ options:
     type: raw
   host:
     description:
-      - Host name of the Qlik Sense server, without scheme and port.
+      - Host name of the Qlik Sense server, without scheme and port, or several, of which the first one that answers is
+        used.
       - Only used if O(qps_urls) is not set.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
-    type: str
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
+        between them.
+    type: list
+    elements: str
     required: false
   prefix:
     description:

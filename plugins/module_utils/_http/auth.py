@@ -48,7 +48,7 @@ class Auth:
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.
         cookie: name and value of a session that exists already.
-        sign_in: makes the flow that comes before the first request, from the URL that comes before /qrs.
+        sign_in: makes the flow that comes before the first request, from the URL that comes before /qrs, with port.
         own_session: whether the session is this task's own, and logged out at its end.
     """
 
@@ -71,14 +71,12 @@ class Source(t.NamedTuple):
 
     Attributes:
         options: those of the task.
-        host: of the server, as it stands in a URL.
         prefix: of the virtual proxy, "" for the default one.
         files: keeps keys and certificates that were given as text.
         sanitize: gets the secrets.
     """
 
     options: t.Mapping[str, t.Any]
-    host: str
     prefix: str
     files: PrivateFiles
     sanitize: Sanitizer
@@ -144,18 +142,20 @@ def _by_ticket(source: Source) -> Auth:
     options = source.options
     directory, name = _identifiers.user(options["user"])
     advice = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
-    qps = QpsClient(
-        f"https://{source.host}:{_identifiers.port(options['qps_port'], 'qps_port')}",
-        source.prefix,
-        # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
-        verify=verification(options, "ca_path", source.files),
-        client_cert=client_certificate(options, source.files),
-        timeout=(options["connect_timeout"], options["read_timeout"]),
-        http_proxy=options.get("http_proxy"),
-        sanitize=source.sanitize,
-    )
+    port = _identifiers.port(options["qps_port"], "qps_port")
+    # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
+    verify, client_cert = verification(options, "ca_path", source.files), client_certificate(options, source.files)
 
     def sign_in(base: str) -> Flow:
+        qps = QpsClient(
+            f"https://{urllib.parse.urlsplit(base).netloc.rpartition(':')[0]}:{port}",
+            source.prefix,
+            verify=verify,
+            client_cert=client_cert,
+            timeout=(options["connect_timeout"], options["read_timeout"]),
+            http_proxy=options.get("http_proxy"),
+            sanitize=source.sanitize,
+        )
         try:
             ticket = qps.add_ticket(directory, name)
         finally:

@@ -19,8 +19,8 @@ import urllib.parse
 from .. import _identifiers
 from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
-from .deadline import stop
-from .failures import RETRIED_STATUSES, transport_error
+from .deadline import is_connecting, stop
+from .failures import RETRIED_STATUSES, is_unanswered, transport_error
 from .limits import IMPORT_ERROR, LimitedAdapter
 
 with contextlib.suppress(ImportError):  # reported by require_requests
@@ -202,6 +202,7 @@ class HttpClient:
     Attributes:
         headers: sent with each request.
         cookies: those kept.
+        adapter: has the attribute reconnect.
     """
 
     def __init__(
@@ -229,9 +230,9 @@ class HttpClient:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         # requests reads the body of a redirect that it does not follow, and raises what its parser raises.
         self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign] # noqa: ARG005
-        adapter = LimitedAdapter(retries=retries, retry_deadline=retry_deadline, size_limit=size_limit)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self.adapter = LimitedAdapter(retries=retries, retry_deadline=retry_deadline, size_limit=size_limit)
+        self._session.mount("https://", self.adapter)
+        self._session.mount("http://", self.adapter)
         # The options have these names wherever there is such a client.
         self._timeout = (
             _identifiers.seconds(timeout[0], "connect_timeout"),
@@ -249,6 +250,7 @@ class HttpClient:
         Raises:
             TransportError: there was no answer. uncertain is true if the server may have acted nevertheless.
         """
+        answer: t.Any = None
         try:
             answer = self._session.request(
                 request.method,
@@ -266,6 +268,7 @@ class HttpClient:
         except (OSError, ValueError, http.client.HTTPException, RecursionError) as exc:  # requests' own are OSErrors
             error = transport_error(exc, request.tried, ca_option=self._ca_option)
             error.uncertain = request.method != "GET"
+            error.unanswered = answer is None and is_unanswered(exc, connecting=is_connecting())
             raise error from None
         finally:
             stop()  # also where a handshake gave up before it read the answer

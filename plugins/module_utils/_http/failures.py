@@ -81,6 +81,19 @@ def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportE
     return error
 
 
+def is_unanswered(exc: Exception, *, connecting: bool) -> bool:
+    """Return True if no server answered. An untrusted certificate or a refused client certificate is an answer.
+
+    Args:
+        exc: as for transport_error, of a request whose answer did not begin.
+        connecting: whether the connection did not stand yet.
+    """
+    if isinstance(exc, requests.exceptions.SSLError):
+        # A balancer takes a connection and ends it if nothing behind it answers.
+        return connecting and "eof occurred" in str(exc).lower()
+    return isinstance(exc, requests.exceptions.Timeout) or (connecting and isinstance(exc, OSError))
+
+
 def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:
     if "hostname mismatch" in text or "not valid for" in text or "doesn't match" in text:
         return (

@@ -93,9 +93,13 @@ class LimitedAdapter(HTTPAdapter):
         retries: how often GET, PUT and DELETE are repeated on connection errors and on RETRIED_STATUSES.
         retry_deadline: seconds after which a request is not repeated.
         size_limit: bytes of a body, decompressed. A body that is longer is not read to its end.
+
+    Attributes:
+        reconnect: whether an attempt to connect is repeated.
     """
 
     def __init__(self, *, retries: int, retry_deadline: float, size_limit: int) -> None:
+        self.reconnect = True
         self._retry_deadline = retry_deadline
         self._size_limit = size_limit
         super().__init__(
@@ -122,7 +126,7 @@ class LimitedAdapter(HTTPAdapter):
 
     def send(self, request: t.Any, **kwargs: t.Any) -> t.Any:  # type: ignore[override]
         connect_timeout, read_timeout = kwargs["timeout"]
-        deadline = Deadline(connect_timeout, read_timeout, self._retry_deadline)
+        deadline = Deadline(connect_timeout, read_timeout, self._retry_deadline, reconnect=self.reconnect)
         start(deadline)
         with _ending(deadline):
             response = super().send(request, **{**kwargs, "stream": True})
