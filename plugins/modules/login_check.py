@@ -31,6 +31,8 @@ description:
     the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists the
     session without its attributes, which is not published for sessions that a token opened."
   - "B(cookie): The session cookie alone is enough to return as that user."
+  - "B(stickiness): The session cookie leads to the session on five new connections as well, as a browser opens them. A
+    load balancer without sticky sessions sends some of them to nodes that do not know the session."
   - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
     configured, as far as O(logins[].virtual_proxy) has them."
   - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
@@ -88,6 +90,9 @@ options:
         the others."
       - Name each node itself and not a load balancer in front of them, because a proxy that is not linked, or has
         missed a change, otherwise hides behind the others. Each name has to be on the host allow list.
+      - "Nodes that can be reached through a load balancer only have the same URL, such as V({Central:
+        https://qlik.example.com, Rim1: https://qlik.example.com}). A login has to work there if the virtual proxy is
+        linked to one of them."
       - If not set, the addresses are read from the repository on O(host), with the host names and ports that the site
         has for its nodes. Nothing else of this module needs access to the repository.
     type: raw
@@ -172,6 +177,7 @@ options:
       - identity
       - attributes
       - cookie
+      - stickiness
       - cookie_flags
       - response_headers
       - host_allow_list

@@ -49,7 +49,7 @@ class Hosts:
         self._names = [self.current]
 
     def attempts(self) -> t.Iterator[str]:
-        """Yield the hosts to try for one request, beginning with the current one, and several ones again after pauses."""
+        """Yield the hosts to try for one request, the current one first, and several ones again after pauses."""
         start = self._names.index(self.current)
         order = self._names[start:] + self._names[:start]
         until, pause = time.monotonic() + self._retry_deadline, _FIRST_PAUSE

@@ -13,6 +13,7 @@ from ansible_collections.sensible.qlik.plugins.filter.linked_proxies import Filt
 
 NAMED = {"Central": "https://A.example.com/", "Rim1": "b.example.com:8443", "Rim2": "https://c.example.com"}
 URLS = ["https://a.example.com", "https://b.example.com:8443", "https://c.example.com"]
+BALANCED = {"Central": URLS[0], "Rim1": URLS[0], "Rim2": URLS[2]}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,9 @@ URLS = ["https://a.example.com", "https://b.example.com:8443", "https://c.exampl
         (NAMED, [], []),
         (list(NAMED.values()), ["Rim1"], URLS),
         ("a.example.com, https://b.example.com:8443", ["Rim1"], URLS[:2]),
+        (BALANCED, ["Rim1"], URLS[:1]),
+        (BALANCED, ["Central", "Rim2"], [URLS[0], URLS[2]]),
+        (BALANCED, ["Rim2"], [URLS[2]]),
         ([], None, []),
         ({}, ["Rim1"], []),
         ([], ["Rim1"], []),

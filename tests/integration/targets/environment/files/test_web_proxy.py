@@ -58,13 +58,13 @@ class _Tunnel(socketserver.StreamRequestHandler):
             return
         with socket.create_connection(("127.0.0.1", int(port))) as upstream:
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=_copy, args=(upstream, self.connection), daemon=True)
+            back = threading.Thread(target=copy, args=(upstream, self.connection), daemon=True)
             back.start()
-            _copy(self.connection, upstream)
+            copy(self.connection, upstream)
             back.join()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def copy(source: socket.socket, target: socket.socket) -> None:
     try:
         while data := source.recv(65536):
             target.sendall(data)
