@@ -45,7 +45,8 @@ options:
         expires; this is the way for everyday work.
       - V(ntlm) uses a Windows user name and password, through a virtual proxy with the authentication method Ticket and
         Windows authentication, such as the default one. It is the way to the first JWT virtual proxy of a site without
-        the client certificate. It needs the Python package C(requests-ntlm).
+        the client certificate. It needs the Python package C(requests-ntlm), and the algorithms MD4, MD5 and RC4, which
+        are not allowed in FIPS mode.
       - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy believes
         everybody who can reach it, so it has to be out of the reach of users.
       - V(ticket) gets a ticket for the user from the proxy's own API on O(qps_port), which wants the client certificate

@@ -22,6 +22,7 @@ from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import AnswerError, InputError, TransportError
 from .._files import PrivateFiles, content_option
 from .._keys.jose import inspect_token
+from .._keys.parsing import is_unsupported
 from .._keys.pem import client_certificate, verification
 from .client import Request
 from .qps import QpsClient
@@ -36,6 +37,9 @@ Flow = t.Generator[Request, t.Any, t.Any]
 
 # A login has one redirect to it, one back with a ticket, and perhaps one that takes the ticket out of the address.
 _MOST_REDIRECTS = 8
+
+# What the libraries for NTLM raise where a server sends something else.
+_BAD_CHALLENGE = (PermissionError, ArithmeticError, LookupError, ValueError, struct.error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +171,7 @@ def _by_ticket(source: Source) -> Auth:
 
 def _by_ntlm(source: Source) -> Auth:
     try:
+        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
         from requests_ntlm import HttpNtlmAuth
         from spnego.exceptions import SpnegoError
     except ImportError:
@@ -184,9 +189,16 @@ def _by_ntlm(source: Source) -> Auth:
         def response_hook(self, r: requests.Response, **kwargs: t.Any) -> requests.Response:
             try:
                 return super().response_hook(r, **kwargs)
-            except (PermissionError, ArithmeticError, LookupError, ValueError, struct.error, SpnegoError) as exc:
+            except (*_BAD_CHALLENGE, SpnegoError, UnsupportedAlgorithm, InternalError) as exc:
+                tried = f"Tried to sign in with NTLM (GET {r.url.partition('?')[0]})."
+                if is_unsupported(exc):
+                    raise InputError(
+                        tried,
+                        "This machine does not allow algorithms of NTLM (MD4, MD5, RC4), as in FIPS mode.",
+                        "Sign in another way, for example with 'auth_method' jwt or certificate.",
+                    ) from None
                 raise TransportError(
-                    f"Tried to sign in with NTLM (GET {r.url.partition('?')[0]}).",
+                    tried,
                     f"The server asks for Windows authentication, but does not speak NTLM ({type(exc).__name__}).",
                     "Check that NTLM is allowed there, and that no other web server stands in front of Qlik Sense.",
                 ) from None

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 
 from .._errors import TransportError
@@ -20,6 +21,11 @@ with contextlib.suppress(ImportError):  # reported by client.require_requests
 RETRIED_STATUSES = (429, 502, 503, 504)
 """After these the same request may succeed a little later."""
 
+# What OpenSSL says where FIPS mode, a security level or a missing provider rules something out.
+_POLICY = re.compile(
+    r"[a-z ]*(?:too weak|too small|no ciphers|digital envelope routines|unsupported protocol|no protocols available"
+    r"|legacy sigalg)[a-z ]*"
+)
 # What no waiting changes.
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
 
@@ -46,6 +52,12 @@ def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportE
     elif isinstance(reason, ConnectTimeoutError) or isinstance(exc, requests.exceptions.ConnectTimeout):
         outcome = "There was no answer to the connection attempt."
         advice = "Check host and port, and that the firewall lets this machine through."
+    elif policy := _POLICY.search(text):
+        outcome = f"This machine does not allow an algorithm or a key size that is used here ({policy[0].strip()})."
+        advice = (
+            "Use certificates with RSA keys of at least 2048 bits and SHA-256, on the server and for the client, or "
+            "change the cryptographic policy of this machine (such as FIPS mode)."
+        )
     elif "certificate verify failed" in text:
         outcome, advice = _verification_failure(text, ca_option)
     elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:

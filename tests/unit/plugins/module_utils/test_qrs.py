@@ -10,15 +10,18 @@ import http.server
 import ipaddress
 import json
 import os
+import re
 import socket
 import ssl
 import sys
 import threading
 import typing as t
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
@@ -70,8 +73,8 @@ class Authority:
             builder = builder.add_extension(authority, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name: str) -> tuple[str, str]:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    def issue(self, name: str, bits: int = 2048) -> tuple[str, str]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate_path, key_path = self.directory / f"{name}.crt", self.directory / f"{name}.key"
         certificate = self._sign(subject, key, ca=False)
@@ -426,6 +429,42 @@ def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], cha
     assert "does not speak NTLM" in caught.value.outcome
     assert "a-secret" not in str(caught.value)
     assert all("Windows" in headers["User-Agent"] for _method, _path, headers, _body in server.asked)
+
+
+@pytest.mark.parametrize(
+    "refusal", [ValueError("[digital envelope routines] unsupported"), UnsupportedAlgorithm("cipher RC4")]
+)
+def test_a_machine_without_the_algorithms_of_ntlm_is_named(
+    server: Server, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    pytest.importorskip("requests_ntlm")
+    challenge = "NTLM TlRMTVNTUAACAAAAAgACADAAAAA1gopgMTIzNDU2NzgAAAAAAAAAAAAAAAAyAAAAUwA="
+    server.answers = [(401, {"WWW-Authenticate": "NTLM"}, b""), (401, {"WWW-Authenticate": challenge}, b"")]
+    connection = signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret")
+    monkeypatch.setattr("hashlib.md5", Mock(side_effect=refusal))
+    with pytest.raises(InputError) as caught:
+        connection.request("GET", "x", purpose="x")
+    assert caught.value.outcome == "This machine does not allow algorithms of NTLM (MD4, MD5, RC4), as in FIPS mode."
+    assert "'auth_method' jwt or certificate" in caught.value.advice
+
+
+@pytest.mark.parametrize("whose", ["server", "client"])
+def test_a_certificate_that_this_machine_does_not_allow_is_named(
+    authority: Authority, context: ssl.SSLContext, options: dict[str, t.Any], whose: str
+) -> None:
+    certificate, key = authority.issue(f"weak_{whose}", bits=1024)
+    if whose == "server":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.load_cert_chain(certificate, key)
+    else:
+        options |= {"client_cert": certificate, "client_key": key}
+    with serving(context) as server:
+        error = failure(options | {"port": server.server_port})
+    assert re.match(
+        r"This machine does not allow an algorithm or a key size that is used here \(ee .*\)", error.outcome
+    )
+    assert "at least 2048 bits" in error.advice
 
 
 def test_the_environment_changes_nothing(
