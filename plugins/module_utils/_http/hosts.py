@@ -63,13 +63,13 @@ class Hosts:
 
     def failed(self, error: TransportError) -> None:
         """Store why the current host did not answer."""
-        self._reasons[self.current] = error.outcome
+        self._reasons[self.current] = error.message
 
     def explained(self, error: QlikError | None) -> QlikError:
         """Return the last error, with the other hosts that were tried and why they did not answer."""
         error = t.cast("QlikError", error)  # there is at least one attempt
         if others := " ".join(f"{host}: {reason}" for host, reason in self._reasons.items() if host != self.current):
-            error.outcome = f"{error.outcome} Other hosts did not answer: {others}"
+            error.message = f"{error.message} Other hosts did not answer: {others}"
         return error
 
     def warn_once(self) -> None:

@@ -20,7 +20,6 @@ from .parsing import PSS, is_pss, is_unsupported
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-_TRIED = "Load the private key."
 _WANTED = "Give the RSA private key that belongs to the virtual proxy's certificate, as PEM (PKCS#8 or PKCS#1)."
 # PBES2 with AES: what else encrypts keys depends on MD5, DES, RC2 or RC4 (RFC 8018, RFC 3565).
 _PBES2, _AES = bytes.fromhex("2a864886f70d01050d"), bytes.fromhex("6086480165030401")
@@ -60,18 +59,16 @@ def load_private_key(
     if not isinstance(key, rsa.RSAPrivateKey):
         kind = type(key).__name__.replace("PrivateKey", "")
         raise InputError(
-            _TRIED,
-            f"It is a key of the kind {kind}, and Qlik Sense takes tokens signed with RSA keys only.",
-            _RSA_WANTED,
+            f"The private key is of the kind {kind}, and Qlik Sense takes tokens signed with RSA keys only.",
+            hint=_RSA_WANTED,
         )
     # An encrypted key does not show what it is for, and cryptography does not tell.
     if not block.is_encrypted and is_pss(block.der, key.public_key().public_numbers().n):
-        raise InputError(_TRIED, f"It {PSS}", _RSA_WANTED)
+        raise InputError(f"The private key {PSS}", hint=_RSA_WANTED)
     if key.key_size < minimum_bits:
         raise InputError(
-            _TRIED,
-            f"It has {key.key_size} bits, fewer than {minimum_bits}.",
-            f"Make an RSA key pair of at least {minimum_bits} bits, and put its certificate on the virtual proxy.",
+            f"The private key has {key.key_size} bits, fewer than {minimum_bits}.",
+            hint=f"Make an RSA key pair of at least {minimum_bits} bits, and put its certificate on the virtual proxy.",
         )
     return key
 
@@ -98,12 +95,13 @@ def without_passphrase(pem: str, passphrase: str | None, *, option: str) -> str:
 def _one_block(pem: str) -> Block:
     found = private_keys(pem)
     if len(found) > 1:
-        raise InputError(_TRIED, f"There are {len(found)} private keys in it.", _WANTED)
+        raise InputError(f"There are {len(found)} private keys in the text.", hint=_WANTED)
     if not found:
-        raise InputError(_TRIED, _instead_of_a_key(pem), _WANTED)
+        raise InputError(_instead_of_a_key(pem), hint=_WANTED)
     if "\\n" in found[0].body:
         raise InputError(
-            _TRIED, "It has the two characters \\n where lines should end.", "Give the key with real line breaks."
+            "The private key has the two characters \\n where lines should end.",
+            hint="Give the key with real line breaks.",
         )
     return found[0]
 
@@ -112,19 +110,19 @@ def _instead_of_a_key(text: str) -> str:
     """Return what a text without a complete private key is, as a sentence."""
     names = labels(text)
     if any("PRIVATE KEY" in name for name in names):
-        return "It stops before its END line."
+        return "The private key stops before its END line."
     if names:
         return f"This is a {names[0].lower()}, not a private key."
-    return unreadable(text) or "There is no PEM private key in it."
+    return unreadable(text) or "There is no PEM private key in the text."
 
 
 def _parse(block: Block, passphrase: str | None, option: str) -> t.Any:
     if block.is_encrypted and not passphrase:
-        raise InputError(_TRIED, "It is encrypted and there is no passphrase.", f"Give {option}_passphrase.")
+        raise InputError("The private key is encrypted, and there is no passphrase.", hint=f"Give {option}_passphrase.")
     try:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError as exc:
-        raise MissingLibraryError(_TRIED, "cryptography") from exc
+        raise MissingLibraryError("cryptography") from exc
     password = passphrase.encode() if passphrase and block.is_encrypted else None
     try:
         return load_pem_private_key(block.text.encode(), password=password)
@@ -133,9 +131,8 @@ def _parse(block: Block, passphrase: str | None, option: str) -> t.Any:
     if password:
         raise _not_decrypted(block, option, unsupported=unsupported)
     raise InputError(
-        _TRIED,
-        "It is damaged or of a kind that is not supported.",
-        "Check it with: openssl pkey -check -noout -in FILE",
+        "The private key is damaged or of a kind that is not supported.",
+        hint="Check it with: openssl pkey -check -noout -in FILE",
     )
 
 
@@ -143,13 +140,14 @@ def _not_decrypted(block: Block, option: str, *, unsupported: bool) -> InputErro
     machine = "this machine does not support its encryption, or forbids it as in FIPS mode"
     anew = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
     if unsupported:
-        return InputError(_TRIED, f"It cannot be decrypted: {machine}.", f"On another machine, {anew}")
-    causes = "It cannot be decrypted: the passphrase is wrong,"
-    if _PBES2 in block.der and _AES in block.der:
-        check = f"Check {option}_passphrase, for example with: openssl pkey -noout -in FILE"
-        return InputError(_TRIED, f"{causes} or the key is damaged.", check)
-    # cryptography reports an algorithm that OpenSSL lacks as a wrong passphrase.
-    return InputError(_TRIED, f"{causes} the key is damaged, or {machine}.", f"If {option}_passphrase is right, {anew}")
+        causes, hint = machine, f"On another machine, {anew}"
+    elif _PBES2 in block.der and _AES in block.der:
+        causes = "the passphrase is wrong, or the key is damaged"
+        hint = f"Check {option}_passphrase, for example with: openssl pkey -noout -in FILE"
+    else:  # cryptography reports an algorithm that OpenSSL lacks as a wrong passphrase.
+        causes = f"the passphrase is wrong, the key is damaged, or {machine}"
+        hint = f"If {option}_passphrase is right, {anew}"
+    return InputError(f"The private key cannot be decrypted: {causes}.", hint=hint)
 
 
 def thumbprint(key: RSAPrivateKey | RSAPublicKey) -> str:

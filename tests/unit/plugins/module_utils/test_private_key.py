@@ -109,7 +109,7 @@ BAD: dict[str, tuple[str, str | None, str]] = {
     "EC": (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "of the kind EC"),
     "EC, traditional": (pem_of(ec.generate_private_key(ec.SECP256R1()), PKCS1), None, "of the kind EC"),
     "Ed25519": (pem_of(ed25519.Ed25519PrivateKey.generate()), None, "of the kind Ed25519"),
-    "for RSASSA-PSS only": (key_sets.pss_private_pem(KEY), None, "It is restricted to RSASSA-PSS"),
+    "for RSASSA-PSS only": (key_sets.pss_private_pem(KEY), None, "The private key is restricted to RSASSA-PSS"),
     "1024 bits": (pem_of(rsa.generate_private_key(65537, 1024)), None, "1024 bits, fewer than 2048"),
     "two keys": (pem_of(KEY) + pem_of(KEY, PKCS1), None, "2 private keys"),
     "cut off": (pem_of(KEY)[:600], None, "stops before its END line"),
@@ -223,8 +223,8 @@ def test_a_machine_that_refuses_the_encryption_is_named(monkeypatch: pytest.Monk
     monkeypatch.setattr(serialization, "load_pem_private_key", Mock(side_effect=refusal))
     with pytest.raises(InputError) as caught:
         _private_key.without_passphrase(pem_of(KEY, passphrase=PASSPHRASE), PASSPHRASE, option="client_key")
-    assert caught.value.outcome == f"It cannot be decrypted: {NO_MACHINE}."
-    assert caught.value.advice == f"On another machine, {ANEW}"
+    assert caught.value.message == f"The private key cannot be decrypted: {NO_MACHINE}."
+    assert caught.value.hint == f"On another machine, {ANEW}"
 
 
 # An EC key, encrypted with PBE-SHA1-RC2-40 and the passphrase open-secret.
@@ -252,13 +252,13 @@ default_properties = fips=yes
         (
             RC2,
             {"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"},
-            f"It cannot be decrypted: the passphrase is wrong, the key is damaged, or {NO_MACHINE}.",
+            f"The private key cannot be decrypted: the passphrase is wrong, the key is damaged, or {NO_MACHINE}.",
             f"If key_passphrase is right, {ANEW}",
         ),
         (
             pem_of(KEY, passphrase="open-secret"),
             {"OPENSSL_CONF": NO_ALGORITHMS},
-            f"It cannot be decrypted: {NO_MACHINE}.",
+            f"The private key cannot be decrypted: {NO_MACHINE}.",
             f"On another machine, {ANEW}",
         ),
     ],
@@ -274,7 +274,7 @@ def test_openssl_without_the_algorithms(
         f"import pathlib, {_private_key.__name__} as module\n"
         f"from {InputError.__module__} import InputError\n"
         f"try: module.without_passphrase(pathlib.Path('key.pem').read_text(), 'open-secret', option='key')\n"
-        "except InputError as error: print(error.outcome, error.advice, sep='|')"
+        "except InputError as error: print(error.message, error.hint, sep='|')"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
