@@ -196,9 +196,14 @@ def _check_collisions(snapshot: Snapshot, declared: list[VirtualProxy]) -> None:
         others = [other for other in owners[cookie.lower()] if other != one.prefix and cookie]
         if others:
             owner = f"virtual proxy '{others[0]}'" if others[0] else "default virtual proxy"
+            default = default_cookie_name(one.prefix)
+            names = (default, *(f"{default}-{number}" for number in range(2, len(owners) + 2)))
+            free = next(name for name in names if name.lower() not in owners)
+            hint = f"Set another session_cookie_header_name, such as {free}."
+            if others[0] and cookie == default and one.prefix not in snapshot.by_prefix:
+                hint = f"If '{others[0]}' was '{one.prefix}' before, rename it back. Otherwise: {hint}"
             raise InputError(
-                f"Virtual proxy '{one.prefix}': Its session cookie {cookie} is already the one of the {owner}.",
-                hint=f"Choose another session_cookie_header_name, such as {default_cookie_name(one.prefix)}.",
+                f"Virtual proxy '{one.prefix}': Its session cookie {cookie} is already the one of the {owner}.", hint
             )
 
 

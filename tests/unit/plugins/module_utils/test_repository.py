@@ -248,8 +248,21 @@ def test_a_cookie_name_of_another_virtual_proxy_is_refused(
     repository: FakeRepository, portal: dict[str, t.Any]
 ) -> None:
     repository.add("other", sessionCookieHeaderName="X-Shared")
-    with pytest.raises(InputError, match="already the one of the virtual proxy 'other'"):
+    with pytest.raises(InputError, match="already the one of the virtual proxy 'other'") as caught:
         reconcile(repository, {**portal, "session_cookie_header_name": "x-shared"})
+    assert caught.value.hint == "Set another session_cookie_header_name, such as X-Qlik-Session-portal."
+
+
+def test_a_renamed_virtual_proxy_is_recognized_by_its_cookie_name(
+    repository: FakeRepository, portal: dict[str, t.Any]
+) -> None:
+    repository.add("renamed", sessionCookieHeaderName="X-Qlik-Session-portal")
+    with pytest.raises(InputError, match="already the one of the virtual proxy 'renamed'") as caught:
+        reconcile(repository, portal)
+    assert caught.value.hint == (
+        "If 'renamed' was 'portal' before, rename it back. "
+        "Otherwise: Set another session_cookie_header_name, such as X-Qlik-Session-portal-2."
+    )
 
 
 def test_two_nodes_of_one_name_must_be_told_apart(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
