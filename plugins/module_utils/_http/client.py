@@ -272,7 +272,9 @@ class HttpClient:
             )
             body = answer.content
         except (OSError, ValueError, http.client.HTTPException, RecursionError) as exc:  # requests' own are OSErrors
-            error = transport_error(exc, request.context, ca_option=self._ca_option)
+            error = transport_error(
+                exc, request.context, ca_option=self._ca_option, has_certificate=bool(self._session.cert)
+            )
             error.uncertain = request.method != "GET"
             error.unanswered = answer is None and is_unanswered(exc, connecting=is_connecting())
             raise error from None

@@ -30,13 +30,14 @@ _POLICY = re.compile(
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
 
 
-def transport_error(exc: Exception, context: str, *, ca_option: str) -> TransportError:
+def transport_error(exc: Exception, context: str, *, ca_option: str, has_certificate: bool = False) -> TransportError:
     """Return the error for a failed exchange. The text of exc is used only where it cannot hold a secret.
 
     Args:
         exc: an exception of requests, urllib3 or what is below them.
         context: method and URL.
         ca_option: name of the option with the CA that verifies this server.
+        has_certificate: whether a client certificate is sent.
     """
     reason: t.Any = exc.args[0] if exc.args else exc
     reason = getattr(reason, "reason", reason)  # urllib3's MaxRetryError keeps the last failure there
@@ -62,9 +63,12 @@ def transport_error(exc: Exception, context: str, *, ca_option: str) -> Transpor
         message, hint = _verification_failure(text, ca_option)
     elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:
         # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
-        message = "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one."
+        fault = "refuses the" if has_certificate else "requires a"
+        message = f"The server ended the TLS handshake, as it does when it {fault} client certificate."
         hint = (
             "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port."
+            if has_certificate
+            else "Check the port: the repository (4242) and the proxy's own API (4243) require one, proxies do not."
         )
     elif "key values mismatch" in text or "key_values_mismatch" in text:
         message, hint = "The client key does not belong to the client certificate.", "Give the two files of one pair."
@@ -72,7 +76,11 @@ def transport_error(exc: Exception, context: str, *, ca_option: str) -> Transpor
         message, hint = "The server does not speak TLS on this port.", "Check the port."
     elif isinstance(exc, requests.exceptions.SSLError) or "pem lib" in text:
         message = "The TLS handshake failed."
-        hint = "Check that the certificate files are PEM, belong together and belong to this site."
+        hint = (
+            "Check that the certificate files are PEM, belong together and belong to this site."
+            if has_certificate
+            else "Check the port, and what stands in front of the server."
+        )
     elif isinstance(exc, requests.exceptions.Timeout) or "timed out" in text:
         message = "The connection stood, but no complete answer came within the read timeout."
         hint = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
@@ -90,7 +98,8 @@ def transport_error(exc: Exception, context: str, *, ca_option: str) -> Transpor
         hint = "If this port speaks TLS, write https:// in front of the host name."
     else:
         message = "The connection was lost."
-        hint = "Run the task again; if it happens each time, check the client certificate and the server's log."
+        checked = "the client certificate and the server's log" if has_certificate else "the server's log"
+        hint = f"Run the task again; if it happens each time, check {checked}."
     error = TransportError(message, hint, context=context)
     error.lasting = any(mark in text for mark in _LASTING)
     return error

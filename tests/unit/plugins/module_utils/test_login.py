@@ -439,6 +439,10 @@ class UnlinkedApi(SessionApi):
         ([], "no qps_urls were given"),
         ([UnreachableApi], "https://qps gave no usable answer: No connection"),
         ([UnlinkedApi], "https://qps does not list the session"),
+        (
+            [UnlinkedApi, UnreachableApi],
+            "https://qps does not list the session; https://qps gave no usable answer: No connection",
+        ),
         ([lambda proxy: SessionApi(proxy, None)], WITHOUT),
         ([lambda proxy: SessionApi(proxy, ())], WITHOUT),
         ([UnreachableApi, UnlinkedApi, SessionApi], None),
