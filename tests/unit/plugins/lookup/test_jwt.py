@@ -316,7 +316,7 @@ def test_logins_report_a_foreign_certificate_themselves() -> None:
         ("another", {"other_private_key_passphrase": "another"}),
     ],
 )
-def test_an_other_key_with_a_passphrase(tmp_path: Path, passphrase: str, given: dict[str, str]) -> None:
+def test_an_other_key_with_a_passphrase(tmp_path: Path, passphrase: str, given: dict[str, t.Any]) -> None:
     encryption = BestAvailableEncryption(passphrase.encode())
     (tmp_path / "other.pem").write_bytes(OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
 
