@@ -94,12 +94,6 @@ def start(deadline: Deadline) -> None:
     _running.deadline = deadline
 
 
-def stop() -> None:
-    """End the deadline of the request that this thread has sent, if it got that far."""
-    if deadline := getattr(_running, "deadline", None):
-        deadline.close()
-
-
 def current() -> Deadline:
     """Return the deadline of the request that this thread is sending."""
     return t.cast("Deadline", _running.deadline)

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import typing as t
 
@@ -20,7 +19,7 @@ from .._keys.pem import verification
 from .._text import Sanitizer
 from .auth import Source, authentication
 from .client import HttpClient, Request, Response
-from .failures import RETRIED_STATUSES
+from .limits import RETRIED_STATUSES
 
 _CSRF = "qlik-csrf-token"
 
@@ -75,8 +74,6 @@ class QrsClient:
         # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.
         self._xrfkey = os.urandom(8).hex()
         self._http.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json", **auth.headers})
-        if auth.cookie is not None:
-            self._http.cookies.set(*auth.cookie)
         self._signed_in = False
 
     def request(
@@ -132,7 +129,7 @@ class QrsClient:
     def _send(self, request: Request) -> Response:
         """Send a request with the xrfkey, which an address may have already, as after a redirect."""
         xrfkey = {} if "xrfkey=" in request.url.lower() else {"xrfkey": self._xrfkey}
-        return self._http.send(dataclasses.replace(request, query={**request.query, **xrfkey}))
+        return self._http.send(request._replace(query={**request.query, **xrfkey}))
 
     def close(self) -> None:
         """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""
