@@ -45,7 +45,7 @@ options:
         expires; this is the way for everyday work.
       - V(ntlm) uses a Windows user name and password, through a virtual proxy with the authentication method Ticket and
         Windows authentication, such as the default one. It is the way to the first JWT virtual proxy of a site without
-        the client certificate. It needs the Python package C(requests-ntlm), and the algorithms MD4, MD5 and RC4, which
+        the client certificate. It needs the Python package C(pyspnego), and the algorithms MD4, MD5 and RC4, which
         are not allowed in FIPS mode.
       - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy believes
         everybody who can reach it, so it has to be out of the reach of users.
@@ -128,7 +128,7 @@ options:
     type: float
     default: 120
 requirements:
-  - requests-ntlm >= 1.3, with O(auth_method=ntlm)
+  - pyspnego >= 0.11, with O(auth_method=ntlm)
 """
 
     # For everything that uses the client certificate of the site.
@@ -237,8 +237,9 @@ options:
     type: float
     default: 60
 requirements:
-  - requests >= 2.31
   - urllib3 >= 2.6.3
+  - certifi
+  - idna, for host names with other letters than those of ASCII
 """
 
     # For plugins, on top of those above: where else their values come from. A module has that in its argument spec.

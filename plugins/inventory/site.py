@@ -58,7 +58,7 @@ notes:
   - The cache holds what is written in the variables and no secret.
   - The nodes are Windows machines. To ask their proxies from the control node, as the smoke test does, tasks need
     C(ansible_connection=local); the playbook C(sensible.qlik.smoke_test) sees to that itself.
-  - It needs C(requests) in the Python that runs Ansible.
+  - It needs C(urllib3) in the Python that runs Ansible.
 seealso:
   - module: sensible.qlik.site_info
   - module: sensible.qlik.login_check

@@ -102,19 +102,6 @@ def start(deadline: Deadline) -> None:
     _running.deadline = deadline
 
 
-def stop() -> None:
-    """End the deadline of the request that this thread has sent, if it got that far."""
-    if deadline := getattr(_running, "deadline", None):
-        deadline.close()
-        _running.deadline = None
-
-
-def is_connecting() -> bool:
-    """Return True if the connection of the request that this thread is sending does not stand yet."""
-    deadline = getattr(_running, "deadline", None)
-    return deadline is not None and deadline.connecting
-
-
 def current() -> Deadline:
     """Return the deadline of the request that this thread is sending."""
     return t.cast("Deadline", _running.deadline)

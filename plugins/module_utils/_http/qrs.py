@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import typing as t
 
@@ -20,8 +19,8 @@ from .._keys.pem import verification
 from .._text import Sanitizer
 from .auth import Source, authentication
 from .client import HttpClient, Request, Response
-from .failures import RETRIED_STATUSES
 from .hosts import Hosts
+from .limits import RETRIED_STATUSES
 
 _CSRF = "qlik-csrf-token"
 
@@ -79,23 +78,22 @@ class QrsClient:
             http_proxy=options.get("http_proxy"),
             sanitize=sanitize,
         )
-        self._http.adapter.reconnect = not self._hosts.several
+        self._http.reconnect = not self._hosts.several
         # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.
         self._xrfkey = os.urandom(8).hex()
         self._http.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json", **auth.headers})
-        self._begin()
+        self._signed_in = False
 
     @property
     def base(self) -> str:
         """What comes before /qrs."""
         return f"https://{self._hosts.current}{self._behind_host}"
 
-    def _begin(self) -> None:
-        """Forget the session: it is known to the proxy of one host only."""
+    def _go_on_at(self, host: str) -> None:
+        """Use another host, whose proxy does not know the session."""
+        self._hosts.current = host
         self._http.cookies.clear()
-        self._http.headers.pop(_CSRF, None)
-        if self._auth.cookie is not None:
-            self._http.cookies.set(*self._auth.cookie)
+        self._http.headers.discard(_CSRF)
         self._signed_in = False
 
     def request(
@@ -116,12 +114,11 @@ class QrsClient:
         """
         if method != "GET":
             self._hosts.settle()
-            self._http.adapter.reconnect = True
+            self._http.reconnect = True
         error: QlikError | None = None
         for host in self._hosts.attempts():
             if host != self._hosts.current:
-                self._hosts.current = host
-                self._begin()
+                self._go_on_at(host)
             try:
                 answer = self._exchange(method, path, query, body)
             except QlikError as exc:
@@ -172,7 +169,7 @@ class QrsClient:
     def _send(self, request: Request) -> Response:
         """Send a request with the xrfkey, which an address may have already, as after a redirect."""
         xrfkey = {} if "xrfkey=" in request.url.lower() else {"xrfkey": self._xrfkey}
-        return self._http.send(dataclasses.replace(request, query={**request.query, **xrfkey}))
+        return self._http.send(request._replace(query={**request.query, **xrfkey}))
 
     def close(self) -> None:
         """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""

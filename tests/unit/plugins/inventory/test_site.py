@@ -306,7 +306,7 @@ def test_errors_keep_their_sentences(source: Source) -> None:
 
 def test_a_missing_library_is_named(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "IMPORT_ERROR", "Traceback")
-    assert "required Python library (requests >= 2.31 and urllib3 >= 2.6.3)" in source.error()
+    assert "required Python library (urllib3 >= 2.6.3 and certifi)" in source.error()
 
 
 # ---- Cache

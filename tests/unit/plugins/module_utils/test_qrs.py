@@ -282,7 +282,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
     server.answers = [(200, {"Set-Cookie": "X-Qlik-Session-admin=1; Path=/; HttpOnly; Secure"}, b"{}")]
     # This server insists on a client certificate, so only the requests themselves are of interest.
     connection = QrsClient(options)
-    connection._http._session.cert = (options["client_cert"], options["client_key"])
+    connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     connection.request("GET", "about")
     connection.close()
     (_method, path, headers, _body), (last_method, last_path, _headers, _none) = server.asked
@@ -295,7 +295,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
 def signed_in(options: dict[str, t.Any], **changed: t.Any) -> QrsClient:
     """A connection through a virtual proxy to a server that insists on a client certificate there, too."""
     connection = QrsClient(options | changed)
-    connection._http._session.cert = (options["client_cert"], options["client_key"])
+    connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     return connection
 
 
@@ -410,16 +410,17 @@ def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, optio
 
 
 def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "requests_ntlm", None)
+    monkeypatch.setitem(sys.modules, "spnego", None)
+    monkeypatch.delitem(sys.modules, QrsClient.__module__.replace("qrs", "ntlm"), raising=False)
     with pytest.raises(InputError) as caught:
         QrsClient(options | {"auth_method": "ntlm", "password": "a-secret"})
-    assert "requests-ntlm" in caught.value.message
+    assert "pyspnego" in caught.value.message
     assert "a-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("challenge", ["NTLM", "NTLM !!!", "NTLM TlRMTVNTUAACAAAA", "Negotiate"])
 def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], challenge: str) -> None:
-    pytest.importorskip("requests_ntlm")
+    pytest.importorskip("spnego")
     server.answers = [(401, {"WWW-Authenticate": challenge}, b"")]
     with pytest.raises(QlikError) as caught:
         signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret").request("GET", "x")
@@ -501,7 +502,7 @@ def two_authorities(
 ) -> dict[str, t.Any]:
     """Options to sign in through a proxy with a certificate of another authority than that of the QPS."""
     if request.param == "ntlm":
-        pytest.importorskip("requests_ntlm")
+        pytest.importorskip("spnego")
     way = {"auth_method": request.param, **THROUGH_A_PROXY[request.param]}
     return options | way | {"port": proxy.server_port, "proxy_ca_path": str(stranger.path)}
 
@@ -688,7 +689,7 @@ def test_without_rights_a_csrf_token_changes_nothing(
 def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.Any]) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
     connection = QrsClient(options)
-    connection._http._session.cert = (options["client_cert"], options["client_key"])
+    connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     server.answers = [(400, {}, f"bad: {TOKEN}".encode())]
     with pytest.raises(AnswerError) as caught:
         connection.request("GET", "about")
