@@ -173,7 +173,7 @@ types: dev stage
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
 	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py option_count.py public_names.py \
-	  seed_ansible_test.py stage.py steps.py; \
+	  seed_ansible_test.py stage.py steps.py wording.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
