@@ -73,7 +73,7 @@ class Site:
             "qlik_proxy_urls": [node["proxy_url"] for node in self._addresses["nodes"]],
             "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
             "qlik_smoke_test_users": ["SMOKE\\test"],
-            "qlik_smoke_test_wait": 30,
+            "smoke_test_wait": 30,
         }
 
     @property
@@ -184,7 +184,7 @@ class Laboratory:
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
-            "PWD": str(self.directory),
+            "PWD": "/",  # files lie beside the inventory, whatever the shell says
             **variables,
         }
         return subprocess.Popen(

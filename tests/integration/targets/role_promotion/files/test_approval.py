@@ -51,7 +51,7 @@ def answer(laboratory: Laboratory, keys: str) -> Run:
     }
     playbook = laboratory.directory / "terminal.yml"
     playbook.write_text(json.dumps([play]))
-    environment = os.environ | {"ANSIBLE_NOCOLOR": "true", "PWD": str(laboratory.directory), "TERM": "dumb"}
+    environment = os.environ | {"ANSIBLE_NOCOLOR": "true", "TERM": "dumb"}
     process, terminal = pty.fork()
     if not process:
         os.chdir(laboratory.directory)

@@ -93,7 +93,7 @@ def promote(laboratory: Laboratory, *hosts: str) -> dict[str, End]:
             content["stats"][host]["failures"] > 0,
             str(list(results[host].values())[-1].get("msg")),
             find(host, "Write to "),
-            find(host, "Put back what was there on "),
+            find(host, "Restore what was there on "),
         )
         for host in hosts
     }
@@ -166,11 +166,11 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
     assert "Promotion of " in end.said
     assert end.put_back
     if end.put_back.get("failed"):
-        assert "could NOT be put back" in end.said
+        assert "could NOT be restored" in end.said
         return "left between"
     assert state == world.old
     assert end.put_back["changed"] is end.written["changed"]
-    words = "Everything was put back as it was" if end.written["changed"] else "Nothing had been written"
+    words = "Everything was restored and compared with the snapshot" if end.written["changed"] else "Nothing had been written"
     assert words in end.said
     undone = outcomes(end.put_back)
     for prefix, outcome in outcomes(end.written).items():
@@ -213,7 +213,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
     for words, names in sorted(ends.items()):
         print(f"{len(names)} {words}: {', '.join(names)}")
     assert not wrong, "\n".join(wrong)
-    assert ends.keys() >= {"done", "not begun", "nothing had been written", "everything was put back as it was"}
+    assert ends.keys() >= {"done", "not begun", "nothing had been written", "everything was restored and compared with the snapshot"}
 
     # Where the site is exactly as before, the next run is the one without a fault; one of each kind shows it.
     unfinished = [*ends["left between"], *(names[0] for words, names in ends.items() if words != "left between")]
@@ -233,14 +233,14 @@ def test_what_cannot_be_put_back_is_said_and_the_snapshot_does_it_later(laborato
     add_targets(laboratory, {"down": [refuse, {"action": "drop_before", "nth": number + 1, "times": 0}]})
     end = promote(laboratory, "down")["down"]
     laboratory.sites["down"].set_faults()
-    assert "could NOT be put back" in end.said
+    assert "could NOT be restored" in end.said
     snapshot = laboratory.snapshots()[-1]
     assert f"snapshot={snapshot}" in end.said
     between = laboratory.sites["down"].state()
     assert between not in (world.old, world.new)
     check_between(between, world)
 
-    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={snapshot}")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot}")
     assert done.code == 0, done.output
     assert laboratory.sites["down"].state() == world.old
 
@@ -264,7 +264,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, wo
     assert not end.failed, end.said
     assert site.state() == world.new
 
-    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}")
     assert done.code == 0, done.output
     assert site.state() == world.old
 

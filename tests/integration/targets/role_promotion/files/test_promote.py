@@ -41,13 +41,13 @@ def _sites(laboratory: Laboratory) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "known are dev, test, prod"),
-        (["-e", "source=dev", "-e", "target=tset"], "known are dev, test, prod"),
-        (["-e", "stages=dev"], "Give -e source=SITE and -e target=SITE"),
-        (["-e", "stages=dev,test,dev"], "Give -e source=SITE and -e target=SITE"),
-        (["-e", "stages=dev,test,prod", "--limit", "prod,localhost"], "Do not use --limit here"),
-        (["-e", "stages=dev,test", "-e", "prefixes=portal,nothing"], "dev has no such JWT virtual proxy: nothing"),
-        (["-e", "stages=dev,test", "-e", "tag=nothing"], "dev has no such JWT virtual proxy."),
+        ([], "Give -e promote_source=SITE -e promote_target=SITE, or"),
+        (["-e", "promote_source=dev", "-e", "promote_target=tset"], "known are dev, test, prod"),
+        (["-e", "promote_stages=dev"], "promote_stages names one site only."),
+        (["-e", "promote_stages=dev,test,dev"], "promote_stages names 'dev' twice."),
+        (["-e", "promote_stages=dev,test,prod", "--limit", "prod,localhost"], "Do not use --limit"),
+        (["-e", "promote_stages=dev,test", "-e", "promote_prefixes=portal,nothing"], "dev has no such JWT virtual proxy: nothing"),
+        (["-e", "promote_stages=dev,test", "-e", "promote_tag=nothing"], "dev has no such JWT virtual proxy with the tag nothing. Correct promotion_prefixes, promote_tag"),
     ],
 )
 def test_what_makes_no_sense_is_said_before_anything_happens(
@@ -59,7 +59,7 @@ def test_what_makes_no_sense_is_said_before_anything_happens(
 
 
 def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) -> None:
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "tag=portal", "--check", "--diff")
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_tag=portal", "--check", "--diff")
     assert done.code == 0, done.output
     # Test has it from dev, and prod from what test will be, with the list of each.
     for name in ("test", "prod"):
@@ -74,7 +74,7 @@ def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) 
 def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> None:
     right = laboratory.hosts["dev"]["qlik_jwt_private_key_path"]
     laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = str(laboratory.sites["test"].pki / "server_key.pem")
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test", "-e", "prefixes=embedded")
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "-e", "promote_prefixes=embedded")
     laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = right
     assert done.code == 2
     assert "was not begun and nothing was written, because the smoke test on dev failed" in done.output
@@ -84,7 +84,7 @@ def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> 
 
 
 def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "tag=portal", "-vvv")
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_tag=portal", "-vvv")
     assert done.code == 2
     assert "Promotion of dev to test: embedded created, portal updated." in done.output
     assert "Promotion of test to prod is not approved, so nothing was written" in done.output
@@ -107,10 +107,10 @@ def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
 
 
 def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
-    arguments = ["-e", "source=test", "-e", "target=prod", "-e", "prefixes=portal", "-e", "approved=prod"]
+    arguments = ["-e", "promote_source=test", "-e", "promote_target=prod", "-e", "promote_prefixes=portal", "-e", "promote_approved=prod"]
     done = laboratory.run(PROMOTE, *arguments)
     assert done.code == 0, done.output
-    assert "Promotion of test to prod: portal updated. Logins proved on: test, prod." not in done.output
+    assert "Promotion of test to prod: portal updated. Logins verified on: test, prod." not in done.output
     prod = laboratory.sites["prod"].state()
     assert prod.virtual_proxies["portal"]["websocketCrossOriginWhiteList"] == ["prod.example.com"]
     assert prod.virtual_proxies["portal"]["sessionInactivityTimeout"] == 20
@@ -120,9 +120,9 @@ def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
 
 def test_the_second_run_writes_nothing_asks_nobody_and_proves_the_target(laboratory: Laboratory) -> None:
     writes = laboratory.sites["prod"].writes()
-    done = laboratory.run(PROMOTE, "-e", "source=test", "-e", "target=prod", "-e", "prefixes=portal")
+    done = laboratory.run(PROMOTE, "-e", "promote_source=test", "-e", "promote_target=prod", "-e", "promote_prefixes=portal")
     assert done.code == 0, done.output
-    assert "Logins proved on: prod." in done.output
+    assert "Logins verified on: prod." in done.output
     assert "none, because nothing differed" in done.output
     assert laboratory.sites["prod"].writes() == writes
     assert len(laboratory.snapshots()) == 2
@@ -134,13 +134,13 @@ def test_what_does_not_work_on_the_target_is_put_back(laboratory: Laboratory) ->
     dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
     # Somebody has copied the wrong file, and trial is new here.
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = dev.certificate
-    laboratory.hosts["test"]["qlik_smoke_test_wait"] = 0
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "approved=prod")
+    laboratory.hosts["test"]["smoke_test_wait"] = 0
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = test.certificate
     assert done.code == 2
     assert "Promotion of dev to test failed: " in done.output
     assert "The signature does not fit the certificate" in done.output
-    assert "Everything was put back as it was (" in done.output
+    assert "Everything was restored and compared with the snapshot (" in done.output
     assert "trial deleted)." in done.output
     assert f"The snapshot is {laboratory.snapshots()[-1]}." in done.output
     assert test.state() == old
@@ -150,13 +150,13 @@ def test_what_does_not_work_on_the_target_is_put_back(laboratory: Laboratory) ->
 def test_a_snapshot_is_put_back_by_hand(laboratory: Laboratory) -> None:
     first = str(laboratory.snapshots()[0].relative_to(laboratory.directory))
     test = laboratory.sites["test"]
-    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}")
     assert done.code == 0, done.output
-    assert "Put back: portal updated, embedded deleted." in done.output
+    assert "Restored and compared with the snapshot: portal updated, embedded deleted." in done.output
     assert test.state() == before["test"]
 
     writes = test.writes()
-    again = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}", "--check")
+    again = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}", "--check")
     assert again.code == 0, again.output
     assert "portal unchanged, embedded unchanged" in again.output
     assert test.writes() == writes
@@ -166,7 +166,7 @@ def test_the_virtual_proxy_that_the_connection_goes_through_is_left_out(laborato
     """Where it is not named; where it is, the module refuses."""
     # Signing in with a certificate, the variable is without effect on the connection: the rule alone is seen here.
     laboratory.hosts["test"]["qlik_virtual_proxy_prefix"] = "embedded"
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test", "--check")
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "--check")
     del laboratory.hosts["test"]["qlik_virtual_proxy_prefix"]
     assert done.code == 0, done.output
     assert "virtual proxy trial (created)" in done.output
@@ -177,7 +177,7 @@ def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory
     kept = len(laboratory.snapshots())
     for prefix in ("portal", "embedded"):
         laboratory.sites["dev"].set_field(prefix, sessionInactivityTimeout=33)
-        arguments = ["-e", "source=dev", "-e", "target=test", "-e", f"prefixes={prefix}"]
+        arguments = ["-e", "promote_source=dev", "-e", "promote_target=test", "-e", f"promote_prefixes={prefix}"]
         done = laboratory.run(PROMOTE, *arguments, "-e", "__promotion_time=20261128T120000Z")
         assert done.code == 0, done.output
     files = laboratory.snapshots()[kept:]
@@ -188,6 +188,6 @@ def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory
 
 def test_an_empty_snapshot_is_named(laboratory: Laboratory) -> None:
     (laboratory.directory / "empty.yml").write_text("")
-    done = laboratory.run("sensible.qlik.roll_back", "-e", "snapshot=empty.yml")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", "roll_back_snapshot=empty.yml")
     assert done.code == 2
-    assert "empty.yml is empty: the promotion that created it was interrupted" in done.output
+    assert "empty.yml. It is empty: the promotion was interrupted" in done.output
