@@ -52,6 +52,7 @@ _value:
         prod: {source: test, tags: [portal]}
 """
 
+import itertools
 import typing as t
 from collections.abc import Collection, Mapping
 
@@ -92,7 +93,7 @@ def promotion_request(variables: t.Any, sites: Collection[str]) -> dict[str, t.A
         if name in read:
             requested[option] = read[name]
     targets = {}
-    for source, target in zip(stages, stages[1:], strict=False):
+    for source, target in itertools.pairwise(stages):
         targets[target] = dict(requested)
         if source:
             targets[target]["source"] = source
@@ -112,7 +113,7 @@ def _names(name: str, value: t.Any, problems: list[str]) -> list[str]:
         return names
     if one or not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
         kind = "the name of one site" if one else "names, as a list or separated by commas"
-        problems.append(f"{name} must be {kind}, not a {type(value).__name__.removeprefix('_AnsibleTagged')}.")
+        problems.append(f"{name} must be {kind}.")
         return []
     return list(value)
 
@@ -131,8 +132,8 @@ def _stages(read: Mapping[str, list[str]], problems: list[str]) -> list[str]:
         problems.append(f"promote_stages is given together with promote_source or promote_target. {_USAGE}")
     elif len(stages) == 1:
         problems.append("promote_stages names one site only. The first one is the source, the others are targets.")
-    for site in dict.fromkeys(site for site in stages if stages.count(site) > 1):
-        problems.append(f"promote_stages names {_quoted(site)} twice.")
+    twice = dict.fromkeys(site for site in stages if stages.count(site) > 1)
+    problems += [f"promote_stages names {_quoted(site)} twice." for site in twice]
     return stages
 
 
