@@ -157,7 +157,6 @@ def main() -> int:
     variables = environment(collections, directory) | {
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-        "PWD": str(directory),  # reports and snapshots go there
     }
     with contextlib.ExitStack() as stack:
         sites = {
@@ -166,7 +165,7 @@ def main() -> int:
         make_inventory(inventory, collections / "ansible_collections/sensible/qlik/playbooks/inventory", sites)
         story = Story(directory, variables)
         tell(story, sites, inventory)
-    print(f"\nThe reports: {directory}/smoke_test_report\nThe snapshots: {directory}/promotion_snapshots")
+    print(f"\nThe reports: {inventory}/smoke_test_report\nThe snapshots: {inventory}/promotion_snapshots")
     return 0 if story.went_well else 1
 
 
