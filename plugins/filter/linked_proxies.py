@@ -60,8 +60,6 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 
-_TRIED = "Tried to find out where the virtual proxy is linked."
-
 
 def linked_proxies(proxies: t.Any, links: t.Any = None) -> list[str]:
     """See RETURN.
@@ -71,7 +69,7 @@ def linked_proxies(proxies: t.Any, links: t.Any = None) -> list[str]:
     """
     try:
         known = None if links is None else _proxies.names(links)
-        return _proxies.linked_urls(_proxies.named_urls(proxies), known, tried=_TRIED)
+        return _proxies.linked_urls(_proxies.named_urls(proxies), known)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
 

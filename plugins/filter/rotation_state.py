@@ -103,7 +103,6 @@ _REPLACED = re.compile(r"\[replaced (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\]")
 _NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]\s]+\])+\s*$")
 # What is the virtual proxy's own and not a setting that its successor inherits.
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
-_TRIED = "Tried to find out where the rotation stands."
 
 
 def rotation_state(virtual_proxies: Sequence[Mapping[str, t.Any]], name: str) -> dict[str, t.Any]:
@@ -122,17 +121,15 @@ def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
     by_number = {number: one for one in virtual_proxies if (number := _number(one["prefix"].lower(), name))}
     if not by_number:
         raise InputError(
-            _TRIED,
             f"The site has no JWT virtual proxy with the prefix {name}, nor one that replaced it ({name}-2 and so on).",
-            "Check the name, or declare the virtual proxy first.",
+            hint="Check the name, or declare the virtual proxy first.",
         )
     members = {one["prefix"].lower(): one for one in by_number.values()}
     pairs = [(members[_replaces(new)], new) for new in members.values() if _replaces(new) in members]
     if len(pairs) > 1:
         raise InputError(
-            _TRIED,
             f"More than one virtual proxy replaces another: {', '.join(new['prefix'] for _old, new in pairs)}.",
-            "Remove all but the one in use and the one that replaces it.",
+            hint="Remove all but the one in use and the one that replaces it.",
         )
     old, new = pairs[0] if pairs else (_only(members, name), {})
     switched = _REPLACED.search(old.get("description") or "") if new else None
@@ -176,9 +173,8 @@ def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
     chosen = successors or ([members[name]] if name in members else list(members.values()))
     if len(chosen) > 1:
         raise InputError(
-            _TRIED,
             f"It cannot be told which of these is in use: {', '.join(sorted(one['prefix'] for one in chosen))}.",
-            "Remove those that are not, or give the exact prefix as name.",
+            hint="Remove those that are not, or give the exact prefix as name.",
         )
     return chosen[0]
 

@@ -146,6 +146,29 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
         assert cookies(output.text) == [], name
 
 
+# The callback prints the arguments of each task: strategy free prints them with their templates resolved.
+PRINTING = {"ANSIBLE_STRATEGY": "free", "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "true"}
+
+
+@pytest.mark.parametrize("playbook", ["smoke_test", "rotate_keys"])
+def test_arguments_with_tokens_are_hidden(playbooks: Playbooks, inventory: list[str], playbook: str) -> None:
+    ready = playbooks.run("sensible.qlik.provision", *inventory, "--limit", "one")
+    assert ready.status == 0, ready.text
+    output = playbooks.run(f"sensible.qlik.{playbook}", *inventory, "--limit", "one", **PRINTING)
+    assert output.status == 0, output.text
+    assert tokens(output.text) == []
+
+
+def test_the_scan_finds_arguments_with_tokens(playbooks: Playbooks, inventory: list[str]) -> None:
+    """Positive control: the same way of printing shows the token of a task without no_log."""
+    token = "{{ lookup('sensible.qlik.jwt', 'SMOKE\\test', private_key_content=qlik_jwt_private_key_content) }}"
+    task = {"ansible.builtin.set_fact": {"shown": token}}
+    play = {"hosts": "one", "gather_facts": False, "connection": "local", "tasks": [task]}
+    output = playbooks.run([play], *inventory, **PRINTING)
+    assert output.status == 0, output.text
+    assert tokens(output.text.partition("TASK [")[2].partition("\n")[0])
+
+
 def test_the_scan_finds_planted_secrets(playbooks: Playbooks, inventory: list[str]) -> None:
     """Positive control: the same scan of the same kind of output finds what is really printed."""
     token = "{{ lookup('sensible.qlik.jwt', 'SMOKE\\test', private_key_content=qlik_jwt_private_key_content) }}"
