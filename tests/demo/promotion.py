@@ -98,7 +98,7 @@ class Story:
         print(f"\n######## {text}", flush=True)
 
     def run(self, playbook: str, *arguments: str, succeeds: bool = True) -> None:
-        """Run a playbook, and find out whether it ended as it should."""
+        """Run a playbook, and check that it ended as expected."""
         command = ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", "inventory/sites.yml", *arguments]
         print(f"$ {' '.join(command)}", flush=True)
         command[0] = str(Path(sys.executable).with_name(command[0]))
@@ -120,7 +120,7 @@ def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
     story.tell("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
     story.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
 
-    story.tell("The same again: nothing differs, so nothing is written and nobody's proxy restarts.")
+    story.tell("The same again: nothing differs, so nothing is written and no proxy restarts.")
     before = {stage: database(site) for stage, site in sites.items()}
     story.run("promote", "-e", "promote_stages=dev,test,prod")
     story.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})

@@ -30,7 +30,7 @@ FAULTS: dict[str, Values] = {
     "page": {"action": "status", "status": 200, "content_type": "text/html", "body": "<html>Sign in</html>"},
     "slow": {"action": "delay", "seconds": SLOW},
 }
-# What putting back has to do to a virtual proxy, by what the failed write said of it.
+# What a restoration has to do to a virtual proxy, by what the failed write said of it.
 UNDOING = {
     "created": {"deleted"},
     "updated": {"updated"},
@@ -55,23 +55,23 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
         assert writes == 0
         return "not begun"
     assert "Promotion of " in end.said
-    if end.put_back is None:
+    if end.restored is None:
         assert "Nothing had been written." in end.said
         assert state == world.old
         assert writes == 0
         return "nothing had been written"
-    if end.put_back.get("failed"):
+    if end.restored.get("failed"):
         assert "could NOT be restored" in end.said
         return "left between"
     assert state == world.old
-    assert end.put_back["changed"] is end.written["changed"]
+    assert end.restored["changed"] is end.written["changed"]
     words = (
         "Everything was restored and compared with the snapshot"
         if end.written["changed"]
         else "Nothing had been written"
     )
     assert words in end.said
-    undone = outcomes(end.put_back)
+    undone = outcomes(end.restored)
     for prefix, outcome in outcomes(end.written).items():
         assert undone[prefix] in UNDOING[outcome]
     return words.lower()
@@ -126,7 +126,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
         assert laboratory.sites[name].state() == world.new, name
 
 
-def test_what_cannot_be_put_back_is_said_and_the_snapshot_does_it_later(laboratory: Laboratory, world: World) -> None:
+def test_what_cannot_be_restored_is_said_and_the_snapshot_does_it_later(laboratory: Laboratory, world: World) -> None:
     # The links are refused, and then the site is gone.
     refuse = {"method": "PUT", "path": "/proxyservice/", **FAULTS["refused"]}
     number = next(

@@ -228,11 +228,11 @@ def test_the_second_run_writes_nothing_asks_nobody_and_proves_the_target(laborat
     assert len(laboratory.snapshots()) == 2
 
 
-def test_what_does_not_work_on_the_target_is_put_back(laboratory: Laboratory) -> None:
+def test_what_does_not_work_on_the_target_is_restored(laboratory: Laboratory) -> None:
     dev, test = laboratory.sites["dev"], laboratory.sites["test"]
     old = test.state()
     dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
-    # Somebody has copied the wrong file, and trial is new here.
+    # The wrong file was copied, and trial is new here.
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = dev.certificate
     laboratory.hosts["test"]["smoke_test_wait"] = 0
     done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
@@ -247,7 +247,7 @@ def test_what_does_not_work_on_the_target_is_put_back(laboratory: Laboratory) ->
     assert "prod" not in done.output.partition("PLAY RECAP")[2]
 
 
-def test_a_snapshot_is_put_back_by_hand(laboratory: Laboratory) -> None:
+def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
     first = str(laboratory.snapshots()[0].relative_to(laboratory.directory))
     test = laboratory.sites["test"]
     done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}")

@@ -30,14 +30,14 @@ class End(t.NamedTuple):
         said: its last words.
         warned: what it said of unfinished snapshots.
         written: the result of the task that writes, None if it was not reached.
-        put_back: likewise of the task that puts back.
+        restored: likewise of the task that restores.
     """
 
     failed: bool
     said: str
     warned: list[str]
     written: Values | None
-    put_back: Values | None
+    restored: Values | None
 
 
 class World(t.NamedTuple):
@@ -96,7 +96,7 @@ def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values
     for name, some in faults.items():
         host = laboratory.hosts[name]
         host["promotion_nodes"] = {"Dev2": "Rim1"}
-        # Nobody logs in, and so all of them get the same.
+        # No user logs in, and so all of them get the same.
         host["promotion_overrides"] = {"*": {"jwt_public_key_certificate": laboratory.sites["dev"].certificate}}
         if name.startswith("source"):
             host["walk_source"] = f"from-{name}"
