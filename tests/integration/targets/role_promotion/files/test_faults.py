@@ -16,6 +16,7 @@ import time
 import typing as t
 
 import pytest
+import yaml
 from laboratory import Laboratory, State, Values
 from walk import PLAYBOOK, SLOW, End, World, add_targets, check_between, kill_family, outcomes, promote
 
@@ -126,7 +127,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
         assert laboratory.sites[name].state() == world.new, name
 
 
-def test_what_cannot_be_restored_is_said_and_the_snapshot_does_it_later(laboratory: Laboratory, world: World) -> None:
+def test_what_cannot_be_restored_is_said_and_a_later_run_does_it(laboratory: Laboratory, world: World) -> None:
     # The links are refused, and then the site is gone.
     refuse = {"method": "PUT", "path": "/proxyservice/", **FAULTS["refused"]}
     number = next(
@@ -135,18 +136,31 @@ def test_what_cannot_be_restored_is_said_and_the_snapshot_does_it_later(laborato
         if method == "PUT" and "proxyservice" in path
     )
     add_targets(laboratory, {"down": [refuse, {"action": "drop_before", "nth": number + 1, "times": 0}]})
+    site = laboratory.sites["down"]
     end = promote(laboratory, "down")["down"]
-    laboratory.sites["down"].set_faults()
     assert "could NOT be restored" in end.said
     snapshot = laboratory.snapshots()[-1]
-    assert f"snapshot={snapshot}" in end.said
-    between = laboratory.sites["down"].state()
+    assert f"roll_back_snapshot={snapshot}" in end.said
+    assert laboratory.unfinished("down") == [["embedded", "portal"]]
+
+    # What is there now is half done. The next run fails as well, and the clock was set back before it.
+    site.set_faults(refuse)
+    between = site.state()
     assert between not in (world.old, world.new)
     check_between(between, world)
+    end = promote(laboratory, "down", more=["-e", "__promotion_time=20010101T000000Z"])["down"]
+    assert f"The promotion of dev to down with the snapshot {snapshot} was interrupted" in end.warned[0]
+    assert "Everything was restored and compared with the snapshot (" in end.said
+    assert site.state() == world.old
+    assert laboratory.unfinished("down") == [[], []]
+    later = min((laboratory.directory / "promotion_snapshots").glob("down-*.yml"))
+    entries = {entry["prefix"]: entry for entry in yaml.safe_load(later.read_text())["virtual_proxies"]}
+    assert entries["embedded"] == {"prefix": "embedded", "state": "absent"}
+    assert entries["portal"]["session_inactivity_timeout"] == 45
 
     done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot}")
     assert done.code == 0, done.output
-    assert laboratory.sites["down"].state() == world.old
+    assert "nothing had to be written: portal unchanged, embedded unchanged." in done.output
 
 
 def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, world: World) -> None:

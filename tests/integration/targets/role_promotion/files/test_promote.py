@@ -112,6 +112,7 @@ def test_a_snapshot_that_cannot_be_written_stops_the_run(laboratory: Laboratory)
     assert laboratory.sites["test"].writes() == writes
 
 
+@pytest.mark.slow
 def test_a_host_in_no_file_needs_a_directory_for_snapshots(laboratory: Laboratory) -> None:
     name = "../lonely"
     adding = {"name": name, **laboratory.hosts["test"], "promotion_source": "dev", "promotion_prefixes": ["embedded"]}

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 from laboratory import Laboratory, State, Values
 from walk import PLAYBOOK, End, World, add_targets, kill_family, promote
 
+pytestmark = pytest.mark.slow
 REFUSE: Values = {"method": "PUT", "path": "/proxyservice/", "action": "status", "status": 400, "body": "No."}
 BOTH = ["embedded", "portal"]
 
@@ -64,7 +64,6 @@ def snapshot(laboratory: Laboratory, name: str) -> Path:
     return file
 
 
-@pytest.mark.slow
 def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
     end = second["finishes"]
     assert not end.failed, end.said
@@ -76,21 +75,6 @@ def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dic
     assert laboratory.unfinished("finishes") == [[], BOTH, []]
 
 
-def test_the_next_run_fails_and_restores_what_was_there_before_both(laboratory: Laboratory, world: World) -> None:
-    leave_unfinished(laboratory, world, "fails")
-    set_faults(laboratory, "fails", REFUSE)
-    end = promote(laboratory, "fails", more=["-e", "__promotion_time=20010101T000000Z"])["fails"]
-    assert "Everything was restored and compared with the snapshot (" in end.said
-    assert "embedded deleted" in end.said
-    assert laboratory.sites["fails"].state() == world.old
-    assert laboratory.unfinished("fails") == [[], []]
-    later = min((laboratory.directory / "promotion_snapshots").glob("fails-*.yml"))
-    entries = {entry["prefix"]: entry for entry in yaml.safe_load(later.read_text())["virtual_proxies"]}
-    assert entries["embedded"] == {"prefix": "embedded", "state": "absent"}
-    assert entries["portal"]["session_inactivity_timeout"] == 45
-
-
-@pytest.mark.slow
 def test_a_node_that_was_renamed_is_found_by_its_id(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
@@ -99,7 +83,6 @@ def test_a_node_that_was_renamed_is_found_by_its_id(
     assert laboratory.sites["renamed"].state() == world.old
 
 
-@pytest.mark.slow
 def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
     end = second["other"]
     assert "trial deleted" in end.said
@@ -113,7 +96,6 @@ def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: Wor
     assert laboratory.unfinished("other") == [[], []]
 
 
-@pytest.mark.slow
 def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
@@ -135,7 +117,6 @@ def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     assert laboratory.sites["removed"].state() == world.old
 
 
-@pytest.mark.slow
 def test_virtual_proxies_that_were_renamed_are_rolled_back_by_id(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
