@@ -92,14 +92,14 @@ def promotion_request(variables: t.Any, sites: Collection[str]) -> dict[str, t.A
     for name, option in (("promote_prefixes", "prefixes"), ("promote_tag", "tags")):
         if name in read:
             requested[option] = read[name]
-    targets = {}
+    requests: dict[str, dict[str, t.Any]] = {}
     for source, target in itertools.pairwise(stages):
-        targets[target] = dict(requested)
+        requests[target] = dict(requested)
         if source:
-            targets[target]["source"] = source
+            requests[target]["source"] = source
         if approved is not None:
-            targets[target]["approved"] = target in approved
-    return {"problems": problems, "targets": {} if problems else targets}
+            requests[target]["approved"] = target in approved
+    return {"problems": problems, "targets": {} if problems else requests}
 
 
 def _names(name: str, value: t.Any, problems: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.sensible.qlik.plugins.filter.expected_logins import FilterModule, expected_logins
 
-SITE = {
+SITE: dict[str, list[dict[str, t.Any]]] = {
     "nodes": [{"name": "Central"}, {"name": "Rim1", "proxy_enabled": True}, {"name": "Off", "proxy_enabled": False}],
     "proxies": [
         {"name": "Central", "host_name": "qlik1", "url": "https://qlik1"},
