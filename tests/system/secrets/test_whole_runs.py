@@ -123,7 +123,7 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
         "provision": [],
         "smoke_test": ["--limit", "one"],
         "drift": ["-e", "drift_undeclared_tag=nobody"],
-        "promote": ["-e", "source=one", "-e", "target=two"],
+        "promote": ["-e", "promote_source=one", "-e", "promote_target=two"],
         "rotate_keys": ["--limit", "one"],
         "rotate_keys in place": ["--limit", "one", "-e", "key_rotation_mode=in_place"],
         "follow_jwks": ["--limit", "one"],
@@ -132,7 +132,9 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
         assert outputs[name].status == 0, outputs[name].text
     snapshot = next(playbooks.directory.glob("promotion_snapshots/*.yml"), None)
     if snapshot is not None:
-        outputs["roll_back"] = playbooks.run("sensible.qlik.roll_back", *inventory, "-e", f"snapshot={snapshot}")
+        outputs["roll_back"] = playbooks.run(
+            "sensible.qlik.roll_back", *inventory, "-e", f"roll_back_snapshot={snapshot}"
+        )
         assert outputs["roll_back"].status == 0, outputs["roll_back"].text
     new_keys = sorted(playbooks.directory.rglob("*_key.pem"))
     assert new_keys
