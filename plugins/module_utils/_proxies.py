@@ -90,7 +90,9 @@ def names(value: t.Any) -> list[str]:
         ) from None
 
 
-def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, tried: str) -> list[str]:
+def linked_urls(
+    proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, tried: str, option: str = "proxy_urls"
+) -> list[str]:
     """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
 
     Args:
@@ -98,6 +100,7 @@ def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, 
         links: node names or host names of the proxies to which it is linked; None if that is not known, which counts
             as linked to all.
         tried: the first sentence of an error message.
+        option: named in messages.
 
     Raises:
         InputError: it is linked to a proxy without a URL, so that a login there could not be verified.
@@ -114,7 +117,7 @@ def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, 
         if not urls:
             raise InputError(
                 tried,
-                f"Its virtual proxy is linked to the proxy of '{name}', of which 'proxy_urls' has no URL.",
+                f"Its virtual proxy is linked to the proxy of '{name}', of which '{option}' has no URL.",
                 f"Add it; known are: {', '.join(proxies.values())}.",
             )
         linked += urls
