@@ -136,7 +136,7 @@ RUN_STEPS = $(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make 
 # The longest steps begin first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
-SLOW = examples sanity promotion kills conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
+SLOW = examples sanity promotion kills operations conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -212,7 +212,7 @@ PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/in_process/bin:$$PATH"
 # Of xdist; 0 is none, which costs the least where other steps run as well.
 PROCESSES ?= 2
 
-.PHONY: units faults secrets kills simulator switches examples conformance targets promotion environment
+.PHONY: units faults secrets kills operations simulator switches examples conformance targets promotion environment
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
@@ -224,6 +224,9 @@ secrets: dev stage ## No key, token or password in any output: text given for pa
 
 kills: dev stage ## A rotation is killed before each of its writes, and run again
 	@cd $(COPY) && $(PYTEST) tests/kills
+
+operations: dev stage ## Each playbook with each fault: killed, no space, two at once, renamed, moved, clock set back
+	@cd $(COPY) && $(PYTEST) --numprocesses $(PROCESSES) tests/system/operations
 
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests

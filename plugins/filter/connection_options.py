@@ -76,6 +76,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec
 
@@ -88,12 +89,24 @@ def connection_options(variables: Mapping[str, t.Any], host_required: bool = Tru
         host_required: whether the repository is needed.
 
     Raises:
-        AnsibleFilterError: these are no variables of a site.
+        AnsibleFilterError: these are no variables of a site, or a number or choice is wrong.
     """
     if not isinstance(variables, Mapping):
         raise AnsibleFilterError("connection_options takes the variables of a host, such as hostvars['test'].")
     # One by one: a host's other variables must not be templated for this.
-    options = {name: variables[f"qlik_{name}"] for name in connection_argument_spec() if f"qlik_{name}" in variables}
+    spec = connection_argument_spec()
+    options = {name: variables[f"qlik_{name}"] for name in spec if f"qlik_{name}" in variables}
+    # The module would name the option, not the variable. No text is checked, because messages can quote the value.
+    rules = {
+        name: {"type": rule["type"], "choices": rule.get("choices")}
+        for name, rule in spec.items()
+        if rule["type"] in ("int", "float", "bool") or "choices" in rule
+    }
+    checked = ArgumentSpecValidator({f"qlik_{name}": rule for name, rule in rules.items()}).validate(
+        {f"qlik_{name}": value for name, value in options.items() if name in rules}
+    )
+    if checked.error_messages:
+        raise AnsibleFilterError(" ".join(f"{problem}." for problem in checked.error_messages))
     if host_required and not options.get("host"):
         raise AnsibleFilterError(
             f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so it is not known how to "

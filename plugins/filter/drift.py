@@ -195,7 +195,7 @@ def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) ->
         compared = [printable_data(_site(name, dict(outcome or {}))) for name, outcome in sites.items()]
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise AnsibleError(
-            "Tried to compare sites with what is declared. What was given does not look like the results of "
+            "What was given does not look like the results of "
             f"jwt_virtual_proxies and virtual_proxy_info ({type(exc).__name__}: {exc}). "
             "Give each site 'checked' and 'found', or 'error'."
         ) from exc

@@ -183,8 +183,6 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import jwks_plan as _slots
 
-_TRIED = "Tried to plan the slots."
-
 
 def jwks_slots(
     public_keys: Sequence[Mapping[str, t.Any]],
@@ -202,9 +200,9 @@ def jwks_slots(
     """
     try:
         if not _is_number(overlap) or not 0 <= overlap < math.inf:
-            raise InputError(_TRIED, "The overlap is not a number of seconds.", "Give a number, such as 86400.")
+            raise InputError("The overlap is not a number of seconds.", hint="Give a number, such as 86400.")
         if not _is_number(limit) or limit < 1:
-            raise InputError(_TRIED, "The limit is not a number of slots.", "Give a number, such as 8.")
+            raise InputError("The limit is not a number of slots.", hint="Give a number, such as 8.")
         return _slots.plan(
             list(public_keys),
             [dict(one) for one in virtual_proxies],
@@ -230,7 +228,7 @@ def _time(text: str | None) -> datetime.datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise InputError(_TRIED, "now is not a time in UTC.", "Give a time such as 2026-11-25T01:00:00Z.")
+        raise InputError("now is not a time in UTC.", hint="Give a time such as 2026-11-25T01:00:00Z.")
     return time.astimezone(datetime.UTC)
 
 

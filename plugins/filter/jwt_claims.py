@@ -147,7 +147,6 @@ from ansible_collections.sensible.qlik.plugins.module_utils._tokens.claims impor
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.mint import join_names, text_of
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_settings
 
-_TRIED = "Read the token."
 _OPTIONS = ("audience", "certificate", "jwks", "leeway", "virtual_proxy")
 
 
@@ -166,41 +165,33 @@ def jwt_claims(token: t.Any, **options: t.Any) -> dict[str, t.Any]:
 def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
     if unknown := options.keys() - set(_OPTIONS):
         raise InputError(
-            _TRIED,
             f"The filter sensible.qlik.jwt_claims has no option {join_names(unknown)}.",
-            f"Known are {', '.join(_OPTIONS)}.",
+            hint=f"Known are {', '.join(_OPTIONS)}.",
         )
     if "certificate" in options and "jwks" in options:
-        raise InputError(_TRIED, "There are both certificate and jwks.", "Give the one that shall verify it.")
+        raise InputError("There are both certificate and jwks.", hint="Give the one that must verify the token.")
     virtual_proxy = from_settings(options.get("virtual_proxy", {}))
     settings = virtual_proxy.fields
     if "certificate" in options:
-        settings["jwt_public_key_certificate"] = _text(options["certificate"], "option certificate")
+        settings["jwt_public_key_certificate"] = text_of(options["certificate"], "option certificate")
         rsa_public_key(settings["jwt_public_key_certificate"])
     if "audience" in options:
-        settings["jwt_audience"] = _text(options["audience"], "option audience")
+        settings["jwt_audience"] = text_of(options["audience"], "option audience")
     keys = None
     if "jwks" in options:
         keys = _jwks.read(options["jwks"])
         settings.pop("jwt_public_key_certificate", None)
     leeway = options.get("leeway", 60)
     if isinstance(leeway, bool) or not isinstance(leeway, (int, float)) or not 0 <= leeway < math.inf:
-        raise InputError(_TRIED, "The option leeway is not a number of seconds.", "Give a number, such as 60.")
+        raise InputError("The option leeway is not a number of seconds.", hint="Give a number, such as 60.")
     return examine(
-        _text(token, "token").strip(),
+        text_of(token, "token").strip(),
         virtual_proxy=virtual_proxy,
         judge_user="virtual_proxy" in options,
         keys=keys,
         now=time.time(),
         leeway=float(leeway),
     )
-
-
-def _text(value: t.Any, what: str) -> str:
-    try:
-        return text_of(value, what)
-    except InputError as exc:
-        raise InputError(_TRIED, exc.outcome, "Give text.") from None
 
 
 class FilterModule:

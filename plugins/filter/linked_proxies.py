@@ -65,8 +65,6 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 
-_TRIED = "Tried to find out where the virtual proxy is linked."
-
 
 def linked_proxies(proxies: t.Any, links: t.Any = None, option: str = "proxy_urls") -> list[str]:
     """See RETURN.
@@ -79,12 +77,11 @@ def linked_proxies(proxies: t.Any, links: t.Any = None, option: str = "proxy_url
         urls = _proxies.named_urls(proxies, option)
         if known and not any(urls.values()) and len(urls) > len(known):
             raise InputError(
-                _TRIED,
                 f"{option} is a list of {len(urls)} proxies, which means that logins work on each of them, but the "
                 f"virtual proxy is linked to the proxy of {', '.join(known)} only.",
-                f"Give a dictionary of URLs by node name, such as {{{known[0]}: {next(iter(urls))}}}, with all proxies.",
+                hint=f"Give a dictionary of URLs by node name, such as {{{known[0]}: {next(iter(urls))}}}, with all proxies.",
             )
-        return _proxies.linked_urls(urls, known, tried=_TRIED, option=option)
+        return _proxies.linked_urls(urls, known, option)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
 

@@ -34,8 +34,8 @@ options:
     required: true
   host:
     description:
-      - Name of a host, for a directory of its own. Characters other than letters, digits, C(-), C(_) and C(.), and a dot
-        at the beginning, are replaced by C(_).
+      - Name of a host, for a directory of its own. Characters other than letters, digits, C(-), C(_) and C(.), and a
+        dot at the beginning, are replaced by C(_).
     type: str
     default: ''
 """

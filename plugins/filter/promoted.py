@@ -174,9 +174,9 @@ def _overridden(target: Options, rule: Options) -> Options:
     """Return the target with a rule applied. Entries are added to the lists that it has, and removed from them."""
     target = target | rule
     try:
-        return with_whole_lists(f"Tried to override options of the virtual proxy '{target['prefix']}'.", target, target)
+        return with_whole_lists(target, target)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(f"Virtual proxy '{target['prefix']}': {error}") from error
     except (AttributeError, KeyError, TypeError) as error:
         changes = ", ".join(name for name in rule if name in OPTIONS)
         raise AnsibleFilterError(f"overrides has a value in {changes} that is no entry of such a list.") from error
@@ -207,9 +207,9 @@ def _rule(prefix: str, options: Options) -> Options:
         if (name in OPTIONS or _NAMES.get(name) in LIST_CHANGES) and not isinstance(value, list):
             raise AnsibleFilterError(f"overrides['{prefix}'] has no list in {name}.")
     try:
-        require_one_way({**options, "prefix": prefix})
+        require_one_way(options)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(f"overrides['{prefix}']: {error}") from error
     return {_option(name, f"overrides['{prefix}']", _NAMES_IN_OVERRIDES): value for name, value in options.items()}
 
 

@@ -126,7 +126,6 @@ _REPLACED = re.compile(r"\[replaced (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\]")
 _NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]]+\])+\s*$")
 # What is the virtual proxy's own and not a setting that its successor inherits.
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
-_TRIED = "Tried to find out where the rotation stands."
 _SUMMARIES = {
     "idle": "No rotation is under way, and {current} is in use.",
     "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run goes on, or takes {new} "
@@ -160,7 +159,7 @@ def _state(virtual_proxies: list[VirtualProxy], name: str, unrelated: set[str]) 
     one = old or new
     description = _NOTES.sub("", one.get("description") or "")
     if re.search(r"\{[{%#]", description):  # Ansible before 2.19 would evaluate it
-        raise InputError(_TRIED, f"The description of {one['prefix']} looks like a template.", "Change it.")
+        raise InputError(f"The description of {one['prefix']} looks like a template.", hint="Change it.")
     taken = (number for any_ in virtual_proxies for number in _numbers(any_, name))
     prefix = new["prefix"] if new else f"{name}-{max(taken) + 1}"
     gone, old_id = _replaces(new, name) if new else (old["prefix"], old["id"][:8])
@@ -193,9 +192,8 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
     pairs = [(old, new) for new in successors for old in virtual_proxies if old is not new and _is_old(old, new, name)]
     if len(pairs) > 1:
         raise InputError(
-            _TRIED,
             f"More than one virtual proxy replaces another: {', '.join(_shown(new, name) for _old, new in pairs)}.",
-            "Remove all but the one in use and the one that replaces it.",
+            hint="Remove all but the one in use and the one that replaces it.",
         )
     if pairs:
         old, new = pairs[0]
@@ -203,15 +201,13 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
     family = [one for one in virtual_proxies if one in successors or _number(one["prefix"], name)]
     if not family:
         raise InputError(
-            _TRIED,
             f"The site has no JWT virtual proxy with the prefix {name}, nor one that replaced it ({name}-2 and so on).",
-            "Check the name, or declare the virtual proxy first.",
+            hint="Check the name, or declare the virtual proxy first.",
         )
     if len(family) > 1:
         raise InputError(
-            _TRIED,
             f"It cannot be told which of these is in use: {', '.join(_shown(one, name) for one in family)}.",
-            "If one of them is to replace another one, end its description with [replaces PREFIX ID], with the prefix and "
+            hint="If one of them is to replace another one, end its description with [replaces PREFIX ID], with the prefix and "
             "the id of that one. Remove those that are not in use, and name those that are independent in "
             "key_rotation_unrelated.",
         )

@@ -215,9 +215,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             value = self.templar.template(value)
         except AnsibleError as exc:
             raise InputError(
-                f"Tried to read the option '{name}' in {self._path}.",
-                f"Its template cannot be resolved: {str(exc).rstrip('. ')}.",
-                "Correct the template, or give the value itself.",
+                f"The template of the option '{name}' cannot be resolved: {str(exc).rstrip('. ')}.",
+                hint="Correct the template, or give the value itself.",
             ) from None
         _require_own_place(name, value, spec, base=base)
         if spec["type"] == "path" and isinstance(value, str) and value and value[0] not in "~$":
@@ -228,9 +227,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Ansible ignores what it does not know, and a misspelt option would silently do nothing."""
         if unknown := sorted(config.keys() - self.option_definitions.keys()):
             raise InputError(
-                f"Tried to read the options in {self._path}.",
                 f"The inventory plugin {self.NAME} has no option {', '.join(map(str, unknown))}.",
-                f"Known are {', '.join(sorted(self.option_definitions))}.",
+                hint=f"Known are {', '.join(sorted(self.option_definitions))}.",
             )
 
     def _site(self, *, use_cache: bool) -> Site:
@@ -250,7 +248,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _read(self) -> Site:
         if IMPORT_ERROR:
-            raise InputError("Tried to read the site.", missing_required_lib(REQUIRED), "")
+            raise InputError(missing_required_lib(REQUIRED))
         spec = connection_argument_spec()
         values = {name: self.get_option(name) for name in spec if name not in self._from_elsewhere}
         values = dict.fromkeys(spec) | values
@@ -303,9 +301,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         other = inventory.hosts.get(host)
         if other and other.vars.get("qlik_node", node)["host_name"] != node["host_name"]:
             raise InputError(
-                f"Tried to make hosts of the nodes in {self._path}.",
                 f"There are two nodes called {host}: {other.vars['qlik_node']['host_name']} and {node['host_name']}.",
-                "Use 'hostname: host_name', because several sites may have nodes of the same name.",
+                hint="Use 'hostname: host_name', because several sites may have nodes of the same name.",
             )
         inventory.add_host(host)
         for name, value in variables.items():
@@ -332,9 +329,7 @@ def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
         variables = [name for one in pair for name in environment_names(spec[one]) if os.environ.get(name)]
         conflict = given if len(given) > 1 else variables if not given and len(variables) > 1 else []
         if conflict:
-            raise InputError(
-                "Tried to read the options.", f"{conflict[0]} and {conflict[1]} are both set.", "Set one of them."
-            )
+            raise InputError(f"{conflict[0]} and {conflict[1]} are both set.", hint="Set one of them.")
         if given:
             unused |= set(pair) - set(given)
         else:
@@ -361,7 +356,7 @@ def _require_own_place(
         return
     problems = misplaced(name, value, rules, lambda _value: None, alternative=alternative, base=base)
     if problems:
-        raise InputError("Tried to read the options.", " ".join(problems), "Correct the option.")
+        raise InputError(" ".join(problems), hint="Correct the option.")
 
 
 def _restored(cached: t.Any) -> Site | None:

@@ -284,7 +284,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _text
 from ansible_collections.sensible.qlik.plugins.module_utils._content import holds_private_key
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError, about
 from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read, text_kind
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.private_key import is_encrypted, load_private_key
@@ -342,7 +342,7 @@ class LookupModule(LookupBase):
         recipe = self._recipe(kwargs, virtual_proxy)
         keys = self._keys(variables, kwargs)
         if len(keys) > 1 and not as_logins:
-            raise InputError("Make a token.", "There is another private key.", "Set as_logins=true, or leave it out.")
+            raise InputError("There is another private key.", hint="Set as_logins=true, or leave it out.")
         if not as_logins and (pem := virtual_proxy.fields.get("jwt_public_key_certificate")):
             _require_certificate(text_of(pem, "certificate of the virtual proxy"), keys[0])
         key_id = self.get_option("key_id")
@@ -353,12 +353,9 @@ class LookupModule(LookupBase):
         now = int(time.time())
         made = []
         for number, user in enumerate(users, 1):
-            try:
+            with about(f"User {number} of {len(users)}"):
                 claims = recipe.claims_of(user, now=now)
                 require_mandatory(claims, virtual_proxy)
-            except InputError as exc:
-                tried = f"Make the token for user {number} of {len(users)}." if len(users) > 1 else exc.tried
-                raise InputError(tried, exc.outcome, exc.advice) from None
             one = login_tokens(claims, virtual_proxy, *mints, now=now) if as_logins else {"token": mints[0](claims)}
             made.append(one)
         tokens = [token for one in made for token in one.values()]
@@ -373,9 +370,8 @@ class LookupModule(LookupBase):
         # Up to ansible-core 2.18, loops of the form with_sensible.qlik.jwt hand wantlist through.
         if unknown := kwargs.keys() - known - aliases - {"wantlist"}:
             raise InputError(
-                "Make a token.",
                 f"The lookup sensible.qlik.jwt has no option {join_names(unknown)}.",
-                f"Known are {', '.join(sorted(known))}.",
+                hint=f"Known are {', '.join(sorted(known))}.",
             )
 
     def _recipe(self, kwargs: dict[str, t.Any], virtual_proxy: VirtualProxy) -> Recipe:
@@ -390,9 +386,7 @@ class LookupModule(LookupBase):
     def _refuse_keys(self, kwargs: dict[str, t.Any]) -> None:
         for name in ("key_id", "virtual_proxy", "as_logins", *_RECIPE):
             if holds_private_key(str(kwargs.get(name, ""))):
-                raise InputError(
-                    "Make a token.", f"{name} holds a private key.", "Give the key as private_key_content."
-                )
+                raise InputError(f"{name} holds a private key.", hint="Give the key as private_key_content.")
 
     def _keys(self, variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[RSAPrivateKey]:
         """Return the private key, and the other one if it is given."""
@@ -402,9 +396,8 @@ class LookupModule(LookupBase):
         pem = self._one_text("private_key", path, content, variables)
         if pem is None:
             raise InputError(
-                "Load the private key.",
                 "No private key was given.",
-                "Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY_PATH.",
+                hint="Give private_key_path or private_key_content, or set QLIK_SENSE_JWT_PRIVATE_KEY_PATH.",
             )
         passphrase = self.get_option("private_key_passphrase")
         if passphrase and not is_encrypted(pem):
@@ -414,14 +407,13 @@ class LookupModule(LookupBase):
         pems = [pem] if other is None else [pem, other]
         keys = [load_private_key(one, passphrase=str(passphrase) if passphrase else None) for one in pems]
         if len({key.public_key().public_numbers() for key in keys}) < len(keys):
-            raise InputError("Load the other private key.", "It is the private key itself.", "Give another one.")
+            raise InputError("The other private key is the private key itself.", hint="Give another one.")
         return keys
 
     def _one_text(self, what: str, path: t.Any, content: t.Any, variables: dict[str, t.Any]) -> str | None:
-        tried = f"Load the {what.replace('_', ' ')}."
         path = path or None  # an empty environment variable
         if path is not None and content is not None:
-            raise InputError(tried, f"There are both {what}_path and {what}_content.", "Give one of them.")
+            raise InputError(f"There are both {what}_path and {what}_content.", hint="Give one of them.")
         if path is not None:
             return self._read(str(path), what, variables)
         return None if content is None else decode(f"{what}_content", str(content), holds="private key")

@@ -67,17 +67,16 @@ def require_pem(
     Raises:
         InputError: it is. The message has the command that makes a PEM file of it.
     """
-    tried = f"Tried to read the {'file of the ' if path else ''}option '{option}'."
-    what = path or "The text"
+    what = f"{option}: {path}" if path else option
     if is_vaulted(text):
-        raise InputError(tried, f"{what} is encrypted with Ansible Vault.", _vault_advice(option, path, alternative))
+        raise InputError(f"{what} is encrypted with Ansible Vault.", hint=_vault_hint(option, path, alternative))
     form = _format_of(content, text)
     if form is None:
         return
-    advice = f"Convert it with: {_command(form, path, holds)}"
+    hint = f"Convert it with: {_command(form, path, holds)}"
     if holds is not None and form.kind is not None and not holds.endswith(form.kind):
-        advice = f"Give the {holds}."
-    raise InputError(tried, f"{what} holds {form.name}.", advice)
+        hint = f"Give the {holds}."
+    raise InputError(f"{what} holds {form.name}.", hint=hint)
 
 
 def _format_of(content: bytes | str, text: str) -> _Format | None:
@@ -97,7 +96,7 @@ def _command(form: _Format, path: str | None, holds: Holds | None) -> str:
     return " ".join(words.get(word, word) for word in form.command.split(" "))
 
 
-def _vault_advice(option: str, path: str | None, alternative: str | None) -> str:
+def _vault_hint(option: str, path: str | None, alternative: str | None) -> str:
     if path is None:
         return "Give it as a variable that Ansible decrypts (!vault), or with lookup('ansible.builtin.unvault', FILE)."
     if alternative is None:

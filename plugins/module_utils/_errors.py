@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import typing as t
 
@@ -13,15 +14,14 @@ from ._text import printable
 
 
 class QlikError(Exception):
-    """Something a user has to be told, in three sentences.
+    """Something a user has to be told. None of its texts may hold a private key, a token, a cookie or a password.
 
     Everything below a module's main() or a lookup's run() raises this or a subclass, and nothing below them exits.
-    None of the sentences may hold a private key, a token, a cookie or a password.
 
     Args:
-        tried: what was attempted ("Tried to read the virtual proxies (GET https://...).").
-        outcome: what came back or what is wrong ("The server answered 403 Forbidden.").
-        advice: what to do about it ("Give the user the RootAdmin role.").
+        message: the object, the cause and, where it helps, the observed value ("The private key has 1024 bits.").
+        hint: what to do about it ("Make an RSA key pair of at least 2048 bits.").
+        context: of an error of a request: method and URL, which come first.
 
     Attributes:
         uncertain: whether the server may have carried out a write although we saw no success.
@@ -29,19 +29,30 @@ class QlikError(Exception):
         entries: what became of each virtual proxy, where several were declared.
     """
 
-    def __init__(self, tried: str, outcome: str, advice: str) -> None:
-        super().__init__(tried, outcome, advice)
-        self.tried = tried
-        self.outcome = outcome
-        self.advice = advice
+    def __init__(self, message: str, hint: str = "", *, context: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+        self.context = context
         self.uncertain = False
         self.done: list[str] = []
         self.entries: list[dict[str, t.Any]] = []
 
     def __str__(self) -> str:
-        history = f" Done before that: {'; '.join(self.done)}." if self.done else ""
+        context = f"{self.context}: " if self.context else ""
+        history = f"Done before that: {'; '.join(self.done)}." if self.done else ""
         # Names of a site and values of options stand in it.
-        return printable(f"{self.tried} {self.outcome} {self.advice}{history}")
+        return printable(f"{context}{self.message} {self.hint} {history}")
+
+
+@contextlib.contextmanager
+def about(subject: str) -> t.Iterator[None]:
+    """Put the name of what they are about in front of the messages of errors that are raised inside."""
+    try:
+        yield
+    except QlikError as error:
+        error.message = f"{subject}: {error.message}"
+        raise
 
 
 class InputError(QlikError):
@@ -52,13 +63,11 @@ class MissingLibraryError(QlikError):
     """A Python library is not installed where this runs.
 
     Args:
-        tried: as above.
         library: its name on the package index.
     """
 
-    def __init__(self, tried: str, library: str) -> None:
+    def __init__(self, library: str) -> None:
         super().__init__(
-            tried,
             f"The Python library {library} is missing for {sys.executable}.",
             f"Install it there, for example with: python -m pip install {library}",
         )
@@ -81,8 +90,8 @@ class AnswerError(QlikError):
         status: the HTTP status code.
     """
 
-    def __init__(self, tried: str, outcome: str, advice: str, *, status: int) -> None:
-        super().__init__(tried, outcome, advice)
+    def __init__(self, message: str, hint: str, *, context: str, status: int) -> None:
+        super().__init__(message, hint, context=context)
         self.status = status
 
 

@@ -145,25 +145,24 @@ def read(
         InputError: the value is no path, or the file cannot be read, is larger than SIZE_LIMIT, or has to be decrypted
             or converted first. The message quotes nothing of its content.
     """
-    tried = f"Tried to read the file of the option '{option}'."
     problem = text_problem(option, path, alternative=alternative)
     if problem:
-        raise InputError(tried, *problem)
+        raise InputError(*problem)
     try:
         # O_NONBLOCK: a FIFO without a writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             mode = os.fstat(descriptor).st_mode
             if not stat.S_ISREG(mode):
-                raise InputError(tried, f"{path} is {_kind_of(mode)}.", "Give the path of a file.")
+                raise InputError(f"{option}: {path} is {_kind_of(mode)}.", hint="Give the path of a file.")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 content = file.read(SIZE_LIMIT + 1)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as exc:
-        raise InputError(tried, _reason(path, exc), "Check the path, and who may read the file.") from None
+        raise InputError(f"{option}: {_reason(path, exc)}", hint="Check the path, and who may read the file.") from None
     if len(content) > SIZE_LIMIT:
-        raise InputError(tried, f"{path} is larger than {SIZE_LIMIT} bytes.", "Check the path.")
+        raise InputError(f"{option}: {path} is larger than {SIZE_LIMIT} bytes.", hint="Check the path.")
     text = decode(option, content, path=path, alternative=alternative, holds=holds)
     if mode & _OTHERS and any(label.endswith("PRIVATE KEY") for label in labels(text)):
         warn(

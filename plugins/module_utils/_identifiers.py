@@ -54,14 +54,10 @@ _RESERVED_HEADERS = (
 )  # fmt: skip
 
 
-def _error(option: str, problem: str, advice: str) -> InputError:
-    return InputError("Tried to read the options.", f"{option} {problem}", advice)
-
-
 def _token(value: str, option: str, what: str, sample: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", value):  # RFC 9110, 5.6.2
-        advice = f"Use letters, digits and hyphens, such as {sample}."
-        raise _error(option, f"is {sanitize(value, 60)!r}, which is not {what}.", advice)
+        hint = f"Use letters, digits and hyphens, such as {sample}."
+        raise InputError(f"{option} is {sanitize(value, 60)!r}, which is not {what}.", hint=hint)
     return value
 
 
@@ -97,7 +93,7 @@ def prefix(value: str, option: str = "prefix") -> str:
         problem = f"is {shown}, one of the paths that Qlik Sense itself answers."
     else:
         return text
-    raise _error(option, problem, "Give the prefix alone, such as 'jwt' or 'portal'.")
+    raise InputError(f"{option} {problem}", hint="Give the prefix alone, such as 'jwt' or 'portal'.")
 
 
 def server_path(value: str) -> str:
@@ -143,10 +139,12 @@ def claim_name(value: str, option: str) -> str:
         InputError: it is empty, or reserved for the token itself.
     """
     if not value.strip():
-        raise _error(option, "is empty.", "Give the name of a claim, such as 'userId' or 'userDirectory'.")
+        raise InputError(f"{option} is empty.", hint="Give the name of a claim, such as 'userId' or 'userDirectory'.")
     if value in RESERVED_CLAIMS and value != "sub":
-        problem = f"names the claim {value!r}, which is reserved for the token itself (RFC 7519)."
-        raise _error(option, problem, "Choose another name, in the tokens and on the virtual proxy.")
+        raise InputError(
+            f"{option} names the claim {value!r}, which is reserved for the token itself (RFC 7519).",
+            hint="Choose another name, in the tokens and on the virtual proxy.",
+        )
     return value
 
 
@@ -157,7 +155,9 @@ def key_id(value: str, option: str = "kid") -> str:
         InputError: it is empty or holds control characters, which no line of a front end's configuration can hold.
     """
     if not value or not value.isprintable():
-        raise _error(option, "is empty or holds control characters.", "Have the provider name its key otherwise.")
+        raise InputError(
+            f"{option} is empty or holds control characters.", hint="Have the provider name its key otherwise."
+        )
     return value
 
 
@@ -167,12 +167,14 @@ def host(value: str, option: str = "host") -> str:
     Raises:
         InputError: it is neither. A value that may hold a password is not quoted.
     """
-    advice = "Give the name alone, such as qlik.example.com."
+    hint = "Give the name alone, such as qlik.example.com."
     if "@" in value:
-        raise _error(option, "holds a user name or a password.", advice)
+        raise InputError(f"{option} holds a user name or a password.", hint=hint)
     if value.count(":") == 1 and re.fullmatch(r"[\w.-]+:\d*", value):
-        problem = f"is {sanitize(value, 60)!r}, which holds a port."
-        raise _error(option, problem, f"Give the port in the option 'port', and in {option} the name alone.")
+        raise InputError(
+            f"{option} is {sanitize(value, 60)!r}, which holds a port.",
+            hint=f"Give the port in the option 'port', and in {option} the name alone.",
+        )
     try:
         if ":" in value and "%" not in value:  # a zone may hold anything
             import ipaddress
@@ -183,7 +185,7 @@ def host(value: str, option: str = "host") -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise _error(option, f"is {sanitize(value, 60)!r}, which is not a host name.", advice)
+        raise InputError(f"{option} is {sanitize(value, 60)!r}, which is not a host name.", hint=hint)
     return value
 
 
@@ -194,7 +196,9 @@ def inventory_name(value: str, option: str = "name") -> str:
         InputError: it holds what Ansible's patterns or paths give a meaning.
     """
     if not re.fullmatch(r"\w[\w .@()+=-]*", value) or value != value.strip():
-        raise _error(option, f"is {sanitize(value, 60)!r}, which cannot name a host.", "Rename it in the QMC.")
+        raise InputError(
+            f"{option} is {sanitize(value, 60)!r}, which cannot name a host.", hint="Rename it in the QMC."
+        )
     return value
 
 
@@ -205,7 +209,7 @@ def seconds(value: float, option: str) -> float:
         InputError: it is not above 0, or more than a day.
     """
     if not 0 < value <= 86400:  # also for nan
-        raise _error(option, f"is {value}, which is not a time to wait.", "Give seconds, such as 30.")
+        raise InputError(f"{option} is {value}, which is not a time to wait.", hint="Give seconds, such as 30.")
     return value
 
 
@@ -216,7 +220,7 @@ def port(value: int, option: str) -> int:
         InputError: it is none.
     """
     if not 1 <= value <= 65535:
-        raise _error(option, f"is {value}, which is not a port.", "Give a number from 1 to 65535.")
+        raise InputError(f"{option} is {value}, which is not a port.", hint="Give a number from 1 to 65535.")
     return value
 
 
@@ -228,8 +232,10 @@ def user(value: str, option: str = "user") -> tuple[str, str]:
     """
     directory, _separator, name = value.partition("\\")
     if not (directory.strip() and name.strip()) or not value.isprintable():
-        problem = f"is {sanitize(value, 60)!r}, which is not of the form DIRECTORY\\user."
-        raise _error(option, problem, r"Give for instance INTERNAL\sa_api.")
+        raise InputError(
+            f"{option} is {sanitize(value, 60)!r}, which is not of the form DIRECTORY\\user.",
+            hint=r"Give for instance INTERNAL\sa_api.",
+        )
     return directory, name
 
 
@@ -240,7 +246,9 @@ def header_name(value: str, option: str = "header_name") -> str:
         InputError: it cannot be one.
     """
     if value.lower() in _RESERVED_HEADERS:
-        raise _error(option, f"is {value!r}, which has a meaning of its own.", "Give the name that the QMC shows.")
+        raise InputError(
+            f"{option} is {value!r}, which has a meaning of its own.", hint="Give the name that the QMC shows."
+        )
     return _token(value, option, "the name of a header", "X-User")
 
 
@@ -251,8 +259,10 @@ def header_value(value: str, option: str) -> str:
         InputError: it holds anything but printable ASCII characters, or blanks around them.
     """
     if not (value.isascii() and value.isprintable()) or value != value.strip():
-        problem = "holds characters that cannot be sent in a header, or blanks at an end."
-        raise _error(option, problem, "Give printable ASCII characters on one line.")
+        raise InputError(
+            f"{option} holds characters that cannot be sent in a header, or blanks at an end.",
+            hint="Give printable ASCII characters on one line.",
+        )
     return value
 
 
@@ -276,10 +286,10 @@ def base_url(value: str, option: str, number: int | None = None) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise _error(
-            f"The option '{option}'" if number is None else f"Entry {number} of the option '{option}'",
-            "is not the base URL of a proxy.",
-            "Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
+        what = f"The option '{option}'" if number is None else f"Entry {number} of the option '{option}'"
+        raise InputError(
+            f"{what} is not the base URL of a proxy.",
+            hint="Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
             "prefixes belong to the logins.",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
@@ -303,9 +313,9 @@ def web_proxy(value: str, option: str = "http_proxy") -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise _error(
-            f"The option '{option}'",
-            "is not the address of a web proxy.",
-            "Give scheme http, host name and port, such as http://proxy.example.com:3128, without user and password.",
+        raise InputError(
+            f"The option '{option}' is not the address of a web proxy.",
+            hint="Give scheme http, host name and port, such as http://proxy.example.com:3128, without user and "
+            "password.",
         )
     return f"{parts.scheme}://{parts.netloc}"

@@ -29,9 +29,8 @@ def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, str]:
     """
     if not isinstance(proxies, (str, list, tuple, t.Mapping)):
         raise InputError(
-            "Tried to read the options.",
             f"Expected a list or a dictionary as '{option}', got a {type(proxies).__name__}.",
-            "Give base URLs such as https://qlik1.example.com, or a dictionary of them by node name.",
+            hint="Give base URLs such as https://qlik1.example.com, or a dictionary of them by node name.",
         )
     if isinstance(proxies, t.Mapping):
         pairs = [(str(name), url) for name, url in proxies.items()]
@@ -54,9 +53,8 @@ def qps_urls(proxies: t.Any, port: int) -> dict[str, str]:
     for number, (url, name) in enumerate(named_urls(proxies, "qps_urls").items(), start=1):
         if url.startswith("http:"):
             raise InputError(
-                "Tried to read the options.",
                 f"Entry {number} of the option 'qps_urls' is not https.",
-                "Give host names or URLs such as https://qlik1:4243.",
+                hint="Give host names or URLs such as https://qlik1:4243.",
             )
         result[url if urllib.parse.urlsplit(url).port else f"{url}:{port}"] = name
     return result
@@ -85,13 +83,11 @@ def names(value: t.Any) -> list[str]:
     try:
         return [str(item).strip() for item in check_type_list(value or [])]
     except TypeError:
-        raise InputError(
-            "Tried to read a list of names.", f"Expected a list, got a {type(value).__name__}.", "Give a list."
-        ) from None
+        raise InputError(f"Expected a list of names, got a {type(value).__name__}.", hint="Give a list.") from None
 
 
 def linked_urls(
-    proxies: t.Mapping[str, str], links: t.Sequence[str] | None, *, tried: str, option: str = "proxy_urls"
+    proxies: t.Mapping[str, str], links: t.Sequence[str] | None, option: str = "proxy_urls"
 ) -> list[str]:
     """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
 
@@ -99,7 +95,6 @@ def linked_urls(
         proxies: what named_urls returned. Without node names, the virtual proxy counts as linked to all.
         links: node names or host names of the proxies to which it is linked; None if that is not known, which counts
             as linked to all.
-        tried: the first sentence of an error message.
         option: named in messages.
 
     Raises:
@@ -116,9 +111,8 @@ def linked_urls(
         ]
         if not urls:
             raise InputError(
-                tried,
-                f"Its virtual proxy is linked to the proxy of '{name}', of which '{option}' has no URL.",
-                f"Add it; known are: {', '.join(proxies.values())}.",
+                f"The virtual proxy is linked to the proxy of '{name}', of which '{option}' has no URL.",
+                hint=f"Add it; known are: {', '.join(proxies.values())}.",
             )
         linked += urls
     return [url for url in proxies if url in linked]

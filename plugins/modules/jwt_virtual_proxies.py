@@ -261,9 +261,8 @@ def run(module: QlikModule) -> Outcome:
     params = module.params
     if params["purge"] and not params["virtual_proxies"] and params["purge_tag"] is None:
         raise InputError(
-            "Tried to read the options.",
             "virtual_proxies is empty, so that purge would remove each JWT virtual proxy of the site.",
-            "Declare at least one, give purge_tag, or declare those that have to go with 'state: absent'.",
+            hint="Declare at least one, give purge_tag, or declare those that have to go with 'state: absent'.",
         )
     rules = {name: params[name] for name in ("restore", "purge", "purge_tag")}
     return declare(module, params["virtual_proxies"], **rules)

@@ -436,7 +436,7 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers, _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule, connection_argument_spec
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError, about
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
@@ -495,9 +495,8 @@ def logins(params: dict[str, t.Any], out_of_service: Collection[str] = ()) -> li
     proxies = _proxies.named_urls(params["proxy_urls"])
     if not proxies or not params["logins"]:
         raise InputError(
-            "Tried to find out what to check.",
             f"The option '{'logins' if proxies else 'proxy_urls'}' is empty.",
-            "Give at least one proxy and one login.",
+            hint="Give at least one proxy and one login.",
         )
     result = []
     for number, given in enumerate(params["logins"], start=1):
@@ -514,7 +513,8 @@ def logins(params: dict[str, t.Any], out_of_service: Collection[str] = ()) -> li
             _require_comparable(other, (directory, user_id), virtual_proxy, number=number)
         links = virtual_proxy.fields.get("proxies")
         links = None if links is None else [name for name in links if name not in out_of_service]
-        linked = _proxies.linked_urls(proxies, links, tried=f"Tried to understand login {number}.")
+        with about(f"Login {number}"):
+            linked = _proxies.linked_urls(proxies, links)
         result += [
             Login(
                 proxy=proxy,
@@ -535,11 +535,8 @@ def _token(given: str | None, *, name: str, number: int, required: bool) -> str:
     """Return a token without blanks around it, "" if it is not given."""
     token = (given or "").strip()
     if token or required:
-        try:
+        with about(f"{name} of login {number}"):
             inspect_token(token)
-        except InputError as error:
-            outcome = error.outcome if token else "It is empty."
-            raise InputError(f"Tried to read the {name} of login {number}.", outcome, error.advice) from None
     return token
 
 
@@ -550,15 +547,14 @@ def _require_comparable(
     claims = inspect_token(token)["claims"]
     expires = claims.get("exp")
     if isinstance(expires, int | float) and expires <= time.time():
-        outcome = "It has expired, so that a refusal would say nothing about its key."
+        problem = "has expired"
     elif expected_user(claims, virtual_proxy) != user:
-        outcome = "It is of another user, so that a refusal would say nothing about its key."
+        problem = "is of another user"
     else:
         return
     raise InputError(
-        f"Tried to read the other_key_token of login {number}.",
-        outcome,
-        "Mint it in the same way as the token, with the other key.",
+        f"other_key_token of login {number} {problem}, so that a refusal would say nothing about its key.",
+        hint="Mint it in the same way as the token, with the other key.",
     )
 
 

@@ -160,7 +160,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         given = [proxy["qps_url"] for proxy in read_proxies(params)[0]]
     bases = _proxies.qps_urls(given, params["qps_port"])
     if not bases:
-        raise InputError("Tried to read the options.", "The option 'qps_urls' is empty.", "Give at least one address.")
+        raise InputError("The option 'qps_urls' is empty.", hint="Give at least one address.")
     wanted = None
     if params["users"] is not None:
         # As in the lookup, two backslashes are one: YAML has both forms.

@@ -19,7 +19,7 @@ import urllib.parse
 
 from .. import _identifiers
 from .._argspec import NEEDED, PEM_OPTIONS
-from .._errors import AnswerError, InputError, TransportError
+from .._errors import InputError, TransportError
 from .._files import PrivateFiles, content_option
 from .._keys.jose import inspect_token
 from .._keys.pem import client_certificate, verification
@@ -43,7 +43,7 @@ class Auth:
     """What a client does to be let in.
 
     Attributes:
-        advice: what to check when no user is signed in, a sentence.
+        hint: what to check when no user is signed in, a sentence.
         through_proxy: whether it leads through a virtual proxy and not to the repository's own port.
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.
@@ -52,7 +52,7 @@ class Auth:
         own_session: whether the session is this task's own, and logged out at its end.
     """
 
-    advice: str
+    hint: str
     through_proxy: bool = True
     client_cert: tuple[str, str] | None = None
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -89,7 +89,7 @@ def _by_certificate(source: Source) -> Auth:
     # Qlik help, "X-Qlik-User header": both parts are URL-encoded UTF-8.
     user = f"UserDirectory={urllib.parse.quote(directory, safe='')}; UserId={urllib.parse.quote(name, safe='')}"
     return Auth(
-        advice="Check that the client certificate is the one which the QMC of this site exported.",
+        hint="Check that the client certificate is the one which the QMC of this site exported.",
         through_proxy=False,
         client_cert=client_certificate(source.options, source.files),
         headers={"X-Qlik-User": user},
@@ -99,13 +99,10 @@ def _by_certificate(source: Source) -> Auth:
 
 def _by_jwt(source: Source) -> Auth:
     token = _identifiers.header_value(source.options["token"].strip(), "token")
-    try:
-        inspect_token(token)
-    except InputError as error:
-        raise InputError("Tried to read the option 'token'.", error.outcome, error.advice) from None
+    inspect_token(token)
     source.sanitize.add([token])
     return Auth(
-        advice="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "
+        hint="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "
         "with the key of its certificate and carries its two claims.",
         headers={"Authorization": f"Bearer {token}"},
     )
@@ -116,7 +113,7 @@ def _by_header(source: Source) -> Auth:
     name = _identifiers.header_name(source.options["header_name"])
     user = _identifiers.header_value(source.options["user"], "user")
     return Auth(
-        advice="Check the virtual proxy prefix, that it is a header one, and that the header's name and the form of "
+        hint="Check the virtual proxy prefix, that it is a header one, and that the header's name and the form of "
         "the user are as the virtual proxy has them.",
         headers={name: user},
     )
@@ -127,13 +124,12 @@ def _by_session(source: Source) -> Auth:
     name, _equals, value = cookie.partition("=")
     if not name or not value or any(one in name + value for one in '; ,"\\'):
         raise InputError(
-            "Tried to sign in with a session cookie.",
             "The option 'session_cookie' is not of the form NAME=VALUE.",
-            "Give one cookie, such as X-Qlik-Session=..., without its attributes.",
+            hint="Give one cookie, such as X-Qlik-Session=..., without its attributes.",
         )
     source.sanitize.add([value])
     return Auth(
-        advice="Check that the session has not ended, belongs to this virtual proxy and to this proxy, and that the "
+        hint="Check that the session has not ended, belongs to this virtual proxy and to this proxy, and that the "
         "cookie's name is the one of the virtual proxy.",
         cookie=(name, value),
         own_session=False,
@@ -143,7 +139,7 @@ def _by_session(source: Source) -> Auth:
 def _by_ticket(source: Source) -> Auth:
     options = source.options
     directory, name = _identifiers.user(options["user"])
-    advice = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
+    hint = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
     qps = QpsClient(
         f"https://{source.host}:{_identifiers.port(options['qps_port'], 'qps_port')}",
         source.prefix,
@@ -160,9 +156,9 @@ def _by_ticket(source: Source) -> Auth:
             ticket = qps.add_ticket(directory, name)
         finally:
             qps.close()
-        return _enter(base, tried="Tried to sign in with a ticket", advice=advice, query={"qlikTicket": ticket})
+        return _enter(base, hint=hint, query={"qlikTicket": ticket})
 
-    return Auth(advice=advice, sign_in=sign_in)
+    return Auth(hint=hint, sign_in=sign_in)
 
 
 def _by_ntlm(source: Source) -> Auth:
@@ -173,9 +169,8 @@ def _by_ntlm(source: Source) -> Auth:
         from ansible.module_utils.basic import missing_required_lib
 
         raise InputError(
-            "Tried to sign in with NTLM.",
             missing_required_lib("requests-ntlm >= 1.3"),
-            "Or sign in another way ('auth_method').",
+            hint="Or sign in another way ('auth_method').",
         ) from None
     user, password = source.options["user"], source.options["password"]
     source.sanitize.add([password])
@@ -186,22 +181,21 @@ def _by_ntlm(source: Source) -> Auth:
                 return super().response_hook(r, **kwargs)
             except (PermissionError, ArithmeticError, LookupError, ValueError, struct.error, SpnegoError) as exc:
                 raise TransportError(
-                    f"Tried to sign in with NTLM (GET {r.url.partition('?')[0]}).",
                     f"The server asks for Windows authentication, but does not speak NTLM ({type(exc).__name__}).",
                     "Check that NTLM is allowed there, and that no other web server stands in front of Qlik Sense.",
+                    context=f"GET {r.url.partition('?')[0]}",
                 ) from None
 
     def sign_in(base: str) -> Flow:
         return _enter(
             base,
-            tried="Tried to sign in with NTLM",
-            advice="Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
+            hint="Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
             "authentication pattern is 'Windows'.",
             auth=Handshake(user, password),
         )
 
     return Auth(
-        advice="Check the user name (DOMAIN\\user) and the password, that the account is neither locked nor expired, "
+        hint="Check the user name (DOMAIN\\user) and the password, that the account is neither locked nor expired, "
         "and that the virtual proxy is one with the authentication method Ticket.",
         # Qlik help, "Virtual proxies": Windows authentication is for devices whose User-Agent has this word in it
         headers={"User-Agent": "Windows sensible.qlik"},
@@ -229,33 +223,29 @@ def authentication(source: Source) -> Auth:
     for name in NEEDED[method]:
         if not source.options.get(name) and not (name in PEM_OPTIONS and source.options.get(content_option(name))):
             alternative = f" or '{content_option(name)}'" if name in PEM_OPTIONS else ""
-            raise InputError("Tried to sign in.", f"The option '{name}' is empty.", f"{method} needs it{alternative}.")
+            raise InputError(f"The option '{name}' is empty.", hint=f"{method} needs it{alternative}.")
     return _METHODS[method](source)
 
 
-def _enter(base: str, *, tried: str, advice: str, query: t.Mapping[str, str] | None = None, auth: t.Any = None) -> Flow:
+def _enter(base: str, *, hint: str, query: t.Mapping[str, str] | None = None, auth: t.Any = None) -> Flow:
     """Ask for something that everybody may read, and go through the login that comes before it.
 
     Credentials and ticket go to no other host: a redirect elsewhere is an error.
 
     Args:
         base: URL that comes before /qrs.
-        tried: how the sentence "Tried to ..." begins.
-        advice: what to check when a login form comes instead.
+        hint: what to check when a login form comes instead.
         query: sent with the first request.
         auth: for each request, as requests takes it.
     """
-    url = f"{base}/qrs/about"
-    tried = f"{tried} (GET {url})."
-    response = yield Request("GET", url, tried, query=query or {}, auth=auth)
+    response = yield Request("GET", f"{base}/qrs/about", query=query or {}, auth=auth)
     for _redirect in range(_MOST_REDIRECTS):
         target = response.redirect_target()
         if not target:
             break
-        response = yield Request("GET", target, tried, auth=auth)
+        response = yield Request("GET", target, auth=auth)
     if response.status == 200 and "json" in response.headers.get("Content-Type", ""):
         return None
     if response.status == 200 or 300 <= response.status < 400:
-        outcome = "The server shows a login form instead of letting us in."
-        raise AnswerError(tried, outcome, advice, status=response.status)
+        raise response.error("The server shows a login form instead of letting us in.", hint)
     return response

@@ -52,22 +52,27 @@ class Request:
     Attributes:
         method: GET, POST, PUT or DELETE.
         url: where to.
-        tried: the sentence that says what this is for.
         query: query parameters to add.
         headers: of this request, in addition to those of the client.
         cookies: likewise.
         body: sent as JSON unless it is None.
         auth: as requests takes it.
+        shown: method and URL as messages show them, where the URL itself holds a secret.
     """
 
     method: str
     url: str
-    tried: str
     query: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     cookies: t.Mapping[str, str] | None = None
     body: t.Any = None
     auth: t.Any = None
+    shown: str = ""
+
+    @property
+    def context(self) -> str:
+        """Method and URL, without a query, which may hold a ticket or an API key."""
+        return self.shown or f"{self.method} {self.url.partition('?')[0]}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +127,7 @@ class Response:
         """
         if self.status == 204 or not self.body:
             return None
-        outcome = f"The answer is longer than {len(self.body)} bytes."
+        message = f"The answer is longer than {len(self.body)} bytes."
         if not self.truncated:
             try:
                 content = json.loads(self.body)
@@ -135,9 +140,8 @@ class Response:
                 )
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
-                outcome = f"The answer was {self.status} with {kind} where JSON was expected."
-        advice = "Check host, port and prefix: this looks like a login page or another web server."
-        raise AnswerError(self.request.tried, outcome, advice, status=self.status)
+                message = f"The answer was {self.status} with {kind} where JSON was expected."
+        raise self.error(message, "Check host, port and prefix: this looks like a login page or another web server.")
 
     def redirect_target(self) -> str:
         """Return the address of a redirect, "" if it is none.
@@ -153,32 +157,34 @@ class Response:
             port = parts.port
         except ValueError:
             port = 0
-        outcome = "The server redirects to an address that cannot be read."
+        message = "The server redirects to an address that cannot be read."
         if port != 0 and target.isprintable():
             if (parts.scheme, parts.hostname) == (ours.scheme, ours.hostname):
                 return target
             place = self.sanitize(f"{parts.scheme}://{parts.hostname or ''}")
-            outcome = f"The server redirects to {place}, which is not the host asked."
-        advice = "Check the virtual proxy prefix and its authentication method, or give that host name."
-        raise AnswerError(self.request.tried, outcome, advice, status=self.status)
+            message = f"The server redirects to {place}, which is not the host asked."
+        raise self.error(
+            message, "Check the virtual proxy prefix and its authentication method, or give that host name."
+        )
 
-    def refusal(self, advice: str) -> AnswerError:
+    def error(self, message: str, hint: str) -> AnswerError:
+        """Return an error about this answer."""
+        kind = ConflictError if self.status == 409 else AnswerError
+        return kind(message, hint, context=self.request.context, status=self.status)
+
+    def refusal(self, hint: str) -> AnswerError:
         """Return the error for an answer that is not a success.
 
         Args:
-            advice: what to do about it.
+            hint: what to do about it.
         """
         # The form of such a body is not documented, so it is opaque.
         said = self.beginning.decode("utf-8", errors="replace").strip().strip('"')
         text = "an HTML page" if self.is_html else self.sanitize(said).rstrip(" .")
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()
-        outcome = f"The server answered {words}: {text}." if text else f"The server answered {words}."
-        if self.status == 409:
-            conflict = ConflictError(self.request.tried, outcome, "Run the task again.", status=self.status)
-            conflict.uncertain = self.repeated
-            return conflict
-        error = AnswerError(self.request.tried, outcome, advice, status=self.status)
-        error.uncertain = self.status in RETRIED_STATUSES or self.status == 500
+        message = f"The server answered {words}: {text}." if text else f"The server answered {words}."
+        error = self.error(message, "Run the task again." if self.status == 409 else hint)
+        error.uncertain = self.repeated if self.status == 409 else self.status in (*RETRIED_STATUSES, 500)
         return error
 
 
@@ -264,7 +270,7 @@ class HttpClient:
             )
             body = answer.content
         except (OSError, ValueError, http.client.HTTPException, RecursionError) as exc:  # requests' own are OSErrors
-            error = transport_error(exc, request.tried, ca_option=self._ca_option)
+            error = transport_error(exc, request.context, ca_option=self._ca_option)
             error.uncertain = request.method != "GET"
             raise error from None
         finally:

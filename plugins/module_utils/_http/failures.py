@@ -24,59 +24,62 @@ RETRIED_STATUSES = (429, 502, 503, 504)
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
 
 
-def transport_error(exc: Exception, tried: str, *, ca_option: str) -> TransportError:
+def transport_error(exc: Exception, context: str, *, ca_option: str) -> TransportError:
     """Return the error for a failed exchange. The text of exc is used only where it cannot hold a secret.
 
     Args:
         exc: an exception of requests, urllib3 or what is below them.
-        tried: the sentence that says what was attempted.
+        context: method and URL.
         ca_option: name of the option with the CA that verifies this server.
     """
     reason: t.Any = exc.args[0] if exc.args else exc
     reason = getattr(reason, "reason", reason)  # urllib3's MaxRetryError keeps the last failure there
     text = f"{reason} {exc}".lower()
     if isinstance(exc, requests.exceptions.ProxyError) or "tunnel connection failed" in text:
-        outcome = "The web proxy cannot be reached, or it does not let the connection through."
-        advice = "Check http_proxy, and that the web proxy allows this host and port."
+        message = "The web proxy cannot be reached, or it does not let the connection through."
+        hint = "Check http_proxy, and that the web proxy allows this host and port."
     elif isinstance(reason, NameResolutionError) or "name resolution" in text or "getaddrinfo" in text:
-        outcome, advice = "The host name could not be resolved.", "Check the host name and the DNS of this machine."
+        message, hint = "The host name could not be resolved.", "Check the host name and the DNS of this machine."
     elif isinstance(reason, NewConnectionError):  # a subclass of the next one
-        outcome = "The connection was refused." if "refused" in text else "No connection could be made."
-        advice = "Check host and port, and that the Qlik Sense services run."
+        message = "The connection was refused." if "refused" in text else "No connection could be made."
+        hint = "Check host and port, and that the Qlik Sense services run."
     elif isinstance(reason, ConnectTimeoutError) or isinstance(exc, requests.exceptions.ConnectTimeout):
-        outcome = "There was no answer to the connection attempt."
-        advice = "Check host and port, and that the firewall lets this machine through."
+        message = "There was no answer to the connection attempt."
+        hint = "Check host and port, and that the firewall lets this machine through."
     elif "certificate verify failed" in text:
-        outcome, advice = _verification_failure(text, ca_option)
+        message, hint = _verification_failure(text, ca_option)
     elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:
         # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
-        outcome = "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one."
-        advice = (
+        message = "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one."
+        hint = (
             "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port."
         )
     elif "key values mismatch" in text or "key_values_mismatch" in text:
-        outcome, advice = "The client key does not belong to the client certificate.", "Give the two files of one pair."
+        message, hint = "The client key does not belong to the client certificate.", "Give the two files of one pair."
     elif "wrong version number" in text or "unknown protocol" in text or "record layer" in text:
-        outcome, advice = "The server does not speak TLS on this port.", "Check the port."
+        message, hint = "The server does not speak TLS on this port.", "Check the port."
     elif isinstance(exc, requests.exceptions.SSLError) or "pem lib" in text:
-        outcome = "The TLS handshake failed."
-        advice = "Check that the certificate files are PEM, belong together and belong to this site."
+        message = "The TLS handshake failed."
+        hint = "Check that the certificate files are PEM, belong together and belong to this site."
     elif isinstance(exc, requests.exceptions.Timeout) or "timed out" in text:
-        outcome = "The connection stood, but no complete answer came within the read timeout."
-        advice = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
+        message = "The connection stood, but no complete answer came within the read timeout."
+        hint = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
     elif isinstance(exc, requests.exceptions.ContentDecodingError):
-        outcome = "The answer is compressed in a way that cannot be read."
-        advice = "Check host and port, and what stands in front of the server."
+        message = "The answer is compressed in a way that cannot be read."
+        hint = "Check host and port, and what stands in front of the server."
     elif isinstance(exc, (ValueError, RecursionError)):
-        outcome = "What was to be sent, or the head of the answer, cannot be read."
-        advice = "Check host and port, and that Qlik Sense itself answers here."
+        message = "What was to be sent, or the head of the answer, cannot be read."
+        hint = "Check host and port, and that Qlik Sense itself answers here."
     elif "got more than" in text:  # http.client, of a line or of the number of lines
-        outcome = "The head of the answer is too long."
-        advice = "Check host and port, and that Qlik Sense itself answers here."
+        message = "The head of the answer is too long."
+        hint = "Check host and port, and that Qlik Sense itself answers here."
+    elif " http://" in context:
+        message = "The connection was lost."
+        hint = "If this port speaks TLS, write https:// in front of the host name."
     else:
-        outcome = "The connection was lost."
-        advice = "Run the task again; if it happens each time, check the client certificate and the server's log."
-    error = TransportError(tried, outcome, advice)
+        message = "The connection was lost."
+        hint = "Run the task again; if it happens each time, check the client certificate and the server's log."
+    error = TransportError(message, hint, context=context)
     error.lasting = any(mark in text for mark in _LASTING)
     return error
 

@@ -12,7 +12,7 @@ import contextlib
 import typing as t
 import urllib.parse
 
-from .._errors import AnswerError, InputError, TransportError
+from .._errors import InputError, TransportError
 from .._files import SIZE_LIMIT, PrivateFiles
 from .._keys.pem import verification
 from .client import HttpClient, Request
@@ -32,7 +32,6 @@ def fetch(options: t.Mapping[str, t.Any]) -> str:
         AnswerError: an answer that is not the document.
     """
     url = _checked(options["url"])
-    tried = f"Tried to get the provider's keys (GET {_without_query(url)})."
     with contextlib.ExitStack() as stack:
         client = HttpClient(
             verify=verification(options, "ca_path", stack.enter_context(contextlib.closing(PrivateFiles()))),
@@ -44,19 +43,19 @@ def fetch(options: t.Mapping[str, t.Any]) -> str:
         )
         stack.enter_context(contextlib.closing(client))
         try:
-            response = client.send(Request("GET", url, tried, headers={"Accept": _ACCEPT}))
+            response = client.send(Request("GET", url, headers={"Accept": _ACCEPT}))
         except TransportError as error:
-            error.advice = "Check url and ca_path, and http_proxy if the provider is reached through one only."
+            error.hint = "Check url and ca_path, and http_proxy if the provider is reached through one only."
             raise
     if response.status == 200 and not response.truncated:
         return response.text
-    outcome = f"The answer was {response.status} {response.sanitize(response.reason)}".rstrip() + "."
-    advice = "Check url; it is the jwks_uri in the provider's /.well-known/openid-configuration."
+    message = f"The answer was {response.status} {response.sanitize(response.reason)}".rstrip() + "."
+    hint = "Check url; it is the jwks_uri in the provider's /.well-known/openid-configuration."
     if response.truncated:
-        outcome = f"The answer is larger than {SIZE_LIMIT} bytes."
+        message = f"The answer is larger than {SIZE_LIMIT} bytes."
     elif 300 <= response.status < 400:
-        advice = "Redirects are not followed: give the address that it leads to."
-    raise AnswerError(tried, outcome, advice, status=response.status)
+        hint = "Redirects are not followed: give the address that it leads to."
+    raise response.error(message, hint)
 
 
 def _checked(url: str) -> str:
@@ -67,14 +66,8 @@ def _checked(url: str) -> str:
         usable = False
     if not usable:
         raise InputError(
-            "Tried to find the provider.",
             "The value of url is not an https address, or it holds a password.",
-            "Give the address that the provider's configuration (/.well-known/openid-configuration) has as jwks_uri."
-            " Over plain http anybody on the way could put in a key of their own.",
+            hint="Give the address that the provider's configuration (/.well-known/openid-configuration) has as"
+            " jwks_uri. Over plain http anybody on the way could put in a key of their own.",
         )
     return url.strip()
-
-
-def _without_query(url: str) -> str:
-    """Return a URL without its query, which may hold an API key."""
-    return url.partition("?")[0]

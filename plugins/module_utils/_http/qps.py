@@ -12,13 +12,12 @@ import os
 import typing as t
 import urllib.parse
 
-from .._errors import AnswerError
 from .client import HttpClient, Request, Response
 
 if t.TYPE_CHECKING:
     from .._text import Sanitizer
 
-_ADVICE = "Check that the port is that of the proxy's own API (4243) and that the client certificate is of this site."
+_HINT = "Check that the port is that of the proxy's own API (4243) and that the client certificate is of this site."
 
 
 class Session(t.NamedTuple):
@@ -63,7 +62,6 @@ class QpsClient:
     ) -> None:
         self.base = base
         self._prefix = prefix
-        self._place = f"the virtual proxy '{prefix}' on {base}"
         self._http = HttpClient(
             verify=verify,
             ca_option="ca_path",
@@ -84,14 +82,14 @@ class QpsClient:
             QlikError: there is none.
         """
         body = {"UserDirectory": directory, "UserId": name, "Attributes": []}
-        response = self._send("POST", "ticket", "get a ticket", body=body)
-        advice = "Check 'qps_port', and that the virtual proxy exists and is linked to the proxy of this host."
+        response = self._send("POST", "ticket", body=body)
+        hint = "Check 'qps_port', and that the virtual proxy exists and is linked to the proxy of this host."
         if response.status not in (200, 201):
-            raise response.refusal(advice)
+            raise response.refusal(hint)
         content = response.json()
         ticket = content.get("Ticket") if isinstance(content, dict) else None
         if not isinstance(ticket, str) or not ticket:
-            raise AnswerError(response.request.tried, "The answer holds no ticket.", advice, status=response.status)
+            raise response.error("The answer holds no ticket.", hint)
         self._http.sanitize.add([ticket])
         return ticket
 
@@ -102,7 +100,7 @@ class QpsClient:
             QlikError: there was no usable answer.
         """
         # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}session lists them
-        return self._listed("session", f"list the sessions of {self._place}")
+        return self._listed("session")
 
     def user_sessions(self, directory: str, name: str) -> list[Session] | None:
         """Return the sessions of one user, as sessions does for all.
@@ -112,15 +110,15 @@ class QpsClient:
         """
         # Qlik help, Proxy Service API: GET /qps/{virtual proxy/}user/{directory}/{user id}
         path = f"user/{urllib.parse.quote(directory, safe='')}/{urllib.parse.quote(name, safe='')}"
-        return self._listed(path, f"list the sessions of a user of {self._place}")
+        return self._listed(path)
 
-    def _listed(self, path: str, purpose: str) -> list[Session] | None:
-        response = self._send("GET", path, purpose)
+    def _listed(self, path: str) -> list[Session] | None:
+        response = self._send("GET", path)
         if response.status == 404:
             return None
         content = response.json() if response.status == 200 else None
         if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("SessionId") for one in content):
-            raise _refused(response)
+            raise response.error(f"The answer was {response.status} and not what this API says.", _HINT)
         return [
             Session(
                 str(one["SessionId"]),
@@ -138,14 +136,15 @@ class QpsClient:
         """
         # Qlik help, Proxy Service API: DELETE /qps/{virtual proxy/}session/{id}
         path = f"session/{urllib.parse.quote(session.id, safe='')}"
-        response = self._send("DELETE", path, f"end a session of {self._place}")
+        response = self._send("DELETE", path)
         if response.status not in (200, 204, 404):
-            raise _refused(response)
+            raise response.error(f"The answer was {response.status} and not what this API says.", _HINT)
 
-    def _send(self, method: str, path: str, purpose: str, *, body: t.Any = None) -> Response:
+    def _send(self, method: str, path: str, *, body: t.Any = None) -> Response:
         below = f"{self.base}/qps/{self._prefix}".rstrip("/")
-        tried = f"Tried to {purpose} ({method} {below}/{path.partition('/')[0]})."  # without the id of a session
-        return self._http.send(Request(method, f"{below}/{path}", tried, query={"xrfkey": self._xrfkey}, body=body))
+        shown = f"{method} {below}/{path.partition('/')[0]}"  # without the id of a session
+        request = Request(method, f"{below}/{path}", query={"xrfkey": self._xrfkey}, body=body, shown=shown)
+        return self._http.send(request)
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,8 +156,3 @@ def _attributes(listed: t.Any) -> tuple[tuple[str, str], ...] | None:
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         return None
     return tuple((str(name), str(value)) for one in listed for name, value in one.items())
-
-
-def _refused(response: Response) -> AnswerError:
-    outcome = f"The answer was {response.status} and not what this API says."
-    return AnswerError(response.request.tried, outcome, _ADVICE, status=response.status)

@@ -80,14 +80,13 @@ class QrsClient:
         self._signed_in = False
 
     def request(
-        self, method: str, path: str, *, purpose: str, query: t.Mapping[str, str] | None = None, body: t.Any = None
+        self, method: str, path: str, *, query: t.Mapping[str, str] | None = None, body: t.Any = None
     ) -> Answer:
         """Send one request to /qrs/<path> and return its answer.
 
         Args:
             method: GET, POST, PUT or DELETE.
             path: below /qrs/, without a leading slash.
-            purpose: what this is for, to complete the sentence "Tried to ...".
             query: further query parameters.
             body: sent as JSON when given.
 
@@ -98,8 +97,7 @@ class QrsClient:
         """
         if not self._signed_in:
             self._sign_in()
-        url = f"{self.base}/qrs/{path}"
-        request = Request(method, url, f"Tried to {purpose} ({method} {url}).", query=query or {}, body=body)
+        request = Request(method, f"{self.base}/qrs/{path}", query=query or {}, body=body)
         response = self._send(request)
         if self._auth.sign_in and (response.status == 401 or 300 <= response.status < 400):
             # Qlik's proxies restart after each save, and forget their sessions. Nothing of this request was done.
@@ -140,7 +138,7 @@ class QrsClient:
         """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""
         if self._auth.through_proxy and self._auth.own_session and self._http.cookies:
             # Should it fail, the session ends by itself after its inactivity timeout.
-            log_out = Request("DELETE", f"{self.base}/qps/user", "Tried to log out.")
+            log_out = Request("DELETE", f"{self.base}/qps/user")
             with contextlib.suppress(TransportError):
                 if self._http.send(log_out).status == 403 and self._refresh_csrf_token():
                     self._http.send(log_out)
@@ -153,9 +151,8 @@ class QrsClient:
         Qlik's own client sends none, but nothing published says that a proxy never wants it (releases since November
         2024).
         """
-        url = f"{self.base}/qps/csrftoken"
         try:
-            response = self._send(Request("GET", url, f"Tried to get a csrf token (GET {url})."))
+            response = self._send(Request("GET", f"{self.base}/qps/csrftoken"))
         except TransportError:
             return False
         token = response.headers.get(_CSRF, "")
@@ -168,26 +165,26 @@ class QrsClient:
     def _refusal(self, response: Response) -> AnswerError:
         status = response.status
         if 300 <= status < 400:
-            advice = f"A redirect means that no user is signed in. {self._auth.advice}"
+            hint = f"A redirect means that no user is signed in. {self._auth.hint}"
         elif status == 401:
-            advice = self._auth.advice
+            hint = self._auth.hint
         elif status == 403:
             fault = "the client certificate is of this site"
             if self._auth.through_proxy:
                 fault = "the host name is in the virtual proxy's host allow list"
-            advice = (
+            hint = (
                 "Check that the user exists, is active and has the RootAdmin role (or rights on VirtualProxyConfig and "
                 f"ProxyService), and that {fault}."
             )
         elif status == 404:
-            advice = "Check that the port is the one of the repository service (4242) or of a proxy (443)."
+            hint = "Check that the port is the one of the repository service (4242) or of a proxy (443)."
         elif status == 400 and response.is_html:
-            advice = (
+            hint = (
                 "Check that the virtual proxy exists and is linked to this proxy and to the one of the central node, "
                 "and that the host name is in its host allow list."
             )
         elif status in RETRIED_STATUSES:
-            advice = "The server is busy or restarting: run the task again later."
+            hint = "The server is busy or restarting: run the task again later."
         else:
-            advice = "Look at what the server said; its log under Repository\\Trace says more."
-        return response.refusal(advice)
+            hint = "Look at what the server said; its log under Repository\\Trace says more."
+        return response.refusal(hint)

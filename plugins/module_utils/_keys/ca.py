@@ -19,8 +19,6 @@ from .private_key import load_private_key, thumbprint
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-_TRIED = "Load the own CA."
-
 
 class OwnCA:
     """Issues, for the same key, the same certificate to the last byte, each time and on each machine.
@@ -47,9 +45,8 @@ class OwnCA:
             _certificate.require_matching_key(certificate, self._key)
         except InputError as exc:
             raise InputError(
-                _TRIED,
-                f"Its certificate and its key cannot be used: {exc.outcome}",
-                "Give the certificate of a CA and the RSA key that belongs to it (and its passphrase). Only RSA"
+                f"Certificate and key of the own CA cannot be used: {exc.message}",
+                hint="Give the certificate of a CA and the RSA key that belongs to it (and its passphrase). Only RSA"
                 " signatures come out the same each time.",
             ) from None
 
@@ -58,9 +55,8 @@ class OwnCA:
         self._certificate = x509.load_der_x509_certificate(der)
         if not self._may_issue():
             raise InputError(
-                _TRIED,
-                "Its certificate is not that of a CA.",
-                "Make one with basic_constraints: ['CA:TRUE'], as in the documentation of the module.",
+                "The certificate of the own CA is not that of a CA.",
+                hint="Make one with basic_constraints: ['CA:TRUE'], as in the documentation of the module.",
             )
 
     def _may_issue(self) -> bool:

@@ -26,7 +26,6 @@ if t.TYPE_CHECKING:
 
 SOON = 30  # days; certificates that expire earlier are warned about
 
-_TRIED = "Read the certificate."
 _RSA_WANTED = "Make an RSA key pair and give its certificate."
 _WANTED = "Give one RSA certificate as PEM text, from the line BEGIN CERTIFICATE to the line END CERTIFICATE"
 
@@ -61,24 +60,22 @@ def der_of(pem: str) -> bytes:
     refuse_private_key(pem)
     for name in names:
         if name != "CERTIFICATE":
-            raise InputError(_TRIED, f"The text holds a {name.lower()}, not just a certificate.", f"{_WANTED}.")
+            raise InputError(f"The text holds a {name.lower()}, not just a certificate.", hint=f"{_WANTED}.")
     if len(names) > 1:
         raise InputError(
-            _TRIED,
             f"The text holds {len(names)} certificates; a virtual proxy takes one.",
-            "Give only the certificate of the signing key, without the chain.",
+            hint="Give only the certificate of the signing key, without the chain.",
         )
     if not names:
-        raise InputError(_TRIED, unreadable(pem) or "The text holds no certificate.", f"{_WANTED}.")
+        raise InputError(unreadable(pem) or "The text holds no certificate.", hint=f"{_WANTED}.")
     complete = blocks(pem)
     if not complete:
-        raise InputError(_TRIED, "The text stops before the line END CERTIFICATE.", f"{_WANTED}.")
+        raise InputError("The text stops before the line END CERTIFICATE.", hint=f"{_WANTED}.")
     der = complete[0].der
     if not der:
         raise InputError(
-            _TRIED,
             "Between its BEGIN and END lines the text is not base64.",
-            f"{_WANTED}, with real line breaks and not the two characters \\n.",
+            hint=f"{_WANTED}, with real line breaks and not the two characters \\n.",
         )
     return der
 
@@ -96,9 +93,8 @@ def refuse_private_key(text: str) -> None:
     """
     if is_private_key(text):
         raise InputError(
-            _TRIED,
             "The text holds a private key.",
-            f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
+            hint=f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
         )
 
 
@@ -143,9 +139,8 @@ def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
     key = rsa_public_key(pem)
     if key.key_size < minimum_bits:
         raise InputError(
-            "Check the certificate.",
-            f"Its RSA key has {key.key_size} bits, fewer than {minimum_bits}.",
-            f"Make an RSA key pair of at least {minimum_bits} bits and give its certificate.",
+            f"The RSA key of the certificate has {key.key_size} bits, fewer than {minimum_bits}.",
+            hint=f"Make an RSA key pair of at least {minimum_bits} bits and give its certificate.",
         )
     return inspect(pem)
 
@@ -168,13 +163,12 @@ def rsa_public_key(pem: str, *, allow_pss: bool = False) -> RSAPublicKey:
 
     if isinstance(key, rsa.RSAPublicKey):
         if not allow_pss and is_pss(der, key.public_numbers().n):
-            raise InputError("Check the certificate.", f"Its key {PSS}", _RSA_WANTED)
+            raise InputError(f"The key of the certificate {PSS}", hint=_RSA_WANTED)
         return key
     kind = type(key).__name__.replace("PublicKey", "") if key else "unknown"
     raise InputError(
-        "Check the certificate.",
-        f"Its key is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
-        _RSA_WANTED,
+        f"The key of the certificate is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
+        hint=_RSA_WANTED,
     )
 
 
@@ -187,9 +181,8 @@ def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
     """
     if rsa_public_key(pem) != private_key.public_key():
         raise InputError(
-            "Compare the private key with the certificate.",
-            f"The key does not belong to the certificate with the SHA-256 fingerprint {fingerprint(pem)}.",
-            "Give the key that the certificate was made from, or put its own certificate on the virtual proxy.",
+            f"The private key does not belong to the certificate with the SHA-256 fingerprint {fingerprint(pem)}.",
+            hint="Give the key that the certificate was made from, or put its own certificate on the virtual proxy.",
         )
 
 
@@ -197,10 +190,10 @@ def _load(der: bytes) -> x509.Certificate:
     try:
         from cryptography import x509
     except ImportError as exc:
-        raise MissingLibraryError(_TRIED, "cryptography") from exc
+        raise MissingLibraryError("cryptography") from exc
     certificate = attempt(x509.load_der_x509_certificate, der)
     if certificate is None:
-        raise InputError(_TRIED, "The block is base64, but what it holds is not a certificate.", f"{_WANTED}.")
+        raise InputError("The block is base64, but what it holds is not a certificate.", hint=f"{_WANTED}.")
     return certificate
 
 
@@ -212,7 +205,7 @@ def _public_key(certificate: x509.Certificate) -> t.Any:
 def _summary(der: bytes) -> Certificate:
     summary = attempt(_summarize, _load(der), der)
     if summary is None:  # names and dates are parsed only now
-        raise InputError(_TRIED, "Its names or dates cannot be read.", "Make the certificate anew.")
+        raise InputError("Names or dates of the certificate cannot be read.", hint="Make the certificate anew.")
     return summary
 
 

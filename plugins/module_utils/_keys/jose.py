@@ -21,8 +21,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512")
 MINIMUM_BITS = 2048
 """Of an RSA key. The limit is ours."""
 
-_TRIED = "Read the token."
-_ADVICE = "Give one signed token: three parts, separated by dots."
+_HINT = "Give one signed token."
 
 
 def base64url_decode(part: str) -> bytes:
@@ -60,17 +59,18 @@ def inspect_token(token: str) -> Content:
     Raises:
         InputError: it is not a signed token.
     """
+    if not token:
+        raise InputError("The token is empty.", hint=_HINT)
     if token.lower().startswith("bearer"):
-        raise InputError(_TRIED, "It begins with the word Bearer.", "Give the token alone.")
+        raise InputError("The token begins with the word Bearer.", hint="Give the token alone.")
     parts = token.split(".")
     if len(parts) == 5:
         raise InputError(
-            _TRIED,
-            "It has five parts, so it is encrypted (JWE), and Qlik Sense does not accept that.",
-            "Sign it only; TLS already encrypts it on its way.",
+            "The token has five parts, so it is encrypted (JWE), and Qlik Sense does not accept that.",
+            hint="Sign it only; TLS already encrypts it on its way.",
         )
     if len(parts) != 3:
-        raise InputError(_TRIED, f"It has {'one part' if len(parts) == 1 else f'{len(parts)} parts'}.", _ADVICE)
+        raise InputError(f"A JWT has three parts separated by dots; this one has {len(parts)}.", hint=_HINT)
     header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "claims")
     return {"header": header, "claims": claims}
 
@@ -81,5 +81,5 @@ def _json_object(part: str, what: str) -> dict[str, t.Any]:
     except (ValueError, RecursionError):  # their texts quote the token
         result = None
     if not isinstance(result, dict):
-        raise InputError(_TRIED, f"Its {what} cannot be read as a JSON object in base64url.", _ADVICE)
+        raise InputError(f"The {what} of the token cannot be read as a JSON object in base64url.", hint=_HINT)
     return result

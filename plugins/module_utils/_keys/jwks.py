@@ -25,7 +25,6 @@ from .private_key import thumbprint
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-_TRIED = "Read the JWKS."
 _WANTED = 'Give the provider\'s key set as it publishes it, JSON of the form {"keys": [...]}'
 # RFC 7518, 6: members with the private half of a key, and "k", which is the whole of a symmetric one.
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
@@ -80,19 +79,19 @@ def parse(jwks: t.Any) -> list[t.Any]:
     if isinstance(jwks, str):
         jwks = _parsed(jwks)
     if not isinstance(jwks, Mapping):
-        raise InputError(_TRIED, "It is not a JSON object.", f"{_WANTED}.")
+        raise InputError("The key set is not a JSON object.", hint=f"{_WANTED}.")
     entries = jwks.get("keys")
     if isinstance(entries, (list, tuple)):
         return list(entries)
     if "keys" in jwks:
-        raise InputError(_TRIED, "Its member keys is not a list.", f"{_WANTED}.")
+        raise InputError("The member keys of the key set is not a list.", hint=f"{_WANTED}.")
     if isinstance(jwks.get("jwks_uri"), str):
         raise InputError(
-            _TRIED, "This is the provider's configuration, not its keys.", "Give the address that it has as jwks_uri."
+            "This is the provider's configuration, not its key set.", hint="Give the address that it has as jwks_uri."
         )
     if "kty" in jwks:
-        raise InputError(_TRIED, "This is a single key.", f"{_WANTED}, with this key in the list.")
-    raise InputError(_TRIED, "It has no member keys.", f"{_WANTED}.")
+        raise InputError("This is a single key, not a key set.", hint=f"{_WANTED}, with this key in the list.")
+    raise InputError("The key set has no member keys.", hint=f"{_WANTED}.")
 
 
 def _parsed(text: str) -> t.Any:
@@ -101,14 +100,14 @@ def _parsed(text: str) -> t.Any:
     except (ValueError, RecursionError):  # their texts quote what they stumble over
         pass
     if not text.strip():
-        outcome = "There is nothing in it."
+        message = "The key set is empty text."
     elif "-----BEGIN" in text:
-        outcome = "This is PEM, not JSON."
+        message = "The key set is PEM, not JSON."
     elif text.lstrip().startswith("<"):
-        outcome = "This is an HTML or XML page, not JSON."
+        message = "The key set is an HTML or XML page, not JSON."
     else:
-        outcome = "It is not JSON."
-    raise InputError(_TRIED, outcome, f"{_WANTED}.")
+        message = "The key set is not JSON."
+    raise InputError(message, hint=f"{_WANTED}.")
 
 
 def holds_private_key(entries: t.Iterable[t.Any]) -> bool:
@@ -203,7 +202,7 @@ def _read_numbers(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
     try:
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
     except ImportError as exc:
-        raise MissingLibraryError(_TRIED, "cryptography") from exc
+        raise MissingLibraryError("cryptography") from exc
     if n % 2 and n.bit_length() <= _MOST_BITS:
         key.public_key = attempt(RSAPublicNumbers(e, n).public_key)
     if key.public_key is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._content import Holds, blocks, holds_certificate, labels, private_keys, unreadable
-from .._errors import InputError
+from .._errors import InputError, about
 from .._files import PrivateFiles, content_option, decode, read
 
 
@@ -42,11 +42,7 @@ def client_certificate(options: t.Mapping[str, t.Any], files: PrivateFiles) -> t
     key = pem_file(options, "client_key", files, holds="private key")
     if certificate is None or key is None:
         name = "client_key" if certificate else "client_cert"
-        raise InputError(
-            "Tried to read the client certificate.",
-            f"The option '{name}' is empty.",
-            f"Set '{name}' or '{content_option(name)}'.",
-        )
+        raise InputError(f"The option '{name}' is empty.", hint=f"Set '{name}' or '{content_option(name)}'.")
     return certificate, key
 
 
@@ -85,37 +81,30 @@ def pem_file(options: t.Mapping[str, t.Any], option: str, files: PrivateFiles, *
 
 def _require(option: str, text: str, holds: Holds) -> None:
     """Raise if a text holds something else than an option takes."""
-    tried = f"Tried to read the option '{option}'."
     has_key, has_certificate = any("PRIVATE KEY" in label for label in labels(text)), holds_certificate(text)
     if has_key and holds == "CA certificate":
-        outcome = f"{option} holds a private key, which only its owner must have."
-        raise InputError(tried, outcome, "Give the CA certificates alone.")
+        raise InputError(
+            f"{option} holds a private key, which only its owner must have.", hint="Give the CA certificates alone."
+        )
     if has_key if holds == "private key" else has_certificate:
         if not any(block.label.endswith(holds.rpartition(" ")[2].upper()) for block in blocks(text)):
-            raise InputError(tried, f"{option} stops before the END line of the {holds}.", "Give the whole text.")
+            raise InputError(f"{option} stops before the END line of the {holds}.", hint="Give the whole text.")
         return
     if has_key or has_certificate:
-        outcome = f"{option} holds a {'private key' if has_key else 'certificate'}, not a {holds}."
-        raise InputError(tried, outcome, "Check whether certificate and key are exchanged.")
+        raise InputError(
+            f"{option} holds a {'private key' if has_key else 'certificate'}, not a {holds}.",
+            hint="Check whether certificate and key are exchanged.",
+        )
     raise InputError(
-        tried,
-        f"{option} holds no {holds} in PEM format.{_because(text)}",
-        "Give the file as the QMC exports it, in the platform independent PEM format.",
+        f"{option} holds no {holds} in PEM format. {unreadable(text) or ''}".rstrip(),
+        hint="Give the file as the QMC exports it, in the platform independent PEM format.",
     )
-
-
-def _because(text: str) -> str:
-    reason = unreadable(text)
-    return f" {reason}" if reason else ""
 
 
 def _decrypted(name: str, text: str, option: str, passphrase: str | None) -> str:
     from .private_key import without_passphrase
 
-    tried = f"Tried to read the option '{name}'."
     if not passphrase:
-        raise InputError(tried, f"{name} is encrypted.", f"Set {option}_passphrase.")
-    try:
+        raise InputError(f"{name} is encrypted.", hint=f"Set {option}_passphrase.")
+    with about(name):
         return without_passphrase(text, passphrase, option=option)
-    except InputError as exc:
-        raise InputError(tried, f"{name}: {exc.outcome}", exc.advice) from None

@@ -20,7 +20,6 @@ from .parsing import PSS, attempt, is_pss
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-_TRIED = "Load the private key."
 _WANTED = "Give the RSA private key that belongs to the virtual proxy's certificate, as PEM (PKCS#8 or PKCS#1)."
 _RSA_WANTED = "Make an RSA key pair, and put its certificate on the virtual proxy."
 
@@ -58,18 +57,16 @@ def load_private_key(
     if not isinstance(key, rsa.RSAPrivateKey):
         kind = type(key).__name__.replace("PrivateKey", "")
         raise InputError(
-            _TRIED,
-            f"It is a key of the kind {kind}, and Qlik Sense takes tokens signed with RSA keys only.",
-            _RSA_WANTED,
+            f"The private key is of the kind {kind}, and Qlik Sense takes tokens signed with RSA keys only.",
+            hint=_RSA_WANTED,
         )
     # An encrypted key does not show what it is for, and cryptography does not tell.
     if not block.is_encrypted and is_pss(block.der, key.public_key().public_numbers().n):
-        raise InputError(_TRIED, f"It {PSS}", _RSA_WANTED)
+        raise InputError(f"The private key {PSS}", hint=_RSA_WANTED)
     if key.key_size < minimum_bits:
         raise InputError(
-            _TRIED,
-            f"It has {key.key_size} bits, fewer than {minimum_bits}.",
-            f"Make an RSA key pair of at least {minimum_bits} bits, and put its certificate on the virtual proxy.",
+            f"The private key has {key.key_size} bits, fewer than {minimum_bits}.",
+            hint=f"Make an RSA key pair of at least {minimum_bits} bits, and put its certificate on the virtual proxy.",
         )
     return key
 
@@ -96,12 +93,13 @@ def without_passphrase(pem: str, passphrase: str | None, *, option: str) -> str:
 def _one_block(pem: str) -> Block:
     found = private_keys(pem)
     if len(found) > 1:
-        raise InputError(_TRIED, f"There are {len(found)} private keys in it.", _WANTED)
+        raise InputError(f"There are {len(found)} private keys in the text.", hint=_WANTED)
     if not found:
-        raise InputError(_TRIED, _instead_of_a_key(pem), _WANTED)
+        raise InputError(_instead_of_a_key(pem), hint=_WANTED)
     if "\\n" in found[0].body:
         raise InputError(
-            _TRIED, "It has the two characters \\n where lines should end.", "Give the key with real line breaks."
+            "The private key has the two characters \\n where lines should end.",
+            hint="Give the key with real line breaks.",
         )
     return found[0]
 
@@ -110,33 +108,31 @@ def _instead_of_a_key(text: str) -> str:
     """Return what a text without a complete private key is, as a sentence."""
     names = labels(text)
     if any("PRIVATE KEY" in name for name in names):
-        return "It stops before its END line."
+        return "The private key stops before its END line."
     if names:
         return f"This is a {names[0].lower()}, not a private key."
-    return unreadable(text) or "There is no PEM private key in it."
+    return unreadable(text) or "There is no PEM private key in the text."
 
 
 def _parse(block: Block, passphrase: str | None, option: str) -> t.Any:
     if block.is_encrypted and not passphrase:
-        raise InputError(_TRIED, "It is encrypted and there is no passphrase.", f"Give {option}_passphrase.")
+        raise InputError("The private key is encrypted, and there is no passphrase.", hint=f"Give {option}_passphrase.")
     try:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError as exc:
-        raise MissingLibraryError(_TRIED, "cryptography") from exc
+        raise MissingLibraryError("cryptography") from exc
     password = passphrase.encode() if passphrase and block.is_encrypted else None
     key = attempt(load_pem_private_key, block.text.encode(), password=password)
     if key is not None:
         return key
     if password:
         raise InputError(
-            _TRIED,
-            "It cannot be decrypted: the passphrase is wrong, or the key is damaged.",
-            f"Check {option}_passphrase, for example with: openssl pkey -noout -in FILE",
+            "The private key cannot be decrypted: the passphrase is wrong, or the key is damaged.",
+            hint=f"Check {option}_passphrase, for example with: openssl pkey -noout -in FILE",
         )
     raise InputError(
-        _TRIED,
-        "It is damaged or of a kind that is not supported.",
-        "Check it with: openssl pkey -check -noout -in FILE",
+        "The private key is damaged or of a kind that is not supported.",
+        hint="Check it with: openssl pkey -check -noout -in FILE",
     )
 
 

@@ -43,7 +43,7 @@ def find_session(state: LoginState) -> Session:
             try:
                 sessions = api.user_sessions(*state.signed_in)
             except QlikError as error:
-                reason = f"{api.base} gave no usable answer: {error.outcome.rstrip('.')}"
+                reason = f"{api.base} gave no usable answer: {error.message.rstrip('.')}"
                 continue
         if session := next((one for one in sessions or () if one.id in cookies), None):
             return session._replace(user=state.redact(session.user, 255, is_user=True))

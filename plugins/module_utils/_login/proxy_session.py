@@ -16,7 +16,7 @@ import time
 import typing as t
 import urllib.parse
 
-from .._errors import AnswerError, TransportError
+from .._errors import AnswerError
 from .._http.client import HttpClient, Request, Response
 from .._http.failures import transport_error
 from .._text import Sanitizer
@@ -34,10 +34,6 @@ _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, ha
 LONGEST_HEADER = 4096  # characters
 
 _NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-
-
-class NoAnswerError(TransportError):
-    """No usable answer."""
 
 
 class ProxySession:
@@ -85,7 +81,7 @@ class ProxySession:
         """Fetch a page below the prefix, following redirects that stay below it.
 
         Raises:
-            NoAnswerError: there was none.
+            TransportError: there was none.
         """
         return self._request("GET", path, token=token)
 
@@ -100,7 +96,7 @@ class ProxySession:
             host: sent as Host, as if the proxy were known by this name.
 
         Raises:
-            NoAnswerError: there was none.
+            TransportError: there was none.
         """
         target = urllib.parse.quote(f"{self.base}/hub/", safe="")
         return self._request("GET", f"qps/user?targetUri={target}", token=token, cookies=cookies, host=host)
@@ -112,7 +108,7 @@ class ProxySession:
             cookies: whose session; those kept by default.
 
         Raises:
-            NoAnswerError: there was none.
+            TransportError: there was none.
         """
         cookies = self.take_cookies() if cookies is None else cookies
         answer = self._request("DELETE", "qps/user", cookies=cookies)
@@ -134,7 +130,7 @@ class ProxySession:
             token: the bearer token for earlier releases.
 
         Raises:
-            NoAnswerError: there was none.
+            TransportError: there was none.
         """
         started = self._clock()
         status, csrf_token = self._csrf_token(None)
@@ -156,9 +152,7 @@ class ProxySession:
                 clock=self._clock,
             )
         except OSError as exc:
-            address = urllib.parse.urlsplit(self.base)
-            tried = f"Tried to reach {address.scheme}://{address.netloc}."
-            raise _no_answer(transport_error(exc, tried, ca_option="proxy_ca_path"), address.scheme) from None
+            raise transport_error(exc, f"GET {self.base}", ca_option="proxy_ca_path") from None
 
     def take_cookies(self) -> dict[str, str]:
         """Hand over the cookies and forget them."""
@@ -208,12 +202,7 @@ class ProxySession:
         return self._answer(response, ms=milliseconds, location=target, cookies=tuple(set_cookies))
 
     def _exchange(self, method: str, url: str, *, headers: dict[str, str], cookies: dict[str, str] | None) -> Response:
-        address = urllib.parse.urlsplit(url)
-        tried = f"Tried to reach {address.scheme}://{address.netloc}."
-        try:
-            return self._http.send(Request(method, url, tried, headers=headers, cookies=cookies))
-        except TransportError as error:
-            raise _no_answer(error, address.scheme) from None
+        return self._http.send(Request(method, url, headers=headers, cookies=cookies))
 
     def _csrf_token(self, cookies: dict[str, str] | None) -> tuple[int, str]:
         """The status of the answer to the question for a csrf token, and the token or ""."""
@@ -295,15 +284,6 @@ def _redirect_target(response: Response) -> str:
         return response.redirect_target()
     except AnswerError:
         return str(response.headers["Location"])
-
-
-def _no_answer(error: TransportError, scheme: str) -> NoAnswerError:
-    advice = error.advice
-    if scheme == "http" and "lost" in error.outcome:
-        advice = "If this port speaks TLS, write https:// in front of the host name."
-    answer = NoAnswerError(error.tried, error.outcome, advice)
-    answer.lasting = error.lasting
-    return answer
 
 
 def _server_time(date: str | None) -> float | None:

@@ -55,11 +55,13 @@ def line(result: Result) -> str:
     """Return one line that says what was checked for a login."""
     parts = []
     for status in ("failed", "passed", "skipped"):
-        checks = [check for check in result["checks"] if check["status"] == status]
-        if checks:
-            reason = status == "skipped"
-            names = [f"{check['name']}: {check['actual']}" if reason else check["name"] for check in checks]
-            parts.append(f"{len(checks)} {status} ({('; ' if reason else ', ').join(names)})")
+        names: dict[str, list[str]] = {}  # by the reason of skipped checks
+        for check in result["checks"]:
+            if check["status"] == status:
+                names.setdefault(f": {check['actual']}" if status == "skipped" else "", []).append(check["name"])
+        if names:
+            number = sum(map(len, names.values()))
+            parts.append(f"{number} {status} ({'; '.join(', '.join(some) + reason for reason, some in names.items())})")
     return f"{result['prefix']} on {result['proxy']} as {result['user']}: {', '.join(parts)}"
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import concurrent.futures
 import typing as t
 
+from .._errors import TransportError
 from .._http.stream import server_certificate
 from .checks import CHECKS, Check
 from .models import CheckResult, Login, RunOptions, SkipCheck
-from .proxy_session import NoAnswerError
 from .state import LoginState
 
 # Qlik allows a user five parallel sessions (Qlik Community, "5 parallel sessions"); one is left for a human being.
@@ -139,15 +139,15 @@ class LoginRun:
             outcome = check.function(self._state)
         except SkipCheck as reason:
             return _skipped(check, str(reason))
-        except NoAnswerError as error:
+        except TransportError as error:
             self._state.permanent_failure = self._state.permanent_failure or error.lasting
             return CheckResult(
                 name=check.name,
                 title=check.title,
                 status="failed",
                 expected="an answer",
-                actual=error.outcome,
-                diagnosis=error.advice,
+                actual=error.message,
+                diagnosis=error.hint,
             )
         return CheckResult(
             name=check.name,

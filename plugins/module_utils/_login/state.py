@@ -13,9 +13,10 @@ import functools
 import typing as t
 import urllib.parse
 
+from .._errors import TransportError
 from .._text import Sanitizer
 from . import response_headers as _headers
-from .proxy_session import LONGEST_HEADER, NoAnswerError, ProxySession
+from .proxy_session import LONGEST_HEADER, ProxySession
 
 if t.TYPE_CHECKING:
     from .cookie import Cookie
@@ -87,14 +88,14 @@ class LoginState:
     def renew_session(self) -> None:
         """End the session, because its cookie was made by settings that are out of date."""
         self.cookies.clear()
-        with contextlib.suppress(NoAnswerError):
+        with contextlib.suppress(TransportError):
             self.session.log_out()
 
     def close(self) -> None:
         """End the unexpected sessions, and close all connections."""
         try:
             for cookies in self._unexpected:
-                with contextlib.suppress(NoAnswerError):
+                with contextlib.suppress(TransportError):
                     self.unauthenticated.log_out(cookies)
         finally:
             self.session.close()

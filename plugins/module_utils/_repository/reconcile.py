@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from .._errors import AnswerError, ConflictError, QlikError
+from .._errors import AnswerError, ConflictError, QlikError, about
 from .._virtual_proxy import convert
 from .._virtual_proxy.model import ProxyService, Snapshot, VirtualProxy
 from .._virtual_proxy.plan import Change, Plan, Rules, Write, make_plan, purge_targets
@@ -107,7 +107,8 @@ class Outcome:
         """Return the error that ended the run, with what was done before it."""
         error.done = self.writes
         error.entries = self.entries(write)
-        error.outcome = f"{error.outcome} {more}".rstrip()
+        error.context = f"{write} ({error.context})" if error.context else str(write)
+        error.message = f"{error.message} {more}".rstrip()
         return error
 
 
@@ -124,7 +125,8 @@ def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **ru
     """
     declared = []
     for entry in entries:
-        virtual_proxy, warnings = convert.from_options(entry)
+        with about(f"Virtual proxy '{entry['prefix']}'"):
+            virtual_proxy, warnings = convert.from_options(entry)
         declared.append(virtual_proxy)
         for warning in warnings:
             module.warn(warning)
@@ -242,7 +244,7 @@ def _execute(
         links = [{"id": created[one["prefix"]]} if "id" not in one else one for one in links]
         body = {**body, "settings": {**body["settings"], "virtualProxies": links}}
     method = {"create": "POST", "delete": "DELETE"}.get(write.action, "PUT")
-    answer = site.client.request(method, write.path, purpose=str(write), body=body).body
+    answer = site.client.request(method, write.path, body=body).body
     done.append(write)
     if write.action == "delete":
         return None
@@ -251,7 +253,10 @@ def _execute(
     entities = convert_all([answer]) or convert_all(site.read_back(write))
     if not entities:
         raise AnswerError(
-            f"Tried to {write}.", "It was done, but the answer holds no id.", "Run the task again.", status=200
+            "It was done, but the answer holds no id.",
+            "Run the task again.",
+            context=f"{method} {write.path}",
+            status=200,
         )
     if write.action == "create":
         created[write.subject] = entities[0].id

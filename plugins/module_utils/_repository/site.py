@@ -113,9 +113,7 @@ def read_proxies(options: t.Mapping[str, t.Any]) -> tuple[list[Options], set[str
             problem = "has the same name as another one"
         if problem:
             raise InputError(
-                "Tried to read the addresses of the proxies.",
-                f"The node '{proxy['name']}' {problem}.",
-                "Give the addresses in the task.",
+                f"The node '{proxy['name']}' {problem}.", hint="Give the addresses of the proxies in the task."
             )
     return proxies, disabled
 
@@ -126,13 +124,13 @@ def read_site(source: Repository) -> Site:
     Raises:
         QlikError: they could not be read, or the user has no rights to see them.
     """
-    about = source.get("about", "read the release")
+    about = source.get("about")
     if not isinstance(about, dict):
-        raise source.not_expected("about", "read the release", "an object")
-    nodes = source.entities("servernodeconfiguration/full", "read the nodes")
+        raise source.not_expected("about", "an object")
+    nodes = source.entities("servernodeconfiguration/full")
     types = "ServerNodeConfiguration and ProxyService"
     source.require_some(nodes, "servernodeconfiguration/full", "node", types)
-    proxies = source.entities("proxyservice/full", "read the proxies")
+    proxies = source.entities("proxyservice/full")
     source.require_some(proxies, "proxyservice/full", "proxy", types)
     return in_words(about, nodes, proxies)
 

@@ -29,12 +29,12 @@ FILTER_TERMS = 60
 RECORD_LIMIT = 100
 
 _Query: t.TypeAlias = "Mapping[str, str] | None"
-# By attribute of the snapshot: path, purpose and conversion.
-_LOOKUPS: dict[str, tuple[str, str, Callable[[t.Any], t.Any]]] = {
-    "nodes": ("servernodeconfiguration", "read the nodes", convert.named),
-    "tags": ("tag", "read the tags", convert.named),
-    "custom_properties": ("custompropertydefinition/full", "read the custom properties", convert.custom_properties),
-    "build": ("about", "read the release", lambda about: convert.text(about, "buildVersion")),
+# By attribute of the snapshot: path and conversion.
+_LOOKUPS: dict[str, tuple[str, Callable[[t.Any], t.Any]]] = {
+    "nodes": ("servernodeconfiguration", convert.named),
+    "tags": ("tag", convert.named),
+    "custom_properties": ("custompropertydefinition/full", convert.custom_properties),
+    "build": ("about", lambda about: convert.text(about, "buildVersion")),
 }
 # Lists that may be cut, although they hold what these options name.
 _NAMED_BY_OPTION = ("tags", "custom_properties")
@@ -64,9 +64,9 @@ class Repository:
     def __init__(self, client: QrsClient) -> None:
         self.client = client
 
-    def get(self, path: str, purpose: str, query: _Query = None) -> t.Any:
+    def get(self, path: str, query: _Query = None) -> t.Any:
         """Return the answer to one GET."""
-        return self.client.request("GET", path, purpose=purpose, query=query).body
+        return self.client.request("GET", path, query=query).body
 
     def read(self, declared: Sequence[VirtualProxy], *, everything: bool = False) -> Snapshot:
         """Return the site as far as the declared virtual proxies need it: two requests, more only for unknown names.
@@ -80,7 +80,7 @@ class Repository:
         """
         query = None if everything else _filter(declared)
         entities = self._virtual_proxies(query)
-        proxies = self.entities("proxyservice/full", "read the proxies")
+        proxies = self.entities("proxyservice/full")
         self.require_some(proxies, "proxyservice/full", "proxy", "VirtualProxyConfig and ProxyService")
         snapshot = convert.snapshot(entities, proxies)
         if query is None and _possibly_truncated(snapshot, entities, declared, everything=everything):
@@ -96,29 +96,29 @@ class Repository:
         if name == "documented_fields":
             try:
                 # Qlik help, "Access the OpenAPI specification".
-                return convert.documented_fields(self.get("about/openapi/main", "read what the release knows"))
+                return convert.documented_fields(self.get("about/openapi/main"))
             except AnswerError:
                 return frozenset()
-        path, purpose, conversion = _LOOKUPS[name]
-        found = conversion(self.get(path, purpose))
+        path, conversion = _LOOKUPS[name]
+        found = conversion(self.get(path))
         if name in _NAMED_BY_OPTION:
             # A long list may be cut (qlik-sense-mcp, after 100 entities): what is missing is asked for by name.
             names = {text for one in declared for text in one.fields.get(name) or ()}
             missing = sorted(text for text in names if not any(one.is_called(text) for one in found))
             for start in range(0, len(missing), FILTER_TERMS):
                 terms = [("name", text) for text in missing[start : start + FILTER_TERMS]]
-                found += conversion(self.get(path, purpose, _any_of(terms)))
+                found += conversion(self.get(path, _any_of(terms)))
         return found
 
     def read_back(self, write: Write) -> list[t.Any]:
         """Return the entity that a write was about, as a list."""
         if write.action == "create":
             query = _any_of([("prefix", write.subject)])
-            return self.entities("virtualproxyconfig/full", "read what was created", query)
-        return [self.get(write.path, "read what was written")]
+            return self.entities("virtualproxyconfig/full", query)
+        return [self.get(write.path)]
 
     def _virtual_proxies(self, query: _Query = None) -> list[Entity]:
-        return self.entities("virtualproxyconfig/full", "read the virtual proxies", query)
+        return self.entities("virtualproxyconfig/full", query)
 
     def _missing(self, entities: list[Entity], declared: Sequence[VirtualProxy], *, everything: bool) -> list[Entity]:
         """Return declared virtual proxies that are missing from a list that may be cut: they are read by name.
@@ -127,38 +127,39 @@ class Repository:
             AnswerError: everything was requested, and there is more than the site returns.
         """
         if everything:
-            count = self.get("virtualproxyconfig/count", "count the virtual proxies")
+            count = self.get("virtualproxyconfig/count")
             number = count.get("value") if isinstance(count, dict) else count  # both are reported
             if number != len(entities):
-                raise AnswerError(
-                    f"Tried to read all virtual proxies (GET {self.client.base}/qrs/virtualproxyconfig/full).",
-                    f"The site has {number} of them, but gave only {len(entities)}.",
+                raise self._error(
+                    "virtualproxyconfig/full",
+                    f"The site has {number} virtual proxies, but gave only {len(entities)}.",
                     "Name those that you want (prefixes of virtual_proxy_info), and purge by hand.",
-                    status=200,
                 )
         parts = [declared[start : start + FILTER_TERMS // 2] for start in range(0, len(declared), FILTER_TERMS // 2)]
         return [entity for part in parts for entity in self._virtual_proxies(_filter(part))]
 
-    def entities(self, path: str, purpose: str, query: _Query = None) -> list[Entity]:
+    def entities(self, path: str, query: _Query = None) -> list[Entity]:
         """Return the entities in the answer to one GET.
 
         Raises:
             AnswerError: it is not a list of objects.
         """
-        answer = self.get(path, purpose, query)
+        answer = self.get(path, query)
         entities = convert.objects(answer)
         if not isinstance(answer, list) or (answer and not entities):
-            raise self.not_expected(path, purpose, "a list of objects")
+            raise self.not_expected(path, "a list of objects")
         return entities
 
-    def not_expected(self, path: str, purpose: str, expected: str) -> AnswerError:
+    def not_expected(self, path: str, expected: str) -> AnswerError:
         """Return the error for an answer of another form."""
-        return AnswerError(
-            f"Tried to {purpose} (GET {self.client.base}/qrs/{path}).",
+        return self._error(
+            path,
             f"The answer was JSON, but not {expected}.",
             "Check host, port and prefix: this does not look like a Qlik Sense repository.",
-            status=200,
         )
+
+    def _error(self, path: str, message: str, hint: str) -> AnswerError:
+        return AnswerError(message, hint, context=f"GET {self.client.base}/qrs/{path}", status=200)
 
     def require_some(self, entities: list[Entity], path: str, what: str, types: str) -> None:
         """Raise if a list is empty: a user without rights gets empty lists, although something exists.
@@ -167,11 +168,10 @@ class Repository:
             AnswerError: as above.
         """
         if not entities:
-            raise AnswerError(
-                f"Tried to read the site (GET {self.client.base}/qrs/{path}).",
+            raise self._error(
+                path,
                 f"The user that signed in sees no {what}, although each site has one.",
                 f"Give the user the RootAdmin role, or rights to read {types}.",
-                status=200,
             )
 
 

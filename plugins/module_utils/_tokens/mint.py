@@ -29,7 +29,6 @@ if t.TYPE_CHECKING:
 
     from .._virtual_proxy.model import VirtualProxy
 
-_TRIED = "Make a token."
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"([+-]?[0-9]{1,12})\s*([smhdw]?)")
 _LONGEST = 36500 * 86400
@@ -45,9 +44,8 @@ def seconds(value: t.Any, *, option: str) -> int:
     result = int(match[1]) * _SECONDS[match[2]] if match and not isinstance(value, bool) else None
     if result is None or abs(result) > _LONGEST:
         raise InputError(
-            _TRIED,
             f"The value of {option} is not a duration.",
-            "Give seconds, or a whole number with a unit: 90s, 15m, 48h, 365d or 52w.",
+            hint="Give seconds, or a whole number with a unit: 90s, 15m, 48h, 365d or 52w.",
         )
     return result
 
@@ -67,14 +65,14 @@ def require_algorithm(name: t.Any) -> str:
         return str(name)
     text = str(name).upper()
     if text in ALGORITHMS:
-        outcome = "Algorithm names are written in capitals."
+        message = "Algorithm names are written in capitals."
     elif re.fullmatch(r"(ES|PS|HS)(256|256K|384|512)|EDDSA|ED25519|NONE", text):
-        outcome = f"Qlik Sense does not accept the algorithm {text}."
+        message = f"Qlik Sense does not accept the algorithm {text}."
     elif re.fullmatch(r"RSA1_5|RSA-OAEP.*|DIR|ECDH-ES.*|A\d{3}(GCM)?KW|A\d{3}GCM|A\d{3}CBC-HS\d{3}|PBES2-.*|JWE", text):
-        outcome = "Qlik Sense does not accept encrypted tokens (JWE); TLS already encrypts them on their way."
+        message = "Qlik Sense does not accept encrypted tokens (JWE); TLS already encrypts them on their way."
     else:
-        outcome = "The value of algorithm is not the name of a signature algorithm."
-    raise InputError(_TRIED, outcome, f"Use {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}, with an RSA key.")
+        message = "The value of algorithm is not the name of a signature algorithm."
+    raise InputError(message, hint=f"Use {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}, with an RSA key.")
 
 
 def plain(value: t.Any) -> t.Any:
@@ -96,9 +94,8 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):
         return str(value)
     raise InputError(
-        _TRIED,
         f"Among the claims there is {_kind_of(value)} that JSON does not know.",
-        "Use text, numbers, true, false, lists and dictionaries; put a date in quotes.",
+        hint="Use text, numbers, true, false, lists and dictionaries; put a date in quotes.",
     )
 
 
@@ -138,7 +135,7 @@ class Recipe:
         for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
             self._set(option, claim_name(text_of(getattr(self, option), option), option))
         if self.jwt_attribute_user_id == self.jwt_attribute_user_directory:
-            raise InputError(_TRIED, "The user id and the user directory have the same claim.", "Name two claims.")
+            raise InputError("The user id and the user directory have the same claim.", hint="Name two claims.")
         if self.user_directory is not None:
             self._set("user_directory", _identifier(self.user_directory, "user_directory"))
         for option in ("expires_in", "backdate"):
@@ -175,17 +172,16 @@ class Recipe:
         fields = {str(key): value for key, value in user.items() if value is not None}
         if unknown := fields.keys() - _FIELDS:
             raise InputError(
-                _TRIED,
-                f"There are unknown fields: {join_names(unknown)}.",
-                f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
+                f"A user has unknown fields: {join_names(unknown)}.",
+                hint=f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
             )
         directory, user_id = None, fields.pop("user_id", None)
         if "user" in fields:
             if user_id is not None:
-                raise InputError(_TRIED, "There are both user and user_id.", "Give one of them.")
+                raise InputError("A user has both user and user_id.", hint="Give one of them.")
             directory, user_id = _directory_and_id(fields.pop("user"))
             if directory and str(fields.get("user_directory", directory)).lower() != directory.lower():
-                raise InputError(_TRIED, "There are two different user directories.", "Give one of them.")
+                raise InputError("A user has two different user directories.", hint="Give one of them.")
         if isinstance(fields.get("claims"), Mapping):
             fields["claims"] = {**(self.claims or {}), **fields["claims"]}
         recipe = dataclasses.replace(self, **fields) if fields else self
@@ -201,9 +197,8 @@ class Recipe:
             claims[directory_claim] = _identifier(directory or common.get(directory_claim), "user directory")
         elif directory and directory.lower() != constant.lower():
             raise InputError(
-                _TRIED,
                 "The user directory differs from the one that the virtual proxy gives everybody.",
-                "Leave the directory out, or put the same one in brackets into jwt_attribute_user_directory.",
+                hint="Leave the directory out, or put the same one in brackets into jwt_attribute_user_directory.",
             )
         for name, value in common.items():
             _add(claims, name, value)
@@ -224,7 +219,7 @@ _FIELDS = {field.name for field in dataclasses.fields(Recipe) if field.init} - {
 
 def _add(claims: dict[str, t.Any], name: str, value: t.Any) -> None:
     if claims.setdefault(name, value) != value:
-        raise InputError(_TRIED, f"There are two different values for the claim {name}.", "Give one of them.")
+        raise InputError(f"There are two different values for the claim {name}.", hint="Give one of them.")
 
 
 def text_of(value: t.Any, what: str) -> str:
@@ -235,7 +230,7 @@ def text_of(value: t.Any, what: str) -> str:
     """
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
         return str(value)
-    raise InputError(_TRIED, f"The {what} is {_kind_of(value)}, not text.", "Give text; a number goes in quotes.")
+    raise InputError(f"The {what} is {_kind_of(value)}, not text.", hint="Give text; a number goes in quotes.")
 
 
 def _kind_of(value: t.Any) -> str:
@@ -265,12 +260,12 @@ def _texts(value: t.Any, what: str) -> list[str]:
 def _free_claims(claims: t.Any) -> dict[str, t.Any]:
     claims = {} if claims is None else claims
     if not isinstance(claims, Mapping):
-        raise InputError(_TRIED, "The value of claims is not a dictionary.", "Give claim names and their values.")
+        raise InputError("The value of claims is not a dictionary.", hint="Give claim names and their values.")
     elsewhere = {"exp": "expires_in", "nbf": "backdate", "iat": "backdate", "aud": "audience"}
     result = plain(claims)
     for name, value in result.items():
         if name in elsewhere:
-            raise InputError(_TRIED, f"The claim {name} is not given under claims.", f"Use {elsewhere[name]} for it.")
+            raise InputError(f"The claim {name} is not given under claims.", hint=f"Use {elsewhere[name]} for it.")
         if name in RESERVED_CLAIMS:
             text_of(value, f"claim {name}")
     return result
@@ -286,16 +281,15 @@ def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
 
 def _identifier(value: t.Any, what: str) -> str:
     if value is None:
-        raise InputError(_TRIED, f"There is no {what}.", f"Write DIRECTORY\\user, or give {what.replace(' ', '_')}.")
+        raise InputError(f"There is no {what}.", hint=f"Write DIRECTORY\\user, or give {what.replace(' ', '_')}.")
     text = text_of(value, what)
     if text and text.isprintable() and text == text.strip() and "\\" not in text:
         return text
     if not text:
-        raise InputError(_TRIED, f"The {what} is empty.", "Write DIRECTORY\\user.")
+        raise InputError(f"The {what} is empty.", hint="Write DIRECTORY\\user.")
     raise InputError(
-        _TRIED,
         f"The {what} has a control character, a blank at one end, or a backslash too many.",
-        "Write DIRECTORY\\user; inside double quotes YAML needs two backslashes for one.",
+        hint="Write DIRECTORY\\user; inside double quotes YAML needs two backslashes for one.",
     )
 
 
@@ -308,9 +302,8 @@ def recipe_fields(virtual_proxy: VirtualProxy) -> dict[str, t.Any]:
     fields = virtual_proxy.fields
     if fields.get("authentication_method", "jwt") != "jwt":
         raise InputError(
-            _TRIED,
             "The virtual proxy does not take tokens: its authentication_method is not jwt.",
-            "Give a JWT virtual proxy.",
+            hint="Give a JWT virtual proxy.",
         )
     names = ("jwt_attribute_user_id", "jwt_attribute_user_directory")
     result = {name: fields[name] for name in names if fields.get(name)}
@@ -333,9 +326,8 @@ def require_mandatory(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy
     """
     if missing := [sanitize(name, 60) for name in virtual_proxy.mandatory_claims if name not in claims]:
         raise InputError(
-            _TRIED,
             f"The virtual proxy refuses tokens without {', '.join(missing)}.",
-            "Give mandatory claims by claims, name, email or groups.",
+            hint="Give mandatory claims by claims, name, email or groups.",
         )
 
 
@@ -357,6 +349,6 @@ def minter(
     try:
         import jwt
     except ImportError as exc:
-        raise MissingLibraryError(_TRIED, "PyJWT") from exc
+        raise MissingLibraryError("PyJWT") from exc
     headers = {"kid": thumbprint(key) if key_id == "thumbprint" else key_id} if key_id else None
     return functools.partial(jwt.encode, key=key, algorithm=algorithm, headers=headers)

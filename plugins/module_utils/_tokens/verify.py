@@ -57,7 +57,7 @@ def diagnose(
     try:
         content = inspect_token(token)
     except InputError as exc:
-        return [exc.outcome.replace("It ", "The token ", 1).replace("Its ", "The token's ", 1)]
+        return [exc.message]
     claims = content["claims"]
     return [
         *signature_reasons(token, virtual_proxy.get("jwt_public_key_certificate")),
@@ -86,7 +86,7 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
     try:
         key = _certificate.rsa_public_key(certificate)
     except QlikError as exc:
-        yield f"The certificate of the virtual proxy cannot be used: {exc.outcome}"
+        yield f"The certificate of the virtual proxy cannot be used: {exc.message}"
         return
     if not fits(token, key):
         yield (

@@ -318,23 +318,25 @@ def from_settings(settings: t.Any) -> VirtualProxy:
     Raises:
         InputError: it is not a dictionary, or its attribute mapping is not a list of entries.
     """
-    tried, advice = "Tried to read the virtual proxy.", "Give what jwt_virtual_proxy takes or returns."
+    hint = "Give what jwt_virtual_proxy takes or returns."
     if not isinstance(settings, t.Mapping):
-        raise InputError(tried, "The option virtual_proxy is not a dictionary.", advice)
+        raise InputError("The option virtual_proxy is not a dictionary.", hint=hint)
     known = {str(name): value for name, value in settings.items() if value is not None}
     if "virtual_proxy" in known:
-        raise InputError(tried, "It holds a virtual proxy, as the result of a module does.", "Give that one alone.")
+        raise InputError(
+            "The option virtual_proxy holds a virtual proxy, as the result of a module does.",
+            hint="Give that one alone.",
+        )
     if changes := [name for pair in LIST_CHANGES.values() for name in pair if name in known]:
         raise InputError(
-            tried,
             f"The virtual proxy has {changes[0]}, and its whole list is not known here.",
-            "Give what jwt_virtual_proxies or virtual_proxy_info returned.",
+            hint="Give what jwt_virtual_proxies or virtual_proxy_info returned.",
         )
     if "host_allow_list" in known:
         known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
     entries = known.get("jwt_attribute_map", [])
     if not isinstance(entries, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in entries):
-        raise InputError(tried, "jwt_attribute_map of the virtual proxy is not a list of dictionaries.", advice)
+        raise InputError("jwt_attribute_map of the virtual proxy is not a list of dictionaries.", hint=hint)
     lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
     return VirtualProxy(known | {name: _proxies.names(known[name]) for name in lists})
 

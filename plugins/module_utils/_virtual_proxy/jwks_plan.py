@@ -33,7 +33,6 @@ from .validate import require_valid
 
 Key = Mapping[str, t.Any]
 
-_TRIED = "Tried to plan the slots."
 _NOTE = re.compile(r"\s*\[kid ([^\[\];]*)(?:; gone since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?\]\s*$")
 _NOT_COMPARED = ("state", "allow_non_jwt", "id", "certificate")
 # Each slot's own, so they cannot be the same for all.
@@ -150,19 +149,18 @@ def plan(
 def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
     if own := sorted(template.keys() & set(_OWN)):
         raise InputError(
-            _TRIED, f"The virtual proxy has {', '.join(own)}, which each slot has of its own.", "Leave it out."
+            f"The virtual proxy has {', '.join(own)}, which each slot has of its own.", hint="Leave it out."
         )
     result = ArgumentSpecValidator(SPEC).validate({**template, "prefix": prefix})
     if result.error_messages:
         raise InputError(
-            _TRIED,
             f"The virtual proxy cannot be right: {result.error_messages[0]}.",
-            "Give options of sensible.qlik.jwt_virtual_proxy.",
+            hint="Give options of sensible.qlik.jwt_virtual_proxy.",
         )
     options = from_options(result.validated_parameters)[0].fields
-    require_valid(_TRIED, options)
+    require_valid(options)
     if _NOTE.search(options.get("description", "")):
-        raise InputError(_TRIED, "The description ends like the note of a slot.", "Choose another description.")
+        raise InputError("The description ends like the note of a slot.", hint="Choose another description.")
     return options
 
 
@@ -172,9 +170,8 @@ def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[st
     for key in keys:
         if _TEMPLATE.search(key["kid"]):
             raise InputError(
-                _TRIED,
                 "A key has a name that Ansible could take for a template.",
-                "Do not trust the provider before you know why, and have it name the key otherwise.",
+                hint="Do not trust the provider before you know why, and have it name the key otherwise.",
             )
         if not _identifiers.is_valid(_identifiers.key_id, key["kid"]):
             warnings.append(f"No front end can route tokens by the kid '{sanitize(key['kid'])}' of a key.")
@@ -188,9 +185,8 @@ def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[st
     for name, sharing in listed.items():
         if len({key["thumbprint"] for key in sharing}) > 1:
             raise InputError(
-                _TRIED,
                 f"Two keys would have the same slot {name}: {', '.join(sorted(key['kid'] for key in sharing))}.",
-                "Have the provider replace one of them.",
+                hint="Have the provider replace one of them.",
             )
     return listed
 

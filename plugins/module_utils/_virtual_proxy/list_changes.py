@@ -25,9 +25,8 @@ def require_one_way(declared: t.Mapping[str, t.Any]) -> None:
         )
         if whole and change:
             raise InputError(
-                f"Tried to read the options of the virtual proxy '{declared['prefix']}'.",
                 f"Both {whole} and {change} are given.",
-                f"Give the whole list, or its changes with {' and '.join(changes)}.",
+                hint=f"Give the whole list, or its changes with {' and '.join(changes)}.",
             )
 
 
@@ -38,13 +37,10 @@ def entry_key(name: str, entry: t.Any) -> t.Any:
     return entry.casefold()
 
 
-def with_whole_lists(
-    tried: str, options: Options, held: Options, key: t.Callable[[str, t.Any], t.Any] = entry_key
-) -> Options:
+def with_whole_lists(options: Options, held: Options, key: t.Callable[[str, t.Any], t.Any] = entry_key) -> Options:
     """Return options with whole lists in the place of those that add and remove entries.
 
     Args:
-        tried: the first sentence of an error message.
         options: values by option name.
         held: the lists to be changed, by option. The changes of a list that is not among them stay as they are.
         key: identifies an entry by the name of its list and its value.
@@ -59,7 +55,7 @@ def with_whole_lists(
         added, removed = ({key(name, entry): entry for entry in result.pop(change, ())} for change in changes)
         if both := [entry for one, entry in added.items() if one in removed]:
             shown = ", ".join(map(str, both))
-            raise InputError(tried, f"Both {' and '.join(changes)} name: {shown}.", "Decide for one of them.")
+            raise InputError(f"Both {' and '.join(changes)} name: {shown}.", hint="Decide for one of them.")
         keys = [key(name, entry) for entry in held[name]]
         kept = [
             _changed(entry, added[one]) if one in added else entry

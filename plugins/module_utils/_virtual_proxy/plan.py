@@ -12,7 +12,7 @@ import typing as t
 import urllib.parse
 from collections.abc import Iterable
 
-from .._errors import InputError
+from .._errors import InputError, about
 from .._identifiers import leads_to
 from .._text import sanitize
 from .convert import links_body, put_body, same, to_qrs
@@ -127,23 +127,23 @@ def make_plan(snapshot: Snapshot, declared: list[VirtualProxy], rules: Rules) ->
     warnings: list[str] = []
     links: dict[str, dict[Link, bool]] = {proxy.id: {} for proxy in snapshot.proxies}
     for one in declared:
-        current = snapshot.by_prefix.get(one.prefix)
-        tried = f"Tried to plan the virtual proxy '{one.prefix}'."
-        _check_method(tried, one, current)
-        if one.state == "absent":
-            after = None
-            if current:
-                _set_links(links, ("id", current.id), ())
-                deletes.append(Write("delete", one.prefix, (one.prefix,), current.id))
-        else:
-            after, write = _upsert(tried, snapshot, one, current, rules, warnings)
-            writes += [write] if write else []
-            if "proxies" in one.fields:
-                proxies = _named_proxies(tried, snapshot, one.fields["proxies"])
-                _set_links(links, ("id", current.id) if current else ("prefix", one.prefix), proxies)
-                after.fields["proxies"] = sorted((proxy.node.name for proxy in proxies), key=str.casefold)
-        changes.append(Change(one.prefix, current, after))
-        _check_lockout(tried, changes[-1], rules)
+        with about(f"Virtual proxy '{one.prefix}'"):
+            current = snapshot.by_prefix.get(one.prefix)
+            _check_method(one, current)
+            if one.state == "absent":
+                after = None
+                if current:
+                    _set_links(links, ("id", current.id), ())
+                    deletes.append(Write("delete", one.prefix, (one.prefix,), current.id))
+            else:
+                after, write = _upsert(snapshot, one, current, rules, warnings)
+                writes += [write] if write else []
+                if "proxies" in one.fields:
+                    proxies = _named_proxies(snapshot, one.fields["proxies"])
+                    _set_links(links, ("id", current.id) if current else ("prefix", one.prefix), proxies)
+                    after.fields["proxies"] = sorted((proxy.node.name for proxy in proxies), key=str.casefold)
+            changes.append(Change(one.prefix, current, after))
+            _check_lockout(changes[-1], rules)
     prefixes = {current.id: prefix for prefix, current in snapshot.by_prefix.items()}
     for proxy in snapshot.proxies:
         if proxy.links is None and links[proxy.id]:
@@ -153,24 +153,22 @@ def make_plan(snapshot: Snapshot, declared: list[VirtualProxy], rules: Rules) ->
     return Plan([*writes, *deletes], changes, warnings)
 
 
-def _check_method(tried: str, declared: VirtualProxy, current: VirtualProxy | None) -> None:
+def _check_method(declared: VirtualProxy, current: VirtualProxy | None) -> None:
     if current and not current.is_jwt and not declared.allow_non_jwt:
         raise InputError(
-            tried,
             "It exists, but its authentication method is not JWT.",
-            "Choose another prefix, or set allow_non_jwt if you really mean that one.",
+            hint="Choose another prefix, or set allow_non_jwt if you really mean that one.",
         )
 
 
-def _check_lockout(tried: str, change: Change, rules: Rules) -> None:
+def _check_lockout(change: Change, rules: Rules) -> None:
     """Raise if a change concerns the virtual proxy that the server takes for the one that this connection uses."""
     if rules.allow_connection_virtual_proxy or not change.differs:
         return
     if leads_to(rules.signs_in_through, change.prefix):
         raise InputError(
-            tried,
             "This very connection signs in through it, so the change could lock you out.",
-            "Sign in another way (auth_method: certificate), or set allow_connection_virtual_proxy.",
+            hint="Sign in another way (auth_method: certificate), or set allow_connection_virtual_proxy.",
         )
 
 
@@ -180,9 +178,7 @@ def _check_collisions(snapshot: Snapshot, declared: list[VirtualProxy]) -> None:
     if len(by_prefix) < len(declared):
         prefixes = [one.prefix for one in declared]
         twice = next(prefix for prefix in prefixes if prefixes.count(prefix) > 1)
-        raise InputError(
-            "Tried to plan the virtual proxies.", f"The prefix '{twice}' is declared twice.", "Declare it once."
-        )
+        raise InputError(f"The prefix '{twice}' is declared twice.", hint="Declare it once.")
     present = [one for one in declared if one.state == "present"]
     cookies = {
         prefix: current.fields.get("session_cookie_header_name", "")
@@ -200,15 +196,18 @@ def _check_collisions(snapshot: Snapshot, declared: list[VirtualProxy]) -> None:
         others = [other for other in owners[cookie.lower()] if other != one.prefix and cookie]
         if others:
             owner = f"virtual proxy '{others[0]}'" if others[0] else "default virtual proxy"
+            default = default_cookie_name(one.prefix)
+            names = (default, *(f"{default}-{number}" for number in range(2, len(owners) + 2)))
+            free = next(name for name in names if name.lower() not in owners)
+            hint = f"Set another session_cookie_header_name, such as {free}."
+            if others[0] and cookie == default and one.prefix not in snapshot.by_prefix:
+                hint = f"If '{others[0]}' was '{one.prefix}' before, rename it back. Otherwise: {hint}"
             raise InputError(
-                f"Tried to plan the virtual proxy '{one.prefix}'.",
-                f"Its session cookie {cookie} is already the one of the {owner}.",
-                f"Choose another session_cookie_header_name, such as {default_cookie_name(one.prefix)}.",
+                f"Virtual proxy '{one.prefix}': Its session cookie {cookie} is already the one of the {owner}.", hint
             )
 
 
 def _upsert(
-    tried: str,
     snapshot: Snapshot,
     declared: VirtualProxy,
     current: VirtualProxy | None,
@@ -216,12 +215,12 @@ def _upsert(
     warnings: list[str],
 ) -> tuple[VirtualProxy, Write | None]:
     """Return what the virtual proxy will be, and the write that makes it so; None if it is so already."""
-    fields, references = resolve(tried, snapshot, declared, current)
+    fields, references = resolve(snapshot, declared, current)
     before = current.fields if current else {}
     if not (current and current.is_jwt):
-        fields = _with_first_values(tried, fields, before, warnings)
+        fields = _with_first_values(fields, before, warnings)
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    require_valid(tried, differing, before, restore=rules.restore)
+    require_valid(differing, before, restore=rules.restore)
     body = _qrs_fields(differing, current, references)
     after = VirtualProxy({"proxies": [], **before, **differing}, id=current.id if current else "")
     if current is None:
@@ -235,14 +234,13 @@ def _qrs_fields(fields: Options, current: VirtualProxy | None, references: Refer
     return {QRS_NAMES[name]: to_qrs(name, fields[name], current, references.get(name, ())) for name in fields}
 
 
-def _with_first_values(tried: str, fields: Options, before: Options, warnings: list[str]) -> Options:
+def _with_first_values(fields: Options, before: Options, warnings: list[str]) -> Options:
     """Return the fields of a virtual proxy that is new, or new to JWT, with defaults for what it needs."""
     prefix = fields["prefix"]
     if not {**before, **fields}.get("jwt_public_key_certificate"):
         raise InputError(
-            tried,
             "It does not exist yet, or not for JWT, and no jwt_public_key_certificate is given to verify tokens with.",
-            "Give the PEM text of the certificate whose private key signs the tokens.",
+            hint="Give the PEM text of the certificate whose private key signs the tokens.",
         )
     if not {**before, **fields}.get("load_balancing_server_nodes"):
         warnings.append(
@@ -258,15 +256,14 @@ def _with_first_values(tried: str, fields: Options, before: Options, warnings: l
     return {**{name: value for name, value in first.items() if not before.get(name)}, **fields}
 
 
-def _named_proxies(tried: str, snapshot: Snapshot, names: list[str]) -> list[ProxyService]:
+def _named_proxies(snapshot: Snapshot, names: list[str]) -> list[ProxyService]:
     proxies = {proxy.id: proxy for proxy in snapshot.proxies}
-    found = find(tried, "proxy", names, snapshot.named_proxies)
+    found = find("proxy", names, snapshot.named_proxies)
     for one in found:
         if proxies[one.id].links is None:
             raise InputError(
-                tried,
                 f"The list of virtual proxies of the proxy '{one.name}' cannot be read, so a write could lose links.",
-                "Check this proxy in the QMC.",
+                hint="Check this proxy in the QMC.",
             )
     return [proxies[one.id] for one in found]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Sequence
 
-from .._errors import InputError
+from .._errors import InputError, about
 from .._text import sanitize
 from .convert import same
 from .list_changes import OPTIONS, entry_key, with_whole_lists
@@ -20,7 +20,7 @@ from .model import FIELDS, LIST_CHANGES, QRS_NAMES, Named, Options, Snapshot, Vi
 References = dict[str, list[Named]]  # by option
 
 
-def find(tried: str, what: str, names: Iterable[str], entities: Sequence[Named]) -> list[Named]:
+def find(what: str, names: Iterable[str], entities: Sequence[Named]) -> list[Named]:
     """Return the entities with these names or host names, each once and in the order of the names.
 
     Raises:
@@ -28,18 +28,18 @@ def find(tried: str, what: str, names: Iterable[str], entities: Sequence[Named])
     """
     found: dict[str, Named] = {}
     for name in names:
-        one = _match(tried, what, name, entities)
+        one = _match(what, name, entities)
         if one is None:
             names = sanitize(", ".join(sorted((one.name for one in entities), key=str.casefold)), 500)
             known = names or "none at all"
             raise InputError(
-                tried, f"This site has no {what} '{name}'.", f"Correct the name or create it; known are: {known}."
+                f"This site has no {what} '{name}'.", hint=f"Correct the name or create it; known are: {known}."
             )
         found[one.id] = one
     return list(found.values())
 
 
-def _match(tried: str, what: str, name: str, entities: Iterable[Named]) -> Named | None:
+def _match(what: str, name: str, entities: Iterable[Named]) -> Named | None:
     """Return the entity with this name or host name, None if there is none.
 
     Raises:
@@ -51,7 +51,7 @@ def _match(tried: str, what: str, name: str, entities: Iterable[Named]) -> Named
     if len(hits) > 1:
         choice = ", ".join(f"{one.name} ({one.host_name or one.id})" for one in hits)
         raise InputError(
-            tried, f"The name '{name}' means more than one {what}.", f"Use a name that only one has: {choice}."
+            f"The name '{name}' means more than one {what}.", hint=f"Use a name that only one has: {choice}."
         )
     return hits[0] if hits else None
 
@@ -65,7 +65,6 @@ def whole_lists(snapshot: Snapshot, declared: VirtualProxy) -> VirtualProxy:
     """
     if declared.state == "absent" or not any(option in declared.fields for option in OPTIONS):
         return declared
-    tried = f"Tried to plan the virtual proxy '{declared.prefix}'."
     current = snapshot.by_prefix.get(declared.prefix)
     held: Options = dict.fromkeys(LIST_CHANGES, ())
     if current:
@@ -77,26 +76,23 @@ def whole_lists(snapshot: Snapshot, declared: VirtualProxy) -> VirtualProxy:
     entities = {"proxies": snapshot.named_proxies, "load_balancing_server_nodes": snapshot.known_nodes}
 
     def key(name: str, entry: t.Any) -> t.Any:
-        node = _match(tried, "node", entry, entities[name]) if name in entities else None
+        node = _match("node", entry, entities[name]) if name in entities else None
         return node.id if node else entry_key(name, entry)
 
-    fields = with_whole_lists(tried, declared.fields, held, key)
-    if unread := [option for option in OPTIONS if option in fields]:
-        raise InputError(
-            tried,
-            f"The list for {unread[0]} cannot be read, so a write could lose entries.",
-            "Check this virtual proxy in the QMC.",
-        )
+    with about(f"Virtual proxy '{declared.prefix}'"):
+        fields = with_whole_lists(declared.fields, held, key)
+        if unread := [option for option in OPTIONS if option in fields]:
+            raise InputError(
+                f"The list for {unread[0]} cannot be read, so a write could lose entries.",
+                hint="Check this virtual proxy in the QMC.",
+            )
     return declared._replace(fields=fields)
 
 
-def resolve(
-    tried: str, snapshot: Snapshot, declared: VirtualProxy, current: VirtualProxy | None
-) -> tuple[Options, References]:
+def resolve(snapshot: Snapshot, declared: VirtualProxy, current: VirtualProxy | None) -> tuple[Options, References]:
     """Return the declared fields in the site's own spelling, and the entities that they name.
 
     Args:
-        tried: the first sentence of an error message.
         snapshot: must hold what missing_lookups asks for.
         declared: what is declared, with whole lists.
         current: the virtual proxy as it is.
@@ -104,7 +100,7 @@ def resolve(
     Raises:
         InputError: the site or its release does not have what is declared.
     """
-    require_release(tried, snapshot, declared)
+    require_release(snapshot, declared)
     held = current.fields if current else {}
     fields = {name: value for name, value in declared.fields.items() if name in FIELDS}
     references: References = {}
@@ -116,23 +112,22 @@ def resolve(
     ):
         if name not in fields or same(name, fields, held):
             continue
-        references[name] = find(tried, what, fields[name], known)
+        references[name] = find(what, fields[name], known)
         if name == "custom_properties":
-            fields[name] = _custom_properties(tried, fields[name], references[name])
+            fields[name] = _custom_properties(fields[name], references[name])
         else:
             fields[name] = sorted((one.name for one in references[name]), key=str.casefold)
     return fields, references
 
 
-def _custom_properties(tried: str, declared: dict[str, list[str]], definitions: list[Named]) -> dict[str, list[str]]:
+def _custom_properties(declared: dict[str, list[str]], definitions: list[Named]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for name, definition in ((name, one) for name in declared for one in definitions if one.is_called(name)):
         for value in declared[name]:
             if definition.choices and value not in definition.choices:
                 raise InputError(
-                    tried,
                     f"The custom property '{definition.name}' has no value '{value}'.",
-                    f"Take one of: {', '.join(definition.choices)}.",
+                    hint=f"Take one of: {', '.join(definition.choices)}.",
                 )
         values[definition.name] = sorted(declared[name])
     return {name: values[name] for name in sorted(values) if values[name]}
@@ -144,7 +139,7 @@ def _unknown_fields(snapshot: Snapshot, declared: VirtualProxy) -> list[str]:
     return [name for name in FIELDS if known and name in declared.fields and QRS_NAMES[name] not in known]
 
 
-def require_release(tried: str, snapshot: Snapshot, declared: VirtualProxy) -> None:
+def require_release(snapshot: Snapshot, declared: VirtualProxy) -> None:
     """Raise if the release of the site does not have a declared option.
 
     Raises:
@@ -153,9 +148,8 @@ def require_release(tried: str, snapshot: Snapshot, declared: VirtualProxy) -> N
     if unknown := _unknown_fields(snapshot, declared):
         build = snapshot.build or "of an unknown version"
         raise InputError(
-            tried,
             f"The release of this site (repository build {build}) does not have: {', '.join(unknown)}.",
-            "Leave it out for this site, or upgrade Qlik Sense.",
+            hint="Leave it out for this site, or upgrade Qlik Sense.",
         )
 
 

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from .. import _identifiers
-from .._errors import InputError
+from .._errors import InputError, about
 from .._keys import certificate as _certificate
 from .model import LIST_CHANGES, Options
 
@@ -24,11 +24,10 @@ _IDENTIFIERS: dict[str, t.Callable[[str, str], str]] = {
 }
 
 
-def require_valid(tried: str, options: Options, held: Options | None = None, *, restore: bool = False) -> None:
+def require_valid(options: Options, held: Options | None = None, *, restore: bool = False) -> None:
     """Raise if a value certainly cannot work. Entries that the site holds already count as valid.
 
     Args:
-        tried: the sentence that says what was attempted.
         options: only those that will be written, as from_options returns them.
         held: the values that the site holds.
         restore: check only what addresses a virtual proxy and its sessions, because the site held the values before.
@@ -43,35 +42,30 @@ def require_valid(tried: str, options: Options, held: Options | None = None, *, 
     }
     options = options | new
     names = ("prefix", "session_cookie_header_name") if restore else tuple(_IDENTIFIERS)
-    try:
-        for name in filter(options.__contains__, names):
-            _IDENTIFIERS[name](options[name], name)
-        for item in options.get("jwt_attribute_map", ()) if not restore else ():
-            _identifiers.claim_name(item["jwt_attribute"], "jwt_attribute_map")
-    except InputError as error:
-        error.tried = tried
-        raise
+    for name in filter(options.__contains__, names):
+        _IDENTIFIERS[name](options[name], name)
     if not restore:
-        _require_usable(tried, options)
+        _require_usable(options)
 
 
-def _require_usable(tried: str, options: Options) -> None:
+def _require_usable(options: Options) -> None:
+    for item in options.get("jwt_attribute_map", ()):
+        _identifiers.claim_name(item["jwt_attribute"], "jwt_attribute_map")
     if options.get("session_inactivity_timeout", 1) < 1:
-        raise InputError(tried, "session_inactivity_timeout is below 1.", "Give the minutes, such as 30.")
+        raise InputError("session_inactivity_timeout is below 1.", hint="Give the minutes, such as 30.")
     for host in options.get("websocket_cross_origin_white_list", ()):
         if not host or re.search(r"[/\s]", host) or (host.count(":") == 1 and not host.endswith(":")):
             raise InputError(
-                tried,
                 f"The host allow list holds {host!r}, which is not a host name.",
-                "Give exact host names without scheme, port and path, such as portal.example.com.",
+                hint="Give exact host names without scheme, port and path, such as portal.example.com.",
             )
     for line in options.get("additional_response_headers", "").splitlines():
         name, colon, _value = line.partition(":")
         if line.strip() and not (colon and _identifiers.is_valid(_identifiers.header_name, name.strip())):
             raise InputError(
-                tried,
                 f"additional_response_headers holds the line {line!r}, which is not a header.",
-                "Give one 'Name: value' a line.",
+                hint="Give one 'Name: value' a line.",
             )
     if "jwt_public_key_certificate" in options:
-        _certificate.require_rsa(options["jwt_public_key_certificate"])
+        with about("jwt_public_key_certificate"):
+            _certificate.require_rsa(options["jwt_public_key_certificate"])

@@ -2,15 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In every Python of a playbook run: notes what is about to happen, and at one point kills the run.
+"""In every Python of a playbook run: notes what is about to happen, and makes one thing go wrong.
 
 Python imports this by its name, with the directory on PYTHONPATH. Points are tasks that begin, requests that change the
-site, and files below KILLS_FILES that are put in place or removed; each is a line in KILLS_JOURNAL. Before it does what
-line number KILLS_AT says, of the lines that begin with KILLS_ONLY, the run dies.
+site, and files below KILLS_FILES that are put in place or removed; each is a line in KILLS_JOURNAL. Before line number
+KILLS_AT, of the lines that begin with KILLS_ONLY:
+
+- the whole run dies by SIGKILL, if KILLS_HOW is "KILL" or not set;
+- the playbook gets SIGTERM, if it is "TERM": what it started goes on, as at a shutdown or `kill PID`;
+- the clock of all processes jumps by so many seconds, if it is a number.
+
+Independent of that, nothing can be written below the directories in KILLS_FULL (no space) and KILLS_READ_ONLY, which
+are separated by colons.
 """
 
 from __future__ import annotations
 
+import datetime
+import errno
 import os
 import pathlib
 import signal
@@ -18,6 +27,19 @@ import sys
 import typing as t
 
 JOURNAL, FILES = pathlib.Path(os.environ["KILLS_JOURNAL"]), os.environ["KILLS_FILES"]
+HOW = os.environ.get("KILLS_HOW", "KILL")
+JUMPED = JOURNAL.with_suffix(".jumped")
+_FORBIDDEN = {
+    directory.rstrip("/"): code
+    for name, code in (("KILLS_FULL", errno.ENOSPC), ("KILLS_READ_ONLY", errno.EROFS))
+    for directory in os.environ.get(name, "").split(":")
+    if directory
+}
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+# Which of the arguments are paths that are written to; a rename or link within a full directory needs no space.
+_PATHS = {"open": 0, "os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "os.remove": 0, "os.chmod": 0}
+_FREE = {"os.remove", "os.chmod"}
+_jumped = False
 
 
 def point(event: str, arguments: tuple[t.Any, ...]) -> str:
@@ -35,18 +57,58 @@ def point(event: str, arguments: tuple[t.Any, ...]) -> str:
     return ""
 
 
+def forbid(event: str, arguments: tuple[t.Any, ...]) -> None:
+    """Raise OSError if a file would be written where that is not possible."""
+    path = arguments[_PATHS[event]]
+    if not isinstance(path, (str, bytes, os.PathLike)) or (event == "open" and not arguments[2] & _WRITES):
+        return
+    path = os.path.realpath(os.fsdecode(path))
+    for directory, code in _FORBIDDEN.items():
+        if f"{path}/".startswith(f"{directory}/") and (code == errno.EROFS or event not in _FREE):
+            raise OSError(code, os.strerror(code), path)
+
+
+def jump() -> None:
+    """Set the clock of this process and of those that it forks."""
+    global _jumped  # noqa: PLW0603
+    if not _jumped:
+        _jumped = True
+        import time_machine
+
+        now = datetime.datetime.now(datetime.UTC)
+        time_machine.travel(now + datetime.timedelta(seconds=int(HOW)), tick=True).start()
+
+
 def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
+    if _FORBIDDEN and event in _PATHS:
+        forbid(event, arguments)
     said = event in ("kills.task", "http.client.send", "os.rename", "os.remove") and point(event, arguments)
     if not said:
         return
+    if JUMPED.exists():
+        jump()
     with JOURNAL.open("a+") as journal:
         journal.write(f"{said}\n")
         journal.flush()
         journal.seek(0)
         reached = sum(line.startswith(os.environ["KILLS_ONLY"]) for line in journal)
     if said.startswith(os.environ["KILLS_ONLY"]) and reached == int(os.environ["KILLS_AT"]):
-        os.kill(int(JOURNAL.with_suffix(".pid").read_text()), signal.SIGKILL)
+        act()
+
+
+def act() -> None:
+    """Do what is to be done at the point."""
+    playbook = int(JOURNAL.with_suffix(".pid").read_text())
+    if HOW == "KILL":
+        os.kill(playbook, signal.SIGKILL)
         os.killpg(0, signal.SIGKILL)  # a module is in the process group of Ansible's worker, which leads one of its own
+    elif HOW == "TERM":
+        os.kill(playbook, signal.SIGTERM)
+    else:
+        JUMPED.touch()
+        jump()
 
 
+if JUMPED.exists():
+    jump()
 sys.addaudithook(hook)

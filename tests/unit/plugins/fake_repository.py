@@ -95,24 +95,24 @@ class FakeRepository:
         return [self.virtual_proxies[link["id"]]["prefix"] for link in proxy["settings"]["virtualProxies"]]
 
     def request(
-        self, method: str, path: str, *, purpose: str, query: t.Mapping[str, str] | None = None, body: t.Any = None
+        self, method: str, path: str, *, query: t.Mapping[str, str] | None = None, body: t.Any = None
     ) -> Answer:
         self.requests.append((method, path))
         if method == "GET":
             return Answer(200, copy.deepcopy(self._read(path, query)))
         self._writes += 1
         self.before_write(self._writes)
-        tried = f"Tried to {purpose}."
+        context = f"{method} {self.base}/qrs/{path}"
         failure = self.failures.get(self._writes)
         if failure == "dropped":
-            raise self._uncertain(TransportError(tried, "The connection was lost.", "Try again."))
+            raise self._uncertain(TransportError("The connection was lost.", "Try again.", context=context))
         if failure == "conflict":
-            raise ConflictError(tried, "The server answered 409 Conflict.", "Run the task again.", status=409)
+            raise ConflictError("The server answered 409 Conflict.", "Run the task again.", context=context, status=409)
         if isinstance(failure, int):
-            raise AnswerError(tried, f"The server answered {failure}.", "Look at the log.", status=failure)
+            raise AnswerError(f"The server answered {failure}.", "Look at the log.", context=context, status=failure)
         result = self._write(method, path, copy.deepcopy(body))
         if failure == "lost":
-            raise self._uncertain(TransportError(tried, "The connection was lost.", "Try again."))
+            raise self._uncertain(TransportError("The connection was lost.", "Try again.", context=context))
         return Answer(200, copy.deepcopy(result))
 
     def close(self) -> None:
@@ -138,7 +138,9 @@ class FakeRepository:
         if path == "proxyservice/full":
             return [self._expanded(proxy) for proxy in self.proxies.values()]
         if path == "about/openapi/main" and self.openapi is None:
-            raise AnswerError("Tried to read.", "The server answered 404 Not Found.", "Check the port.", status=404)
+            raise AnswerError(
+                "The server answered 404 Not Found.", "Check the port.", context=f"GET {path}", status=404
+            )
         if path in ("tag", "custompropertydefinition/full"):
             entities = self.tags if path == "tag" else self.definitions
             if not query:

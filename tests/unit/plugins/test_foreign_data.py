@@ -70,17 +70,17 @@ class ForeignRepository:
     def close(self) -> None:
         """Nothing to close."""
 
-    def request(self, method: str, path: str, *, purpose: str, query: t.Any = None, body: t.Any = None) -> Answer:
+    def request(self, method: str, path: str, *, query: t.Any = None, body: t.Any = None) -> Answer:
         kind, _slash, rest = path.partition("/")
         found = self.entities.get(kind)
         if found is None or rest.startswith("openapi"):
-            raise AnswerError(f"Tried to {purpose}.", "The server answered 404.", "Check the port.", status=404)
+            raise AnswerError("The server answered 404.", "Check the port.", context=f"{method} {path}", status=404)
         if method == "GET" and rest in ("", "full", "count"):
             found = changed(found, self._path, self._value) if kind == self._kind else found
             return Answer(200, {"value": len(found)} if rest == "count" else found)
         index = next((number for number, one in enumerate(found) if one["id"] == rest), len(found))
         if index == len(found) and method != "POST":
-            raise AnswerError(f"Tried to {purpose}.", "The server answered 404.", "Check the id.", status=404)
+            raise AnswerError("The server answered 404.", "Check the id.", context=f"{method} {path}", status=404)
         if method != "GET":
             self.writes += 1
         if method == "DELETE":

@@ -42,6 +42,20 @@ def test_a_host_that_is_no_site_is_named() -> None:
         connection_options({"inventory_hostname": "web1", "qlik_port": 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("qlik_port", "abc", "argument 'qlik_port' is of type .*str.* unable to convert to int"),
+        ("qlik_retries", [3], "argument 'qlik_retries' is of type .*list"),
+        ("qlik_validate_certs", "maybe", "argument 'qlik_validate_certs' is of type"),
+        ("qlik_auth_method", "certificates", "qlik_auth_method must be one of: certificate, .* got: certificates"),
+    ],
+)
+def test_wrong_values_are_reported_by_the_name_of_the_variable(name: str, value: t.Any, message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        connection_options({"qlik_host": "q", name: value})
+
+
 def test_something_else_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="variables of a host"):
         connection_options(t.cast("t.Any", "test"))

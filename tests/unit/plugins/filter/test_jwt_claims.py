@@ -202,18 +202,18 @@ def test_other_algorithms_are_told_once(algorithm: str) -> None:
 
 
 REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
-    "nothing": ("", {}, "It has one part."),
-    "not text": (5, {}, "Read the token. The token is a number, not text."),
+    "nothing": ("", {}, "The token is empty."),
+    "not text": (5, {}, "The token is a number, not text."),
     "null": (None, {}, "The token is null, not text."),
     "with Bearer": (f"Bearer {token()}", {}, "begins with the word Bearer"),
     "encrypted": ("a.b.c.d.e", {}, "encrypted (JWE)"),
-    "not base64url": ("sec+ret.secret.c2ln", {}, "header cannot be read"),
-    "not JSON": (f"{token().split('.')[0]}.c2VjcmV0.c2ln", {}, "claims cannot be read"),
+    "not base64url": ("sec+ret.secret.c2ln", {}, "header of the token cannot be read"),
+    "not JSON": (f"{token().split('.')[0]}.c2VjcmV0.c2ln", {}, "claims of the token cannot be read"),
     "an unknown option": (token(), {"certifcate": PEM}, "has no option certifcate"),
     "two things to verify with": (token(), {"certificate": PEM, "jwks": key_set()}, "both certificate and jwks"),
     "no certificate": (token(), {"certificate": "secret"}, "holds no certificate"),
     "a private key": (token(), {"certificate": key_sets.private_pem(key())}, "holds a private key"),
-    "no key set": (token(), {"jwks": "secret"}, "It is not JSON"),
+    "no key set": (token(), {"jwks": "secret"}, "The key set is not JSON"),
     "no virtual proxy": (token(), {"virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
     "no attribute map": (
         token(),

@@ -141,7 +141,7 @@ def test_a_prefix_can_be_left_out() -> None:
         ({"overrides": {"*": {"proxies_add": [1]}}}, "a value in proxies_add that is no entry"),
         (
             {"overrides": {"portal": {"host_allow_list": [], "host_allow_list_add": ["a.example.com"]}}},
-            "'portal'. Both host_allow_list and host_allow_list_add are given",
+            r"portal'\]: Both host_allow_list and host_allow_list_add are given",
         ),
         (
             {"overrides": {"*": {"proxies_add": ["Rim1"]}, "portal": {"proxies_remove": ["rim1"]}}},

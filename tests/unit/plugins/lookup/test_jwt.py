@@ -255,7 +255,7 @@ def test_each_user_is_asked_for_mandatory_claims() -> None:
     )
 
     assert message == (
-        "Make the token for user 2 of 2. The virtual proxy refuses tokens without roles, unit."
+        "User 2 of 2: The virtual proxy refuses tokens without roles, unit."
         " Give mandatory claims by claims, name, email or groups."
     )
 
@@ -464,15 +464,15 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
         "private_key_passphrase is a number, not text",
     ),
     "list as algorithm": ({"private_key_content": PEM, "algorithm": [PEM]}, "algorithm is a list, not text"),
-    "encrypted": ({"private_key_content": ENCRYPTED}, "encrypted and there is no passphrase"),
+    "encrypted": ({"private_key_content": ENCRYPTED}, "encrypted, and there is no passphrase"),
     "wrong passphrase": (
         {"private_key_content": ENCRYPTED, "private_key_passphrase": PASSPHRASE[1:]},
         "the passphrase is wrong",
     ),
-    "for RSASSA-PSS only": ({"private_key_content": key_sets.pss_private_pem(KEY)}, "It is restricted to RSASSA-PSS"),
+    "for RSASSA-PSS only": ({"private_key_content": key_sets.pss_private_pem(KEY)}, "key is restricted to RSASSA"),
     "certificate for RSASSA-PSS only": (
         {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": RESTRICTED}},
-        "Its key is restricted to RSASSA-PSS",
+        "The key of the certificate is restricted to RSASSA-PSS",
     ),
     "short": ({"private_key_content": SHORT}, "1024 bits, fewer than 2048"),
     "another certificate": (
@@ -524,7 +524,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "the same key twice": (
         {"private_key_content": PEM, "other_private_key_content": PEM, "as_logins": True},
-        "It is the private key itself",
+        "The other private key is the private key itself",
     ),
     "two other keys": (
         {"private_key_content": PEM, "other_private_key_content": PEM, "other_private_key_path": "/x"},
@@ -565,7 +565,7 @@ def test_refusals_say_why_and_give_nothing_away(case: str) -> None:
 def test_a_key_where_a_user_was_due_is_not_repeated(term: t.Any) -> None:
     message = error_of("C\\a", term, private_key_content=PEM)
 
-    assert message.startswith("Make the token for user 2 of 2. ")
+    assert message.startswith("User 2 of 2: ")
     for piece in pieces_of(PEM):
         assert piece not in message
 
@@ -583,7 +583,7 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(_files.os, "open", refuse)  # mode 0000 would not stop root
     message = error_of("C\\a", private_key_path=str(tmp_path / "key.pem"))
 
-    assert "the option 'private_key_path'" in message
+    assert "private_key_path" in message
     assert f"The file {tmp_path / 'key.pem'} is not readable for this user." in message
 
 

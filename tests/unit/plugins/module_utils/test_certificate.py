@@ -198,7 +198,7 @@ def test_whatever_byte_is_changed_there_is_a_summary_or_an_input_error(position:
 def test_a_certificate_with_a_name_that_is_no_text(certificate: x509.Certificate) -> None:
     text = changed(certificate, b"signing", b"\xff" * 7)
 
-    with pytest.raises(InputError, match="names or dates"):
+    with pytest.raises(InputError, match="Names or dates of the certificate"):
         _certificate.inspect(text)
 
 
@@ -250,7 +250,10 @@ def test_keys_for_rsassa_pss_only_are_refused() -> None:
 
     assert _certificate.require_rsa(pem)["key_size"] == 2048
     for function in (_certificate.rsa_public_key, _certificate.require_rsa):
-        with pytest.raises(InputError, match=r"Its key is restricted to RSASSA-PSS \(PS256, PS384, PS512\), and Qlik"):
+        with pytest.raises(
+            InputError,
+            match=r"The key of the certificate is restricted to RSASSA-PSS \(PS256, PS384, PS512\), and Qlik",
+        ):
             function(restricted)
     with pytest.raises(InputError, match="restricted to RSASSA-PSS"):
         _certificate.require_matching_key(restricted, private)

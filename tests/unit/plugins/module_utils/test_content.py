@@ -164,12 +164,12 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_pat
         _files.read("client_key", str(old), holds=holds)
 
     quoted = {place: "'" + str(path).replace("'", "'\"'\"'") + "'" for place, path in (("old", old), ("new", new))}
-    assert caught.value.outcome == f"{old} holds {name}."
-    assert caught.value.advice == f"Convert it with: {command.format(**quoted)}"
+    assert caught.value.message == f"client_key: {old} holds {name}."
+    assert caught.value.hint == f"Convert it with: {command.format(**quoted)}"
     tool = "ssh-keygen" if case == "OpenSSH" else "openssl"
     if shutil.which(tool) is None:
         pytest.skip(f"there is no {tool}")
-    words = caught.value.advice.removeprefix("Convert it with: ")
+    words = caught.value.hint.removeprefix("Convert it with: ")
     for asks, passphrase in (("pkcs12", "-passin pass:sesame"), ("pkcs8 ", "-passin pass:sesame")):
         words = words.replace(f"openssl {asks}", f"openssl {asks} {passphrase} ")
     subprocess.run(["sh", "-c", words], check=True, capture_output=True, stdin=subprocess.DEVNULL)
@@ -185,14 +185,19 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_pat
 @pytest.mark.parametrize(
     ("content", "holds", "outcome", "advice"),
     [
-        (VAULTED, None, "The text is encrypted with Ansible Vault.", "Give it as a variable that Ansible decrypts"),
+        (VAULTED, None, "client_key_content is encrypted with Ansible Vault.", "Give it as a variable that"),
         (
             openssh().decode(),
             "private key",
-            "The text holds an OpenSSH private key.",
+            "client_key_content holds an OpenSSH private key.",
             "Convert it with: install -m 600 FILE FILE-converted.pem && ssh-keygen -p -N '' -m PKCS8 -f FILE-conv",
         ),
-        (openssh().decode(), "certificate", "The text holds an OpenSSH private key.", "Give the certificate."),
+        (
+            openssh().decode(),
+            "certificate",
+            "client_key_content holds an OpenSSH private key.",
+            "Give the certificate.",
+        ),
     ],
 )  # fmt: skip
 def test_a_text_is_converted_without_a_path(
@@ -200,8 +205,8 @@ def test_a_text_is_converted_without_a_path(
 ) -> None:
     with pytest.raises(InputError) as caught:
         _files.decode("client_key_content", content, holds=holds)
-    assert caught.value.outcome == outcome
-    assert caught.value.advice.startswith(advice)
+    assert caught.value.message == outcome
+    assert caught.value.hint.startswith(advice)
 
 
 def test_a_file_of_the_wrong_kind_is_not_to_be_converted(tmp_path: Path) -> None:
@@ -224,13 +229,13 @@ def test_a_vault_file_is_named_with_the_way_to_use_it(alternative: str | None, t
     path.write_text(VAULTED)
     with pytest.raises(InputError) as caught:
         _files.read("client_key", str(path), alternative=alternative)
-    assert caught.value.outcome == f"{path} is encrypted with Ansible Vault."
+    assert caught.value.message == f"client_key: {path} is encrypted with Ansible Vault."
     expected = (
         f"client_key_content: \"{{{{ lookup('ansible.builtin.unvault', '{path}') }}}}\""
         if alternative
         else f"Decrypt it with: ansible-vault decrypt {path}"
     )
-    assert expected in caught.value.advice
+    assert expected in caught.value.hint
     assert "3339623" not in str(caught.value)
 
 

@@ -119,14 +119,14 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for path in ("fifo.pem", "socket.pem", "large.pem", "directory.pem", "missing.pem", "/dev/zero"):
             with pytest.raises(InputError) as caught:
                 _files.read("client_key", path)
-            messages[path] = caught.value.outcome
+            messages[path] = caught.value.message
     assert messages == {
-        "fifo.pem": "fifo.pem is a named pipe (FIFO).",
-        "socket.pem": "socket.pem is a socket.",
-        "large.pem": "large.pem is larger than 1000000 bytes.",
-        "directory.pem": "directory.pem is a directory.",
-        "missing.pem": f"There is no file missing.pem in {tmp_path}.",
-        "/dev/zero": "/dev/zero is a device.",
+        "fifo.pem": "client_key: fifo.pem is a named pipe (FIFO).",
+        "socket.pem": "client_key: socket.pem is a socket.",
+        "large.pem": "client_key: large.pem is larger than 1000000 bytes.",
+        "directory.pem": "client_key: directory.pem is a directory.",
+        "missing.pem": f"client_key: There is no file missing.pem in {tmp_path}.",
+        "/dev/zero": "client_key: /dev/zero is a device.",
     }
 
 

@@ -87,8 +87,8 @@ def test_what_cannot_be_one_is_refused_by_the_name_of_its_option(
 ) -> None:
     with pytest.raises(InputError) as error:
         validator(value, "the_option")
-    assert "the_option" in error.value.outcome
-    assert problem in error.value.outcome
+    assert "the_option" in error.value.message
+    assert problem in error.value.message
     assert "pass-word" not in str(error.value)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 300

@@ -176,12 +176,12 @@ def test_numbers_in_plain_base64_are_read() -> None:
 
 
 NO_KEY_SET: dict[str, tuple[t.Any, str]] = {
-    "nothing": ("", "There is nothing in it"),
+    "nothing": ("", "empty text"),
     "None": (None, "not a JSON object"),
     "a page": ("<!DOCTYPE html><html>", "HTML or XML page"),
-    "PEM": ("-----BEGIN CERTIFICATE-----", "This is PEM"),
-    "cut off": ('{"keys": [{"kty": "RSA"', "It is not JSON"),
-    "too deep": ("[" * 100_000, "It is not JSON"),
+    "PEM": ("-----BEGIN CERTIFICATE-----", "The key set is PEM"),
+    "cut off": ('{"keys": [{"kty": "RSA"', "The key set is not JSON"),
+    "too deep": ("[" * 100_000, "The key set is not JSON"),
     "a list": ([], "not a JSON object"),
     "a text": ('"keys"', "not a JSON object"),
     "no keys": ({}, "no member keys"),

@@ -425,7 +425,7 @@ def test_attributes_that_differ_by_case_are_one(proxy: FakeProxy, run_options: R
 
 class UnreachableApi(SessionApi):
     def user_sessions(self, directory: str, name: str) -> list[Session]:
-        raise TransportError("Tried.", "No connection.", "Check it.")
+        raise TransportError("No connection.", "Check it.")
 
 
 class UnlinkedApi(SessionApi):

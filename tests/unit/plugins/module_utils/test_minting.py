@@ -61,7 +61,7 @@ def test_any_other_text_is_refused_and_not_repeated(text: str) -> None:
         seconds(text, option="expires_in")
 
     assert str(caught.value) == (
-        "Make a token. The value of expires_in is not a duration."
+        "The value of expires_in is not a duration."
         " Give seconds, or a whole number with a unit: 90s, 15m, 48h, 365d or 52w."
     )
 
@@ -105,7 +105,7 @@ def test_what_qlik_does_not_accept(name: t.Any, sentence: str) -> None:
         require_algorithm(name)
 
     assert "my secret" not in str(caught.value)
-    assert caught.value.advice == "Use RS256, RS384 or RS512, with an RSA key."
+    assert caught.value.hint == "Use RS256, RS384 or RS512, with an RSA key."
 
 
 # ---- Claims

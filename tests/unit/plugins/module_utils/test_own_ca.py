@@ -112,10 +112,13 @@ REFUSED: dict[str, tuple[t.Callable[[], tuple[str, str]], str]] = {
     "another key": (lambda: (pem(CA), private_pem(key())), "does not belong to the certificate"),
     "an EC key": (elliptic, "Only RSA"),
     "the files swapped": (lambda: (private_pem(CA_KEY), pem(CA)), "holds a private key"),
-    "a key for RSASSA-PSS only": (lambda: (pem(CA), pss_private_pem(CA_KEY)), "It is restricted to RSASSA-PSS"),
+    "a key for RSASSA-PSS only": (
+        lambda: (pem(CA), pss_private_pem(CA_KEY)),
+        "The private key is restricted to RSASSA-PSS",
+    ),
     "a certificate for RSASSA-PSS only": (
         lambda: (restricted_to_pss(CA), private_pem(CA_KEY)),
-        "Its key is restricted to RSASSA-PSS",
+        "The key of the certificate is restricted to RSASSA-PSS",
     ),
     "no key": (lambda: (pem(CA), ""), "The text is empty"),
     "no certificate": (lambda: ("", private_pem(CA_KEY)), "is empty"),

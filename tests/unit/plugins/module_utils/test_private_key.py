@@ -102,7 +102,7 @@ BAD: dict[str, tuple[str, str | None, str]] = {
     "EC": (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "of the kind EC"),
     "EC, traditional": (pem_of(ec.generate_private_key(ec.SECP256R1()), PKCS1), None, "of the kind EC"),
     "Ed25519": (pem_of(ed25519.Ed25519PrivateKey.generate()), None, "of the kind Ed25519"),
-    "for RSASSA-PSS only": (key_sets.pss_private_pem(KEY), None, "It is restricted to RSASSA-PSS"),
+    "for RSASSA-PSS only": (key_sets.pss_private_pem(KEY), None, "The private key is restricted to RSASSA-PSS"),
     "1024 bits": (pem_of(rsa.generate_private_key(65537, 1024)), None, "1024 bits, fewer than 2048"),
     "two keys": (pem_of(KEY) + pem_of(KEY, PKCS1), None, "2 private keys"),
     "cut off": (pem_of(KEY)[:600], None, "stops before its END line"),

@@ -210,7 +210,7 @@ def options(server: Server, authority: Authority, client: tuple[str, str]) -> di
 def ask(options: dict[str, t.Any], method: str = "GET", **kwargs: t.Any) -> t.Any:
     connection = QrsClient(options)
     try:
-        return connection.request(method, "about", purpose="read the release", **kwargs).body
+        return connection.request(method, "about", **kwargs).body
     finally:
         connection.close()
 
@@ -229,10 +229,8 @@ def failure(options: dict[str, t.Any], method: str = "GET") -> QlikError:
 def test_asks_as_the_repository_wants_to_be_asked(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(200, {}, b'{"buildVersion": "31.60.0.0"}')]
     connection = QrsClient(options)
-    assert connection.request("GET", "about", purpose="x", query={"filter": "name eq 'a b'"}).body == {
-        "buildVersion": "31.60.0.0"
-    }
-    connection.request("PUT", "tag/1", purpose="x", body={"name": "ü"})
+    assert connection.request("GET", "about", query={"filter": "name eq 'a b'"}).body == {"buildVersion": "31.60.0.0"}
+    connection.request("PUT", "tag/1", body={"name": "ü"})
     connection.close()
     (_get, path, headers, _body), (method, _path, put_headers, body) = server.asked
     key = headers["X-Qlik-Xrfkey"]
@@ -263,7 +261,7 @@ def test_keys_and_certificates_can_be_texts(
         options |= {path: None, content: Path(options[path]).read_text()}
     connection = QrsClient(options)
     assert len(list(tmp_path.iterdir())) == (0 if in_memory else 1)
-    assert connection.request("GET", "about", purpose="x").body == {"buildVersion": "31.60.0.0"}
+    assert connection.request("GET", "about").body == {"buildVersion": "31.60.0.0"}
     connection.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -272,7 +270,7 @@ def test_a_text_of_another_authority_is_not_trusted(
     server: Server, options: dict[str, t.Any], stranger: Authority
 ) -> None:
     options |= {"ca_path": None, "ca_content": stranger.path.read_text()}
-    assert "not trusted" in failure(options).outcome
+    assert "not trusted" in failure(options).message
 
 
 def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, options: dict[str, t.Any]) -> None:
@@ -281,7 +279,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
     # This server insists on a client certificate, so only the requests themselves are of interest.
     connection = QrsClient(options)
     connection._http._session.cert = (options["client_cert"], options["client_key"])
-    connection.request("GET", "about", purpose="x")
+    connection.request("GET", "about")
     connection.close()
     (_method, path, headers, _body), (last_method, last_path, _headers, _none) = server.asked
     assert path.startswith("/admin/qrs/about?")
@@ -334,7 +332,7 @@ def test_a_ticket_is_fetched_used_once_and_logged_out(
     connection = signed_in(options, auth_method="ticket", user=r"ACME\anna", virtual_proxy_prefix=prefix)
     assert connection.signs_in_through == below.strip("/")
     for _time in range(2):
-        assert connection.request("GET", "tag", purpose="x").body == []
+        assert connection.request("GET", "tag").body == []
     connection.close()
     fetched, used, followed, *asked, left = server.asked
     assert (fetched[0], fetched[1].partition("?")[0]) == ("POST", f"/qps{below}/ticket")
@@ -366,9 +364,9 @@ def test_a_ticket_that_lets_nobody_in(
 ) -> None:
     server.answers = answers
     with pytest.raises(AnswerError) as caught:
-        signed_in(options, auth_method="ticket", user=r"ACME\anna").request("GET", "about", purpose="x")
-    assert outcome in caught.value.outcome
-    assert advice in caught.value.advice
+        signed_in(options, auth_method="ticket", user=r"ACME\anna").request("GET", "about")
+    assert outcome in caught.value.message
+    assert advice in caught.value.hint
     assert "one-time-secret" not in str(caught.value)
 
 
@@ -377,17 +375,17 @@ def test_a_session_that_a_restart_has_ended_begins_anew(server: Server, options:
     lost = (302, {"Location": "/internal_forms_authentication/"}, b"")
     server.answers = [*entered, (201, {}, b'{"id": 1}'), lost, *entered, (200, {}, b'{"id": 2}'), lost, *entered, lost]
     connection = signed_in(options, auth_method="ticket", user=r"ACME\anna")
-    assert connection.request("POST", "tag", purpose="x", body={}).body == {"id": 1}
-    assert connection.request("PUT", "tag/2", purpose="x", body={}).body == {"id": 2}
+    assert connection.request("POST", "tag", body={}).body == {"id": 1}
+    assert connection.request("PUT", "tag/2", body={}).body == {"id": 2}
     with pytest.raises(AnswerError) as caught:
-        connection.request("GET", "tag", purpose="x")
-    assert "no user is signed in" in caught.value.advice
+        connection.request("GET", "tag")
+    assert "no user is signed in" in caught.value.hint
 
 
 def test_a_header_names_the_user_and_the_session_is_logged_out(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(200, COOKIE, b"{}")]
     connection = signed_in(options, auth_method="header", header_name="X-User", user="anna", virtual_proxy_prefix="h")
-    connection.request("GET", "about", purpose="x")
+    connection.request("GET", "about")
     connection.close()
     assert [(method, path.partition("?")[0], headers["X-User"]) for method, path, headers, _body in server.asked] == [
         ("GET", "/h/qrs/about", "anna"),
@@ -397,13 +395,13 @@ def test_a_header_names_the_user_and_the_session_is_logged_out(server: Server, o
 
 def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, options: dict[str, t.Any]) -> None:
     connection = signed_in(options, auth_method="session", session_cookie="X-Qlik-Session=some-secret")
-    connection.request("GET", "about", purpose="x")
+    connection.request("GET", "about")
     server.answers = [(401, {}, b"some-secret is over")]
     with pytest.raises(AnswerError) as caught:
-        connection.request("GET", "about", purpose="x")
+        connection.request("GET", "about")
     connection.close()
     assert [headers["Cookie"] for _method, _path, headers, _body in server.asked] == ["X-Qlik-Session=some-secret"] * 2
-    assert "has not ended" in caught.value.advice
+    assert "has not ended" in caught.value.hint
     assert "some-secret" not in str(caught.value)
 
 
@@ -411,7 +409,7 @@ def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "requests_ntlm", None)
     with pytest.raises(InputError) as caught:
         QrsClient(options | {"auth_method": "ntlm", "password": "a-secret"})
-    assert "requests-ntlm" in caught.value.outcome
+    assert "requests-ntlm" in caught.value.message
     assert "a-secret" not in str(caught.value)
 
 
@@ -420,9 +418,9 @@ def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], cha
     pytest.importorskip("requests_ntlm")
     server.answers = [(401, {"WWW-Authenticate": challenge}, b"")]
     with pytest.raises(QlikError) as caught:
-        signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret").request("GET", "x", purpose="x")
-    assert "Tried to sign in with NTLM" in caught.value.tried
-    assert "does not speak NTLM" in caught.value.outcome
+        signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret").request("GET", "x")
+    assert caught.value.context.endswith("/qrs/about")
+    assert "does not speak NTLM" in caught.value.message
     assert "a-secret" not in str(caught.value)
     assert all("Windows" in headers["User-Agent"] for _method, _path, headers, _body in server.asked)
 
@@ -443,9 +441,9 @@ def test_the_environment_changes_nothing(
 
 def test_another_ca_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
     error = failure(options | {"ca_path": str(stranger.path)})
-    assert "not trusted" in error.outcome
-    assert "root.pem" in error.advice
-    assert error.advice.endswith(" as ca_path.")
+    assert "not trusted" in error.message
+    assert "root.pem" in error.hint
+    assert error.hint.endswith(" as ca_path.")
 
 
 THROUGH_A_PROXY: dict[str, dict[str, t.Any]] = {
@@ -491,8 +489,8 @@ def test_ca_path_does_not_verify_a_proxy(
     server.answers = [TICKET]
     for proxy_ca_path in (None, str(authority.path)):
         error = failure(two_authorities | {"ca_path": both, "proxy_ca_path": proxy_ca_path})
-        assert "not trusted" in error.outcome
-        assert error.advice.endswith(" as proxy_ca_path.")
+        assert "not trusted" in error.message
+        assert error.hint.endswith(" as proxy_ca_path.")
     assert proxy.asked == []
 
 
@@ -502,8 +500,8 @@ def test_proxy_ca_path_does_not_verify_repository_and_qps(
     for way in ({}, {"auth_method": "ticket"}):
         for ca_path in (None, str(stranger.path)):
             error = failure(options | way | {"ca_path": ca_path, "proxy_ca_path": both})
-            assert "not trusted" in error.outcome
-            assert error.advice.endswith(" as ca_path.")
+            assert "not trusted" in error.message
+            assert error.hint.endswith(" as ca_path.")
     assert server.asked == []
 
 
@@ -514,24 +512,24 @@ def test_proxy_ca_path_is_not_read_without_a_proxy(options: dict[str, t.Any], se
 
 def test_another_host_name_is_named(options: dict[str, t.Any]) -> None:
     error = failure(options | {"host": "127.0.0.1"})
-    assert "not for this host name" in error.outcome
+    assert "not for this host name" in error.message
 
 
 def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
     certificate, key = stranger.issue("client")
     error = failure(options | {"client_cert": certificate, "client_key": key})
-    assert "client certificate" in f"{error.outcome} {error.advice}"
-    assert "client.pem" in error.advice
+    assert "client certificate" in f"{error.message} {error.hint}"
+    assert "client.pem" in error.hint
 
 
 def test_a_missing_client_certificate_is_named(options: dict[str, t.Any]) -> None:
     error = failure(options | {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN})
-    assert "client certificate" in f"{error.outcome} {error.advice}"
+    assert "client certificate" in f"{error.message} {error.hint}"
 
 
 def test_a_key_of_another_pair_is_named(options: dict[str, t.Any], authority: Authority) -> None:
     _certificate, key = authority.issue("second")
-    assert "does not belong" in failure(options | {"client_key": key}).outcome
+    assert "does not belong" in failure(options | {"client_key": key}).message
 
 
 def test_nobody_listens(options: dict[str, t.Any]) -> None:
@@ -539,11 +537,11 @@ def test_nobody_listens(options: dict[str, t.Any]) -> None:
         free.bind(("127.0.0.1", 0))
         error = failure(options | {"port": free.getsockname()[1]})
     assert isinstance(error, TransportError)
-    assert "refused" in error.outcome
+    assert "refused" in error.message
 
 
 def test_an_unknown_host(options: dict[str, t.Any]) -> None:
-    assert "could not be resolved" in failure(options | {"host": "qlik.invalid"}).outcome
+    assert "could not be resolved" in failure(options | {"host": "qlik.invalid"}).message
 
 
 def test_a_server_that_never_answers(options: dict[str, t.Any]) -> None:
@@ -564,7 +562,7 @@ def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
         thread.start()
         error = failure(options | {"port": plain.getsockname()[1]})
         thread.join()
-    assert "does not speak TLS" in error.outcome
+    assert "does not speak TLS" in error.message
 
 
 @pytest.mark.parametrize(
@@ -595,10 +593,10 @@ def test_answers_that_are_not_what_was_asked_for(
     server.answers = [answer]
     error = failure(options)
     assert isinstance(error, AnswerError)
-    assert outcome in error.outcome
-    assert advice in error.advice
+    assert outcome in error.message
+    assert advice in error.hint
     assert error.status == answer[0]
-    assert f"GET https://localhost:{options['port']}/qrs/about" in error.tried
+    assert f"GET https://localhost:{options['port']}/qrs/about" in error.context
     assert "xrfkey" not in str(error)
 
 
@@ -608,7 +606,7 @@ def test_a_csrf_token_is_fetched_where_a_proxy_wants_it(server: Server, options:
     server.answers = [(200, {"Set-Cookie": "X=1"}, b"{}"), (403, {}, b"no"), csrf, (200, {}, b"{}"), (204, {}, b"")]
     connection = signed_in(options)
     for method in ("GET", "PUT"):
-        connection.request(method, "about", purpose="x")
+        connection.request(method, "about")
     connection.close()
     asked = [
         (method, path.partition("?")[0], headers.get("qlik-csrf-token"))
@@ -638,11 +636,11 @@ def test_without_rights_a_csrf_token_changes_nothing(
     server.answers = answers
     connection = signed_in(options)
     with pytest.raises(AnswerError) as caught:
-        connection.request("PUT", "tag/1", purpose="x")
+        connection.request("PUT", "tag/1")
     connection.close()
     error = caught.value
-    assert "403 Forbidden: no." in error.outcome
-    assert "RootAdmin" in error.advice
+    assert "403 Forbidden: no." in error.message
+    assert "RootAdmin" in error.hint
     assert len(server.asked) == requests
 
 
@@ -652,7 +650,7 @@ def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.An
     connection._http._session.cert = (options["client_cert"], options["client_key"])
     server.answers = [(400, {}, f"bad: {TOKEN}".encode())]
     with pytest.raises(AnswerError) as caught:
-        connection.request("GET", "about", purpose="x")
+        connection.request("GET", "about")
     assert TOKEN not in str(caught.value)
     assert "***" in str(caught.value)
 
@@ -666,7 +664,7 @@ def test_a_busy_server_is_asked_again(server: Server, options: dict[str, t.Any])
 def test_the_deadline_ends_the_retries(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(503, {"Retry-After": "3600"}, b"")]
     error = failure(options | {"retries": 5, "retry_deadline": 0.2})
-    assert "503" in error.outcome
+    assert "503" in error.message
     assert len(server.asked) == 2
 
 
@@ -734,12 +732,12 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         *(
             ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": token}, words)
             for token, words in (
-                (f"Bearer {TOKEN}", "It begins with the word Bearer."),
-                ("[object Object]", "It has one part."),
-                (f"'{TOKEN}'", "Its header cannot be read"),
-                (TOKEN.rpartition(".")[0], "It has 2 parts."),
-                (TOKEN[8:], "Its header cannot be read"),
-                (f"{TOKEN}.a.b", "It has five parts, so it is encrypted"),
+                (f"Bearer {TOKEN}", "The token begins with the word Bearer."),
+                ("[object Object]", "this one has 1."),
+                (f"'{TOKEN}'", "The header of the token cannot be read"),
+                (TOKEN.rpartition(".")[0], "this one has 2."),
+                (TOKEN[8:], "The header of the token cannot be read"),
+                (f"{TOKEN}.a.b", "The token has five parts, so it is encrypted"),
             )
         ),
         ({"auth_method": "session", "session_cookie": "X-Qlik-Session"}, "NAME=VALUE"),
@@ -749,6 +747,6 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
 def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
         QrsClient(options | changed)
-    assert words in caught.value.outcome
+    assert words in caught.value.message
     assert "pass-word" not in str(caught.value)
     assert TOKEN[:20] not in str(caught.value)

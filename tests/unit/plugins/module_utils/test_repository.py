@@ -194,8 +194,8 @@ def test_what_the_site_does_not_have_is_refused_before_the_first_write(
 ) -> None:
     with pytest.raises(InputError) as caught:
         reconcile(repository, {**portal, **options}, check_mode=check_mode)
-    assert words in caught.value.outcome
-    assert advice in caught.value.advice
+    assert words in caught.value.message
+    assert advice in caught.value.hint
     assert repository.writes == []
 
 
@@ -248,8 +248,21 @@ def test_a_cookie_name_of_another_virtual_proxy_is_refused(
     repository: FakeRepository, portal: dict[str, t.Any]
 ) -> None:
     repository.add("other", sessionCookieHeaderName="X-Shared")
-    with pytest.raises(InputError, match="already the one of the virtual proxy 'other'"):
+    with pytest.raises(InputError, match="already the one of the virtual proxy 'other'") as caught:
         reconcile(repository, {**portal, "session_cookie_header_name": "x-shared"})
+    assert caught.value.hint == "Set another session_cookie_header_name, such as X-Qlik-Session-portal."
+
+
+def test_a_renamed_virtual_proxy_is_recognized_by_its_cookie_name(
+    repository: FakeRepository, portal: dict[str, t.Any]
+) -> None:
+    repository.add("renamed", sessionCookieHeaderName="X-Qlik-Session-portal")
+    with pytest.raises(InputError, match="already the one of the virtual proxy 'renamed'") as caught:
+        reconcile(repository, portal)
+    assert caught.value.hint == (
+        "If 'renamed' was 'portal' before, rename it back. "
+        "Otherwise: Set another session_cookie_header_name, such as X-Qlik-Session-portal-2."
+    )
 
 
 def test_two_nodes_of_one_name_must_be_told_apart(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
@@ -446,8 +459,8 @@ def test_changes_that_cannot_be_right(repository: FakeRepository, changes: dict[
     repository.add("portal", tags=[repository.tags[0]])
     with pytest.raises(InputError) as caught:
         reconcile(repository, {"prefix": "portal", **changes})
-    assert words in caught.value.outcome
-    assert "'portal'" in caught.value.tried
+    assert words in caught.value.message
+    assert str(caught.value).startswith("Virtual proxy 'portal': ")
     assert repository.writes == []
 
 
@@ -656,7 +669,7 @@ def test_who_sees_no_nodes_or_proxies_is_told_so(repository: FakeRepository, wha
 
 def test_another_web_service_is_no_repository(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "_read", lambda path, query: ["about"])
-    with pytest.raises(AnswerError, match=r"read the release .* but not an object"):
+    with pytest.raises(AnswerError, match=r"GET https://.*/qrs/about: .* but not an object"):
         read_site(repository)
 
 
@@ -706,7 +719,7 @@ class TestTroubleInTheMiddle:
         repository.failures = {2: "conflict", 3: "conflict"}
         with pytest.raises(ConflictError) as caught:
             reconcile(repository, portal)
-        assert "INTERNAL\\sa_repository at 2026-01-01T00:00:00.000Z" in caught.value.outcome
+        assert "INTERNAL\\sa_repository at 2026-01-01T00:00:00.000Z" in caught.value.message
         assert caught.value.done == ["create the virtual proxy 'portal'"]
         repository.failures = {}
         assert reconcile(repository, portal).changed  # the next run finishes it
@@ -758,7 +771,7 @@ class TestTroubleInTheMiddle:
 
         def dead(path: str, query: t.Any) -> t.Any:
             if repository.writes:
-                raise TransportError("Tried to read.", "The connection was refused.", "Wait.")
+                raise TransportError("The connection was refused.", "Wait.")
             return read(path, query)
 
         monkeypatch.setattr(repository, "_read", dead)

@@ -61,19 +61,19 @@ def test_header_and_claims_are_shown_unverified() -> None:
 
 
 NO_TOKENS = {
-    "": "It has one part",
-    "a.b": "It has 2 parts",
+    "": "The token is empty",
+    "a.b": "three parts separated by dots; this one has 2",
     "a.b.c.d.e": "five parts, so it is encrypted",
     "Bearer " + token_of(CLAIMS): "begins with the word Bearer",
     "bearer": "begins with the word Bearer",
-    unsigned([1], {}): "Its header cannot be read",
-    unsigned({}, "text"): "Its claims cannot be read",
-    "!!.e30.AAAA": "Its header",
-    "_v97AH0A.e30.AAAA": "Its header",  # UTF-16
-    "77u_e30.e30.AAAA": "Its header",  # a byte order mark
-    "e30.e3.AAAA": "Its claims",
-    "e30.é.AAAA": "Its claims",
-    "e30.e30.AAAA\n.": "4 parts",
+    unsigned([1], {}): "The header of the token cannot be read",
+    unsigned({}, "text"): "The claims of the token cannot be read",
+    "!!.e30.AAAA": "The header",
+    "_v97AH0A.e30.AAAA": "The header",  # UTF-16
+    "77u_e30.e30.AAAA": "The header",  # a byte order mark
+    "e30.e3.AAAA": "The claims",
+    "e30.é.AAAA": "The claims",
+    "e30.e30.AAAA\n.": "this one has 4",
 }
 
 

@@ -220,7 +220,7 @@ def test_options_that_do_not_go_together(case: str) -> None:
 
 
 FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
-    "no JSON": ({"jwks": "kaputt"}, "It is not JSON."),
+    "no JSON": ({"jwks": "kaputt"}, "The key set is not JSON."),
     "no file": ({"path": "/nowhere/jwks.json"}, "There is no file /nowhere/jwks.json."),
     "a directory": ({"path": "/"}, "/ is a directory."),
     "no https": ({"url": "http://127.0.0.1/keys"}, "not an https address"),
@@ -229,7 +229,7 @@ FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
     "nobody there": ({"url": "https://127.0.0.1:1/keys", "retries": 0}, "The connection was refused."),
     "no CA file": (
         {"jwks": "{}", **OWN_CA, "ownca_content": None, "ownca_path": "/nowhere/ca.pem"},
-        "option 'ownca_path'",
+        "ownca_path: There is no file",
     ),
 }
 
@@ -322,7 +322,7 @@ def test_the_provider_is_asked_each_time(
         (304, b"", "The answer was 304 Not Modified."),
         (302, b"", "Redirects are not followed"),
         (200, b"<html>log in</html>", "HTML or XML page"),
-        (200, b'{"keys": [{"kty', "It is not JSON."),
+        (200, b'{"keys": [{"kty', "The key set is not JSON."),
         (200, b" " * 1_000_001, "larger than 1000000 bytes"),
     ],
 )

@@ -97,7 +97,7 @@ def test_only_the_entries_that_are_named_can_drift(run: Run, repository: FakeRep
 def test_an_alias_is_named_as_the_user_wrote_it(run: Run, repository: FakeRepository) -> None:
     entry = {"prefix": "a", "host_allow_list": ["a.example"], "host_allow_list_add": ["b.example"]}
     result = run(virtual_proxies=[{"prefix": "b"}, entry])
-    assert "'a'. Both host_allow_list and host_allow_list_add are given." in result["msg"]
+    assert "Virtual proxy 'a': Both host_allow_list and host_allow_list_add are given." in result["msg"]
     assert repository.requests == []
 
 
@@ -237,7 +237,7 @@ class TestAListThatTheSiteHasCut:
         self, run: Run, info: Run, declared: list[dict[str, t.Any]]
     ) -> None:
         for result in (run(virtual_proxies=declared, purge=True), info()):
-            assert "has 121 of them, but gave only 100" in result["msg"]
+            assert "has 121 virtual proxies, but gave only 100" in result["msg"]
 
     def test_what_is_named_is_found(self, info: Run) -> None:
         [found] = info(prefixes=["P110", "nothing"])["virtual_proxies"]

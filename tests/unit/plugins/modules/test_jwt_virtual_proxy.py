@@ -59,7 +59,7 @@ def test_a_library_that_is_missing_afterwards_does_not_hide_the_change(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.add("portal", jwtPublicKeyCertificate=make_certificate("missing"))
-    error = MissingLibraryError("Read the certificate.", "cryptography")
+    error = MissingLibraryError("cryptography")
     monkeypatch.setattr(certificate, "_load", mock.Mock(side_effect=error))
     result = run(prefix="portal", session_inactivity_timeout=5)
     assert (result["failed"], result["changed"]) == (True, True)

@@ -242,11 +242,11 @@ def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"token": ""}, "the token of login 1. It is empty"),
+        ({"token": ""}, "token of login 1: The token is empty"),
         ({"token": "Bearer abc"}, "Bearer"),
         ({"token": "a.b.c.d.e"}, "encrypted"),
         ({"token": "abc"}, "parts"),
-        ({"expired_token": "abc"}, "the expired_token of"),
+        ({"expired_token": "abc"}, "expired_token of"),
         ({"virtual_proxy": {}}, "prefix of login 1 is empty"),
         ({"prefix": "a/b"}, "prefix of login 1 is 'a/b', which holds '/'"),
     ],
@@ -268,7 +268,7 @@ def test_nothing_to_check_is_no_success(site: Site, monkeypatch: pytest.MonkeyPa
 
 def test_a_ca_file_that_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     result = main({**site.options, "proxy_ca_path": "/nowhere.pem"}, monkeypatch).result
-    assert "option 'proxy_ca_path'" in result["msg"]
+    assert "proxy_ca_path: There is no file" in result["msg"]
 
 
 def test_the_authority_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ class Apis:
         try:
             faulty = self.fault(request.method, request.url)
         except ConnectionError:
-            raise TransportError(request.tried, "There is no way.", "") from None
+            raise TransportError("There is no way.", context=request.context) from None
         if faulty is not None:
             return faulty
         base, _qps, prefix, _session, *session_id = request.url.replace("https://", "").split("/")
@@ -71,7 +71,7 @@ def named(user: str, session_id: str) -> dict[str, str]:
 
 def answer(status: int, content: t.Any = None) -> Response:
     body = b"" if content is None else json.dumps(content).encode()
-    request = Request("GET", "https://qlik1:4243", "Tried to list the sessions.")
+    request = Request("GET", "https://qlik1:4243")
     return Response(request, status, "", {}, body, truncated=False, repeated=False, sanitize=Sanitizer())
 
 
@@ -130,7 +130,7 @@ def test_nobody_goes_if_a_proxy_cannot_be_asked(run: Run, apis: Apis) -> None:
 
     apis.fault = fault
     result = run()
-    assert "Tried to list the sessions of the virtual proxy 'portal' on https://qlik2:8443" in result["msg"]
+    assert "GET https://qlik2:8443/qps/portal/session: There is no way." in result["msg"]
     assert apis.deleted == []
 
 
@@ -148,7 +148,7 @@ def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -
 
     apis.fault = fault
     result = run()
-    assert "Tried to end a session" in result["msg"]
+    assert "DELETE https://qlik1:4243/qps/portal/session: There is no way." in result["msg"]
     assert result["changed"] is False
     assert "secret" not in json.dumps(result)
 

@@ -73,7 +73,7 @@ class Desk:
             "qlik_virtual_proxies": [portal("portal", self.pki)],
             "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
             "qlik_smoke_test_users": ["SMOKE\\test"],
-            "qlik_smoke_test_wait": 20,
+            "smoke_test_wait": 20,
             "promotion_keep": [],  # the sites share their keys
             "key_rotation_name": "portal",
             "key_rotation_directory": str(self.directory / "keys"),
@@ -92,7 +92,6 @@ class Desk:
         clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         clean |= {
             "ANSIBLE_NOCOLOR": "1",
-            "PWD": str(self.directory),
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         }
         done = subprocess.run(
@@ -286,7 +285,7 @@ def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
     """The other key is that of the virtual proxy, so its tokens are accepted, and netrc must not make a 401 of it."""
     environment = {name: value for name, value in desk.hostile.items() if name not in PROXIES}
     login = {"prefix": "portal", "token": desk.token(), "other_key_token": desk.token()}
-    others = {"smoke_test_logins": [login], "qlik_smoke_test_wait": 0}
+    others = {"smoke_test_logins": [login], "smoke_test_wait": 0}
     status, output = desk.playbook(
         "sensible.qlik.smoke_test", "--limit", "dev", "-e", json.dumps(others), environment=environment
     )
