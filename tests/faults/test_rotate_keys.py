@@ -39,6 +39,7 @@ class Rotation:
             "key_rotation_name": "portal",
             "key_rotation_overlap": 0,
             "key_rotation_wait": 20,
+            "key_rotation_skip_checks": ["websocket"],  # the virtual proxy has no engine
             "key_rotation_old_private_key_path": str(self.key),
         }  # fmt: skip
         self.write_inventory({"one": {}})
@@ -114,6 +115,7 @@ def test_a_host_of_no_inventory_file_needs_a_directory(rotation: Rotation) -> No
     assert "Set key_rotation_directory, where keys are stored. It has no default for one" in output
 
 
+@pytest.mark.slow
 def test_a_directory_that_cannot_be_made(rotation: Rotation) -> None:
     file = rotation.directory / "file"
     file.touch()
@@ -159,6 +161,7 @@ def test_no_key_is_destroyed_that_another_site_may_need(rotation: Rotation) -> N
     assert f"but two may need {rotation.key} as well" in output
 
 
+@pytest.mark.slow
 def test_a_list_of_more_proxies_than_are_linked(rotation: Rotation) -> None:
     rotation.site.reset({"portal": ["Rim1"]})
     rotation._writes = rotation._count()
