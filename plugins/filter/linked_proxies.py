@@ -79,7 +79,8 @@ def linked_proxies(proxies: t.Any, links: t.Any = None, option: str = "proxy_url
             raise InputError(
                 f"{option} is a list of {len(urls)} proxies, which means that logins work on each of them, but the "
                 f"virtual proxy is linked to the proxy of {', '.join(known)} only.",
-                hint=f"Give a dictionary of URLs by node name, such as {{{known[0]}: {next(iter(urls))}}}, with all proxies.",
+                hint=f"Give a dictionary of URLs by node name, such as {{{known[0]}: {next(iter(urls))}}}, with all "
+                "proxies.",
             )
         return _proxies.linked_urls(urls, known, option)
     except InputError as error:

@@ -128,13 +128,13 @@ _NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]]+\])+\s*$")
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
 _SUMMARIES = {
     "idle": "No rotation is under way, and {current} is in use.",
-    "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run goes on, or takes {new} "
-    "back with key_rotation_mode=abandon.",
-    "switched": "Users were led from {old} to {new}, and each accepts the tokens of its own key. The next run waits for "
-    "the rest of the overlap and removes {old}, or takes {new} back with key_rotation_mode=abandon.",
+    "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run goes on, or takes "
+    "{new} back with key_rotation_mode=abandon.",
+    "switched": "Users were led from {old} to {new}, and each accepts the tokens of its own key. The next run waits "
+    "for the rest of the overlap and removes {old}, or takes {new} back with key_rotation_mode=abandon.",
     "retired": "{new} has replaced {gone}, which is gone. The next run finishes the rotation and begins no other one.",
-    "lost": "Users were led from {old} to a virtual proxy that is gone, so only tokens of the key of {old} are accepted. "
-    "Run with key_rotation_mode=abandon, which leads users back to {old}, before you rotate again.",
+    "lost": "Users were led from {old} to a virtual proxy that is gone, so only tokens of the key of {old} are "
+    "accepted. Run with key_rotation_mode=abandon, which leads users back to {old}, before you rotate again.",
 }
 
 
@@ -207,8 +207,8 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
     if len(family) > 1:
         raise InputError(
             f"It cannot be told which of these is in use: {', '.join(_shown(one, name) for one in family)}.",
-            hint="If one of them is to replace another one, end its description with [replaces PREFIX ID], with the prefix and "
-            "the id of that one. Remove those that are not in use, and name those that are independent in "
+            hint="If one of them is to replace another one, end its description with [replaces PREFIX ID], with the "
+            "prefix and the id of that one. Remove those that are not in use, and name those that are independent in "
             "key_rotation_unrelated.",
         )
     [one] = family

@@ -86,9 +86,7 @@ def names(value: t.Any) -> list[str]:
         raise InputError(f"Expected a list of names, got a {type(value).__name__}.", hint="Give a list.") from None
 
 
-def linked_urls(
-    proxies: t.Mapping[str, str], links: t.Sequence[str] | None, option: str = "proxy_urls"
-) -> list[str]:
+def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None, option: str = "proxy_urls") -> list[str]:
     """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
 
     Args:

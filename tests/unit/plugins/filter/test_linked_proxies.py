@@ -52,9 +52,7 @@ def test_only_linked_proxies_are_selected_where_the_nodes_are_named(
         (
             URLS,
             ["Central", "Rim1"],
-            "proxy_urls is a list of 3 proxies, which means that logins work on each of them, but the virtual proxy is "
-            "linked to the proxy of Central, Rim1 only. Give a dictionary of URLs by node name, such as {Central: "
-            "https://a.example.com}, with all proxies.",
+            "linked to the proxy of Central, Rim1 only. Give a dictionary of URLs by node name, such as {Central: ",
         ),
     ],
 )

