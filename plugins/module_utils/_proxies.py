@@ -94,7 +94,9 @@ def names(value: t.Any) -> list[str]:
         raise InputError(f"Expected a list of names, got a {type(value).__name__}.", hint="Give a list.") from None
 
 
-def linked_urls(proxies: t.Mapping[str, list[str]], links: t.Sequence[str] | None) -> list[str]:
+def linked_urls(
+    proxies: t.Mapping[str, list[str]], links: t.Sequence[str] | None, option: str = "proxy_urls"
+) -> list[str]:
     """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
 
     Args:
@@ -102,6 +104,7 @@ def linked_urls(proxies: t.Mapping[str, list[str]], links: t.Sequence[str] | Non
             address has several nodes, as linked there if it is linked to one of them.
         links: node names or host names of the proxies to which it is linked; None if that is not known, which counts
             as linked to all.
+        option: named in messages.
 
     Raises:
         InputError: it is linked to a proxy without a URL, so that a login there could not be verified.
@@ -117,7 +120,7 @@ def linked_urls(proxies: t.Mapping[str, list[str]], links: t.Sequence[str] | Non
         ]
         if not urls:
             raise InputError(
-                f"The virtual proxy is linked to the proxy of '{name}', of which 'proxy_urls' has no URL.",
+                f"The virtual proxy is linked to the proxy of '{name}', of which '{option}' has no URL.",
                 hint=f"Add it; known are: {', '.join(name for nodes in proxies.values() for name in nodes)}.",
             )
         linked += urls

@@ -167,7 +167,7 @@ JOBS = {
         "rotate_keys",
         declare,
         check_cut,
-        ("task Validating arguments", 2),
+        ("task Check that tokens can be minted", 1),
         ("--limit", "dev", "-e", "key_rotation_mode=in_place"),
         ("key_rotation",),
     ),
