@@ -136,7 +136,7 @@ RUN_STEPS = $(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make 
 # The longest steps begin first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
-SLOW = examples sanity promotion kills operations conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
+SLOW = environment examples sanity promotion kills operations conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -173,7 +173,7 @@ types: dev stage
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
 	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py option_count.py public_names.py \
-	  seed_ansible_test.py stage.py steps.py; \
+	  seed_ansible_test.py stage.py steps.py wording.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 

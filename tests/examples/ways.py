@@ -75,8 +75,8 @@ WAYS = {
     # Its old key is that of the portal before the first example, and of this one still.
     "roles/key_rotation/README.md 2": Way(run="ansible-playbook example-1.yml -e @{} -e key_rotation_name=embedded"),
     "roles/key_rotation/README.md 1": Way(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
-    "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
-    "roles/promotion/README.md 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
+    "roles/promotion/README.md 1": Way(replace={"dev,test,prod": "dev,test,prod -e promote_approved=prod"}),
+    "roles/promotion/README.md 4": Way(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
     f"{_GUIDES}identity_providers.rst 2": Way(save="follow.yml"),
     f"{_GUIDES}identity_providers.rst 4": Way(left_out="it is for cron; the command in it is run"),
     f"{_GUIDES}identity_providers.rst 5": Way(left_out="it is for a page in a browser"),
@@ -91,8 +91,8 @@ WAYS = {
         run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
         "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
     ),
-    f"{_GUIDES}promotion.rst 4": Way(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
-    f"{_GUIDES}promotion.rst 5": Way(run=f"{PROMOTE} -e source=dev -e target=test -e @{{}}"),
+    f"{_GUIDES}promotion.rst 4": Way(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
+    f"{_GUIDES}promotion.rst 5": Way(run=f"{PROMOTE} -e promote_source=dev -e promote_target=test -e @{{}}"),
     f"{_GUIDES}provisioning.rst 2": Way(run=f"{CHECK} -e @{{}}"),
     f"{_GUIDES}provisioning.rst 5": Way(left_out="it is output"),
     f"{_GUIDES}provisioning.rst 7": Way(run=f"{CHECK} -e @{{}}"),
