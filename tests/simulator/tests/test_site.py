@@ -170,7 +170,7 @@ def test_password_of_wrong_type_is_not_shown() -> None:
         ({"tags": "ansible"}, "must be a list of names"),
         ({"loadBalancingServerNodes": ["Third"]}, "unknown name in loadBalancingServerNodes: Third"),
         ({"customProperties": ["Owner"]}, "must be a mapping"),
-        ({"customProperties": {"Owner": "Nobody"}}, "has no such value"),
+        ({"customProperties": {"Owner": "Unknown"}}, "has no such value"),
         ({"customProperties": {"None": "x"}}, "unknown name in customProperties: None"),
         ({"sessionCookieHeaderName": "X-Qlik-Session"}, "already in use"),
     ],

@@ -80,7 +80,7 @@ def test_password_creates_a_session(running: Simulator, user: str, prefix: str) 
 
 @pytest.mark.parametrize(
     ("user", "password"),
-    [("LAB\\ada", "wrong"), ("LAB\\nobody", "lovelace"), ("OTHER\\ada", "lovelace"), ("LAB\\tokens-only", "x")],
+    [("LAB\\ada", "wrong"), ("LAB\\unknown", "lovelace"), ("OTHER\\ada", "lovelace"), ("LAB\\tokens-only", "x")],
 )
 def test_wrong_password_and_user_get_the_same_response(running: Simulator, user: str, password: str) -> None:
     person = UserAgent(running)

@@ -187,8 +187,8 @@ class Merger:
         return self._list(field, value, old or [])
 
     def _number(self, field: Field, value: t.Any) -> int:
-        # EVIDENCE(B; Qlik-Cli-Windows, formatted objects): enums have to be numbers in a body; their names cannot be
-        # put back
+        # EVIDENCE(B; Qlik-Cli-Windows, formatted objects): enums must be numbers in a body; their names are not
+        # accepted
         if not isinstance(value, int) or isinstance(value, bool):
             raise bad(f"Could not convert to integer: {field.name}.")
         low, high = field.low, field.high

@@ -159,7 +159,7 @@ class Endpoints:
         if is_conflict(body, old, self.store.view.switches):
             # EVIDENCE(A; Qlik help "Conflict handling"): a conflict is 409
             # INVENTED(switch=none): the text of a conflict
-            raise RefusedError(409, "The entity has been modified by someone else.")
+            raise RefusedError(409, "The entity was changed by another client.")
         row = Merger(self.store, user=self.caller.name).merge(self.kind, body, old=old)
         row = rules.check(self.kind.name, row, old=old, store=self.store)
         others = rules.consequences(self.kind.name, row, old=old, store=self.store, user=self.caller.name)

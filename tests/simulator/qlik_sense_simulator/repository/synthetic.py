@@ -71,7 +71,7 @@ def _check_date(body: dict[str, t.Any], rows: list[Row], switches: Switches) -> 
         raise bad("Could not convert string to DateTime: latestModifiedDate.")
     # INVENTED(switch=none): a missing date is a conflict, as for a single entity
     if rows and (sent is None or sent < max(from_text(shown_date(row["modifiedDate"], switches)) for row in rows)):
-        raise RefusedError(409, "The entities have been modified by someone else.")
+        raise RefusedError(409, "The entities were changed by another client.")
 
 
 # --- What the entities have in common
