@@ -67,7 +67,9 @@ class TestUser:
     def test_header_in_any_spelling_has_all_rights(self, client: Client, value: str | None) -> None:
         assert len(client.call("GET", "virtualproxyconfig", user=value).json()) == 3
 
-    @pytest.mark.parametrize("value", ["nonsense", "", "UserDirectory=;UserId=", "UserDirectory=EXAMPLE;UserId=unknown"])
+    @pytest.mark.parametrize(
+        "value", ["nonsense", "", "UserDirectory=;UserId=", "UserDirectory=EXAMPLE;UserId=unknown"]
+    )
     def test_unknown_user_gets_an_empty_list(self, client: Client, value: str) -> None:
         headers = {**KEY, "X-Qlik-User": value}
         answer = client.send("GET", "/qrs/virtualproxyconfig", query=f"xrfkey={XRFKEY}", headers=headers)
