@@ -8,23 +8,83 @@
 
 from __future__ import annotations
 
-import contextlib
-import typing as t
-
 from .._errors import TransportError
-
-with contextlib.suppress(ImportError):  # reported by client.require_libraries
-    from urllib3.exceptions import (
-        ConnectTimeoutError,
-        DecodeError,
-        NameResolutionError,
-        NewConnectionError,
-        ProxyError,
-        SSLError,
-    )
 
 # What no waiting changes.
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
+_CHECK_ADDRESS = "Check host and port, and that Qlik Sense itself answers here."
+# Names of exceptions, or parts of their texts in lower case, with message and hint. The first one that fits counts.
+_FAILURES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("ProxyError", "tunnel connection failed"),
+        "The web proxy cannot be reached, or it does not let the connection through.",
+        "Check http_proxy, and that the web proxy allows this host and port.",
+    ),
+    (
+        ("NameResolutionError", "name resolution", "getaddrinfo"),
+        "The host name could not be resolved.",
+        "Check the host name and the DNS of this machine.",
+    ),
+    (
+        ("connection refused",),
+        "The connection was refused.",
+        "Check host and port, and that the Qlik Sense services run.",
+    ),
+    (
+        ("NewConnectionError",),
+        "No connection could be made.",
+        "Check host and port, and that the Qlik Sense services run.",
+    ),
+    (
+        ("ConnectTimeoutError",),
+        "There was no answer to the connection attempt.",
+        "Check host and port, and that the firewall lets this machine through.",
+    ),
+    (("certificate verify failed",), "", ""),  # see _verification_failure
+    (
+        # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
+        ("alert", "sslv3", "certificate required", "eof occurred"),
+        "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one.",
+        "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port.",
+    ),
+    (
+        ("key values mismatch", "key_values_mismatch"),
+        "The client key does not belong to the client certificate.",
+        "Give the two files of one pair.",
+    ),
+    (
+        ("wrong version number", "unknown protocol", "record layer"),
+        "The server does not speak TLS on this port.",
+        "Check the port.",
+    ),
+    (
+        ("SSLError", "pem lib"),
+        "The TLS handshake failed.",
+        "Check that the certificate files are PEM, belong together and belong to this site.",
+    ),
+    (
+        ("timed out",),
+        "The connection stood, but no complete answer came within the read timeout.",
+        "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server.",
+    ),
+    (
+        ("DecodeError",),
+        "The answer is compressed in a way that cannot be read.",
+        "Check host and port, and what stands in front of the server.",
+    ),
+    (
+        ("ValueError", "RecursionError"),
+        "What was to be sent, or the head of the answer, cannot be read.",
+        _CHECK_ADDRESS,
+    ),
+    # http.client, of a line or of the number of lines
+    (("got more than",), "The head of the answer is too long.", _CHECK_ADDRESS),
+    (
+        ("",),
+        "The connection was lost.",
+        "Run the task again; if it happens each time, check the client certificate and the server's log.",
+    ),
+)
 
 
 def transport_error(exc: Exception, context: str, *, ca_option: str) -> TransportError:
@@ -35,52 +95,13 @@ def transport_error(exc: Exception, context: str, *, ca_option: str) -> Transpor
         context: method and URL.
         ca_option: name of the option with the CA that verifies this server.
     """
-    reason: t.Any = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError keeps the last failure there
-    text = f"{reason} {exc}".lower()
-    if isinstance(reason, ProxyError) or "tunnel connection failed" in text:
-        message = "The web proxy cannot be reached, or it does not let the connection through."
-        hint = "Check http_proxy, and that the web proxy allows this host and port."
-    elif isinstance(reason, NameResolutionError) or "name resolution" in text or "getaddrinfo" in text:
-        message, hint = "The host name could not be resolved.", "Check the host name and the DNS of this machine."
-    elif isinstance(reason, NewConnectionError):  # a subclass of the next one
-        message = "The connection was refused." if "refused" in text else "No connection could be made."
-        hint = "Check host and port, and that the Qlik Sense services run."
-    elif isinstance(reason, ConnectTimeoutError):
-        message = "There was no answer to the connection attempt."
-        hint = "Check host and port, and that the firewall lets this machine through."
-    elif "certificate verify failed" in text:
+    reason = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError keeps the last failure there
+    names, text = {one.__name__ for one in type(reason).__mro__}, f"{reason} {exc}".lower()
+    message, hint = next(rule for marks, *rule in _FAILURES if any(mark in names or mark in text for mark in marks))
+    if not message:
         message, hint = _verification_failure(text, ca_option)
-    elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:
-        # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
-        message = "The server ended the TLS handshake, as it does when it refuses the client certificate or misses one."
-        hint = (
-            "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port."
-        )
-    elif "key values mismatch" in text or "key_values_mismatch" in text:
-        message, hint = "The client key does not belong to the client certificate.", "Give the two files of one pair."
-    elif "wrong version number" in text or "unknown protocol" in text or "record layer" in text:
-        message, hint = "The server does not speak TLS on this port.", "Check the port."
-    elif isinstance(reason, SSLError) or "pem lib" in text:
-        message = "The TLS handshake failed."
-        hint = "Check that the certificate files are PEM, belong together and belong to this site."
-    elif "timed out" in text:
-        message = "The connection stood, but no complete answer came within the read timeout."
-        hint = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
-    elif isinstance(reason, DecodeError):
-        message = "The answer is compressed in a way that cannot be read."
-        hint = "Check host and port, and what stands in front of the server."
-    elif isinstance(reason, (ValueError, RecursionError)):
-        message = "What was to be sent, or the head of the answer, cannot be read."
-        hint = "Check host and port, and that Qlik Sense itself answers here."
-    elif "got more than" in text:  # http.client, of a line or of the number of lines
-        message = "The head of the answer is too long."
-        hint = "Check host and port, and that Qlik Sense itself answers here."
-    elif " http://" in context:
-        message = "The connection was lost."
+    elif "lost" in message and " http://" in context:
         hint = "If this port speaks TLS, write https:// in front of the host name."
-    else:
-        message = "The connection was lost."
-        hint = "Run the task again; if it happens each time, check the client certificate and the server's log."
     error = TransportError(message, hint, context=context)
     error.lasting = any(mark in text for mark in _LASTING)
     return error
