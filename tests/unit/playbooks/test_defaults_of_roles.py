@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def test_each_place_wins_over_the_one_before(role: str, tmp_path: Path) -> None:
         "mode": "0600",
     }
     (tmp_path / "roles" / "probe" / "tasks" / "main.yml").write_text(json.dumps([{"ansible.builtin.copy": copy}]))
-    inventory = {"hosts": {"site": {}, "own": dict.fromkeys(names, "inventory")}, "vars": SITE}
+    inventory = {
+        "hosts": {"site": {}, "own": dict.fromkeys(names, "inventory")},
+        "vars": SITE | {"ansible_python_interpreter": sys.executable},
+    }
     (tmp_path / "sites.json").write_text(json.dumps({"qlik_sites": inventory}))
     play: dict[str, t.Any] = {"hosts": "all", "gather_facts": False, "connection": "local", "roles": ["probe"]}
     plays = [play | {"name": "inventory"}, play | {"name": "play", "vars": dict.fromkeys(names, "play")}]
