@@ -111,28 +111,29 @@ WAYS = {
     ),
     f"{_GUIDES}rotation.rst 4": Way(run=f"{ROTATE} --check -e @{{}}"),
     f"{_GUIDES}rotation.rst 5": Way(run=f"{ROTATE} --check -e @{{}}"),
-    f"{_GUIDES}rotation.rst 6": Way(run=f"{CHECK} -e @{{}}"),
-    f"{_GUIDES}rotation.rst 7": Way(
+    f"{_GUIDES}rotation.rst 6": Way(run=f"{ROTATE} --check -e @{{}}"),
+    f"{_GUIDES}rotation.rst 7": Way(run=f"{CHECK} -e @{{}}"),
+    f"{_GUIDES}rotation.rst 8": Way(
         left_out="it is for a portal that systemd runs; the tests of the role have such tasks"
     ),
-    f"{_GUIDES}rotation.rst 8": Way(
+    f"{_GUIDES}rotation.rst 9": Way(
         run="ansible-playbook {} -e key_rotation_new_prefix=portal-2 -e key_rotation_new_certificate=PEM"
     ),
     # nginx looks the nodes up, and they are not in the DNS.
-    f"{_GUIDES}rotation.rst 9": Way(
+    f"{_GUIDES}rotation.rst 10": Way(
         run=f"{ROTATE} -e @{{}} -e key_rotation_mode=front_end {WWW} "
         f"{WITHOUT_SYSTEMD.format('key_rotation_front_end_reload')} "
         '-e \'{{"key_rotation_proxy_urls": ["https://localhost"]}}\''
     ),
-    f"{_GUIDES}rotation.rst 10": Way(left_out="it is a part of a front end; tests/kills starts one with it"),
-    f"{_GUIDES}rotation.rst 11": Way(save="/srv/playbooks/front_end.yml", replace={_RELOAD: _NO_RELOAD}),
-    f"{_GUIDES}rotation.rst 12": Way(
+    f"{_GUIDES}rotation.rst 11": Way(left_out="it is a part of a front end; tests/kills starts one with it"),
+    f"{_GUIDES}rotation.rst 12": Way(save="/srv/playbooks/front_end.yml", replace={_RELOAD: _NO_RELOAD}),
+    f"{_GUIDES}rotation.rst 13": Way(
         also={"/etc/haproxy/haproxy.cfg": _HAPROXY}, run=f"ansible-playbook {{}} {SITES} --limit prod {WWW}"
     ),
-    f"{_GUIDES}rotation.rst 13": Way(save="/srv/playbooks/portal.cfg.j2"),
-    f"{_GUIDES}rotation.rst 14": Way(left_out="it is one line of a front end"),
-    f"{_GUIDES}rotation.rst 15": Way(left_out="the unit tests of the role run Apache with it"),
-    f"{_GUIDES}rotation.rst 16": Way(left_out="the unit tests of the role run Apache with the like"),
+    f"{_GUIDES}rotation.rst 14": Way(save="/srv/playbooks/portal.cfg.j2"),
+    f"{_GUIDES}rotation.rst 15": Way(left_out="it is one line of a front end"),
+    f"{_GUIDES}rotation.rst 16": Way(left_out="the unit tests of the role run Apache with it"),
+    f"{_GUIDES}rotation.rst 17": Way(left_out="the unit tests of the role run Apache with the like"),
     f"{_GUIDES}verification.rst 1": Way(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     f"{_GUIDES}verification.rst 2": Way(run=f"ansible-playbook sensible.qlik.smoke_test {SITES} --limit prod -e @{{}}"),
     f"{_GUIDES}verification.rst 3": Way(

@@ -122,7 +122,7 @@ RED = report(
 
 def test_a_green_page_says_so_without_colours() -> None:
     page = Page(rendered("index.html.j2", GREEN))
-    assert "people can log in" in page.text
+    assert "users can log in" in page.text
     assert "✕" not in page.text
     assert "What to do" not in page.text
     assert page.text.count("works") >= 2
