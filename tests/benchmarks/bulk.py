@@ -5,7 +5,7 @@
 """What a site's whole set in one task costs: requests, CPU against one and against a loop, memory, and other clients.
 
 The others do the same work as a user would write it: read, compare, create what is missing and link it. They need
-Node.js, and CONFORMANCE_CLIENTS or a temporary directory to be installed in. Needs ANSIBLE_COLLECTIONS_PATH.
+Node.js, and CLIENTS_DIRECTORY or a temporary directory to be installed in. Needs ANSIBLE_COLLECTIONS_PATH.
 """
 
 from __future__ import annotations
@@ -159,9 +159,9 @@ def others(directory: Path) -> None:
     if not shutil.which("node"):
         print("Other clients: not tried, there is no Node.js on this machine")
         return
-    sys.path.insert(0, str(HERE.parent / "conformance"))
+    sys.path.insert(0, str(HERE.parent / "system/third_party_clients"))
     clients: t.Any = importlib.import_module("clients")
-    chosen = os.environ.get("CONFORMANCE_CLIENTS")
+    chosen = os.environ.get("CLIENTS_DIRECTORY")
     modules: Path = clients.install_npm_packages(Path(chosen) if chosen else directory / "npm")
     print("The same work by others: create so many, link them to two proxies; then the same again")
     for number in (1, 20, 100):

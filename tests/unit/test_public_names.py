@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec, environment_names
 
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "tools"))
 public_names = importlib.import_module("public_names")
 option_count = importlib.import_module("option_count")
 
@@ -136,7 +136,7 @@ def test_a_changed_default_is_noticed(tmp_path: Path) -> None:
     line = "module site_info option qps_port: int, default={}, env=QLIK_SENSE_QPS_PORT"
     changed = tmp_path / "names.txt"
     changed.write_text(stored.replace(line.format(4243), line.format(4244)))
-    command = [sys.executable, str(TESTS / "public_names.py"), "--check", str(changed)]
+    command = [sys.executable, str(TESTS / "tools/public_names.py"), "--check", str(changed)]
     checked = subprocess.run(command, env=os.environ, check=False, capture_output=True, text=True)
     assert checked.returncode == 1
     assert f"-{line.format(4244)}\n+{line.format(4243)}\n" in checked.stdout

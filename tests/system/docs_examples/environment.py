@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The world that the examples speak of: three sites, two identity providers, a web server and a web proxy.
+"""The environment that the examples speak of: three sites, two identity providers, a web server and a web proxy.
 
-Usage: world.py DIRECTORY
+Usage: environment.py DIRECTORY
 
 DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends; a line "reset" there
 puts new sites in the place of the old ones. A line "ready" says each time that DIRECTORY has network.json (see
@@ -159,7 +159,7 @@ async def open_web(key_sets: dict[str, t.Any], pki: Pki) -> tuple[uvicorn.Server
 
 
 async def open_proxy(ports: dict[str, dict[str, int]]) -> asyncio.Server:
-    """A web proxy that knows the names of this world and connects (CONNECT) to them."""
+    """A web proxy that knows the names of this environment and connects (CONNECT) to them."""
 
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError), contextlib.closing(writer):

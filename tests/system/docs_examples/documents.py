@@ -18,7 +18,7 @@ import yaml
 from antsibull_docutils.rst_code_finder import find_code_blocks
 from markdown_it import MarkdownIt
 
-COLLECTION = Path(__file__).parents[2]
+COLLECTION = Path(__file__).parents[3]
 NAMESPACE = "sensible.qlik."
 KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory": "inventory"}
 """The directories of plugins, and what ansible-doc calls what is in them."""

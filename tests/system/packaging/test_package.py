@@ -4,7 +4,7 @@
 
 """What users get: the tarball of the collection, and the collection installed from it.
 
-The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make package`.
+The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make packaging`.
 """
 
 from __future__ import annotations

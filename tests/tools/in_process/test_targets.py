@@ -22,7 +22,7 @@ import yaml
 
 from qlik_sense_simulator.testing import RunningSites
 
-TARGETS = Path(__file__).parents[1] / "integration" / "targets"
+TARGETS = Path(__file__).parents[2] / "integration" / "targets"
 NAMES = sorted(file.parents[1].name for file in TARGETS.glob("*/tasks/main.yml"))
 NAMES.remove("setup_simulator")
 HOST_NAMES = {"localhost", "127.0.0.1"}

@@ -12,7 +12,7 @@ import typing as t
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
-name: kills
+name: inject
 type: aggregate
 short_description: Say which task begins
 version_added: 1.0.0
@@ -23,7 +23,7 @@ description: [For tests only.]
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
-    CALLBACK_NAME = "kills"
+    CALLBACK_NAME = "inject"
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
-        sys.audit("kills.task", task.get_name().rpartition(" : ")[2])
+        sys.audit("inject.task", task.get_name().rpartition(" : ")[2])

@@ -19,7 +19,7 @@ import yaml
 from environments import INSTALLED, TARBALL, make_environment, run
 from sites import Site
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements-package.txt"
+REQUIREMENTS = Path(__file__).parents[3] / "requirements-package.txt"
 
 PLAYBOOK = """
 - name: Use the collection

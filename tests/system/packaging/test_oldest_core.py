@@ -23,7 +23,7 @@ import ansible_collections
 # The oldest supported one, or the oldest that runs with this Python.
 CORE = {11: "2.16", 12: "2.16", 13: "2.18"}.get(sys.version_info.minor, "2.20")
 KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory": "inventory"}
-REQUIREMENTS = Path(__file__).parents[2] / "meta" / "ee-requirements.txt"
+REQUIREMENTS = Path(__file__).parents[3] / "meta" / "ee-requirements.txt"
 # The package "ansible" brought community.crypto for the environment that runs this.
 COLLECTIONS = f"{INSTALLED}:{Path(next(iter(ansible_collections.__path__))).parent}"
 

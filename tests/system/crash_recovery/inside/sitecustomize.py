@@ -2,17 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In every Python of a playbook run: notes what is about to happen, and makes one thing go wrong.
+"""Record what each Python process of a playbook run is about to do, and inject one failure.
 
 Python imports this by its name, with the directory on PYTHONPATH. Points are tasks that begin, requests that change the
-site, and files below KILLS_FILES that are put in place or removed; each is a line in KILLS_JOURNAL. Before line number
-KILLS_AT, of the lines that begin with KILLS_ONLY:
+site, and files below INJECT_FILES that are put in place or removed; each is a line in INJECT_JOURNAL. Before the line
+with the number INJECT_AT, of the lines that begin with INJECT_ONLY:
 
-- the whole run dies by SIGKILL, if KILLS_HOW is "KILL" or not set;
+- the whole run dies by SIGKILL, if INJECT_HOW is "KILL" or not set;
 - the playbook gets SIGTERM, if it is "TERM": what it started goes on, as at a shutdown or `kill PID`;
 - the clock of all processes jumps by so many seconds, if it is a number.
 
-Independent of that, nothing can be written below the directories in KILLS_FULL (no space) and KILLS_READ_ONLY, which
+Independent of that, nothing can be written below the directories in INJECT_FULL (no space) and INJECT_READ_ONLY, which
 are separated by colons.
 """
 
@@ -26,12 +26,12 @@ import signal
 import sys
 import typing as t
 
-JOURNAL, FILES = pathlib.Path(os.environ["KILLS_JOURNAL"]), os.environ["KILLS_FILES"]
-HOW = os.environ.get("KILLS_HOW", "KILL")
+JOURNAL, FILES = pathlib.Path(os.environ["INJECT_JOURNAL"]), os.environ["INJECT_FILES"]
+HOW = os.environ.get("INJECT_HOW", "KILL")
 JUMPED = JOURNAL.with_suffix(".jumped")
 _FORBIDDEN = {
     directory.rstrip("/"): code
-    for name, code in (("KILLS_FULL", errno.ENOSPC), ("KILLS_READ_ONLY", errno.EROFS))
+    for name, code in (("INJECT_FULL", errno.ENOSPC), ("INJECT_READ_ONLY", errno.EROFS))
     for directory in os.environ.get(name, "").split(":")
     if directory
 }
@@ -44,7 +44,7 @@ _jumped = False
 
 def point(event: str, arguments: tuple[t.Any, ...]) -> str:
     """What to call it, empty if it does not count."""
-    if event == "kills.task":
+    if event == "inject.task":
         return f"task {arguments[0]}"
     if event == "http.client.send" and isinstance(arguments[1], bytes):
         method, _blank, target = arguments[1].partition(b"\r\n")[0].partition(b" ")
@@ -82,7 +82,7 @@ def jump() -> None:
 def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
     if _FORBIDDEN and event in _PATHS:
         forbid(event, arguments)
-    said = event in ("kills.task", "http.client.send", "os.rename", "os.remove") and point(event, arguments)
+    said = event in ("inject.task", "http.client.send", "os.rename", "os.remove") and point(event, arguments)
     if not said:
         return
     if JUMPED.exists():
@@ -91,8 +91,8 @@ def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
         journal.write(f"{said}\n")
         journal.flush()
         journal.seek(0)
-        reached = sum(line.startswith(os.environ["KILLS_ONLY"]) for line in journal)
-    if said.startswith(os.environ["KILLS_ONLY"]) and reached == int(os.environ["KILLS_AT"]):
+        reached = sum(line.startswith(os.environ["INJECT_ONLY"]) for line in journal)
+    if said.startswith(os.environ["INJECT_ONLY"]) and reached == int(os.environ["INJECT_AT"]):
         act()
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from documents import examples, options
-from uses import used
+from used_options import used
 
 _TROUBLE = "whoever copied an example would not verify certificates any more"
 _FED_BACK = "it is there for results to be fed back, as the examples of virtual_proxy_info do"

@@ -4,7 +4,7 @@
 
 """The simulated sites, the clients, and a line for each client at the end.
 
-CONFORMANCE_CLIENTS names a directory where the npm packages stay installed from run to run, CONFORMANCE_SCREENSHOTS one
+CLIENTS_DIRECTORY names a directory where the npm packages stay installed from run to run, CLIENTS_SCREENSHOTS one
 for what the browser saw. Next to a JUnit file, a summary.txt has the lines of the end.
 """
 
@@ -117,7 +117,7 @@ def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathF
     reason = _missing_node()
     if reason:
         _skip(pytestconfig, [one.name for one in (QrsInteract, QlikRestApi, QlikRepoApi, Enigma)], reason)
-    directory = os.environ.get("CONFORMANCE_CLIENTS")
+    directory = os.environ.get("CLIENTS_DIRECTORY")
     return install_npm_packages(pathlib.Path(directory) if directory else tmp_path_factory.mktemp("npm"))
 
 
@@ -252,7 +252,7 @@ def chromium(
 @pytest.fixture(scope="session")
 def screenshots(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The directory for what a browser saw."""
-    name = os.environ.get("CONFORMANCE_SCREENSHOTS")
+    name = os.environ.get("CLIENTS_SCREENSHOTS")
     directory = pathlib.Path(name) if name else tmp_path_factory.mktemp("screenshots")
     directory.mkdir(parents=True, exist_ok=True)
     pytestconfig.stash[SCREENSHOTS] = directory

@@ -10,17 +10,17 @@ import json
 import os
 import typing as t
 
-import desk
 import pytest
-from desk import DeskOf
+import workspace
 from documents import Example, examples
+from workspace import WorkspaceOf
 
 PLUGINS = [example for example in examples() if example.file.startswith("plugins/")]
 INVENTORIES = [example for example in PLUGINS if example.file.startswith("plugins/inventory/")]
 TASKS = [example for example in PLUGINS if example not in INVENTORIES]
 
 VARIABLES: dict[str, t.Any] = {
-    **desk.VARIABLES,
+    **workspace.VARIABLES,
     "declared": {"virtual_proxy": {"prefix": "portal"}},
     "key_set": "{{ lookup('ansible.builtin.file', 'jwks.json') | from_json }}",
     "portal_session": "{{ hostvars.localhost.begun.cookies['X-Qlik-Session-admin'] }}",
@@ -36,7 +36,7 @@ SESSION: dict[str, t.Any] = {
             "name": "Begin the session of a portal",
             "ansible.builtin.uri": {
                 "url": "https://qlik.example.com/admin/qps/user",
-                "headers": {"Authorization": f"Bearer {desk.token_of('portal')}"},
+                "headers": {"Authorization": f"Bearer {workspace.token_of('portal')}"},
             },
             "register": "begun",
         }
@@ -45,9 +45,9 @@ SESSION: dict[str, t.Any] = {
 
 
 @pytest.fixture(scope="module")
-def played(desk_of: DeskOf) -> dict[str, list[dict[str, t.Any]]]:
+def played(workspace_of: WorkspaceOf) -> dict[str, list[dict[str, t.Any]]]:
     """The results of all tasks, by example."""
-    place, _new = desk_of("plugins")
+    place, _new = workspace_of("plugins")
     place.add_inventory()
     plays: list[dict[str, t.Any]] = []
     owners: list[str] = []
@@ -100,12 +100,12 @@ def test_tasks(played: dict[str, list[dict[str, t.Any]]], example: Example) -> N
 
 
 @pytest.mark.parametrize("example", INVENTORIES, ids=str)
-def test_inventories(desk_of: DeskOf, example: Example) -> None:
-    place, _new = desk_of("plugins")
+def test_inventories(workspace_of: WorkspaceOf, example: Example) -> None:
+    place, _new = workspace_of("plugins")
     assert example.text.count("\nplugin: ") == 1
     place.save(f"{example.number}.qlik_site.yml", example.text)
     key = str(place.directory / "keys/admin_key.pem")
-    variables = {"ADMIN_KEY": key, "CLIENT_KEY_PASSPHRASE": desk.PASSPHRASE}
+    variables = {"ADMIN_KEY": key, "CLIENT_KEY_PASSPHRASE": workspace.PASSPHRASE}
     done = place.run(f"ansible-inventory -i {example.number}.qlik_site.yml --list", **variables)
     assert done.status == 0, done.output
     assert len(json.loads(done.output)["_meta"]["hostvars"]) == 3

@@ -28,7 +28,7 @@ import yaml
 from ansible.utils.plugin_docs import get_docstring
 from jinja2 import meta, nodes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NAMESPACE = "sensible.qlik."
 REGENERATE = "make generate"
 KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory": "inventory"}

@@ -4,7 +4,7 @@
 
 """Virtual environments, kept below .stage as long as their requirements stay the same, and commands in them.
 
-The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make package`.
+The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make packaging`.
 """
 
 from __future__ import annotations

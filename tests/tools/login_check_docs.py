@@ -18,7 +18,7 @@ import textwrap
 
 from ansible_collections.sensible.qlik.plugins.module_utils._login.checks import CHECKS, OPTIONAL, TOKEN_OPTIONS
 
-MODULE = pathlib.Path(__file__).resolve().parent.parent / "plugins" / "modules" / "login_check.py"
+MODULE = pathlib.Path(__file__).resolve().parents[2] / "plugins" / "modules" / "login_check.py"
 _WIDTH = 120
 
 

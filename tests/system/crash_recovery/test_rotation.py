@@ -97,10 +97,10 @@ class Walk:
             "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_NOCOLOR": "1",
             "PYTHONPATH": str(INSIDE),
-            "KILLS_JOURNAL": str(self.journal),
-            "KILLS_FILES": f"{self.files}/",
-            "KILLS_AT": str(kill_at),
-            "KILLS_ONLY": only,
+            "INJECT_JOURNAL": str(self.journal),
+            "INJECT_FILES": f"{self.files}/",
+            "INJECT_AT": str(kill_at),
+            "INJECT_ONLY": only,
         }
         playbook = pathlib.Path(sys.executable).with_name("ansible-playbook")
         command = [str(playbook), "sensible.qlik.rotate_keys", "-vvv", "--diff", "-i", str(self.inventory)]
@@ -135,7 +135,7 @@ class Walk:
         tokens = []
         for key in self.keys.glob("*_key.pem"):
             self._logins += 1  # nobody has more than five sessions
-            claims = {"userId": f"user{self._logins}", "userDirectory": "KILLS", "iat": now - 30, "exp": now + 600}
+            claims = {"userId": f"user{self._logins}", "userDirectory": "RECOVERY", "iat": now - 30, "exp": now + 600}
             tokens.append(jwt.encode(claims, key.read_bytes(), algorithm="RS256"))
         return [
             {prefix for prefix in self.published() for token in tokens if self._opens(f"{proxy}/{prefix}/hub/", token)}

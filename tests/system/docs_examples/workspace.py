@@ -63,29 +63,29 @@ class Done(t.NamedTuple):
     output: str
 
 
-DeskOf = t.Callable[[str], tuple["Desk", bool]]
+WorkspaceOf = t.Callable[[str], tuple["Workspace", bool]]
 
 
-class Desk:
-    """A working directory, with the world in reach.
+class Workspace:
+    """A working directory, with the environment in reach.
 
     Args:
         directory: where everything is written.
-        world: see conftest.
+        environment: see conftest.
 
     Attributes:
         directory: where commands are run.
     """
 
-    def __init__(self, directory: Path, world: Path) -> None:
+    def __init__(self, directory: Path, environment: Path) -> None:
         self.directory = directory / "work"
         self._root = directory
-        self._pki = world / "pki"
+        self._pki = environment / "pki"
         self._environment = os.environ | {
             "HOME": str(directory / "home"),
             "PWD": str(self.directory),
             "PYTHONPATH": str(HERE / "network"),
-            "EXAMPLES_NETWORK": str(world / "network.json"),
+            "EXAMPLES_NETWORK": str(environment / "network.json"),
             "SSL_CERT_FILE": str(self._pki / "proxy_root.pem"),
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
             "ANSIBLE_PIPELINING": "true",
@@ -94,9 +94,9 @@ class Desk:
             "ANSIBLE_FORCE_COLOR": "false",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
         }
-        self._furnish(world)
+        self._furnish(environment)
 
-    def _furnish(self, world: Path) -> None:
+    def _furnish(self, environment: Path) -> None:
         collection = self._root / "home/.ansible/collections/ansible_collections/sensible/qlik"
         collection.parent.mkdir(parents=True)
         collection.symlink_to(COLLECTION)
@@ -126,7 +126,7 @@ class Desk:
             self._file_certificates(self._root / name)
         pair = [(self._pki / name).read_text() for name in ("server.pem", "server_key.pem")]
         (self._root / "etc/haproxy/portal.pem").write_text("".join(pair))
-        _write_key(self.directory / "vault_ca_key.pem", _encrypted(world / "root_key.pem"))
+        _write_key(self.directory / "vault_ca_key.pem", _encrypted(environment / "root_key.pem"))
         key = serialization.load_pem_private_key((self._pki / "server_key.pem").read_bytes(), password=None)
         assert isinstance(key, rsa.RSAPrivateKey)
         public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
