@@ -6,18 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: drift
-short_description: Puts sites side by side and says where they differ from what is declared
+short_description: Compare sites with what is declared
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Makes one report of what M(sensible.qlik.jwt_virtual_proxies) would change on each of several sites, and of the
+  - Returns one report of what M(sensible.qlik.jwt_virtual_proxies) would change on each of several sites, and of the
     certificates that M(sensible.qlik.virtual_proxy_info) found there. The role P(sensible.qlik.drift#role) writes it as
     text, HTML, JSON and JUnit XML.
 options:
   _input:
     description:
-      - What was found, by the name of the site. V({}) for a site of which nothing is known.
+      - The results by the name of the site. V({}) for a site without a result.
     type: dict
     required: true
     suboptions:
@@ -37,7 +37,7 @@ options:
         type: str
         default: ''
   expires_within:
-    description: A certificate with fewer days left is listed as ending soon.
+    description: A certificate with fewer days left is listed as expiring soon.
     type: int
     default: 30
 seealso:
@@ -46,7 +46,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what would be changed
+- name: Predict the changes
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -56,7 +56,7 @@ EXAMPLES = r"""
   check_mode: true
   register: checked
 
-- name: Read what is there
+- name: Read the virtual proxies
   sensible.qlik.virtual_proxy_info:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -64,7 +64,7 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
   register: info
 
-- name: Say it in one sentence
+- name: Report the result in one sentence
   ansible.builtin.debug:
     msg: "{{ (sites | sensible.qlik.drift(expires_within=60)).summary }}"
   vars:
@@ -113,8 +113,8 @@ _value:
               type: str
             status:
               description:
-                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not there, V(unwanted)
-                  declared absent and there, V(undeclared) there and not declared.
+                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not present, V(unwanted)
+                  declared absent and present, V(undeclared) present and not declared.
               type: str
             drifted:
               description: Whether that counts as drift.
@@ -127,21 +127,21 @@ _value:
                 option:
                   description: Name of the option.
                   type: str
-                declared:
+                expected:
                   description: The declared value. A certificate is shown as its subject, expiry and fingerprint.
                   type: raw
                 actual:
-                  description: The value that is there.
+                  description: The value on the site.
                   type: raw
             certificate:
-              description: The certificate that is there, as M(sensible.qlik.virtual_proxy_info) shows it, or null.
+              description: The certificate on the site, as M(sensible.qlik.virtual_proxy_info) shows it, or null.
               type: dict
     prefixes:
       description: The prefixes of all virtual proxies of all sites, declared ones first.
       type: list
       elements: str
     certificates:
-      description: The certificates on all sites, those that end first in front.
+      description: The certificates on all sites, by expiry date.
       type: list
       elements: dict
       contains:
@@ -155,10 +155,10 @@ _value:
           description: Whose it is.
           type: str
         not_after:
-          description: When it ends, in UTC.
+          description: When it expires, in UTC.
           type: str
         days_left:
-          description: Days until then, negative when it has ended.
+          description: Days until then, negative after the expiry.
           type: int
         soon:
           description: Whether that is within O(expires_within) days.
@@ -181,7 +181,7 @@ _STATUS = {"created": "missing", "updated": "differs", "deleted": "unwanted", "u
 
 
 def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) -> dict[str, t.Any]:
-    """Make one report of what was found on several sites.
+    """Return one report of what was found on several sites.
 
     Args:
         sites: what was found, by the name of the site.
@@ -191,7 +191,7 @@ def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) ->
         AnsibleError: this is not what the modules return.
     """
     try:
-        # What stands on a site must not break a report or obey in a terminal.
+        # Text from a site must not break a report or control a terminal.
         compared = [printable_data(_site(name, dict(outcome or {}))) for name, outcome in sites.items()]
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise AnsibleError(
@@ -226,7 +226,7 @@ def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) ->
 def _site(name: str, outcome: Mapping[str, t.Any]) -> dict[str, t.Any]:
     error = str(outcome.get("error") or "")
     if not error and "checked" not in outcome:
-        error = "The play ended for this site before it was compared. Look at its own error."
+        error = "The play ended for this site before it was compared. See its own error."
     rows = [] if error else _rows(outcome)
     drifted = any(row["drifted"] for row in rows)
     status = "unreadable" if error else "drifted" if drifted else "same"
@@ -267,7 +267,7 @@ def _row(prefix: str, status: str, certificate: t.Any, *, drifted: bool, differe
 def _differences(change: Mapping[str, t.Any]) -> list[Row]:
     before, after = change["before"], change["after"]
     return [
-        {"option": name, "declared": after[name], "actual": before.get(name)}
+        {"option": name, "expected": after[name], "actual": before.get(name)}
         for name in sorted(after)
         if after[name] != before.get(name)
     ]

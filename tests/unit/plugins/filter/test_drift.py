@@ -64,8 +64,8 @@ def test_each_way_to_drift() -> None:
     }  # fmt: skip
     [portal, new, *_others] = report["sites"][0]["virtual_proxies"]
     assert portal["differences"] == [
-        {"option": "description", "declared": "B", "actual": "A"},
-        {"option": "proxies", "declared": [], "actual": ["Central"]},
+        {"option": "description", "expected": "B", "actual": "A"},
+        {"option": "proxies", "expected": [], "actual": ["Central"]},
     ]
     assert new["certificate"] is None
     assert not report["passed"]
@@ -112,7 +112,7 @@ def test_a_virtual_proxy_that_was_converted_has_no_certificate() -> None:
     diff = [change({"authentication_method": "saml"}, {"authentication_method": "jwt"})]
     report = drift({"dev": site({"portal": "updated"}, diff=diff)})
     [row] = report["sites"][0]["virtual_proxies"]
-    assert row["differences"] == [{"option": "authentication_method", "declared": "jwt", "actual": "saml"}]
+    assert row["differences"] == [{"option": "authentication_method", "expected": "jwt", "actual": "saml"}]
     assert row["certificate"] is None
 
 
