@@ -33,14 +33,14 @@ PHRASES = {
     "full to the brim|worth another look": "possibly truncated, should be read again",
 }
 VERBS = re.compile(
-    "Add|Allow|Ask|Build|Call|Change|Check|Choose|Collect|Compare|Compute|Configure|Convert|Copy|"
-    "Count|Create|Declare|Decide|Define|Delete|Deny|Deploy|Describe|Destroy|Discard|Download|Drain|"
-    "Encrypt|End|Export|Fail|Find|Follow|Format|Generate|Get|Grant|Import|Include|Initialize|Install|"
-    "Link|List|Load|Log|Mark|Merge|Mint|Move|Normalize|Open|Pass|Pause|Point|Predict|Prepare|Print|"
-    "Promote|Provision|Publish|Purge|Read|Record|Register|Reload|Remove|Rename|Replace|Report|Request|"
-    "Require|Reset|Restart|Restore|Retire|Return|Revoke|Roll|Rotate|Run|Select|Send|Serve|Set|Show|"
-    "Sign|Skip|Start|Stop|Store|Switch|Test|Trust|Try|Unlink|Update|Use|Validate|Verify|Wait|Warn|"
-    "Write"
+    "Add|Adopt|Allow|Ask|Build|Call|Change|Check|Choose|Collect|Compare|Compute|Configure|Convert|"
+    "Copy|Correct|Count|Create|Decide|Declare|Define|Delete|Deny|Deploy|Describe|Destroy|Detect|"
+    "Discard|Download|Drain|Encrypt|End|Export|Fail|Find|Follow|Format|Generate|Get|Grant|Import|"
+    "Include|Initialize|Install|Link|List|Load|Log|Mark|Merge|Mint|Move|Normalize|Open|Pass|Pause|"
+    "Point|Predict|Prepare|Print|Promote|Provision|Publish|Purge|Read|Record|Register|Reload|Remove|"
+    "Rename|Replace|Report|Request|Require|Reset|Restart|Restore|Retire|Return|Revoke|Roll|Rotate|Run|"
+    "Select|Send|Serve|Set|Show|Sign|Skip|Start|Stop|Store|Switch|Test|Trust|Try|Unlink|Update|Use|"
+    "Validate|Verify|Wait|Warn|Write"
 )
 # Of the beginnings of words that are no imperatives.
 COMMIT_SUBJECT = re.compile(r"(?!\w+(ed|ing)\b)[A-Z][\w-]+ .{2,}[^.]")

@@ -65,9 +65,9 @@ class Case:
             "custom_properties": [{"name": "Stage", "choice_values": ["dev", "prod"]}],
             "virtual_proxies": [
                 {
-                    "prefix": "odd",
+                    "prefix": "special",
                     "description": "Uses everything that may or may not work",
-                    "sessionCookieHeaderName": "X-Qlik-Session-odd",
+                    "sessionCookieHeaderName": "X-Qlik-Session-special",
                     "authenticationMethod": 4,
                     "jwtPublicKeyCertificate": certificate,
                     "jwtAttributeUserId": "sub",

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 # Where people cannot log in, by prefix: the check that fails, and what its diagnosis has to say.
 DEVIATIONS: dict[str, dict[str, tuple[str, str]]] = {
-    # The virtual proxy "odd" uses both; "plain" does not.
-    "bracket_constant: false": {"odd": ("login", "Try a claim instead of the fixed directory [EXAMPLE]")},
-    "reserved_claims_work: false": {"odd": ("login", "Try another claim than 'sub'")},
+    # The virtual proxy "special" uses both; "plain" does not.
+    "bracket_constant: false": {"special": ("login", "Try a claim instead of the fixed directory [EXAMPLE]")},
+    "reserved_claims_work: false": {"special": ("login", "Try another claim than 'sub'")},
     # Nobody has created the user.
-    "unknown_user: refuse": dict.fromkeys(("plain", "odd"), ("login", "the user is unknown or blocked")),
+    "unknown_user: refuse": dict.fromkeys(("plain", "special"), ("login", "the user is unknown or blocked")),
     # What has to be refused is not: the login is sound, and whoever relies on the setting has to know.
     "host_allow_list: off": {"plain": ("host_allow_list", "not on the host allow list")},
-    "enforce_audience: false": {"odd": ("wrong_audience_token", "does not enforce it")},
+    "enforce_audience: false": {"special": ("wrong_audience_token", "does not enforce it")},
     # Without a licence the hub opens, and no app.
     **dict.fromkeys(
         ("access_pass: false", "access_pass_notice: websocket", "websocket_refusal: session_state"),
-        dict.fromkeys(("plain", "odd"), ("websocket", "licence")),
+        dict.fromkeys(("plain", "special"), ("websocket", "licence")),
     ),
 }

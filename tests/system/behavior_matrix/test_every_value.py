@@ -154,7 +154,7 @@ def test_each_way_to_sign_in(site: Site) -> None:
 
 
 def test_somebody_without_rights_is_told_so(site: Site) -> None:
-    result = run(jwt_virtual_proxy.main, **site.by_certificate(), user="EXAMPLE\\nobody", prefix="odd")
+    result = run(jwt_virtual_proxy.main, **site.by_certificate(), user="EXAMPLE\\nobody", prefix="special")
     assert result["failed"]
     assert "RootAdmin" in result["msg"]
 
@@ -203,7 +203,7 @@ def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
         "jwt_audience": "qlik",
     }
     logins = [
-        {"virtual_proxy": settings, "prefix": "nowhere" if cause == "unknown prefix" else "odd", "token": tokens[cause]}
+        {"virtual_proxy": settings, "prefix": "nowhere" if cause == "unknown prefix" else "special", "token": tokens[cause]}
         for cause in CAUSES
     ]
     result = run(login_check.main, proxy_urls=site.proxies[:1], logins=logins, **site.proxy_ca, wait=0)
