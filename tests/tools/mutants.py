@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Change one place in the plugins, roles or playbooks, as a seed selects it, and run commands to see if they notice.
+"""Change one place in the plugins, roles or playbooks, selected by a seed, and check that tests detect the change.
 
 Usage: mutants.py --tree DIRECTORY [--seeds 1-30] [COMMAND...]
 

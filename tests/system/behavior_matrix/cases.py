@@ -47,7 +47,7 @@ class Case:
         return str(self).replace(": ", "-").replace("+", "plus").replace(":", "")
 
     def site(self, certificate: str) -> dict[str, t.Any]:
-        """The content of a site file.
+        """Return the content of a site file.
 
         Args:
             certificate: PEM text for the virtual proxy that is there from the start.
@@ -58,7 +58,7 @@ class Case:
             "users": [
                 {"user_directory": "EXAMPLE", "user_id": "admin", "roles": ["RootAdmin"], "password": "An open secret"},
                 {"user_directory": "EXAMPLE", "user_id": "blocked", "inactive": True},
-                {"user_directory": "EXAMPLE", "user_id": "nobody"},
+                {"user_directory": "EXAMPLE", "user_id": "guest"},
             ],
             # More than some sites return at once; the one that is wanted comes last.
             "tags": [*(f"tag {number}" for number in range(100)), "portal"],

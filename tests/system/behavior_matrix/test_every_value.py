@@ -20,7 +20,7 @@ from deviations import DEVIATIONS
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy, login_check
 
-# Sessions count after their end, too: whoever comes and goes too often is refused, and reads why.
+# Sessions count after their end, too: too many logins are refused, with this message.
 LETS_NOBODY_COME_OFTEN = ("session_limit_counts: five_minutes",)
 
 
@@ -45,7 +45,7 @@ def token(site: Site, *, key: str = "server_key", expires_in: int = 600, **claim
 
 
 def declaration(site: Site) -> dict[str, t.Any]:
-    """A virtual proxy with everything that a site may treat in its own way."""
+    """Return a virtual proxy with all settings that sites treat in different ways."""
     return {
         "prefix": "Portal",
         "description": "The portal",
@@ -87,7 +87,7 @@ def test_the_life_of_a_virtual_proxy(site: Site) -> None:
         return run(jwt_virtual_proxy.main, **connection, **options)
 
     def make(**options: t.Any) -> dict[str, t.Any]:
-        """What is predicted, happens once, and then costs two requests and no more."""
+        """Test that a predicted change is made once, and that further runs send two requests."""
         predicted = declare(**options, _ansible_check_mode=True)
         done = declare(**options)
         assert done.get("changed") is True, done
@@ -154,7 +154,7 @@ def test_each_way_to_sign_in(site: Site) -> None:
 
 
 def test_somebody_without_rights_is_told_so(site: Site) -> None:
-    result = run(jwt_virtual_proxy.main, **site.by_certificate(), user="EXAMPLE\\nobody", prefix="special")
+    result = run(jwt_virtual_proxy.main, **site.by_certificate(), user="EXAMPLE\\guest", prefix="special")
     assert result["failed"]
     assert "RootAdmin" in result["msg"]
 
@@ -170,7 +170,7 @@ CAUSES: dict[str, Words] = {
     ),
     "blocked": Words(
         "Activate it under Users",
-        # These refuse the token before anybody looks at the user.
+        # These refuse the token before the user is looked up.
         {
             "bracket_constant: false": "Try a claim instead of the fixed directory [EXAMPLE]",
             "reserved_claims_work: false": "Try another claim than 'sub'",
@@ -203,7 +203,11 @@ def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
         "jwt_audience": "qlik",
     }
     logins = [
-        {"virtual_proxy": settings, "prefix": "nowhere" if cause == "unknown prefix" else "special", "token": tokens[cause]}
+        {
+            "virtual_proxy": settings,
+            "prefix": "nowhere" if cause == "unknown prefix" else "special",
+            "token": tokens[cause],
+        }
         for cause in CAUSES
     ]
     result = run(login_check.main, proxy_urls=site.proxies[:1], logins=logins, **site.proxy_ca, wait=0)

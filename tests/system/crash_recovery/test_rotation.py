@@ -113,11 +113,11 @@ class Walk:
             return running.wait(timeout=300)
 
     def last(self) -> str:
-        """The point at which the run was killed."""
+        """Return the point at which the run was killed."""
         return self.journal.read_text().splitlines()[-1]
 
     def published(self) -> list[str]:
-        """The prefixes of all virtual proxies for tokens."""
+        """Return the prefixes of all JWT virtual proxies."""
         answer = requests.get(
             f"{self.site.ready['qrs_url']}/qrs/virtualproxyconfig",
             params={"xrfkey": "0123456789abcdef", "filter": "prefix so 'portal'"},
@@ -134,7 +134,7 @@ class Walk:
         now = int(time.time())
         tokens = []
         for key in self.keys.glob("*_key.pem"):
-            self._logins += 1  # nobody has more than five sessions
+            self._logins += 1  # a user has at most five sessions
             claims = {"userId": f"user{self._logins}", "userDirectory": "RECOVERY", "iat": now - 30, "exp": now + 600}
             tokens.append(jwt.encode(claims, key.read_bytes(), algorithm="RS256"))
         return [
@@ -167,7 +167,7 @@ class Walk:
         return "syntax is ok" in checked.stderr
 
     def output(self) -> str:
-        """What was said since this was asked the last time."""
+        """Return the output since the last call."""
         file = self.directory / "output"
         said = file.read_text()
         file.write_text("")

@@ -43,7 +43,7 @@ def start_environment(directory: Path) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="session")
 def workspace_of(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[WorkspaceOf]:
-    """The workspace for a document, with sites that nobody has changed, and whether it is new.
+    """Return a function: the workspace for a document, with unchanged sites, and whether it is new.
 
     There is one environment, so that a document cannot be taken up again after another.
     """

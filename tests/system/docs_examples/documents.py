@@ -26,7 +26,7 @@ KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A piece of the documentation that somebody may copy.
+    """A part of the documentation that users may copy.
 
     Args:
         file: where it stands, relative to the collection.
@@ -71,7 +71,7 @@ class Option:
 
 @functools.cache
 def documented() -> dict[str, dict[str, t.Any]]:
-    """What ansible-doc says of each plugin and role, by kind and full name."""
+    """Return the output of ansible-doc for each plugin and role, by kind and full name."""
     names = {
         kind: sorted(f"{NAMESPACE}{file.stem}" for file in (COLLECTION / "plugins" / folder).glob("*.py"))
         for folder, kind in KINDS.items()

@@ -54,7 +54,7 @@ PROXY = "proxy.example.com"
 
 
 def site(name: str, certificate: str) -> Site:
-    """A site as it is before anybody follows the documentation."""
+    """Return a site in the state before the documentation is followed."""
     nodes = SITES[name]
     jwt = {
         "authenticationMethod": 4,
@@ -141,7 +141,7 @@ async def open_sites(pki: Pki, directory: Path, ports: dict[str, dict[str, int]]
 
 
 async def open_web(key_sets: dict[str, t.Any], pki: Pki) -> tuple[uvicorn.Server, asyncio.Task[None]]:
-    """The web server for all other names: providers have a key set, everybody else a page."""
+    """Start the web server for all other names: providers have a key set, other names a page."""
 
     async def answer(request: Request) -> Response:
         if provider := PROVIDERS.get(request.url.hostname or ""):
@@ -159,7 +159,7 @@ async def open_web(key_sets: dict[str, t.Any], pki: Pki) -> tuple[uvicorn.Server
 
 
 async def open_proxy(ports: dict[str, dict[str, int]]) -> asyncio.Server:
-    """A web proxy that knows the names of this environment and connects (CONNECT) to them."""
+    """Start a web proxy that resolves the names of this environment and connects (CONNECT) to them."""
 
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError), contextlib.closing(writer):

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to follow an example in README.md, the README of a role or a guide, where it does not say so itself.
+"""How to follow examples in README.md, the READMEs of roles and the guides, where the text does not define it.
 
-Commands are run, playbooks and tasks are run. Everything else has to be named here.
+Commands, playbooks and tasks are run. All other examples must be listed here.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Procedure:
 
     Args:
         save: the file that the document has it in.
-        also: more files that the document speaks of, by name.
-        replace: what would take hours or a person, and what stands there instead.
-        before: a command that the document takes for granted.
+        also: more files that the document mentions, by name.
+        replace: texts that require hours or an answer of the user, and their replacements.
+        before: a command that the document requires.
         run: a command that uses it, with {} for its file. It goes before the command that would be run otherwise.
         left_out: why it is not run.
     """
@@ -101,7 +101,7 @@ PROCEDURES = {
     # The second run finds each entry as declared.
     f"{_GUIDES}provisioning.rst 8": Procedure(
         run=f"ansible-playbook sensible.qlik.provision {SITES} --limit dev -e @{{0}} && "
-        f"ansible-playbook sensible.qlik.drift {SITES} --limit dev -e @{{0}} -e drift_undeclared_tag=nobody"
+        f"ansible-playbook sensible.qlik.drift {SITES} --limit dev -e @{{0}} -e drift_undeclared_tag=unused"
     ),
     # Both keys are used: for the repository, and for the tokens of the smoke test.
     f"{_GUIDES}provisioning.rst 11": Procedure(
@@ -149,11 +149,11 @@ PROCEDURES = {
     f"{_GUIDES}verification.rst 4": Procedure(left_out="it is used together with the one before it"),
     f"{_GUIDES}verification.rst 7": Procedure(left_out="it is output"),
 }
-"""By the name of the example."""
+"""Procedures by the name of the example."""
 
 
 def text_of(example: Example) -> str:
-    """An example without what would take hours, or a person."""
+    """Return the text of an example without waiting times and questions."""
     text = example.text
     for old, instead in PROCEDURES.get(str(example), Procedure()).replace.items():
         assert old in text
@@ -162,7 +162,7 @@ def text_of(example: Example) -> str:
 
 
 def commands(example: Example, file: str) -> list[str]:
-    """What somebody types who follows an example, one after the other.
+    """Return the commands that a user types to follow an example, in their order.
 
     Args:
         example: which.
@@ -180,6 +180,6 @@ def commands(example: Example, file: str) -> list[str]:
     if procedure.save:
         return []
     [content] = example.yaml
-    assert isinstance(content, list), f"{example} is neither a playbook nor tasks: say in procedures.py how to use it."
+    assert isinstance(content, list), f"{example} is neither a playbook nor tasks: add it to procedures.py."
     hosts = {play.get("hosts", "localhost") for play in content}
     return [f"ansible-playbook {file} {'' if hosts == {'localhost'} else SITES}{READER}"]

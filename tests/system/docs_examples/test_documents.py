@@ -24,7 +24,7 @@ def test_each_way_is_the_way_of_an_example() -> None:
 
 @pytest.fixture
 def workspace(request: pytest.FixtureRequest, workspace_of: WorkspaceOf) -> Workspace:
-    """The workspace for a document. Whatever it gives the name of a file is saved already, wherever it stands."""
+    """Return the workspace of a document, with all files that its examples name."""
     file = request.node.callspec.params["example"].file
     workspace, new = workspace_of(file)
     if new:

@@ -9,17 +9,17 @@ from __future__ import annotations
 from documents import examples, options
 from used_options import used
 
-_TROUBLE = "whoever copied an example would not verify certificates any more"
-_FED_BACK = "it is there for results to be fed back, as the examples of virtual_proxy_info do"
+_UNVERIFIED = "a copied example would disable the verification of certificates"
+_RESULT_AS_INPUT = "it is for results that are used as input, as in the examples of virtual_proxy_info"
 _NO_EFFECT = "it has no effect for JWT"
-_TESTS = "it is there for tests only"
-_ANSIBLE = "it is Ansible's own, and documented there"
+_TESTS = "it is for tests only"
+_ANSIBLE = "it is an option of Ansible, and documented there"
 WITHOUT = {
-    "sensible.qlik.jwks_info: validate_certs": _TROUBLE,
-    "sensible.qlik.jwt_virtual_proxies: validate_certs": _TROUBLE,
-    "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_method": _FED_BACK,
-    "sensible.qlik.jwt_virtual_proxies: virtual_proxies.certificate": _FED_BACK,
-    "sensible.qlik.jwt_virtual_proxies: virtual_proxies.id": _FED_BACK,
+    "sensible.qlik.jwks_info: validate_certs": _UNVERIFIED,
+    "sensible.qlik.jwt_virtual_proxies: validate_certs": _UNVERIFIED,
+    "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_method": _RESULT_AS_INPUT,
+    "sensible.qlik.jwt_virtual_proxies: virtual_proxies.certificate": _RESULT_AS_INPUT,
+    "sensible.qlik.jwt_virtual_proxies: virtual_proxies.id": _RESULT_AS_INPUT,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_module_redirect_uri": _NO_EFFECT,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.windows_authentication_enabled_device_pattern": _NO_EFFECT,
     "sensible.qlik.jwks_slots: now": _TESTS,

@@ -46,14 +46,14 @@ SESSION: dict[str, t.Any] = {
 
 @pytest.fixture(scope="module")
 def played(workspace_of: WorkspaceOf) -> dict[str, list[dict[str, t.Any]]]:
-    """The results of all tasks, by example."""
+    """Return the results of all tasks, by example."""
     place, _new = workspace_of("plugins")
     place.add_inventory()
     plays: list[dict[str, t.Any]] = []
     owners: list[str] = []
     for example in TASKS:
         if "portal_session" in example.text:
-            # Not earlier: whoever signs in and out ends sessions, and so does a change of the virtual proxy.
+            # Not earlier: logins, logouts and changes of the virtual proxy end sessions.
             plays.append(SESSION)
             owners.append("session")
         content = example.yaml[0]

@@ -20,7 +20,7 @@ _LOOKUPS = ("lookup", "query", "q")
 
 
 def used(example: Example) -> set[tuple[str, Path]]:
-    """The options that an example uses, as owner and path.
+    """Return the options that an example uses, as owner and path.
 
     A variable of a role counts wherever it is set, because that can be far from the role: in an inventory, say.
     """
@@ -50,7 +50,7 @@ def _walk(node: t.Any) -> t.Iterator[t.Any]:
 
 
 def _of_mapping(node: dict[str, t.Any]) -> t.Iterator[tuple[str, Path]]:
-    """A task, the defaults of a group of modules, or the file of an inventory plugin."""
+    """Yield the options in a task, in the defaults of a group of modules, or in the file of an inventory plugin."""
     for key, value in node.items():
         if not isinstance(value, dict):
             continue

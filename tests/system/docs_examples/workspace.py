@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where somebody sits who follows the documentation: a directory with what the examples take for granted."""
+"""The working directory of a user who follows the documentation, with all files that the examples require."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSPHRASE = "correct horse battery staple"
 
 
 def token_of(user: str) -> str:
-    """A template for a token of somebody at ACME."""
+    """Return a template for a token of a user of the directory ACME."""
     options = "private_key_path='keys/portal_key.pem', key_id='2026-a', audience='qlik'"
     return f"{{{{ lookup('sensible.qlik.jwt', 'ACME\\\\{user}', {options}) }}}}"
 
@@ -48,7 +48,7 @@ VARIABLES = {
 """What the examples leave to the reader; in the file variables.json as well."""
 SNAPSHOT = "test-20261125T091500Z-4fq8w2kd.yml"
 HERE = Path(__file__).parent
-# The only thing that is changed in an example: nobody writes to such places for a test.
+# The only change of examples: tests must not write to these directories.
 _ROOT = re.compile(r"(?<![\w.}/-])/(?=(?:etc|srv|var)/)")
 _CERTIFICATES = {"root", "client", "client_key", "server", "server_key"}
 _PROXY_AUTHORITIES = {"company_ca", "proxy_ca"}
@@ -133,7 +133,7 @@ class Workspace:
         (self.directory / "jwks.json").write_text(json.dumps({"keys": [{**public, "kid": "2026-a", "use": "sig"}]}))
 
     def add_inventory(self) -> None:
-        """The example inventory with certificates, as its comments say, unless it was copied already."""
+        """Create the example inventory with certificates, as its comments describe, unless it exists."""
         inventory = self.directory / "inventory"
         if not inventory.exists():
             shutil.copytree(COLLECTION / "playbooks/inventory", inventory)
@@ -154,7 +154,7 @@ class Workspace:
             shutil.copy(self._pki / "server_key.pem", folder / f"{name}_key.pem")
 
     def own(self, text: str) -> str:
-        """An example with places for which one need not be root. Their directories are made."""
+        """Return an example with paths that need no root rights. Their directories are created."""
         for place in re.findall(r"(?<![\w.}/-])/(?:etc|srv|var)/[\w./-]*", text):
             path = self._root / place.lstrip("/")
             (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ class Workspace:
         return path
 
     def run(self, command: str, **environment: str) -> Done:
-        """Run a command as a shell does, with nobody there to answer questions.
+        """Run a command in a shell, without input.
 
         Args:
             command: one, but it may have several lines.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One simulated site that can be put back to where it was, and broken on purpose."""
+"""One simulated site that can be reset, and that fails on request."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class BreakableSite:
         self.call("PUT", "simulator/faults", list(faults))
 
     def requests(self) -> list[tuple[str, str]]:
-        """Method and path of all requests to the repository so far."""
+        """Return method and path of all requests to the repository so far."""
         return [(entry["method"], entry["path"]) for entry in self._journal() if entry["port"] == "qrs"]
 
     def conflicts(self) -> int:
@@ -87,7 +87,7 @@ class BreakableSite:
         return journal
 
     def settle(self) -> None:
-        """Wait until nothing is under way any more: a slow request goes on when nobody waits for its answer."""
+        """Wait until no request is running: a slow request continues after its client has disconnected."""
         deadline = time.monotonic() + 10
         while any(entry["status"] is None for entry in self._journal()[self._start :]) and self._slow:
             assert time.monotonic() < deadline
@@ -153,7 +153,7 @@ def _lasting(value: t.Any) -> t.Any:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[BreakableSite]:
-    """A running site, two nodes."""
+    """Yield a running site with two nodes."""
     directory: pathlib.Path = tmp_path_factory.mktemp("faults") / "site"
     with RunningSite(directory, SITE) as running:
         yield BreakableSite(running)

@@ -4,7 +4,7 @@
 
 """Each request of a run of jwt_virtual_proxies goes wrong in each way, once and for good.
 
-Whatever happens: what the module says is true, other people's settings and links stay, and the next run finishes.
+In each case the result of the module is true, settings and links of others are unchanged, and the next run finishes.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ Run = t.Callable[..., Outcome]
 
 @functools.cache
 def expected(site: BreakableSite) -> Document:
-    """The site as declared, by the first run that has finished."""
+    """Return the site as declared, from the first complete run."""
     return site.document()
 
 
 @pytest.fixture
 def run(site: BreakableSite, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the module as Ansible does."""
+    """Run the module as Ansible does."""
     linked = {"load_balancing_server_nodes": ["Central"], "jwt_public_key_certificate": site.certificate}
     wanted = [
         {"prefix": "new", "proxies": ["Central", "Rim1"], **linked},
@@ -80,7 +80,7 @@ def run(site: BreakableSite, capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 def check(outcome: Outcome, new: Document) -> None:
-    """What has to be true after each run, however it ended."""
+    """Check what must be true after each run, regardless of its outcome."""
     result, output, before, after = outcome
     assert "Traceback" not in output
     for prefix in OTHERS:

@@ -102,7 +102,7 @@ def test_killed_before_this_request(site: BreakableSite, follower: Follower, num
         follower.run(AFTER)
     site.break_()
     between = site.document()
-    # Whoever could get in with a token of a published key still can, and nobody else's virtual proxy was touched.
+    # Tokens of published keys are still accepted, and virtual proxies of others are unchanged.
     for prefix in (routes["b"], "other", ""):
         assert between["virtual_proxies"][prefix] == before["virtual_proxies"][prefix]
         assert linked(between, prefix) == linked(before, prefix)

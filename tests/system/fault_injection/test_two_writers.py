@@ -48,7 +48,7 @@ PLAYBOOK = pathlib.Path(__file__).with_name("writers.yml")
 
 
 def declaration(site: BreakableSite, prefix: str, nodes: t.Sequence[str] | None) -> dict[str, t.Any]:
-    """A virtual proxy that is linked to the proxies of these nodes and to no others; None removes it."""
+    """Return a virtual proxy that is linked to the proxies of these nodes only; None removes it."""
     if nodes is None:
         return {"prefix": prefix, "state": "absent"}
     return {

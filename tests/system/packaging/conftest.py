@@ -14,7 +14,7 @@ from qlik_sense_simulator.testing import RunningSite
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A simulated site with two nodes."""
+    """Yield a simulated site with two nodes."""
     with RunningSite(tmp_path_factory.mktemp("site")) as running:
         yield Site(
             running.pki, str(running.ready["qrs_url"]).rpartition(":")[2].strip("/"), list(running.ready["nodes"])

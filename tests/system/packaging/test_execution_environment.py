@@ -54,14 +54,14 @@ PLAYBOOK = """
 
 @pytest.fixture(scope="module")
 def tools() -> Path:
-    """The environment with ansible-builder and galaxy-importer."""
+    """Return an environment with ansible-builder and galaxy-importer."""
     lines = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
     return make_environment("tools", [line for line in lines if line])
 
 
 @pytest.fixture(scope="module")
 def runtime(tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with ansible-core and what ansible-builder finds out that the collection requires."""
+    """Return an environment with ansible-core and the requirements that ansible-builder finds."""
     output, _errors = run(
         tools, "ansible-builder", "introspect", str(INSTALLED), directory=tmp_path_factory.mktemp("builder")
     )

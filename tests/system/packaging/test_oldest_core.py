@@ -30,7 +30,7 @@ COLLECTIONS = f"{INSTALLED}:{Path(next(iter(ansible_collections.__path__))).pare
 
 @pytest.fixture(scope="module")
 def oldest() -> Path:
-    """The environment with the oldest ansible-core."""
+    """Return an environment with the oldest supported ansible-core."""
     lines = [line.partition("#")[0].strip() for line in REQUIREMENTS.read_text().splitlines()]
     return make_environment("oldest", [f"ansible-core=={CORE}.*", *filter(None, lines)])
 

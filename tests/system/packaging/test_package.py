@@ -31,7 +31,7 @@ KINDS = {"modules": "module", "lookup": "lookup", "filter": "filter", "inventory
 
 
 def plugins(folder: str) -> list[str]:
-    """The full names of the plugins in a folder that are installed."""
+    """Return the full names of the installed plugins of a directory."""
     return [f"sensible.qlik.{file.stem}" for file in sorted((INSTALLED / "plugins" / folder).glob("*.py"))]
 
 
@@ -45,7 +45,7 @@ def run(*command: str, directory: Path) -> str:
 
 @pytest.fixture(scope="module")
 def names() -> list[str]:
-    """The files in the tarball."""
+    """Return the files in the tarball."""
     with tarfile.open(TARBALL) as tarball:
         return [member.name for member in tarball.getmembers() if member.isfile()]
 

@@ -29,7 +29,7 @@ _FLAGS = (
 
 
 def find_chromium() -> str | None:
-    """The program, or None. One in a snap does not count: it cannot see directories of ours."""
+    """Return the program, or None. One in a snap is left out: it cannot read other directories."""
     found = (shutil.which(name) for name in ("chromium", "google-chrome"))
     return next((path for path in found if path and pathlib.Path(path).resolve().name != "snap"), None)
 
@@ -67,6 +67,6 @@ class Chromium:
             self.version: str = self._browser.version
             self.close = stack.pop_all().close
 
-    def visitor(self) -> BrowserContext:
-        """Somebody without cookies."""
+    def new_context(self) -> BrowserContext:
+        """Return a browser context without cookies."""
         return self._browser.new_context(viewport={"width": 1280, "height": 720})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Other people's clients, each in a process of its own, behind one small interface."""
+"""Third-party clients, each in a process of its own, behind one small interface."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class Pipe:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Door:
-    """Another way to the repository than its own port: through a proxy, with a token.
+class ProxyLogin:
+    """How to reach the repository through a proxy, with a token.
 
     Args:
         url: the proxy.
@@ -121,21 +121,21 @@ class QrsInteract:
         site: where to connect to.
         modules: the node_modules directory that it is installed in.
         user: the value of X-Qlik-User; the client's own if not given.
-        door: another way in.
+        login: through a proxy, in place of the repository's own port.
     """
 
     name: t.ClassVar[str] = "qrs-interact"
 
     def __init__(
-        self, site: RunningSite, modules: pathlib.Path, *, user: str | None = None, door: Door | None = None
+        self, site: RunningSite, modules: pathlib.Path, *, user: str | None = None, login: ProxyLogin | None = None
     ) -> None:
         self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
-        url = urllib.parse.urlsplit(door.url if door else site.ready["qrs_url"])
+        url = urllib.parse.urlsplit(login.url if login else site.ready["qrs_url"])
         configuration: dict[str, t.Any] = {"hostname": url.hostname, "portNumber": url.port}
-        if door:
+        if login:
             # No certificates, or it sends them instead.
-            configuration.update(virtualProxyPrefix=f"/{door.prefix}", certificates={})
-            configuration["headers"] = {"Authorization": f"Bearer {door.token}", "Content-Type": "application/json"}
+            configuration.update(virtualProxyPrefix=f"/{login.prefix}", certificates={})
+            configuration["headers"] = {"Authorization": f"Bearer {login.token}", "Content-Type": "application/json"}
         else:
             configuration["localCertPath"] = str(site.pki)
         if user:
@@ -178,7 +178,7 @@ class QsApi:
         password: of the Windows user, to sign in at the first proxy instead of the repository's own port.
 
     Raises:
-        ClientError: the site lets nobody in.
+        ClientError: the site refuses the login.
     """
 
     name: t.ClassVar[str] = "qsAPI"
@@ -225,7 +225,7 @@ class Informatiqal:
         site: where to connect to.
         modules: the node_modules directory that it is installed in.
         user: user directory and user id.
-        door: another way in.
+        login: through a proxy, in place of the repository's own port.
     """
 
     name: t.ClassVar[str]
@@ -237,14 +237,14 @@ class Informatiqal:
         modules: pathlib.Path,
         *,
         user: tuple[str, str] | None = None,
-        door: Door | None = None,
+        login: ProxyLogin | None = None,
     ) -> None:
         self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
-        url = urllib.parse.urlsplit(door.url if door else site.ready["qrs_url"])
+        url = urllib.parse.urlsplit(login.url if login else site.ready["qrs_url"])
         configuration: dict[str, t.Any] = {"host": url.hostname, "port": url.port, "pki": str(site.pki)}
         configuration["user"] = user or ("INTERNAL", "sa_api")
-        if door:
-            configuration.update(prefix=door.prefix, credentials={"token": door.token})
+        if login:
+            configuration.update(prefix=login.prefix, credentials={"token": login.token})
         self.pipe = Pipe(["node", str(HERE / self.script)], {"NODE_PATH": str(modules)})
         self.version += f" on Node {self.pipe.call('configure', configuration)}"
         self.close = self.pipe.close

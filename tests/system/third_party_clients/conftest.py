@@ -23,7 +23,7 @@ import typing as t
 
 import pytest
 from chromium import Chromium, find_chromium
-from clients import Client, Door, QlikRepoApi, QlikRestApi, QrsInteract, QsApi, install_npm_packages
+from clients import Client, ProxyLogin, QlikRepoApi, QlikRestApi, QrsInteract, QsApi, install_npm_packages
 from curl import Curl
 from enigma import Enigma
 from virtual_proxies import PASSWORD, good, jwt_body
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSite]:
-    """A running site, two nodes, for everything that goes through the repository."""
+    """Yield a running site with two nodes, for all tests of the repository."""
     with RunningSite(tmp_path_factory.mktemp("conformance") / "site", {"users": USERS}) as running:
         yield running
 
@@ -80,7 +80,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 @pytest.fixture(scope="session")
 def start(authority: Pki, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Start]:
-    """Starts sites with a JWT virtual proxy for their users; each combination of release and switches once."""
+    """Yield a function that starts sites with a JWT virtual proxy, one for each combination of release and switches."""
     virtual_proxy = jwt_body(
         "jwt",
         jwtPublicKeyCertificate=authority.client.read_text(),
@@ -113,7 +113,7 @@ def _skip(config: pytest.Config, names: t.Iterable[str], reason: str) -> t.NoRet
 
 @pytest.fixture(scope="session")
 def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The npm packages, installed."""
+    """Return the directory of the installed npm packages."""
     reason = _missing_node()
     if reason:
         _skip(pytestconfig, [one.name for one in (QrsInteract, QlikRestApi, QlikRepoApi, Enigma)], reason)
@@ -144,114 +144,116 @@ class Guest(t.Protocol):
 G = t.TypeVar("G", bound=Guest)
 
 
-class Reception:
-    """Remembers clients: their versions for the end of the run, and that they have to be closed."""
+class ClientRegistry:
+    """Store clients: their versions for the summary, and their functions to close them."""
 
     def __init__(self, versions: dict[str, str], stack: contextlib.ExitStack) -> None:
         self._versions = versions
         self._stack = stack
 
-    def receive(self, client: G) -> G:
-        """Remember a client that is connected."""
+    def register(self, client: G) -> G:
+        """Add a connected client."""
         self._versions[client.name] = client.version
         self._stack.callback(client.close)
         return client
 
 
 @pytest.fixture(scope="session")
-def reception(pytestconfig: pytest.Config) -> t.Iterator[Reception]:
-    """Where all clients go by."""
+def registry(pytestconfig: pytest.Config) -> t.Iterator[ClientRegistry]:
+    """Yield the registry that all clients are added to."""
     with contextlib.ExitStack() as stack:
-        yield Reception(pytestconfig.stash[VERSIONS], stack)
+        yield ClientRegistry(pytestconfig.stash[VERSIONS], stack)
 
 
 @pytest.fixture(scope="session")
-def connect_qrs_interact(site: RunningSite, node_modules: pathlib.Path, reception: Reception) -> Connect:
-    """Makes clients of this kind."""
+def connect_qrs_interact(site: RunningSite, node_modules: pathlib.Path, registry: ClientRegistry) -> Connect:
+    """Return a function that creates clients of this kind."""
 
-    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> QrsInteract:
+    def connect(user: tuple[str, str] | None = None, *, login: ProxyLogin | None = None) -> QrsInteract:
         header = f"UserDirectory={user[0]};UserId={user[1]}" if user else None
-        return reception.receive(QrsInteract(site, node_modules, user=header, door=door))
+        return registry.register(QrsInteract(site, node_modules, user=header, login=login))
 
     return connect
 
 
 @pytest.fixture(scope="session")
-def connect_qlik_rest_api(site: RunningSite, node_modules: pathlib.Path, reception: Reception) -> Connect:
-    """Makes clients of this kind."""
+def connect_qlik_rest_api(site: RunningSite, node_modules: pathlib.Path, registry: ClientRegistry) -> Connect:
+    """Return a function that creates clients of this kind."""
 
-    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> QlikRestApi:
-        return reception.receive(QlikRestApi(site, node_modules, user=user, door=door))
+    def connect(user: tuple[str, str] | None = None, *, login: ProxyLogin | None = None) -> QlikRestApi:
+        return registry.register(QlikRestApi(site, node_modules, user=user, login=login))
 
     return connect
 
 
 @pytest.fixture(scope="session")
 def connect_qlik_repo_api(
-    site: RunningSite, node_modules: pathlib.Path, reception: Reception
+    site: RunningSite, node_modules: pathlib.Path, registry: ClientRegistry
 ) -> t.Callable[..., QlikRepoApi]:
-    """Makes clients of this kind."""
+    """Return a function that creates clients of this kind."""
 
-    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> QlikRepoApi:
-        return reception.receive(QlikRepoApi(site, node_modules, user=user, door=door))
+    def connect(user: tuple[str, str] | None = None, *, login: ProxyLogin | None = None) -> QlikRepoApi:
+        return registry.register(QlikRepoApi(site, node_modules, user=user, login=login))
 
     return connect
 
 
 @pytest.fixture(scope="session")
-def connect_qsapi(site: RunningSite, pytestconfig: pytest.Config, reception: Reception) -> Connect:
-    """Makes clients of this kind."""
+def connect_qsapi(site: RunningSite, pytestconfig: pytest.Config, registry: ClientRegistry) -> Connect:
+    """Return a function that creates clients of this kind."""
     try:
         version = importlib.metadata.version("qsAPI")
     except importlib.metadata.PackageNotFoundError:
         _skip(pytestconfig, [QsApi.name], "it is not installed")
 
     def connect(user: tuple[str, str] | None = None, **more: t.Any) -> QsApi:
-        return reception.receive(QsApi(site, version=version, user=user, **more))
+        return registry.register(QsApi(site, version=version, user=user, **more))
 
     return connect
 
 
 @pytest.fixture(scope="session")
 def connect_curl(
-    site: RunningSite, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, reception: Reception
+    site: RunningSite, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, registry: ClientRegistry
 ) -> t.Callable[..., Curl]:
-    """Makes clients of this kind."""
+    """Return a function that creates clients of this kind."""
     if not shutil.which("curl"):
         _skip(pytestconfig, [Curl.name], "there is no curl on this machine")
 
-    def connect(user: tuple[str, str] | None = None, *, door: Door | None = None) -> Curl:
-        return reception.receive(Curl(site, tmp_path_factory.mktemp("curl") / "files", user=user, door=door))
+    def connect(user: tuple[str, str] | None = None, *, login: ProxyLogin | None = None) -> Curl:
+        return registry.register(Curl(site, tmp_path_factory.mktemp("curl") / "files", user=user, login=login))
 
     return connect
 
 
 @pytest.fixture(scope="session")
-def connect_enigma(node_modules: pathlib.Path, reception: Reception) -> t.Callable[[RunningSite], Enigma]:
-    """Makes clients of this kind."""
+def connect_enigma(node_modules: pathlib.Path, registry: ClientRegistry) -> t.Callable[[RunningSite], Enigma]:
+    """Return a function that creates clients of this kind."""
 
     def connect(site: RunningSite) -> Enigma:
-        return reception.receive(Enigma(site, node_modules, prefix="jwt"))
+        return registry.register(Enigma(site, node_modules, prefix="jwt"))
 
     return connect
 
 
 @pytest.fixture(scope="session")
 def chromium(
-    authority: Pki, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, reception: Reception
+    authority: Pki, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, registry: ClientRegistry
 ) -> Chromium:
-    """The browser."""
+    """Return the browser."""
     program = find_chromium()
     if program is None:
         _skip(pytestconfig, [Chromium.name], "there is no Chromium on this machine")
     if not shutil.which("certutil"):
-        _skip(pytestconfig, [Chromium.name], "there is no certutil on this machine, by which it learns whom to trust")
-    return reception.receive(Chromium(program, authority.proxy_root, tmp_path_factory.mktemp("chromium")))
+        _skip(
+            pytestconfig, [Chromium.name], "there is no certutil on this machine to install the certificate of the CA"
+        )
+    return registry.register(Chromium(program, authority.proxy_root, tmp_path_factory.mktemp("chromium")))
 
 
 @pytest.fixture(scope="session")
 def screenshots(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The directory for what a browser saw."""
+    """Return the directory for screenshots."""
     name = os.environ.get("CLIENTS_SCREENSHOTS")
     directory = pathlib.Path(name) if name else tmp_path_factory.mktemp("screenshots")
     directory.mkdir(parents=True, exist_ok=True)
@@ -261,19 +263,19 @@ def screenshots(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session", params=["qrs_interact", "qlik_rest_api", "qsapi", "curl"])
 def connect(request: pytest.FixtureRequest) -> Connect:
-    """Makes clients of each kind in turn."""
+    """Return a function that creates clients, of each kind in turn."""
     return t.cast("Connect", request.getfixturevalue(f"connect_{request.param}"))
 
 
 @pytest.fixture(scope="session")
 def client(connect: Connect) -> Client:
-    """A client of each kind in turn, as administrator."""
+    """Return a client of each kind in turn, as administrator."""
     return connect()
 
 
 @pytest.fixture
 def prefix(client: Client) -> t.Iterator[str]:
-    """A prefix of this client's own; nothing of it is left afterwards."""
+    """Yield a prefix of this client, and remove its virtual proxies afterwards."""
     prefix = re.sub(r"\W", "", client.name).lower()
     yield prefix
     for entity in good(client.get("virtualproxyconfig", filter=f"prefix sw '{prefix}'")):

@@ -11,7 +11,7 @@ import pathlib
 import subprocess
 import typing as t
 
-from clients import Answer, ClientError, Door
+from clients import Answer, ClientError, ProxyLogin
 
 from qlik_sense_simulator.testing import RunningSite
 
@@ -25,7 +25,7 @@ class Curl:
         site: where to connect to.
         directory: for headers and cookies, which have no place in a list of processes.
         user: user directory and user id.
-        door: another way in; cookies are kept and sent.
+        login: through a proxy, in place of the repository's own port; cookies are stored and sent.
     """
 
     name: t.ClassVar[str] = "curl"
@@ -36,7 +36,7 @@ class Curl:
         directory: pathlib.Path,
         *,
         user: tuple[str, str] | None = None,
-        door: Door | None = None,
+        login: ProxyLogin | None = None,
     ) -> None:
         directory.mkdir(parents=True)
         self.version = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout.split()[
@@ -47,11 +47,11 @@ class Curl:
         self._headers = directory / "headers.txt"
         self._proxy_authority = ["--cacert", str(site.pki / "proxy_root.pem")]
         self._options = ["--silent", "--show-error", "--noproxy", "*"]
-        if door:
+        if login:
             self._options += self._proxy_authority
-            self.base = f"{door.url}/{door.prefix}"
+            self.base = f"{login.url}/{login.prefix}"
             self._options += ["--cookie", str(self.cookies), "--cookie-jar", str(self.cookies)]
-            self._set_headers(Authorization=f"Bearer {door.token}")
+            self._set_headers(Authorization=f"Bearer {login.token}")
         else:
             self.base = site.ready["qrs_url"]
             self._options += ["--cacert", str(site.pki / "root.pem")]
@@ -77,11 +77,11 @@ class Curl:
         return self._call(path, "--request", "DELETE")
 
     def page(self, path: str) -> Answer:
-        """What is at a path below the prefix, redirects followed."""
+        """Return the page at a path below the prefix, after redirects."""
         return self._run("--location", f"{self.base}/{path}")
 
     def with_password(self, path: str, *, user: str, password: str, agent: str) -> Answer:
-        """A path below /qrs/ through the default virtual proxy, as in Qlik's example for Windows authentication.
+        """Return the answer to a path below /qrs/ through the default virtual proxy, as in Qlik's example.
 
         Args:
             path: below /qrs/.

@@ -82,5 +82,5 @@ class Enigma:
         return [(one[0], one[1]) for one in said]
 
     def call(self, method: str, *arguments: t.Any) -> t.Any:
-        """The result of a method of the engine's Global."""
+        """Return the result of a method of the engine's Global."""
         return self.pipe.call(f"global.{method}", *arguments)

@@ -51,15 +51,15 @@ def client(chromium: Chromium) -> Chromium:
 
 
 @pytest.fixture
-def visitor(client: Chromium) -> t.Iterator[BrowserContext]:
-    visitor = client.visitor()
-    yield visitor
-    visitor.close()
+def context(client: Chromium) -> t.Iterator[BrowserContext]:
+    context = client.new_context()
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def page(visitor: BrowserContext) -> Page:
-    return visitor.new_page()
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
 
 
 @pytest.fixture
@@ -68,15 +68,15 @@ def base(site: RunningSite) -> str:
 
 
 def visit(page: Page, address: str) -> Response:
-    """What a page begins with."""
+    """Return the first words of a page."""
     response = page.goto(address)
     assert response
     return response
 
 
-def inject(visitor: BrowserContext, secret: str | None) -> None:
-    """What the article's browser plug-in does: a header in each request from now on, or in none."""
-    visitor.set_extra_http_headers({"Authorization": f"Bearer {secret}"} if secret else {})
+def inject(context: BrowserContext, secret: str | None) -> None:
+    """Send a header in each request from now on, or in none, as the browser plug-in of the article does."""
+    context.set_extra_http_headers({"Authorization": f"Bearer {secret}"} if secret else {})
 
 
 def sign_in(page: Page, base: str, secret: str) -> None:
@@ -116,9 +116,9 @@ class TestHub:
         assert visit(page, f"{base}/hub/").status == 200
         assert page.inner_text("#user") == "EXAMPLE\\anna"
         assert page.evaluate(GET_USER, f"{base}/qps/user")["userId"] == "anna"
-        stranger = client.visitor()
-        assert visit(stranger.new_page(), f"{base}/hub/").status == 401
-        stranger.close()
+        other_context = client.new_context()
+        assert visit(other_context.new_page(), f"{base}/hub/").status == 401
+        other_context.close()
         sign_out(page, base)
         assert visit(page, f"{base}/hub/").status == 401
 
@@ -155,17 +155,17 @@ class TestWebsocket:
 
 
 class TestPageOfAnotherHost:
-    """How mashups begin, and attackers: a page elsewhere, in the browser of somebody who is signed in."""
+    """A page of another host, in a browser with a proxy session: mashups and attacks."""
 
     @pytest.fixture
     def base(self, site: RunningSite) -> str:
-        """The site under a name, so that its cookies go along with what pages of the same domain ask for."""
+        """Return a site with a host name, so that pages of the same domain send its cookies."""
         port = urllib.parse.urlsplit(site.ready["nodes"][0]["proxy_url"]).port
         return f"https://qlik.example.com:{port}/jwt"
 
     @pytest.fixture
     def elsewhere(self, page: Page, base: str, site: RunningSite) -> t.Iterator[Page]:
-        """A page that no server serves, with a reader who is signed in."""
+        """Yield a page of another host, in a browser with a proxy session."""
         pages = re.compile(r"https://(portal|evil)\.example\.com/")
         page.context.route(pages, lambda route: route.fulfill(body="<h1>Elsewhere</h1>"))
         # Its reader would be asked whether it may talk to this machine.

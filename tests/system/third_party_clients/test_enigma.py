@@ -39,7 +39,7 @@ def by_cookie(client: Enigma, signed_in: SignedIn, **headers: str) -> dict[str, 
 
 
 def states(said: list[tuple[str, dict[str, t.Any]]]) -> list[t.Any]:
-    """The session states among notifications."""
+    """Return the session states among notifications."""
     return [content["qSessionState"] for name, content in said if name == "OnConnected"]
 
 

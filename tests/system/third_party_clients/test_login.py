@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from clients import Client, Door
+from clients import Client, ProxyLogin
 from curl import Curl
 from virtual_proxies import PASSWORD, good, jwt_body, proxies, set_links, token
 
@@ -23,7 +23,7 @@ Connect = t.Callable[..., Client]
 
 @pytest.fixture
 def virtual_proxy(client: Client, prefix: str, site: RunningSite) -> dict[str, t.Any]:
-    """A JWT virtual proxy that this client made, linked to all proxies."""
+    """Create a JWT virtual proxy with this client, linked to all proxies."""
     nodes = [{"id": node["id"]} for node in good(client.get("servernodeconfiguration"))]
     certificate = (site.pki / "client.pem").read_text()
     body = jwt_body(prefix, jwtPublicKeyCertificate=certificate, loadBalancingServerNodes=nodes)
@@ -34,71 +34,71 @@ def virtual_proxy(client: Client, prefix: str, site: RunningSite) -> dict[str, t
 
 
 @pytest.fixture
-def enter(connect: Connect, site: RunningSite, virtual_proxy: dict[str, t.Any]) -> t.Callable[..., Client]:
-    """Makes clients that come in through the virtual proxy of a node."""
+def log_in(connect: Connect, site: RunningSite, virtual_proxy: dict[str, t.Any]) -> t.Callable[..., Client]:
+    """Return a function that creates clients that log in through the virtual proxy of a node."""
 
-    def enter(user_id: str, *, seconds: int = 600, node: int = 0) -> Client:
+    def log_in(user_id: str, *, seconds: int = 600, node: int = 0) -> Client:
         url = site.ready["nodes"][node]["proxy_url"]
         secret = token(site, user_id, seconds=seconds)
-        return connect(door=Door(url=url, prefix=virtual_proxy["prefix"], token=secret))
+        return connect(login=ProxyLogin(url=url, prefix=virtual_proxy["prefix"], token=secret))
 
-    return enter
+    return log_in
 
 
 @each_client
 class TestEveryClient:
     @pytest.mark.parametrize("node", [0, 1])
-    def test_comes_in_on_every_node(self, enter: t.Callable[..., Client], node: int) -> None:
-        visitor = enter("admin", node=node)
-        assert good(visitor.get("about"))["schemaPath"] == "About"
-        assert "JWT" in str(good(visitor.get("about/api/enums")))
+    def test_comes_in_on_every_node(self, log_in: t.Callable[..., Client], node: int) -> None:
+        session = log_in("admin", node=node)
+        assert good(session.get("about"))["schemaPath"] == "About"
+        assert "JWT" in str(good(session.get("about/api/enums")))
 
-    def test_administers_without_a_certificate(self, enter: t.Callable[..., Client], prefix: str) -> None:
-        visitor = enter("admin")
-        entity = good(visitor.post("virtualproxyconfig", jwt_body(f"{prefix}2")))
+    def test_administers_without_a_certificate(self, log_in: t.Callable[..., Client], prefix: str) -> None:
+        session = log_in("admin")
+        entity = good(session.post("virtualproxyconfig", jwt_body(f"{prefix}2")))
         assert entity["createdDate"] == entity["modifiedDate"]
         assert entity["modifiedByUserName"] == "EXAMPLE\\admin"
-        changed = good(visitor.put(f"virtualproxyconfig/{entity['id']}", {**entity, "description": "other"}))
-        [found] = good(visitor.get("virtualproxyconfig/full", filter=f"prefix eq '{prefix}2'"))
+        changed = good(session.put(f"virtualproxyconfig/{entity['id']}", {**entity, "description": "other"}))
+        [found] = good(session.get("virtualproxyconfig/full", filter=f"prefix eq '{prefix}2'"))
         assert found == changed
-        assert good(visitor.get("virtualproxyconfig/count", filter="description eq 'other'")) == {"value": 1}
-        assert visitor.delete(f"virtualproxyconfig/{entity['id']}").status == 204
+        assert good(session.get("virtualproxyconfig/count", filter="description eq 'other'")) == {"value": 1}
+        assert session.delete(f"virtualproxyconfig/{entity['id']}").status == 204
 
-    def test_has_the_rights_of_its_user(self, enter: t.Callable[..., Client], prefix: str) -> None:
-        auditor, nobody = enter("auditor"), enter("anna")
+    def test_has_the_rights_of_its_user(self, log_in: t.Callable[..., Client], prefix: str) -> None:
+        auditor, guest = log_in("auditor"), log_in("anna")
         assert good(auditor.get("virtualproxyconfig", filter=f"prefix eq '{prefix}'"))[0]["prefix"] == prefix
         assert auditor.post("virtualproxyconfig", jwt_body(f"{prefix}2")).status == 403
-        assert nobody.get("virtualproxyconfig") == (200, [])
+        assert guest.get("virtualproxyconfig") == (200, [])
 
-    def test_stays_out_with_a_token_that_has_expired(self, enter: t.Callable[..., Client]) -> None:
-        assert enter("admin", seconds=-600).get("about").status == 401
+    def test_stays_out_with_a_token_that_has_expired(self, log_in: t.Callable[..., Client]) -> None:
+        assert log_in("admin", seconds=-600).get("about").status == 401
 
     def test_stays_out_once_unlinked(
-        self, client: Client, enter: t.Callable[..., Client], virtual_proxy: dict[str, t.Any]
+        self, client: Client, log_in: t.Callable[..., Client], virtual_proxy: dict[str, t.Any]
     ) -> None:
-        visitor = enter("admin")
-        assert visitor.get("about").status == 200
+        session = log_in("admin")
+        assert session.get("about").status == 200
         for proxy in proxies(client):
             others = [one for one in proxy["settings"]["virtualProxies"] if one["id"] != virtual_proxy["id"]]
             good(set_links(client, proxy, others))
-        assert visitor.get("about").status == 400
+        assert session.get("about").status == 400
 
 
 @pytest.mark.parametrize("connect", ["curl"], indirect=True, scope="session")
 class TestCurl:
-    def test_hub(self, enter: t.Callable[..., Curl]) -> None:
-        visitor = enter("admin")
-        assert "Ada Admin" in good(visitor.page("hub"))
-        assert good(visitor.page("qps/user"))["userId"] == "admin"
+    def test_hub(self, log_in: t.Callable[..., Curl]) -> None:
+        session = log_in("admin")
+        assert "Ada Admin" in good(session.page("hub"))
+        assert good(session.page("qps/user"))["userId"] == "admin"
 
-    def test_cookie_instead_of_the_token(self, enter: t.Callable[..., Curl], prefix: str) -> None:
-        visitor = enter("admin")
-        assert visitor.get("about").status == 200
-        assert f"X-Qlik-Session-{prefix}" in visitor.cookies.read_text()
-        visitor.forget_token()
-        assert visitor.get("about").status == 200
-        visitor.cookies.unlink()
-        assert visitor.get("about").status == 401
+    def test_cookie_instead_of_the_token(self, log_in: t.Callable[..., Curl], prefix: str) -> None:
+        session = log_in("admin")
+        assert session.get("about").status == 200
+        assert f"X-Qlik-Session-{prefix}" in session.cookies.read_text()
+        session.forget_token()
+        assert session.get("about").status == 200
+        session.cookies.unlink()
+        assert session.get("about").status == 401
 
     def test_windows(self, client: Curl) -> None:
         """As Qlik's example does it. Without that User-Agent there is a form, which is no error."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from clients import ClientError, Door, QlikRepoApi
+from clients import ClientError, ProxyLogin, QlikRepoApi
 from virtual_proxies import token
 
 from qlik_sense_simulator.testing import RunningSite
@@ -35,7 +35,7 @@ def client(connect_qlik_repo_api: t.Callable[..., QlikRepoApi]) -> QlikRepoApi:
 
 @pytest.fixture
 def virtual_proxy(client: QlikRepoApi, site: RunningSite) -> t.Iterator[dict[str, t.Any]]:
-    """A JWT virtual proxy with a tag and a custom property, which this client adds in a second request."""
+    """Create a JWT virtual proxy with a tag and a custom property, which this client adds in a second request."""
     certificate = (site.pki / "client.pem").read_text()
     more = {"jwtPublicKeyCertificate": certificate, "tags": ["ansible"], "customProperties": ["Owner=Platform"]}
     yield client.pipe.call("virtualProxies.create", {**JWT, **more})
@@ -127,15 +127,15 @@ class TestWrite:
         before = client.pipe.call("proxies.getAll")[0]["settings"]["virtualProxies"]
         set_links(client, [*before, {"id": virtual_proxy["id"]}])
         url = site.ready["nodes"][0]["proxy_url"]
-        stranger = connect_qlik_repo_api(door=Door(url=url, prefix=PREFIX, token=token(site, "auditor")))
+        refused = connect_qlik_repo_api(login=ProxyLogin(url=url, prefix=PREFIX, token=token(site, "auditor")))
         with pytest.raises(ClientError, match="status code 401"):
-            stranger.pipe.call("about.get")
+            refused.pipe.call("about.get")
         complete = token(site, "auditor", groups=["Finance"])
-        visitor = connect_qlik_repo_api(door=Door(url=url, prefix=PREFIX, token=complete))
-        assert visitor.pipe.call("about.get") == client.pipe.call("about.get")
-        assert len(visitor.pipe.call("virtualProxies.getAll")) == 2
+        session = connect_qlik_repo_api(login=ProxyLogin(url=url, prefix=PREFIX, token=complete))
+        assert session.pipe.call("about.get") == client.pipe.call("about.get")
+        assert len(session.pipe.call("virtualProxies.getAll")) == 2
         with pytest.raises(ClientError, match="status code 403"):
-            visitor.pipe.call("tags.create", {"name": "no"})
+            session.pipe.call("tags.create", {"name": "no"})
 
     def test_select(self, client: QlikRepoApi, virtual_proxy: dict[str, t.Any]) -> None:
         selection = client.pipe.call("virtualProxies.select", {"filter": f"prefix eq '{PREFIX}'"})

@@ -20,7 +20,7 @@ ADMIN = {"UserDirectory": "EXAMPLE", "UserId": "admin", "Attributes": []}
 
 @pytest.fixture
 def client(connect_qlik_rest_api: t.Callable[..., QlikRestApi], site: RunningSite) -> QlikRestApi:
-    """A client of the first proxy's own API."""
+    """Return a client of the QPS of the first proxy."""
     client = connect_qlik_rest_api()
     client.move(site.ready["nodes"][0]["qps_url"], service="proxy")
     return client

@@ -58,14 +58,14 @@ class TestWindowsAuthentication:
     def test_administers(self, client: QsApi, connect_qsapi: t.Callable[..., QsApi], prefix: str) -> None:
         """A save ends its session. What it sends next without one is lost: after signing in, it asks for the same
         address with GET. So it has to sign in with a GET."""
-        visitor = connect_qsapi(("EXAMPLE", "admin"), password=PASSWORD)
-        entity = good(visitor.post("virtualproxyconfig", jwt_body(prefix)))
+        session = connect_qsapi(("EXAMPLE", "admin"), password=PASSWORD)
+        entity = good(session.post("virtualproxyconfig", jwt_body(prefix)))
         assert entity["modifiedByUserName"] == "EXAMPLE\\admin"
         path = f"virtualproxyconfig/{entity['id']}"
-        assert good(visitor.put(path, {**entity, "description": "lost"}))["description"] == entity["description"]
-        assert good(visitor.put(path, {**entity, "description": "other"}))["description"] == "other"
-        good(visitor.get("about"))
-        assert visitor.delete(path).status == 204
+        assert good(session.put(path, {**entity, "description": "lost"}))["description"] == entity["description"]
+        assert good(session.put(path, {**entity, "description": "other"}))["description"] == "other"
+        good(session.get("about"))
+        assert session.delete(path).status == 204
         assert client.get(path).status == 404
 
     def test_stays_out_with_a_wrong_password(self, client: QsApi, connect_qsapi: t.Callable[..., QsApi]) -> None:

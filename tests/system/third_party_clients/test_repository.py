@@ -22,12 +22,12 @@ from qlik_sense_simulator.testing import RunningSite
 
 @pytest.fixture
 def virtual_proxy(client: Client, prefix: str) -> dict[str, t.Any]:
-    """A JWT virtual proxy that this client created."""
+    """Create a JWT virtual proxy with this client."""
     return t.cast("dict[str, t.Any]", good(client.post("virtualproxyconfig", jwt_body(prefix))))
 
 
 def status_at_proxies(site: RunningSite, prefix: str) -> list[int]:
-    """What each node's proxy answers below a prefix to somebody who is not signed in."""
+    """Return the answer of each proxy below a prefix to a request without a token."""
     context = ssl.create_default_context(cafile=site.pki / "proxy_root.pem")
     found = []
     for node in site.ready["nodes"]:
@@ -207,6 +207,6 @@ class TestRefusals:
         assert_refused(client.get("tag", filter="()"), 400, "Invalid expression")
 
     def test_user_without_rights(self, client: Client, connect: t.Callable[..., Client]) -> None:
-        nobody = connect(("EXAMPLE", "anna"))
-        assert nobody.get("virtualproxyconfig") == (200, [])
-        assert_refused(nobody.post("virtualproxyconfig", jwt_body("nobody")), 403, "Forbidden")
+        guest = connect(("EXAMPLE", "anna"))
+        assert guest.get("virtualproxyconfig") == (200, [])
+        assert_refused(guest.post("virtualproxyconfig", jwt_body("guest")), 403, "Forbidden")

@@ -19,13 +19,13 @@ PASSWORD = "correct horse"
 
 
 def good(answer: Answer) -> t.Any:
-    """The body of an answer that is no refusal."""
+    """Return the body of an answer, which must not be a refusal."""
     assert answer.status in (200, 201, 204), answer
     return answer.body
 
 
 def jwt_body(prefix: str, **more: t.Any) -> dict[str, t.Any]:
-    """A JWT virtual proxy as people write it by hand."""
+    """Return a JWT virtual proxy as users write it by hand."""
     return {
         "prefix": prefix,
         "description": f"For {prefix}",
@@ -38,7 +38,7 @@ def jwt_body(prefix: str, **more: t.Any) -> dict[str, t.Any]:
 
 
 def proxies(client: Client) -> list[dict[str, t.Any]]:
-    """The proxy services, in full."""
+    """Return the proxy services, in full."""
     return t.cast("list[dict[str, t.Any]]", good(client.get("proxyservice/full")))
 
 
@@ -50,6 +50,6 @@ def set_links(client: Client, proxy: dict[str, t.Any], links: list[dict[str, t.A
 
 
 def token(site: RunningSite, user_id: str, *, seconds: int = 600, key: str = "client_key", **more: t.Any) -> str:
-    """A token for EXAMPLE\\user that the certificate of the site's own client fits to, unless another key is named."""
+    """Return a token for EXAMPLE\\user, signed with the key of the client certificate or with a named one."""
     claims = {"userId": user_id, "userDirectory": "EXAMPLE", "exp": int(time.time()) + seconds, **more}
     return jwt.encode(claims, (site.pki / f"{key}.pem").read_text(), algorithm="RS256")

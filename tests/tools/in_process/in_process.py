@@ -86,7 +86,7 @@ def execute(self: action.ActionBase, *rest: t.Any, **more: t.Any) -> t.Any:
     environment: dict[str, t.Any] = {}
     self._compute_environment_string(environment)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        # Nobody prints at this moment, so that the fork inherits no lock that is held.
+        # No thread prints at this moment, so that the fork inherits no lock that is held.
         with worker.display._lock:
             child = os.fork()
         if not child:

@@ -41,7 +41,7 @@ def find_site(name: str) -> dict[str, t.Any] | None:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites]:
-    """The sites of the targets, in one process."""
+    """Yield the sites of the targets, in one process."""
     sites = {name: site for name in NAMES if (site := find_site(name)) is not None}
     with RunningSites(tmp_path_factory.mktemp("sites"), sites) as running:
         yield running

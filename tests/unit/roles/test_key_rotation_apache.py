@@ -150,7 +150,7 @@ def test_each_token_gets_in_and_its_session_stays_where_it_is(apache: Apache) ->
 
 
 def test_who_belongs_nowhere_is_refused(apache: Apache) -> None:
-    assert apache.ask("/portal/", Authorization="Bearer stranger")[0] == 401
+    assert apache.ask("/portal/", Authorization="Bearer foreign")[0] == 401
     assert apache.ask("/portal.second", Authorization="Bearer portal")[0] == 404
     assert apache.ask("/portal/", Authorization="Bearer portal", host="elsewhere.example.com")[0] == 403
     # What has a body cannot be sent twice.
@@ -174,7 +174,7 @@ def test_a_node_that_does_not_answer_is_left_out(apache: Apache) -> None:
 
 
 def test_a_certificate_for_another_name_is_not_trusted(tmp_path: pathlib.Path) -> None:
-    apache = Apache(tmp_path, name="somebody-else")
+    apache = Apache(tmp_path, name="another")
     try:
         assert apache.ask("/portal/", Authorization="Bearer portal-2")[0] >= 500
     finally:

@@ -122,7 +122,7 @@ RED = report(
 
 def test_a_green_page_says_so_without_colours() -> None:
     page = Page(rendered("index.html.j2", GREEN))
-    assert "people can log in" in page.text
+    assert "users can log in" in page.text
     assert "✕" not in page.text
     assert "What to do" not in page.text
     assert page.text.count("works") >= 2
@@ -169,7 +169,7 @@ def test_certificates_warn_in_words_below_thirty_days(days_left: int, words: str
 
 
 def evil_report() -> dict[str, t.Any]:
-    """A report in which every text is an attack."""
+    """Return a report in which every text is an attack."""
 
     def poisoned(value: t.Any, key: str = "") -> t.Any:
         if isinstance(value, dict):

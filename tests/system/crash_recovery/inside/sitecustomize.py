@@ -43,7 +43,7 @@ _jumped = False
 
 
 def point(event: str, arguments: tuple[t.Any, ...]) -> str:
-    """What to call it, empty if it does not count."""
+    """Return the name of a point, empty if the event is not one."""
     if event == "inject.task":
         return f"task {arguments[0]}"
     if event == "http.client.send" and isinstance(arguments[1], bytes):

@@ -15,7 +15,7 @@ drift = FilterModule().filters()["drift"]
 
 
 def there(prefix: str, *, days_left: int = 300, tags: tuple[str, ...] = ()) -> dict[str, t.Any]:
-    """A virtual proxy as virtual_proxy_info returns it."""
+    """Return a virtual proxy as virtual_proxy_info returns it."""
     certificate = {"subject": f"CN={prefix}", "not_after": "2027-11-01T00:00:00Z", "days_left": days_left}
     return {"prefix": prefix, "tags": list(tags), "certificate": certificate}
 
@@ -23,7 +23,7 @@ def there(prefix: str, *, days_left: int = 300, tags: tuple[str, ...] = ()) -> d
 def site(
     outcomes: dict[str, str], *found: dict[str, t.Any], diff: t.Sequence[t.Any] = (), **more: t.Any
 ) -> dict[str, t.Any]:
-    """A site as the role hands it over."""
+    """Return a site as the role passes it."""
     entries = [{"prefix": prefix, "outcome": outcome, "writes": []} for prefix, outcome in outcomes.items()]
     return {"checked": {"outcomes": entries, "diff": list(diff)}, "found": list(found), **more}
 

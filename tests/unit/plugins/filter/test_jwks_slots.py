@@ -32,7 +32,7 @@ TEMPLATE = {"description": "Tokens of Keycloak", "host_allow_list": ["portal.exa
 
 
 def keys(*jwks: t.Any, ca: OwnCA | None = None) -> list[dict[str, t.Any]]:
-    """What jwks_info returns for a key set."""
+    """Return the result of jwks_info for a key set."""
     return [jwks_info.to_result(one, ca.issue if ca else None) for one in _jwks.read(key_set(*jwks))]
 
 
@@ -83,7 +83,7 @@ class Site:
 
 
 def slot(number: int) -> str:
-    """The prefix of a key's slot, computed another way."""
+    """Return the prefix of a key's slot, computed in another way."""
     thumbprint = keys(keycloak(key(number), "any"))[0]["thumbprint"]
     return f"idp-{_slots.slot_name(thumbprint)}"
 

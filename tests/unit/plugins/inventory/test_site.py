@@ -76,7 +76,7 @@ class Source:
 
 @pytest.fixture
 def source(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
-    """A file for a site whose central node does everything, with a second proxy and an engine."""
+    """Create a file for a site whose central node has all services, with a second proxy and an engine."""
     central, rim, engines = repository.nodes
     central.update(dict.fromkeys(SERVICES, True), isCentral=True)
     rim.update(dict.fromkeys(SERVICES, False), proxyEnabled=True)

@@ -24,7 +24,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import HUB, FakeProxy, Reply, Request
 
 KEY = rsa.generate_private_key(65537, 2048)
-STRANGER = rsa.generate_private_key(65537, 2048)
+FOREIGN_KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
 CLAIMS = {"userDirectory": "ACME", "userId": "smoke", "email": "secret.person@example.com", "groups": ["Board42"]}
 COOKIE_SETTINGS = {"session_cookie_header_name": "X-Qlik-Session-portal"}
@@ -122,7 +122,7 @@ def clock() -> Clock:
 @pytest.fixture
 def run_options(clock: Clock, proxy: FakeProxy) -> RunOptions:
     return RunOptions(
-        verify=True, timeout=(2, 5), wait=0, threads=4, foreign_key=STRANGER, clock=clock, sleep=clock.sleep,
+        verify=True, timeout=(2, 5), wait=0, threads=4, foreign_key=FOREIGN_KEY, clock=clock, sleep=clock.sleep,
         session_apis=lambda _prefix, _proxy: [t.cast("t.Any", SessionApi(proxy))],
     )  # fmt: skip
 
@@ -241,12 +241,12 @@ def test_an_open_door_is_news_even_if_the_login_fails(proxy: FakeProxy, run_opti
 
 
 def test_anonymous_access_that_nobody_declared(proxy: FakeProxy, run_options: RunOptions) -> None:
-    def anybody(request: Request) -> Reply | None:
+    def accept_all(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "qps/user"):
             return Reply(200, json.dumps({"userDirectory": "NONE", "userId": "anonymous"}))
         return Reply(200, HUB)
 
-    proxy.answer = anybody
+    proxy.answer = accept_all
     run = run_one(login_at(proxy), run_options)
     for name in ("no_token", "forged_token", "wrong_key_token", "expired_token"):
         assert "anonymous_access_mode" in (check_of(run, name).diagnosis or "")
@@ -453,7 +453,7 @@ def test_without_its_session_a_login_is_not_compared(
 
 
 def test_the_wrong_person_is_noticed(proxy: FakeProxy, run_options: RunOptions) -> None:
-    run = run_one(login_at(proxy, user=("ACME", "somebody")), run_options)
+    run = run_one(login_at(proxy, user=("ACME", "another")), run_options)
     assert [check.name for check in run.results if check.status == "failed"] == ["identity", "attributes"]
     assert check_of(run, "identity").actual == "ACME\\smoke"
     assert proxy.sessions == {}
@@ -516,11 +516,11 @@ def test_a_cookie_that_is_not_as_configured(
 
 
 def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, run_options: RunOptions) -> None:
-    def let_anybody_in(request: Request) -> Reply | None:
-        somebody = request.token == login.token or request.cookies
-        if request.path == "hub/" and not somebody:
+    def accept_without_token(request: Request) -> Reply | None:
+        signed_in = request.token == login.token or request.cookies
+        if request.path == "hub/" and not signed_in:
             return Reply(200, HUB)
-        if (request.method, request.path) == ("GET", "qps/user") and not somebody:
+        if (request.method, request.path) == ("GET", "qps/user") and not signed_in:
             return Reply(200, json.dumps({"userDirectory": "NONE", "userId": "anonymous"}))
         return None
 
@@ -528,7 +528,7 @@ def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, r
     login = login_at(proxy, virtual_proxy=settings)
     refused = run_one(login, run_options)
     assert [check.name for check in refused.results if check.status == "failed"] == ["no_token"]
-    proxy.answer = let_anybody_in
+    proxy.answer = accept_without_token
     granted = run_one(login, run_options)
     assert granted.passed
     assert check_of(granted, "no_token").actual == "200 with HTML, as NONE\\anonymous"
@@ -616,7 +616,7 @@ def test_unknown_claim_names_are_not_held_against_a_token(proxy: FakeProxy, run_
 def test_a_certificate_of_another_key_is_named(
     proxy: FakeProxy, run_options: RunOptions, clock: Clock, other_pem: str
 ) -> None:
-    proxy.key = STRANGER.public_key()
+    proxy.key = FOREIGN_KEY.public_key()
     settings = {"jwt_public_key_certificate": other_pem}
     run = run_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(run_options, wait=60))
     assert clock.naps == []
@@ -726,7 +726,7 @@ def test_what_a_server_says_is_one_printable_line(proxy: FakeProxy, run_options:
     assert len(actual) < 300
 
 
-# --- Forgery
+# --- Negative tokens
 
 
 def test_a_forged_token_differs_in_the_user_alone() -> None:
@@ -743,6 +743,6 @@ def test_a_forged_token_differs_in_the_user_alone() -> None:
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
 def test_a_token_of_a_stranger_is_sound_but_for_the_key(algorithm: str) -> None:
     original = jwt.encode(CLAIMS, KEY, algorithm=algorithm, headers={"kid": "1"})
-    signed = negative.signed_with(STRANGER, original)
+    signed = negative.signed_with(FOREIGN_KEY, original)
     assert signed.rpartition(".")[0] == original.rpartition(".")[0]
-    assert jwt.decode(signed, STRANGER.public_key(), algorithms=[algorithm]) == CLAIMS
+    assert jwt.decode(signed, FOREIGN_KEY.public_key(), algorithms=[algorithm]) == CLAIMS

@@ -197,7 +197,7 @@ def test_one_value_several_or_none(options: dict[str, t.Any], expected: dict[str
 
 
 def test_a_user_may_differ_from_the_rest() -> None:
-    recipe = Recipe(user_directory="CORP", name="Everybody", expires_in="1h", claims={"region": "north", "level": 1})
+    recipe = Recipe(user_directory="CORP", name="Default", expires_in="1h", claims={"region": "north", "level": 1})
 
     special = recipe.claims_of(
         {"user_id": "bob", "name": "Bob", "expires_in": "5m", "backdate": 0, "claims": {"level": 2}, "email": None},
@@ -209,7 +209,7 @@ def test_a_user_may_differ_from_the_rest() -> None:
         "iat": NOW, "nbf": NOW, "exp": NOW + 300,
     }  # fmt: skip
     assert recipe.claims_of("alice", now=NOW) == {
-        "userId": "alice", "userDirectory": "CORP", "region": "north", "level": 1, "name": "Everybody",
+        "userId": "alice", "userDirectory": "CORP", "region": "north", "level": 1, "name": "Default",
         "iat": NOW - 60, "nbf": NOW - 60, "exp": NOW + 3600,
     }  # fmt: skip
 

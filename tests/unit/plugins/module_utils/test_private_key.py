@@ -146,7 +146,7 @@ def test_shorter_keys_pass_when_asked_for() -> None:
 
 
 def altered(key: rsa.RSAPrivateKey) -> str:
-    """The key with one of its public numbers changed, as PEM. Made by hand: no library writes such a key."""
+    """Return the key as PEM with one of its public numbers changed. No library writes such a key."""
     der = key.private_bytes(Encoding.DER, PKCS1, NoEncryption())
     modulus = key.public_key().public_numbers().n
     changed = der.replace(modulus.to_bytes(256, "big"), (modulus ^ (1 << 500)).to_bytes(256, "big"))

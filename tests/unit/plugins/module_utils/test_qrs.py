@@ -130,8 +130,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("other"), "stranger")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("other"), "foreign")
 
 
 @pytest.fixture(scope="module")
@@ -149,10 +149,10 @@ def context(authority: Authority) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="module")
-def proxy_context(stranger: Authority) -> ssl.SSLContext:
+def proxy_context(foreign: Authority) -> ssl.SSLContext:
     """TLS of a proxy that has a certificate of another authority and requires none of its clients."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*stranger.issue("localhost"))
+    context.load_cert_chain(*foreign.issue("localhost"))
     return context
 
 
@@ -267,9 +267,9 @@ def test_keys_and_certificates_can_be_texts(
 
 
 def test_a_text_of_another_authority_is_not_trusted(
-    server: Server, options: dict[str, t.Any], stranger: Authority
+    server: Server, options: dict[str, t.Any], foreign: Authority
 ) -> None:
-    options |= {"ca_path": None, "ca_content": stranger.path.read_text()}
+    options |= {"ca_path": None, "ca_content": foreign.path.read_text()}
     assert "not trusted" in failure(options).message
 
 
@@ -289,7 +289,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
 
 
 def signed_in(options: dict[str, t.Any], **changed: t.Any) -> QrsClient:
-    """A connection through a virtual proxy to a server that insists on a client certificate there, too."""
+    """Return a connection through a virtual proxy to a server that requires a client certificate."""
     connection = QrsClient(options | changed)
     connection._http._session.cert = (options["client_cert"], options["client_key"])
     return connection
@@ -426,21 +426,21 @@ def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], cha
 
 
 def test_the_environment_changes_nothing(
-    server: Server, options: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stranger: Authority
+    server: Server, options: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foreign: Authority
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine localhost login somebody password else\n")
+    netrc.write_text("machine localhost login another password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger.path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(foreign.path))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     ask(options)
     [(_method, _path, headers, _body)] = server.asked
     assert "Authorization" not in headers
 
 
-def test_another_ca_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
-    error = failure(options | {"ca_path": str(stranger.path)})
+def test_another_ca_is_named(options: dict[str, t.Any], foreign: Authority) -> None:
+    error = failure(options | {"ca_path": str(foreign.path)})
     assert "not trusted" in error.message
     assert "root.pem" in error.hint
     assert error.hint.endswith(" as ca_path.")
@@ -457,13 +457,13 @@ THROUGH_A_PROXY: dict[str, dict[str, t.Any]] = {
 
 @pytest.fixture(params=THROUGH_A_PROXY)
 def two_authorities(
-    request: pytest.FixtureRequest, options: dict[str, t.Any], proxy: Server, stranger: Authority
+    request: pytest.FixtureRequest, options: dict[str, t.Any], proxy: Server, foreign: Authority
 ) -> dict[str, t.Any]:
     """Options to sign in through a proxy with a certificate of another authority than that of the QPS."""
     if request.param == "ntlm":
         pytest.importorskip("requests_ntlm")
     way = {"auth_method": request.param, **THROUGH_A_PROXY[request.param]}
-    return options | way | {"port": proxy.server_port, "proxy_ca_path": str(stranger.path)}
+    return options | way | {"port": proxy.server_port, "proxy_ca_path": str(foreign.path)}
 
 
 def test_a_proxy_of_another_authority_lets_us_in(
@@ -476,10 +476,10 @@ def test_a_proxy_of_another_authority_lets_us_in(
 
 
 @pytest.fixture
-def both(tmp_path: Path, authority: Authority, stranger: Authority) -> str:
-    """A file with both authorities."""
+def both(tmp_path: Path, authority: Authority, foreign: Authority) -> str:
+    """Return a file with both authorities."""
     path = tmp_path / "both.pem"
-    path.write_text(authority.path.read_text() + stranger.path.read_text())
+    path.write_text(authority.path.read_text() + foreign.path.read_text())
     return str(path)
 
 
@@ -495,10 +495,10 @@ def test_ca_path_does_not_verify_a_proxy(
 
 
 def test_proxy_ca_path_does_not_verify_repository_and_qps(
-    options: dict[str, t.Any], server: Server, stranger: Authority, both: str
+    options: dict[str, t.Any], server: Server, foreign: Authority, both: str
 ) -> None:
     for way in ({}, {"auth_method": "ticket"}):
-        for ca_path in (None, str(stranger.path)):
+        for ca_path in (None, str(foreign.path)):
             error = failure(options | way | {"ca_path": ca_path, "proxy_ca_path": both})
             assert "not trusted" in error.message
             assert error.hint.endswith(" as ca_path.")
@@ -515,8 +515,8 @@ def test_another_host_name_is_named(options: dict[str, t.Any]) -> None:
     assert "not for this host name" in error.message
 
 
-def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
-    certificate, key = stranger.issue("client")
+def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any], foreign: Authority) -> None:
+    certificate, key = foreign.issue("client")
     error = failure(options | {"client_cert": certificate, "client_key": key})
     assert "client certificate" in f"{error.message} {error.hint}"
     assert "client.pem" in error.hint

@@ -18,7 +18,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._identifiers import 
 
 @pytest.fixture
 def dripping() -> t.Iterator[str]:
-    """The URL of a web proxy that sends a header byte by byte until it is left."""
+    """Yield the URL of a web proxy that sends a header byte by byte until the client disconnects."""
     ended = threading.Event()
 
     class Handler(socketserver.BaseRequestHandler):

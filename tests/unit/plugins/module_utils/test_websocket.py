@@ -46,7 +46,7 @@ def token() -> str:
 
 
 def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) -> CheckResult:
-    """The outcome of the check, when all others pass."""
+    """Return the outcome of the check; all others must pass."""
     login = Login(
         proxy=proxy.url,
         prefix=proxy.prefix,
@@ -67,7 +67,7 @@ def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) 
 
 
 def says(*frames: bytes) -> t.Callable[[Request], Reply | None]:
-    """Opens the websocket, and sends these."""
+    """Open the websocket, and send these frames."""
     return lambda request: FakeProxy.upgraded(request, *frames) if request.path == ENGINE else None
 
 
@@ -76,7 +76,7 @@ def refuses(reply: Reply, path: str = ENGINE) -> t.Callable[[Request], Reply | N
 
 
 def upgrade(proxy: FakeProxy) -> Request:
-    """The only request for a websocket."""
+    """Return the only request for a websocket."""
     [request] = [request for request in proxy.requests if request.path == ENGINE]
     return request
 

@@ -89,8 +89,8 @@ def test_only_the_entries_that_are_named_can_drift(run: Run, repository: FakeRep
     [one, other] = drift({"dev": {"checked": checked, "found": []}})["sites"][0]["virtual_proxies"]
     assert (one["drifted"], one["differences"]) == (False, [])
     assert other["differences"] == [
-        {"option": "proxies", "declared": ["Rim1"], "actual": []},
-        {"option": "tags", "declared": ["portal"], "actual": ["Managed", "portal"]},
+        {"option": "proxies", "expected": ["Rim1"], "actual": []},
+        {"option": "tags", "expected": ["portal"], "actual": ["Managed", "portal"]},
     ]
 
 

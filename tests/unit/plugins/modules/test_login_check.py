@@ -58,7 +58,7 @@ class Site(t.NamedTuple):
 
 @pytest.fixture
 def site(tmp_path: pathlib.Path) -> t.Iterator[Site]:
-    """A proxy with TLS whose certificate expires in ten days, and options with which the check passes."""
+    """Yield a proxy with TLS whose certificate expires in ten days, and options with which the check passes."""
     pem, key = tmp_path / "server.pem", tmp_path / "server_key.pem"
     pem.write_text(certificate(days=10))
     key.write_bytes(
