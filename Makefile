@@ -136,7 +136,7 @@ RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results -
 # The longest steps begin first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator behaviors promotion faults environment secrets examples $(LINT) validate tarball
-SLOW = examples sanity promotion recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
+SLOW = environment examples sanity promotion recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 

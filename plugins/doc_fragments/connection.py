@@ -15,8 +15,16 @@ options:
     description:
       - Host name of the Qlik Sense server, without scheme and port.
       - With O(auth_method=certificate) the central node's name as its certificate carries it, usually the machine name.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
-    type: str
+      - Where the central node can fail over, give its name and those of the failover candidates. They are tried in this
+        order, and the first one that answers is used.
+      - A host does not answer if its name is unknown, no TLS connection comes about, or nothing comes back within
+        O(read_timeout). Everything else is an answer, for example an untrusted certificate or a refusal, and no other
+        host is tried then.
+      - From the first write request on, the task contacts no other host.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
+        between them.
+    type: list
+    elements: str
     required: true
   port:
     description:
@@ -37,7 +45,8 @@ options:
         expires; this is the way for everyday work.
       - V(ntlm) uses a Windows user name and password, through a virtual proxy with the authentication method Ticket and
         Windows authentication, such as the default one. It is the way to the first JWT virtual proxy of a site without
-        the client certificate. It needs the Python package C(requests-ntlm).
+        the client certificate. It needs the Python package C(pyspnego), and the algorithms MD4, MD5 and RC4, which
+        are not allowed in FIPS mode.
       - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy believes
         everybody who can reach it, so it has to be out of the reach of users.
       - V(ticket) gets a ticket for the user from the proxy's own API on O(qps_port), which wants the client certificate
@@ -106,17 +115,20 @@ options:
     description:
       - How often a request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing pauses
         and as the server's C(Retry-After) asks. A create is never repeated blindly, it is read back first.
+      - With several values of O(host), a connection error leads to the next host at once. If none of them answers, all
+        of them are tried again this often.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRIES) is used.
     type: int
     default: 3
   retry_deadline:
     description:
-      - Seconds after which a request is not repeated any more.
+      - Seconds after which a request is not repeated any more. With several values of O(host), they are counted on each
+        host, and for all of them together before they are tried again.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
     type: float
     default: 120
 requirements:
-  - requests-ntlm >= 1.3, with O(auth_method=ntlm)
+  - pyspnego >= 0.11, with O(auth_method=ntlm)
 """
 
     # For everything that uses the client certificate of the site.
@@ -225,8 +237,9 @@ options:
     type: float
     default: 60
 requirements:
-  - requests >= 2.31
   - urllib3 >= 2.6.3
+  - certifi
+  - idna, for host names with other letters than those of ASCII
 """
 
     # For plugins, on top of those above: where else their values come from. A module has that in its argument spec.

@@ -19,7 +19,8 @@ options:
     description:
       - >-
         A dictionary of base URLs by node name, such as V({Central: https://qlik1.example.com}), or a list of base URLs.
-      - With a list, the virtual proxy counts as linked to all of them.
+      - With a list, the virtual proxy counts as linked to all of them. A list with more proxies than O(links) has is an
+        error, because logins would fail on some of them.
     type: raw
     required: true
   links:
@@ -30,6 +31,10 @@ options:
       - A name without a URL is an error.
     type: list
     elements: str
+  option:
+    description: Name of the variable with the URLs, for messages.
+    type: str
+    default: proxy_urls
 seealso:
   - module: sensible.qlik.login_check
   - module: sensible.qlik.virtual_proxy_info
@@ -61,15 +66,23 @@ from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 
 
-def linked_proxies(proxies: t.Any, links: t.Any = None) -> list[str]:
+def linked_proxies(proxies: t.Any, links: t.Any = None, option: str = "proxy_urls") -> list[str]:
     """See RETURN.
 
     Raises:
-        AnsibleFilterError: the input is not a list or dictionary of base URLs, or a name has no URL.
+        AnsibleFilterError: the input is not a list or dictionary of base URLs, or does not fit the links.
     """
     try:
         known = None if links is None else _proxies.names(links)
-        return _proxies.linked_urls(_proxies.named_urls(proxies), known)
+        urls = _proxies.named_urls(proxies, option)
+        if known and not any(urls.values()) and len(urls) > len(known):
+            raise InputError(
+                f"{option} is a list of {len(urls)} proxies, which means that logins work on each of them, but the "
+                f"virtual proxy is linked to the proxy of {', '.join(known)} only.",
+                hint=f"Give a dictionary of URLs by node name, such as {{{known[0]}: {next(iter(urls))}}}, with all "
+                "proxies.",
+            )
+        return _proxies.linked_urls(urls, known, option)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from None
 

@@ -70,7 +70,8 @@ def output_directory(inventory_dir: t.Any, sources: t.Any, name: str, host: str 
     """
     if not isinstance(sources, Iterable):
         raise AnsibleFilterError("output_directory takes a list of inventory sources.")
-    if not isinstance(inventory_dir, str) or not inventory_dir:
+    # Some releases of ansible-core have the text "None" for hosts that are in no file.
+    if not isinstance(inventory_dir, str) or not pathlib.Path(inventory_dir).is_absolute():
         return ""
     directory = pathlib.Path(inventory_dir)
     inventories = {pathlib.Path(str(source)) for source in sources}

@@ -77,7 +77,8 @@ def path_problems(paths: Mapping[str, t.Any], new: Collection[str] = (), content
     for name, value in paths.items():
         alternative = content_option(name) if content_option(name) in contents else None
         if isinstance(value, (dict, list, tuple)):
-            found.append((f"{name} must be a path, not a {type(value).__name__}.",))
+            kind = "dictionary" if isinstance(value, dict) else "list"  # Ansible has names of its own for these types
+            found.append((f"{name} must be a path, not a {kind}.",))
         elif value is not None:
             found.append(text_problem(name, str(value), alternative=alternative, new=name in new))
     return [" ".join(problem) for problem in found if problem]

@@ -6,17 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rotation_state
-short_description: Say how far the rotation of a key has come
+short_description: Find out how far the rotation of a key has come
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes the virtual proxies of a site and says where the rotation of one's key stands. It is what the role
-    C(sensible.qlik.key_rotation) decides by, which keeps no notes anywhere but on the site.
-  - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. What
-    relation they are in stands at the end of their descriptions: C([replaces PREFIX]) on the new one from its first
-    moment on, and C([replaced TIME]) on the old one once its users were led to the new one."
-  - A virtual proxy without such a note is never taken for one that replaces another, whatever its prefix.
+  - Takes the virtual proxies of a site and returns where the rotation of a key stands. The role
+    P(sensible.qlik.key_rotation#role) decides by it and stores its state nowhere but on the site.
+  - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. While one
+    replaces another, notes at the end of their descriptions say so: C([replaces PREFIX ID]) on the new one from its
+    creation to the end of the rotation, with the first eight characters of the old one's id, and C([replaced TIME]) on
+    the old one once its users were led to the new one."
+  - Both are found by these notes, also after they were renamed.
+  - If the notes do not say which of several virtual proxies is in use, that is an error with their names and ids.
 positional: name
 options:
   _input:
@@ -28,6 +30,11 @@ options:
     description: The prefix without a number, that is the one before the first rotation.
     type: str
     required: true
+  unrelated:
+    description: Prefixes of the same form that belong to other virtual proxies, such as V([portal-2]) beside C(portal).
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: sensible.qlik.virtual_proxy_info
 """
@@ -41,9 +48,13 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
   register: site
 
-- name: Say which prefix tokens of the portal belong to
+- name: Show which prefix tokens of the portal belong to
   ansible.builtin.debug:
     msg: "{{ (site.virtual_proxies | sensible.qlik.rotation_state('portal')).current.prefix }}"
+
+- name: Do the same where portal-2 is a virtual proxy of its own
+  ansible.builtin.debug:
+    msg: "{{ (site.virtual_proxies | sensible.qlik.rotation_state('portal', unrelated=['portal-2'])).current.prefix }}"
 """
 
 RETURN = r"""
@@ -56,20 +67,35 @@ _value:
         - V(idle), when there is one virtual proxy and no rotation under way.
         - V(published), when there is a new one beside the old one.
         - V(switched), when the old one has a note that its users were led to the new one.
+        - V(retired), when the old one is gone and the new one still has its note.
+        - V(lost), when the old one has that note and the new one is gone.
       type: str
       sample: published
+    summary:
+      description: The same in words, with what the role does next.
+      type: str
+      sample: portal-2 replaces portal, and each accepts the tokens of its own key.
     current:
-      description: The virtual proxy that people use. With V(switched) it is the new one.
+      description: The virtual proxy that users are led to. It is the old one with V(idle), V(published) and V(lost).
       type: dict
     old:
-      description: The virtual proxy that is being replaced, or with V(idle) is to be.
+      description:
+        - The virtual proxy that is being replaced, or with V(idle) is to be replaced. Empty with V(retired).
       type: dict
     new:
-      description: The virtual proxy that replaces it. Empty with V(idle).
+      description: The virtual proxy that replaces it. Empty with V(idle) and V(lost).
       type: dict
+    old_name:
+      description: The prefix of the old one when it was created, by which the files of its key are named.
+      type: str
+      sample: portal
+    new_name:
+      description: The same for the new one.
+      type: str
+      sample: portal-2
     wanted:
       description:
-        - What the new one has to be, as M(sensible.qlik.jwt_virtual_proxies) takes it, but for the certificate.
+        - What the new one has to be, as M(sensible.qlik.jwt_virtual_proxies) takes it, except the certificate.
           Everything is copied from the old one except prefix, name of the cookie and description.
         - Its C(proxies) are those of the old one and of the new one together, because a run that was interrupted can
           have linked the new one, or unlinked the old one, on some of them only.
@@ -78,17 +104,14 @@ _value:
       description: When the users were led to the new one, in seconds since 1970. V(0) if that is not noted.
       type: int
     description:
-      description: The description of the old one without the notes.
-      type: str
-    replaced:
-      description: With V(idle), the prefix of the one that the current one has replaced. Empty if it is still there.
+      description: The description of the virtual proxies without the notes.
       type: str
 """
 
 import datetime
 import re
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
@@ -98,85 +121,138 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model
 
 VirtualProxy = dict[str, t.Any]
 
-_REPLACES = re.compile(r"\[replaces ([^\]\s]+)\]")
+_REPLACES = re.compile(r"\[replaces ([^\]\s]+)(?: ([0-9a-fA-F-]{8,36}))?\]")
 _REPLACED = re.compile(r"\[replaced (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\]")
-_NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]\s]+\])+\s*$")
+_NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]]+\])+\s*$")
 # What is the virtual proxy's own and not a setting that its successor inherits.
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
+_SUMMARIES = {
+    "idle": "No rotation is under way, and {current} is in use.",
+    "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run goes on, or takes "
+    "{new} back with key_rotation_mode=abandon.",
+    "switched": "Users were led from {old} to {new}, and each accepts the tokens of its own key. The next run waits "
+    "for the rest of the overlap and removes {old}, or takes {new} back with key_rotation_mode=abandon.",
+    "retired": "{new} has replaced {gone}, which is gone. The next run finishes the rotation and begins no other one.",
+    "lost": "Users were led from {old} to a virtual proxy that is gone, so only tokens of the key of {old} are "
+    "accepted. Run with key_rotation_mode=abandon, which leads users back to {old}, before you rotate again.",
+}
 
 
-def rotation_state(virtual_proxies: Sequence[Mapping[str, t.Any]], name: str) -> dict[str, t.Any]:
+def rotation_state(
+    virtual_proxies: Sequence[Mapping[str, t.Any]], name: str, unrelated: Iterable[str] = ()
+) -> dict[str, t.Any]:
     """See RETURN.
 
     Raises:
         AnsibleFilterError: there is no such virtual proxy, or it cannot be told which is the one in use.
     """
     try:
-        return _state([dict(one) for one in virtual_proxies], _identifiers.prefix(str(name).strip("/"), "name"))
+        name = _identifiers.prefix(str(name).strip("/"), "name")
+        return _state([dict(one) for one in virtual_proxies], name, {str(prefix).lower() for prefix in unrelated})
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
-def _state(virtual_proxies: list[VirtualProxy], name: str) -> dict[str, t.Any]:
-    by_number = {number: one for one in virtual_proxies if (number := _number(one["prefix"].lower(), name))}
-    if not by_number:
+def _state(virtual_proxies: list[VirtualProxy], name: str, unrelated: set[str]) -> dict[str, t.Any]:
+    candidates = [one for one in virtual_proxies if one["prefix"].lower() not in unrelated]
+    phase, old, new = _find(candidates, name)
+    one = old or new
+    description = _NOTES.sub("", one.get("description") or "")
+    if re.search(r"\{[{%#]", description):  # Ansible before 2.19 would evaluate it
+        raise InputError(f"The description of {one['prefix']} looks like a template.", hint="Change it.")
+    taken = (number for any_ in virtual_proxies for number in _numbers(any_, name))
+    prefix = new["prefix"] if new else f"{name}-{max(taken) + 1}"
+    gone, old_id = _replaces(new, name) if new else (old["prefix"], old["id"][:8])
+    names = {"old": old.get("prefix"), "new": new.get("prefix"), "gone": gone}
+    switched = _REPLACED.search(old.get("description") or "")
+    current = new if phase in ("switched", "retired") else old
+    return {
+        "phase": phase,
+        "summary": _SUMMARIES[phase].format(**names, current=current["prefix"]),
+        "current": current,
+        "old": old,
+        "new": new,
+        "old_name": _name_at_creation(old, name) if old else gone,
+        "new_name": _name_at_creation(new, name) if new else prefix,
+        "wanted": {
+            **{option: value for option, value in one.items() if option not in _OWN},
+            "proxies": list(dict.fromkeys([*(old.get("proxies") or []), *(new.get("proxies") or [])])),
+            "prefix": prefix,
+            "session_cookie_header_name": new.get("session_cookie_header_name") or default_cookie_name(prefix),
+            "description": f"{description} [replaces {' '.join(filter(None, (gone, old_id)))}]".lstrip(),
+        },
+        "switched_at": _seconds(switched[1]) if switched else 0,
+        "description": description,
+    }
+
+
+def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualProxy, VirtualProxy]:
+    """Return the phase, the old virtual proxy and the new one."""
+    successors = [one for one in virtual_proxies if _replaces(one, name)[0]]
+    pairs = [(old, new) for new in successors for old in virtual_proxies if old is not new and _is_old(old, new, name)]
+    if len(pairs) > 1:
+        raise InputError(
+            f"More than one virtual proxy replaces another: {', '.join(_shown(new, name) for _old, new in pairs)}.",
+            hint="Remove all but the one in use and the one that replaces it.",
+        )
+    if pairs:
+        old, new = pairs[0]
+        return ("switched" if _REPLACED.search(old.get("description") or "") else "published"), old, new
+    family = [one for one in virtual_proxies if one in successors or _number(one["prefix"], name)]
+    if not family:
         raise InputError(
             f"The site has no JWT virtual proxy with the prefix {name}, nor one that replaced it ({name}-2 and so on).",
             hint="Check the name, or declare the virtual proxy first.",
         )
-    members = {one["prefix"].lower(): one for one in by_number.values()}
-    pairs = [(members[_replaces(new)], new) for new in members.values() if _replaces(new) in members]
-    if len(pairs) > 1:
+    if len(family) > 1:
         raise InputError(
-            f"More than one virtual proxy replaces another: {', '.join(new['prefix'] for _old, new in pairs)}.",
-            hint="Remove all but the one in use and the one that replaces it.",
+            f"It cannot be told which of these is in use: {', '.join(_shown(one, name) for one in family)}.",
+            hint="If one of them is to replace another one, end its description with [replaces PREFIX ID], with the "
+            "prefix and the id of that one. Remove those that are not in use, and name those that are independent in "
+            "key_rotation_unrelated.",
         )
-    old, new = pairs[0] if pairs else (_only(members, name), {})
-    switched = _REPLACED.search(old.get("description") or "") if new else None
-    prefix = new["prefix"] if new else f"{name}-{max(by_number) + 1}"
-    description = _NOTES.sub("", old.get("description") or "")
-    return {
-        "phase": "switched" if switched else "published" if new else "idle",
-        "current": new if switched else old,
-        "old": old,
-        "new": new,
-        "wanted": {
-            **{option: value for option, value in old.items() if option not in _OWN},
-            "proxies": list(dict.fromkeys([*(old.get("proxies") or []), *(new.get("proxies") or [])])),
-            "prefix": prefix,
-            "session_cookie_header_name": default_cookie_name(prefix),
-            "description": f"{description} [replaces {old['prefix']}]".lstrip(),
-        },
-        "switched_at": _seconds(switched[1]) if switched else 0,
-        "description": description,
-        "replaced": "" if new or _replaces(old) in members else _replaces(old),
-    }
+    [one] = family
+    if successors:
+        return "retired", {}, one
+    return ("lost" if _REPLACED.search(one.get("description") or "") else "idle"), one, {}
 
 
 def _number(prefix: str, name: str) -> int:
     """Return 1 for the name itself, n for name-n, 0 for any other prefix."""
-    if prefix == name:
+    if prefix.lower() == name:
         return 1
-    match = re.fullmatch(re.escape(name) + r"-([1-9]\d{0,5})", prefix)
+    match = re.fullmatch(re.escape(name) + r"-([1-9]\d{0,5})", prefix.lower())
     return int(match[1]) if match and match[1] != "1" else 0
 
 
-def _replaces(virtual_proxy: VirtualProxy) -> str:
-    """Return the prefix that it replaces according to its description, empty for none."""
-    match = _REPLACES.search(virtual_proxy.get("description") or "")
-    return match[1].lower() if match and _identifiers.is_valid(_identifiers.prefix, match[1]) else ""
+def _numbers(one: VirtualProxy, name: str) -> tuple[int, int]:
+    """Return the numbers that a virtual proxy occupies, with its prefix and with the name of its cookie."""
+    return _number(one["prefix"], name), _number(_prefix_of_cookie(one), name)
 
 
-def _only(members: dict[str, VirtualProxy], name: str) -> VirtualProxy:
-    """Return the one in use, when none replaces another one of the site."""
-    successors = [one for one in members.values() if _replaces(one)]
-    chosen = successors or ([members[name]] if name in members else list(members.values()))
-    if len(chosen) > 1:
-        raise InputError(
-            f"It cannot be told which of these is in use: {', '.join(sorted(one['prefix'] for one in chosen))}.",
-            hint="Remove those that are not, or give the exact prefix as name.",
-        )
-    return chosen[0]
+def _prefix_of_cookie(one: VirtualProxy) -> str:
+    return str(one.get("session_cookie_header_name") or "").lower().removeprefix(default_cookie_name("").lower())
+
+
+def _name_at_creation(one: VirtualProxy, name: str) -> str:
+    """Return the prefix that a virtual proxy was created with. Its cookie keeps it when it is renamed."""
+    return _prefix_of_cookie(one) if _numbers(one, name)[1] else one["prefix"]
+
+
+def _replaces(one: VirtualProxy, name: str) -> tuple[str, str]:
+    """Return prefix and abbreviated id of the one that it replaces according to its note, empty for none."""
+    match = _REPLACES.search(one.get("description") or "")
+    return (match[1].lower(), (match[2] or "").lower()) if match and _number(match[1], name) else ("", "")
+
+
+def _is_old(old: VirtualProxy, new: VirtualProxy, name: str) -> bool:
+    prefix, abbreviated = _replaces(new, name)
+    return old["id"].lower().startswith(abbreviated) if abbreviated else old["prefix"].lower() == prefix
+
+
+def _shown(one: VirtualProxy, name: str) -> str:
+    replaces = " ".join(_replaces(one, name)).strip()
+    return f"{one['prefix']} (id {one['id'][:8]}{f', replaces {replaces}' if replaces else ''})"
 
 
 def _seconds(time: str) -> int:

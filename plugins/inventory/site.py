@@ -58,7 +58,7 @@ notes:
   - The cache holds what is written in the variables and no secret.
   - The nodes are Windows machines. To ask their proxies from the control node, as the smoke test does, tasks need
     C(ansible_connection=local); the playbook C(sensible.qlik.smoke_test) sees to that itself.
-  - It needs C(requests) in the Python that runs Ansible.
+  - It needs C(urllib3) in the Python that runs Ansible.
 seealso:
   - module: sensible.qlik.site_info
   - module: sensible.qlik.login_check
@@ -81,6 +81,14 @@ ca_path: certificates/prod/root.pem
 #   ca_path: certificates/prod/root.pem
 #   groups:
 #     prod: true
+
+# A central node that can fail over to another one
+#
+#   plugin: sensible.qlik.site
+#   host: [qlik1.example.com, qlik2.example.com]
+#   client_cert: certificates/prod/client.pem
+#   client_key: certificates/prod/client_key.pem
+#   ca_path: certificates/prod/root.pem
 
 # Without the client certificate, as a user who may read nodes and proxies, and remembered for an hour
 #
@@ -208,7 +216,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if spec is None:
             return value
         base = os.path.dirname(os.path.abspath(self._path))  # noqa: PTH100, PTH120
-        if not isinstance(value, str):
+        if not isinstance(value, (str, list)):
             _require_own_place(name, value, spec, base=base)
             return value
         try:
@@ -252,9 +260,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         spec = connection_argument_spec()
         values = {name: self.get_option(name) for name in spec if name not in self._from_elsewhere}
         values = dict.fromkeys(spec) | values
-        # As plain texts: what Ansible adds to them is not for others. In older ones str() alone leaves it there.
-        options = {name: str.__str__(value) if isinstance(value, str) else value for name, value in values.items()}
-        with repository(options) as source:
+        with repository({name: _plain(value) for name, value in values.items()}) as source:
             site = read_site(source)
         # Up to ansible-core 2.18 what module_utils warn about is kept for the result of a module.
         for warning in get_warning_messages():
@@ -365,6 +371,13 @@ def _restored(cached: t.Any) -> Site | None:
         return Site(**cached)
     except TypeError:
         return None
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Return texts without what Ansible adds to them, which is not for others. In older ones str() leaves it there."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _inert(value: t.Any) -> t.Any:

@@ -16,8 +16,8 @@ description:
   - Send it as C(Authorization) header, after the word C(Bearer) and a blank, to a virtual proxy that has the key's
     certificate. M(sensible.qlik.jwt_virtual_proxy) makes one, M(sensible.qlik.login_check) proves the login.
   - A token is a password as long as it lives. Set C(no_log) on every task that uses one, and let it live for minutes.
-  - From ansible-core 2.22 on, the tokens, O(private_key_content) and O(private_key_passphrase) are registered as
-    secrets. Ansible then replaces them by V($REDACTED$) in all output that follows, also without C(no_log).
+  - From ansible-core 2.22 on, the tokens, keys given as text and passphrases are registered as secrets. Ansible then
+    replaces them by V($REDACTED$) in all output that follows, also without C(no_log).
   - Everything happens on the control node. Neither keys nor tokens are written anywhere.
 requirements:
   - cryptography >= 42.0.0
@@ -79,11 +79,15 @@ options:
   other_private_key_path:
     description:
       - File with another private key, such as the one that was replaced, for C(other_key_token) of O(as_logins).
-      - If it is encrypted, O(private_key_passphrase) must be its passphrase.
     type: str
   other_private_key_content:
     description:
       - The other private key itself, instead of O(other_private_key_path).
+    type: str
+  other_private_key_passphrase:
+    description:
+      - Passphrase of the other private key, if it is encrypted.
+      - The default is O(private_key_passphrase).
     type: str
   algorithm:
     description:
@@ -334,8 +338,8 @@ class LookupModule(LookupBase):
         self._require_known(kwargs)
         self._refuse_keys(kwargs)
         self.set_options(var_options=variables, direct=_checked(kwargs))
-        secrets = ("private_key_content", "private_key_passphrase", "other_private_key_content")
-        _text.register_secrets(self.get_option(name) for name in secrets)
+        secrets = ("private_key_content", "private_key_passphrase")
+        _text.register_secrets(self.get_option(name) for one in secrets for name in (one, f"other_{one}"))
         algorithm = require_algorithm(self.get_option("algorithm"))
         settings, as_logins = kwargs.get("virtual_proxy"), self.get_option("as_logins")
         virtual_proxy = from_settings({} if settings is None else settings)
@@ -404,8 +408,13 @@ class LookupModule(LookupBase):
             display.warning("The private key is not encrypted; its passphrase was not needed.")
         path, content = self.get_option("other_private_key_path"), self.get_option("other_private_key_content")
         other = self._one_text("other_private_key", path, content, variables)
-        pems = [pem] if other is None else [pem, other]
-        keys = [load_private_key(one, passphrase=str(passphrase) if passphrase else None) for one in pems]
+        keys = [load_private_key(pem, passphrase=str(passphrase) if passphrase else None)]
+        if other is not None:
+            passphrase = self.get_option("other_private_key_passphrase") or passphrase
+            other_key = load_private_key(
+                other, passphrase=str(passphrase) if passphrase else None, option="other_private_key"
+            )
+            keys.append(other_key)
         if len({key.public_key().public_numbers() for key in keys}) < len(keys):
             raise InputError("The other private key is the private key itself.", hint="Give another one.")
         return keys

@@ -260,7 +260,7 @@ def connection_argument_spec(*, host_required: bool = True) -> dict[str, dict[st
         host_required: False for modules of the action group that can do without the repository.
     """
     return {
-        "host": {"type": "str", "required": host_required, "fallback": _env("HOST")},
+        "host": {"type": "list", "elements": "str", "required": host_required, "fallback": _env("HOST")},
         "port": {"type": "int", "fallback": _env("PORT")},
         "auth_method": {
             "type": "str",

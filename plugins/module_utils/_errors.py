@@ -78,9 +78,11 @@ class TransportError(QlikError):
 
     Attributes:
         lasting: whether waiting cannot help (an untrusted certificate, an unknown host name).
+        unanswered: whether no server answered at all, so that another one can be asked.
     """
 
     lasting = False
+    unanswered = False
 
 
 class AnswerError(QlikError):

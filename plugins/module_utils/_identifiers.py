@@ -189,6 +189,15 @@ def host(value: str, option: str = "host") -> str:
     return value
 
 
+def hosts(values: t.Sequence[str], option: str = "host") -> list[str]:
+    """Return host names as host does, each once and in their order.
+
+    Raises:
+        InputError: there is none, or one is no host name.
+    """
+    return list(dict.fromkeys(host(value.strip(), option) for value in values or [""]))
+
+
 def inventory_name(value: str, option: str = "name") -> str:
     """Return a name that can be that of an inventory host, of a file and of a directory.
 

@@ -17,11 +17,12 @@ from ._errors import InputError
 from ._identifiers import base_url
 
 
-def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, str]:
+def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, list[str]]:
     """Return the base URLs of proxies, each once and in their order, with the names of their nodes.
 
     Args:
-        proxies: a list of base URLs, or a dictionary of them by node name. The names are "" for a list.
+        proxies: a list of base URLs, or a dictionary of them by node name. There are no names for a list, and several
+            for the address of a load balancer in front of several nodes.
         option: named in messages.
 
     Raises:
@@ -36,10 +37,13 @@ def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, str]:
         pairs = [(str(name), url) for name, url in proxies.items()]
     else:
         pairs = [("", url) for url in names(proxies)]
-    return {base_url(str(url or ""), option, number): name for number, (name, url) in enumerate(pairs, start=1)}
+    result: dict[str, list[str]] = {}
+    for number, (name, url) in enumerate(pairs, start=1):
+        result.setdefault(base_url(str(url or ""), option, number), []).extend([name] if name else [])
+    return result
 
 
-def qps_urls(proxies: t.Any, port: int) -> dict[str, str]:
+def qps_urls(proxies: t.Any, port: int) -> dict[str, list[str]]:
     """Return the base URLs of the proxies' own API (QPS), as named_urls does for the proxies.
 
     Args:
@@ -50,18 +54,18 @@ def qps_urls(proxies: t.Any, port: int) -> dict[str, str]:
         InputError: it is neither a list nor a dictionary, or an entry is not the https URL of a host.
     """
     result = {}
-    for number, (url, name) in enumerate(named_urls(proxies, "qps_urls").items(), start=1):
+    for number, (url, nodes) in enumerate(named_urls(proxies, "qps_urls").items(), start=1):
         if url.startswith("http:"):
             raise InputError(
                 f"Entry {number} of the option 'qps_urls' is not https.",
                 hint="Give host names or URLs such as https://qlik1:4243.",
             )
-        result[url if urllib.parse.urlsplit(url).port else f"{url}:{port}"] = name
+        result[url if urllib.parse.urlsplit(url).port else f"{url}:{port}"] = nodes
     return result
 
 
-def qps_urls_of(proxy: str, proxies: t.Mapping[str, str], urls: t.Mapping[str, str]) -> list[str]:
-    """Return the addresses of the API that may belong to a proxy: by node name, by host name, or else all.
+def qps_urls_of(proxy: str, proxies: t.Mapping[str, list[str]], urls: t.Mapping[str, list[str]]) -> list[str]:
+    """Return the addresses of the API that may belong to a proxy: by node names, by host name, or else all.
 
     Args:
         proxy: its base URL.
@@ -69,9 +73,13 @@ def qps_urls_of(proxy: str, proxies: t.Mapping[str, str], urls: t.Mapping[str, s
         urls: what qps_urls returned.
     """
     host = urllib.parse.urlsplit(proxy).hostname
-    node = proxies[proxy].casefold()
-    named = [url for url, name in urls.items() if node and name.casefold() == node]
+    nodes = _casefolded(proxies[proxy])
+    named = [url for url, names_ in urls.items() if nodes & _casefolded(names_)]
     return named or [url for url in urls if urllib.parse.urlsplit(url).hostname == host] or list(urls)
+
+
+def _casefolded(values: t.Iterable[str]) -> set[str]:
+    return {value.casefold() for value in values}
 
 
 def names(value: t.Any) -> list[str]:
@@ -86,13 +94,17 @@ def names(value: t.Any) -> list[str]:
         raise InputError(f"Expected a list of names, got a {type(value).__name__}.", hint="Give a list.") from None
 
 
-def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None) -> list[str]:
+def linked_urls(
+    proxies: t.Mapping[str, list[str]], links: t.Sequence[str] | None, option: str = "proxy_urls"
+) -> list[str]:
     """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
 
     Args:
-        proxies: what named_urls returned. Without node names, the virtual proxy counts as linked to all.
+        proxies: what named_urls returned. Without node names, the virtual proxy counts as linked to all; where an
+            address has several nodes, as linked there if it is linked to one of them.
         links: node names or host names of the proxies to which it is linked; None if that is not known, which counts
             as linked to all.
+        option: named in messages.
 
     Raises:
         InputError: it is linked to a proxy without a URL, so that a login there could not be verified.
@@ -103,13 +115,13 @@ def linked_urls(proxies: t.Mapping[str, str], links: t.Sequence[str] | None) -> 
     for name in links:
         urls = [
             url
-            for url, node in proxies.items()
-            if name.casefold() in (node.casefold(), (urllib.parse.urlsplit(url).hostname or "").casefold())
+            for url, nodes in proxies.items()
+            if name.casefold() in _casefolded([*nodes, urllib.parse.urlsplit(url).hostname or ""])
         ]
         if not urls:
             raise InputError(
-                f"The virtual proxy is linked to the proxy of '{name}', of which 'proxy_urls' has no URL.",
-                hint=f"Add it; known are: {', '.join(proxies.values())}.",
+                f"The virtual proxy is linked to the proxy of '{name}', of which '{option}' has no URL.",
+                hint=f"Add it; known are: {', '.join(name for nodes in proxies.values() for name in nodes)}.",
             )
         linked += urls
     return [url for url in proxies if url in linked]

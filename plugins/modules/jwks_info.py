@@ -118,8 +118,8 @@ options:
     type: str
 requirements:
   - cryptography >= 42
-  - requests >= 2.31, with O(url)
   - urllib3 >= 2.6.3, with O(url)
+  - certifi, with O(url)
 notes:
   - Results hold no private key and no secret, even if the provider publishes one by mistake.
   - It is not in the action group C(sensible.qlik.qlik), as it does not talk to a Qlik Sense site.
@@ -330,7 +330,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._content import Hold
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import decode, read
 from ansible_collections.sensible.qlik.plugins.module_utils._http import jwks_source as _jwks_source
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.ca import OwnCA
@@ -432,7 +432,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     params = module.params
     authority = own_ca(params)
     if params["url"] is not None:
-        require_requests(module)
+        require_libraries(module)
         jwks, source = _jwks_source.fetch(params), "provider"
     elif params["path"] is not None:
         jwks, source = read("path", params["path"]).text, "path"

@@ -246,7 +246,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import Outcome, declare
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
@@ -287,7 +287,7 @@ def main() -> None:
         required_by={"purge_tag": ["purge"]},
         supports_check_mode=True,
     )
-    require_requests(module)
+    require_libraries(module)
     try:
         outcome = run(module)
     except QlikError as error:

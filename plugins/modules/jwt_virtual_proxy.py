@@ -229,7 +229,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.reconcile import declare
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import argument_spec
@@ -245,7 +245,7 @@ def main() -> None:
         required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
-    require_requests(module)
+    require_libraries(module)
     try:
         outcome = declare(module, [module.params])
     except QlikError as error:

@@ -31,6 +31,8 @@ description:
     the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists the
     session without its attributes, which is not published for sessions that a token opened."
   - "B(cookie): The session cookie alone is enough to return as that user."
+  - "B(stickiness): The session cookie leads to the session on five new connections as well, as a browser opens them. A
+    load balancer without sticky sessions sends some of them to nodes that do not know the session."
   - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
     configured, as far as O(logins[].virtual_proxy) has them."
   - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
@@ -71,10 +73,13 @@ attributes:
 options:
   host:
     description:
-      - Host name of the Qlik Sense server, without scheme and port.
+      - Host name of the Qlik Sense server, without scheme and port, or several, of which the first one that answers is
+        used.
       - Only used if O(proxy_urls) is not set.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
-    type: str
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
+        between them.
+    type: list
+    elements: str
     required: false
   proxy_urls:
     description:
@@ -85,6 +90,9 @@ options:
         the others."
       - Name each node itself and not a load balancer in front of them, because a proxy that is not linked, or has
         missed a change, otherwise hides behind the others. Each name has to be on the host allow list.
+      - "Nodes that can be reached through a load balancer only have the same URL, such as V({Central:
+        https://qlik.example.com, Rim1: https://qlik.example.com}). A login has to work there if the virtual proxy is
+        linked to one of them."
       - If not set, the addresses are read from the repository on O(host), with the host names and ports that the site
         has for its nodes. Nothing else of this module needs access to the repository.
     type: raw
@@ -169,6 +177,7 @@ options:
       - identity
       - attributes
       - cookie
+      - stickiness
       - cookie_flags
       - response_headers
       - host_allow_list
@@ -438,7 +447,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers,
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule, connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError, about
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import inspect_token
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
@@ -632,7 +641,7 @@ def main() -> None:
         required_one_of=[("proxy_urls", "host")],
         supports_check_mode=True,
     )
-    require_requests(module)
+    require_libraries(module)
     try:
         result, mapping = run(module)
     except QlikError as error:

@@ -44,10 +44,13 @@ options:
     type: raw
   host:
     description:
-      - Host name of the Qlik Sense server, without scheme and port.
+      - Host name of the Qlik Sense server, without scheme and port, or several, of which the first one that answers is
+        used.
       - Only used if O(qps_urls) is not set.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used.
-    type: str
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
+        between them.
+    type: list
+    elements: str
     required: false
   prefix:
     description:
@@ -138,7 +141,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers,
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule, connection_argument_spec
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
@@ -218,7 +221,7 @@ def main() -> None:
         required_one_of=[("qps_urls", "host")],
         supports_check_mode=True,
     )
-    require_requests(module)
+    require_libraries(module)
     try:
         result = run(module)
     except QlikError as error:

@@ -356,7 +356,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import (
     connection_argument_spec,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
-from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_requests
+from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import Site, read_site
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 
@@ -377,7 +377,7 @@ def main() -> None:
         required_if=REQUIRED_IF,
         supports_check_mode=True,
     )
-    require_requests(module)
+    require_libraries(module)
     try:
         site = run(module)
     except QlikError as error:

@@ -51,7 +51,7 @@ def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]
             "qlik_nodes": [node["name"] for node in site.ready["nodes"]],
             "qlik_proxy_urls": [node["proxy_url"] for node in site.ready["nodes"]],
             "qlik_proxy_ca_path": str(directory / "certificates" / stage / "proxy_ca.pem"),
-            "qlik_smoke_test_wait": 20,
+            "smoke_test_wait": 20,
         }
         certificates = directory / "certificates" / stage
         certificates.mkdir(parents=True)
@@ -118,11 +118,11 @@ def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
     story.run("provision", "--limit", "dev")
 
     story.tell("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
-    story.run("promote", "-e", "stages=dev,test,prod", "-e", "approved=prod")
+    story.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
 
     story.tell("The same again: nothing differs, so nothing is written and no proxy restarts.")
     before = {stage: database(site) for stage, site in sites.items()}
-    story.run("promote", "-e", "stages=dev,test,prod")
+    story.run("promote", "-e", "promote_stages=dev,test,prod")
     story.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})
 
     story.tell("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
@@ -133,7 +133,7 @@ def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
     shutil.copy(inventory / "certificates" / "dev" / "portal.pem", inventory / "certificates" / "test" / "portal.pem")
     story.run("provision", "--limit", "dev")
     before = {stage: database(site) for stage, site in sites.items()}
-    story.run("promote", "-e", "stages=dev,test,prod", "-e", "approved=prod", succeeds=False)
+    story.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod", succeeds=False)
 
     for stage in ("test", "prod"):
         same = database(sites[stage]) == before[stage]
@@ -157,7 +157,6 @@ def main() -> int:
     variables = environment(collections, directory) | {
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
         "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-        "PWD": str(directory),  # reports and snapshots go there
     }
     with contextlib.ExitStack() as stack:
         sites = {
@@ -166,7 +165,7 @@ def main() -> int:
         make_inventory(inventory, collections / "ansible_collections/sensible/qlik/playbooks/inventory", sites)
         story = Story(directory, variables)
         tell(story, sites, inventory)
-    print(f"\nThe reports: {directory}/smoke_test_report\nThe snapshots: {directory}/promotion_snapshots")
+    print(f"\nThe reports: {inventory}/smoke_test_report\nThe snapshots: {inventory}/promotion_snapshots")
     return 0 if story.went_well else 1
 
 

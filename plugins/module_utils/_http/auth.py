@@ -12,23 +12,18 @@ whom Qlik Sense knows, and end in a session cookie.
 
 from __future__ import annotations
 
-import dataclasses
-import struct
 import typing as t
 import urllib.parse
 
 from .. import _identifiers
 from .._argspec import NEEDED, PEM_OPTIONS
-from .._errors import InputError, TransportError
+from .._errors import InputError
 from .._files import PrivateFiles, content_option
 from .._keys.jose import inspect_token
 from .._keys.pem import client_certificate, verification
 from .client import Request
-from .qps import QpsClient
 
 if t.TYPE_CHECKING:
-    import requests
-
     from .._text import Sanitizer
 
 Flow = t.Generator[Request, t.Any, t.Any]
@@ -38,8 +33,7 @@ Flow = t.Generator[Request, t.Any, t.Any]
 _MOST_REDIRECTS = 8
 
 
-@dataclasses.dataclass(frozen=True)
-class Auth:
+class Auth(t.NamedTuple):
     """What a client does to be let in.
 
     Attributes:
@@ -47,16 +41,14 @@ class Auth:
         through_proxy: whether it leads through a virtual proxy and not to the repository's own port.
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.
-        cookie: name and value of a session that exists already.
-        sign_in: makes the flow that comes before the first request, from the URL that comes before /qrs.
+        sign_in: makes the flow that comes before the first request, from the URL that comes before /qrs, with port.
         own_session: whether the session is this task's own, and logged out at its end.
     """
 
     hint: str
     through_proxy: bool = True
     client_cert: tuple[str, str] | None = None
-    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    cookie: tuple[str, str] | None = None
+    headers: t.Mapping[str, str] = {}
     sign_in: t.Callable[[str], Flow] | None = None
     own_session: bool = True
 
@@ -71,14 +63,12 @@ class Source(t.NamedTuple):
 
     Attributes:
         options: those of the task.
-        host: of the server, as it stands in a URL.
         prefix: of the virtual proxy, "" for the default one.
         files: keeps keys and certificates that were given as text.
         sanitize: gets the secrets.
     """
 
     options: t.Mapping[str, t.Any]
-    host: str
     prefix: str
     files: PrivateFiles
     sanitize: Sanitizer
@@ -131,27 +121,31 @@ def _by_session(source: Source) -> Auth:
     return Auth(
         hint="Check that the session has not ended, belongs to this virtual proxy and to this proxy, and that the "
         "cookie's name is the one of the virtual proxy.",
-        cookie=(name, value),
+        headers={"Cookie": cookie},
         own_session=False,
     )
 
 
 def _by_ticket(source: Source) -> Auth:
+    from .qps import QpsClient  # compiled only where it is needed: each task pays for it
+
     options = source.options
     directory, name = _identifiers.user(options["user"])
     hint = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
-    qps = QpsClient(
-        f"https://{source.host}:{_identifiers.port(options['qps_port'], 'qps_port')}",
-        source.prefix,
-        # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
-        verify=verification(options, "ca_path", source.files),
-        client_cert=client_certificate(options, source.files),
-        timeout=(options["connect_timeout"], options["read_timeout"]),
-        http_proxy=options.get("http_proxy"),
-        sanitize=source.sanitize,
-    )
+    port = _identifiers.port(options["qps_port"], "qps_port")
+    # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
+    verify, client_cert = verification(options, "ca_path", source.files), client_certificate(options, source.files)
 
     def sign_in(base: str) -> Flow:
+        qps = QpsClient(
+            f"https://{urllib.parse.urlsplit(base).netloc.rpartition(':')[0]}:{port}",
+            source.prefix,
+            verify=verify,
+            client_cert=client_cert,
+            timeout=(options["connect_timeout"], options["read_timeout"]),
+            http_proxy=options.get("http_proxy"),
+            sanitize=source.sanitize,
+        )
         try:
             ticket = qps.add_ticket(directory, name)
         finally:
@@ -163,35 +157,22 @@ def _by_ticket(source: Source) -> Auth:
 
 def _by_ntlm(source: Source) -> Auth:
     try:
-        from requests_ntlm import HttpNtlmAuth
-        from spnego.exceptions import SpnegoError
+        from .ntlm import handshake
     except ImportError:
         from ansible.module_utils.basic import missing_required_lib
 
         raise InputError(
-            missing_required_lib("requests-ntlm >= 1.3"),
-            hint="Or sign in another way ('auth_method').",
+            missing_required_lib("pyspnego >= 0.11"), hint="Or sign in another way ('auth_method')."
         ) from None
     user, password = source.options["user"], source.options["password"]
     source.sanitize.add([password])
-
-    class Handshake(HttpNtlmAuth):
-        def response_hook(self, r: requests.Response, **kwargs: t.Any) -> requests.Response:
-            try:
-                return super().response_hook(r, **kwargs)
-            except (PermissionError, ArithmeticError, LookupError, ValueError, struct.error, SpnegoError) as exc:
-                raise TransportError(
-                    f"The server asks for Windows authentication, but does not speak NTLM ({type(exc).__name__}).",
-                    "Check that NTLM is allowed there, and that no other web server stands in front of Qlik Sense.",
-                    context=f"GET {r.url.partition('?')[0]}",
-                ) from None
 
     def sign_in(base: str) -> Flow:
         return _enter(
             base,
             hint="Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
             "authentication pattern is 'Windows'.",
-            auth=Handshake(user, password),
+            ask=lambda request: handshake(request, user, password),
         )
 
     return Auth(
@@ -227,7 +208,13 @@ def authentication(source: Source) -> Auth:
     return _METHODS[method](source)
 
 
-def _enter(base: str, *, hint: str, query: t.Mapping[str, str] | None = None, auth: t.Any = None) -> Flow:
+def _ask(request: Request) -> Flow:
+    return (yield request)
+
+
+def _enter(
+    base: str, *, hint: str, query: t.Mapping[str, str] | None = None, ask: t.Callable[[Request], Flow] = _ask
+) -> Flow:
     """Ask for something that everybody may read, and go through the login that comes before it.
 
     Credentials and ticket go to no other host: a redirect elsewhere is an error.
@@ -236,14 +223,14 @@ def _enter(base: str, *, hint: str, query: t.Mapping[str, str] | None = None, au
         base: URL that comes before /qrs.
         hint: what to check when a login form comes instead.
         query: sent with the first request.
-        auth: for each request, as requests takes it.
+        ask: sends a request and returns its answer.
     """
-    response = yield Request("GET", f"{base}/qrs/about", query=query or {}, auth=auth)
+    response = yield from ask(Request("GET", f"{base}/qrs/about", query=query or {}))
     for _redirect in range(_MOST_REDIRECTS):
         target = response.redirect_target()
         if not target:
             break
-        response = yield Request("GET", target, auth=auth)
+        response = yield from ask(Request("GET", target))
     if response.status == 200 and "json" in response.headers.get("Content-Type", ""):
         return None
     if response.status == 200 or 300 <= response.status < 400:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import http.client
 import json
 import re
@@ -19,17 +18,18 @@ import urllib.parse
 from .. import _identifiers
 from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
-from .deadline import stop
-from .failures import RETRIED_STATUSES, transport_error
-from .limits import IMPORT_ERROR, LimitedAdapter
+from .limits import IMPORT_ERROR, RETRIED_STATUSES, deadline, pool_manager, read, retry
 
-with contextlib.suppress(ImportError):  # reported by require_requests
-    import requests
+with contextlib.suppress(ImportError):  # reported by require_libraries
+    import certifi
+    import urllib3
 
 if t.TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
     from ansible.module_utils.basic import AnsibleModule
 
-REQUIRED = "requests >= 2.31 and urllib3 >= 2.6.3"
+REQUIRED = "urllib3 >= 2.6.3 and certifi"
 SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes of a body, decompressed. Ten thousand virtual proxies have half of that."""
 
@@ -37,7 +37,7 @@ _BEGINNING = 4096  # bytes
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def require_requests(module: AnsibleModule) -> None:
+def require_libraries(module: AnsibleModule) -> None:
     """Fail the module with Ansible's usual sentence when a library is missing or too old."""
     if IMPORT_ERROR:
         from ansible.module_utils.basic import missing_required_lib
@@ -45,8 +45,7 @@ def require_requests(module: AnsibleModule) -> None:
         module.fail_json(msg=missing_required_lib(REQUIRED), exception=IMPORT_ERROR)
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
+class Request(t.NamedTuple):
     """What to send.
 
     Attributes:
@@ -56,17 +55,15 @@ class Request:
         headers: of this request, in addition to those of the client.
         cookies: likewise.
         body: sent as JSON unless it is None.
-        auth: as requests takes it.
         shown: method and URL as messages show them, where the URL itself holds a secret.
     """
 
     method: str
     url: str
-    query: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    query: t.Mapping[str, str] = {}
+    headers: t.Mapping[str, str] = {}
     cookies: t.Mapping[str, str] | None = None
     body: t.Any = None
-    auth: t.Any = None
     shown: str = ""
 
     @property
@@ -75,8 +72,7 @@ class Request:
         return self.shown or f"{self.method} {self.url.partition('?')[0]}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Response:
+class Response(t.NamedTuple):
     """What came back. Nothing in it is sanitized but what its errors say.
 
     Attributes:
@@ -88,6 +84,7 @@ class Response:
         truncated: whether the body was longer than the limit.
         repeated: whether an earlier attempt of the same request failed.
         sanitize: of the client.
+        certificate: of the server, DER; None where it is not known.
     """
 
     request: Request
@@ -98,6 +95,7 @@ class Response:
     truncated: bool
     repeated: bool
     sanitize: Sanitizer
+    certificate: bytes | None = None
 
     @property
     def text(self) -> str:
@@ -188,11 +186,15 @@ class Response:
         return error
 
 
-class HttpClient:
-    """Sends requests to one server, within limits.
+def _as_standard_request(url: str) -> t.Any:
+    """Return a request as the standard library's cookie jar takes it."""
+    from urllib.request import Request as StandardRequest
 
-    The environment is left out (trust_env), because a ~/.netrc entry would replace our Authorization header, and
-    REQUESTS_CA_BUNDLE would win over verify. Redirects are not followed.
+    return StandardRequest(url)  # noqa: S310 -- nothing is opened with it
+
+
+class HttpClient:
+    """Sends requests to one server, within limits. Redirects are not followed, and the environment means nothing.
 
     Args:
         verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
@@ -208,6 +210,7 @@ class HttpClient:
     Attributes:
         headers: sent with each request.
         cookies: those kept.
+        reconnect: whether an attempt to connect is repeated.
     """
 
     def __init__(
@@ -223,31 +226,65 @@ class HttpClient:
         http_proxy: str | None = None,
         sanitize: Sanitizer | None = None,
     ) -> None:
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = verify
-        self._session.cert = client_cert
-        if http_proxy:
-            self._session.proxies = dict.fromkeys(("https", "http"), _identifiers.web_proxy(http_proxy))
-        if verify is False:
-            import urllib3
-
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        # requests reads the body of a redirect that it does not follow, and raises what its parser raises.
-        self._session.get_redirect_target = lambda resp: None  # type: ignore[method-assign] # noqa: ARG005
-        adapter = LimitedAdapter(retries=retries, retry_deadline=retry_deadline, size_limit=size_limit)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
-        # The options have these names wherever there is such a client.
-        self._timeout = (
-            _identifiers.seconds(timeout[0], "connect_timeout"),
-            _identifiers.seconds(timeout[1], "read_timeout"),
+        self.headers = urllib3.HTTPHeaderDict(
+            {"Accept": "*/*", "User-Agent": "sensible.qlik", **urllib3.make_headers(accept_encoding=True)}
         )
+        self.sanitize = sanitize or Sanitizer()
+        self._jar: CookieJar | None = None
+        # The options have these names wherever there is such a client.
+        connect_timeout = _identifiers.seconds(timeout[0], "connect_timeout")
+        self._timeout = connect_timeout, _identifiers.seconds(timeout[1], "read_timeout")
+        self._retry_deadline = retry_deadline
         self._size_limit = size_limit
         self._ca_option = ca_option
-        self.headers = self._session.headers
-        self.cookies = self._session.cookies
-        self.sanitize = sanitize or Sanitizer()
+        self._has_certificate = client_cert is not None
+        self.reconnect = True
+        if verify is False:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        cert_file, key_file = client_cert or (None, None)
+        self._pools = pool_manager(
+            _identifiers.web_proxy(http_proxy) if http_proxy else None,
+            cert_reqs="CERT_NONE" if verify is False else "CERT_REQUIRED",
+            ca_certs=certifi.where() if verify is True else verify or None,
+            cert_file=cert_file,
+            key_file=key_file,
+            timeout=urllib3.Timeout(connect=self._timeout[0], read=self._timeout[1]),
+            retries=retry(retries, retry_deadline),
+        )
+
+    @property
+    def cookies(self) -> CookieJar:
+        """The cookies that are kept."""
+        if self._jar is None:
+            from http.cookiejar import CookieJar  # not needed for the repository's own port
+
+            self._jar = CookieJar()
+        return self._jar
+
+    def cookie_header(self, url: str) -> str:
+        """Return the cookies that are sent to an address, as they stand in a header; "" for none."""
+        if not self._jar:
+            return ""
+        request = _as_standard_request(url)
+        self._jar.add_cookie_header(request)
+        return request.get_header("Cookie") or ""
+
+    def _open(self, request: Request) -> t.Any:
+        """Return the answer to a request before its body is read."""
+        url = urllib.parse.urldefrag(request.url)[0]
+        if request.query:
+            url += f"{'&' if '?' in url else '?'}{urllib.parse.urlencode(request.query)}"
+        headers = self.headers.copy()
+        headers.update(request.headers)
+        cookies = [f"{name}={value}" for name, value in (request.cookies or {}).items()]
+        if cookies := [*filter(None, (headers.get("Cookie"), *cookies, self.cookie_header(request.url)))]:
+            headers["Cookie"] = "; ".join(cookies)
+        body = None
+        if request.body is not None:
+            body, headers["Content-Type"] = json.dumps(request.body, allow_nan=False), "application/json"
+        return self._pools.urlopen(
+            request.method, url, headers=headers, body=body, preload_content=False, redirect=False
+        )
 
     def send(self, request: Request) -> Response:
         """Send a request, and return whatever the answer is.
@@ -255,38 +292,38 @@ class HttpClient:
         Raises:
             TransportError: there was no answer. uncertain is true if the server may have acted nevertheless.
         """
+        answer: t.Any = None
         try:
-            answer = self._session.request(
-                request.method,
-                request.url,
-                params=request.query,
-                headers=request.headers,
-                cookies=request.cookies,  # type: ignore[arg-type]
-                json=request.body,
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-                auth=request.auth,
+            with deadline(self._timeout, self._retry_deadline, reconnect=self.reconnect) as watch:
+                answer = self._open(request)
+                stream: t.Any = getattr(answer.connection, "sock", None)
+                certificate = stream.getpeercert(binary_form=True) if hasattr(stream, "getpeercert") else None
+                body = read(answer, self._size_limit)
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, RecursionError) as exc:
+            # Compiled only where it is needed: each task pays for it.
+            from .failures import is_unanswered, transport_error
+
+            error = transport_error(
+                exc, request.context, ca_option=self._ca_option, has_certificate=self._has_certificate
             )
-            body = answer.content
-        except (OSError, ValueError, http.client.HTTPException, RecursionError) as exc:  # requests' own are OSErrors
-            error = transport_error(exc, request.context, ca_option=self._ca_option)
             error.uncertain = request.method != "GET"
+            error.unanswered = answer is None and is_unanswered(exc, connecting=watch.connecting)
             raise error from None
-        finally:
-            stop()  # also where a handshake gave up before it read the answer
+        if "Set-Cookie" in answer.headers:
+            self.cookies.extract_cookies(answer, _as_standard_request(request.url))
         return Response(
             request=request,
-            status=answer.status_code,
+            status=answer.status,
             reason=str(answer.reason or ""),
-            headers=answer.raw.headers,
+            headers=answer.headers,
             body=body[: self._size_limit],
             truncated=len(body) > self._size_limit,
             # A repeated request may have collided with its own first attempt, whose answer was lost.
-            repeated=bool(getattr(answer.raw.retries, "history", ())),
+            repeated=bool(answer.retries and answer.retries.history),
             sanitize=self.sanitize,
+            certificate=certificate,
         )
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._pools.clear()

@@ -26,13 +26,19 @@ class Deadline:
         connect_timeout: seconds for a connection, beyond which read_timeout begins.
         read_timeout: seconds for the exchange on a connection that stands.
         retry_deadline: seconds after which nothing is repeated.
+        reconnect: whether an attempt to connect is repeated.
 
     Attributes:
         expired: whether the last exchange was ended.
+        connecting: whether the last connection did not stand yet.
     """
 
-    def __init__(self, connect_timeout: float, read_timeout: float, retry_deadline: float = 0.0) -> None:
+    def __init__(
+        self, connect_timeout: float, read_timeout: float, retry_deadline: float = 0.0, *, reconnect: bool = True
+    ) -> None:
         self.expired = False
+        self.connecting = False
+        self._reconnect = reconnect
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._retry_until = time.monotonic() + retry_deadline
@@ -51,7 +57,7 @@ class Deadline:
         """
         seconds = self._read_timeout + (self._connect_timeout if connecting else 0.0)
         with self._wake:
-            self.expired, self._end = False, time.monotonic() + seconds
+            self.expired, self._end, self.connecting = False, time.monotonic() + seconds, connecting
             # The connection gives its socket away while the last answer on it is read.
             self._connection, self._socket = connection, connection.sock
             self._wake.notify()
@@ -66,6 +72,8 @@ class Deadline:
 
     def seconds_to_retry(self) -> float:
         """Return the seconds that are left for repetitions."""
+        if self.connecting and not self._reconnect:
+            return 0.0
         return max(0.0, self._retry_until - time.monotonic())
 
     def _wait(self) -> None:
@@ -92,12 +100,6 @@ class Deadline:
 def start(deadline: Deadline) -> None:
     """Make a deadline that of the request which this thread sends next."""
     _running.deadline = deadline
-
-
-def stop() -> None:
-    """End the deadline of the request that this thread has sent, if it got that far."""
-    if deadline := getattr(_running, "deadline", None):
-        deadline.close()
 
 
 def current() -> Deadline:

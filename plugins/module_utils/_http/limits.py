@@ -4,32 +4,33 @@
 
 # Private to this collection: may change at any time.
 
-"""The limits of a request that requests and urllib3 lack: one deadline, one size, one time for all repetitions."""
+"""The limits of a request that urllib3 lacks: one deadline, one size, one time for all repetitions."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import traceback
 import typing as t
 
 from .deadline import Deadline, current, start
-from .failures import RETRIED_STATUSES
 
 try:
-    import requests
-    from requests.adapters import HTTPAdapter
+    import certifi  # noqa: F401
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.exceptions import InvalidHeader
+    from urllib3.poolmanager import PoolManager, ProxyManager
     from urllib3.util.retry import Retry
 except ImportError:
     IMPORT_ERROR: str | None = traceback.format_exc()
     # No object of the classes below is made then.
-    HTTPAdapter = HTTPConnection = HTTPSConnection = HTTPConnectionPool = HTTPSConnectionPool = Retry = object  # type: ignore[misc, assignment]
+    HTTPConnection = HTTPSConnection = HTTPConnectionPool = HTTPSConnectionPool = Retry = object  # type: ignore[misc, assignment]
 else:
     # Releases before it also decompress without a limit.
     IMPORT_ERROR = None if hasattr(Retry, "DEFAULT_RETRY_AFTER_MAX") else "urllib3 is older than 2.6.3."
+
+RETRIED_STATUSES = (429, 502, 503, 504)
+"""After these the same request may succeed a little later."""
 
 # POST is missing on purpose: a lost answer may mean a created entity. The caller must read back first.
 _RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})
@@ -86,71 +87,59 @@ class _TLSPool(HTTPSConnectionPool):
 _POOLS: t.Any = {"http": _Pool, "https": _TLSPool}
 
 
-class LimitedAdapter(HTTPAdapter):
-    """Sends requests and reads their answers within the limits.
+def pool_manager(http_proxy: str | None, **options: t.Any) -> PoolManager:
+    """Return urllib3's client with connections that the deadline of a request watches.
+
+    Args:
+        http_proxy: URL of the web proxy to go through.
+        options: of a connection pool.
+    """
+    manager = ProxyManager(http_proxy, **options) if http_proxy else PoolManager(**options)
+    manager.pool_classes_by_scheme = _POOLS
+    return manager
+
+
+def retry(retries: int, retry_deadline: float) -> Retry:
+    """Return the rule for repetitions.
 
     Args:
         retries: how often GET, PUT and DELETE are repeated on connection errors and on RETRIED_STATUSES.
         retry_deadline: seconds after which a request is not repeated.
-        size_limit: bytes of a body, decompressed. A body that is longer is not read to its end.
     """
-
-    def __init__(self, *, retries: int, retry_deadline: float, size_limit: int) -> None:
-        self._retry_deadline = retry_deadline
-        self._size_limit = size_limit
-        super().__init__(
-            max_retries=_TimedRetry(
-                total=retries,
-                backoff_factor=0.5,
-                backoff_jitter=0.5,
-                backoff_max=_LONGEST_PAUSE,
-                retry_after_max=max(1, int(retry_deadline)),
-                status_forcelist=RETRIED_STATUSES,
-                allowed_methods=_RETRIED_METHODS,
-                raise_on_status=False,
-            )
-        )
-
-    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-    def send(self, request: t.Any, **kwargs: t.Any) -> t.Any:  # type: ignore[override]
-        connect_timeout, read_timeout = kwargs["timeout"]
-        deadline = Deadline(connect_timeout, read_timeout, self._retry_deadline)
-        start(deadline)
-        with _ending(deadline):
-            response = super().send(request, **{**kwargs, "stream": True})
-        # Read by the caller: requests-ntlm needs the socket of an answer that is not read yet.
-        chunks = functools.partial(self._chunks, response, response.iter_content, deadline)
-        response.iter_content = chunks  # type: ignore[method-assign]
-        return response
-
-    def _chunks(self, response: t.Any, chunks: t.Callable[..., t.Any], deadline: Deadline, *args: t.Any) -> t.Any:
-        """Yield the body, until it is longer than the limit."""
-        size = 0
-        with _ending(deadline), contextlib.closing(deadline):
-            for chunk in chunks(*args):
-                yield chunk
-                size += len(chunk)
-                if size > self._size_limit:
-                    response.close()
-                    break
+    return _TimedRetry(
+        total=retries,
+        backoff_factor=0.5,
+        backoff_jitter=0.5,
+        backoff_max=_LONGEST_PAUSE,
+        retry_after_max=max(1, int(retry_deadline)),
+        status_forcelist=RETRIED_STATUSES,
+        allowed_methods=_RETRIED_METHODS,
+        raise_on_status=False,
+    )
 
 
 @contextlib.contextmanager
-def _ending(deadline: Deadline) -> t.Iterator[None]:
-    """Turn what comes of a socket that was shut down into an error that says why."""
+def deadline(timeout: tuple[float, float], retry_deadline: float, *, reconnect: bool) -> t.Iterator[Deadline]:
+    """End the exchange inside when its time is over, with an error that says why. The arguments are as for Deadline."""
+    watch = Deadline(*timeout, retry_deadline, reconnect=reconnect)
+    start(watch)
     try:
-        yield
+        yield watch
     except Exception:
-        deadline.close()
-        if not deadline.expired:
+        if not watch.expired:
             raise
-    if deadline.expired:
-        raise requests.exceptions.ReadTimeout("the answer was not complete in time")
+    finally:
+        watch.close()
+    if watch.expired:
+        raise TimeoutError("timed out")
+
+
+def read(answer: t.Any, size_limit: int) -> bytes:
+    """Return the decompressed body of an answer of urllib3, of one that is longer than the limit only the beginning."""
+    body = bytearray()
+    for chunk in answer.stream(65536, decode_content=True):
+        body += chunk
+        if len(body) > size_limit:
+            answer.close()
+            break
+    return bytes(body)

@@ -9,18 +9,18 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import typing as t
 
 from .. import _identifiers
-from .._errors import AnswerError, TransportError
+from .._errors import AnswerError, QlikError, TransportError
 from .._files import PrivateFiles
 from .._keys.pem import verification
 from .._text import Sanitizer
 from .auth import Source, authentication
 from .client import HttpClient, Request, Response
-from .failures import RETRIED_STATUSES
+from .hosts import Hosts
+from .limits import RETRIED_STATUSES
 
 _CSRF = "qlik-csrf-token"
 
@@ -40,11 +40,13 @@ class Answer(t.NamedTuple):
 class QrsClient:
     """One session to the repository service of one site, for one task. It signs in with its first request.
 
+    Of several hosts it uses the first one that answers. Until the first write request it goes on to the next one when
+    the current one stops answering, and from then on it stays.
+
     Args:
         options: the connection options, already validated by AnsibleModule.
 
     Attributes:
-        base: what comes before /qrs.
         signs_in_through: prefix of the virtual proxy that it goes through, None for none.
 
     Raises:
@@ -54,29 +56,44 @@ class QrsClient:
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
         self._files = PrivateFiles()
         sanitize = Sanitizer()
-        host, prefix = _identifiers.host(options["host"]), (options.get("virtual_proxy_prefix") or "").strip("/")
+        prefix = (options.get("virtual_proxy_prefix") or "").strip("/")
         if prefix and options["auth_method"] != "certificate":
             prefix = _identifiers.prefix(prefix, "virtual_proxy_prefix")
-        self._auth = auth = authentication(Source(options, host, prefix, self._files, sanitize))
+        self._auth = auth = authentication(Source(options, prefix, self._files, sanitize))
         self.signs_in_through = prefix if auth.through_proxy else None
         port = options.get("port")
         port = (443 if auth.through_proxy else 4242) if port is None else _identifiers.port(port, "port")
-        self.base = f"https://{host}:{port}" + (f"/{prefix}" if auth.through_proxy and prefix else "")
+        self._behind_host = f":{port}" + (f"/{prefix}" if auth.through_proxy and prefix else "")
+        retry_deadline = _identifiers.seconds(options["retry_deadline"], "retry_deadline")
+        self._hosts = Hosts(
+            _identifiers.hosts(options["host"]), retries=options["retries"], retry_deadline=retry_deadline
+        )
         self._http = HttpClient(
             verify=verification(options, auth.ca_option, self._files),
             ca_option=auth.ca_option,
             timeout=(options["connect_timeout"], options["read_timeout"]),
             client_cert=auth.client_cert,
             retries=options["retries"],
-            retry_deadline=_identifiers.seconds(options["retry_deadline"], "retry_deadline"),
+            retry_deadline=retry_deadline,
             http_proxy=options.get("http_proxy"),
             sanitize=sanitize,
         )
+        self._http.reconnect = not self._hosts.several
         # Qlik help, "Using Xrfkey headers": the same 16 characters of 0-9a-zA-Z as query parameter and as header.
         self._xrfkey = os.urandom(8).hex()
         self._http.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json", **auth.headers})
-        if auth.cookie is not None:
-            self._http.cookies.set(*auth.cookie)
+        self._signed_in = False
+
+    @property
+    def base(self) -> str:
+        """What comes before /qrs."""
+        return f"https://{self._hosts.current}{self._behind_host}"
+
+    def _go_on_at(self, host: str) -> None:
+        """Use another host, whose proxy does not know the session."""
+        self._hosts.current = host
+        self._http.cookies.clear()
+        self._http.headers.discard(_CSRF)
         self._signed_in = False
 
     def request(
@@ -95,6 +112,26 @@ class QrsClient:
             ConflictError: 409.
             AnswerError: any other answer that is not a success with JSON.
         """
+        if method != "GET":
+            self._hosts.settle()
+            self._http.reconnect = True
+        error: QlikError | None = None
+        for host in self._hosts.attempts():
+            if host != self._hosts.current:
+                self._go_on_at(host)
+            try:
+                answer = self._exchange(method, path, query, body)
+            except QlikError as exc:
+                error = exc
+                if not (isinstance(exc, TransportError) and exc.unanswered):
+                    break
+                self._hosts.failed(exc)
+            else:
+                self._hosts.warn_once()
+                return answer
+        raise self._hosts.explained(error)
+
+    def _exchange(self, method: str, path: str, query: t.Mapping[str, str] | None, body: t.Any) -> Answer:
         if not self._signed_in:
             self._sign_in()
         request = Request(method, f"{self.base}/qrs/{path}", query=query or {}, body=body)
@@ -132,7 +169,7 @@ class QrsClient:
     def _send(self, request: Request) -> Response:
         """Send a request with the xrfkey, which an address may have already, as after a redirect."""
         xrfkey = {} if "xrfkey=" in request.url.lower() else {"xrfkey": self._xrfkey}
-        return self._http.send(dataclasses.replace(request, query={**request.query, **xrfkey}))
+        return self._http.send(request._replace(query={**request.query, **xrfkey}))
 
     def close(self) -> None:
         """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""A connection for what requests cannot carry: websockets, and the certificate of a server that is not trusted."""
+"""A connection for what HttpClient cannot carry: websockets, and the certificate of a server that is not trusted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import urllib.parse
 from .._identifiers import web_proxy
 from .deadline import Deadline
 
-with contextlib.suppress(ImportError):  # reported by client.require_requests
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+with contextlib.suppress(ImportError):  # reported by client.require_libraries
+    import certifi
     from urllib3.util.ssl_ import create_urllib3_context
 
 
@@ -72,7 +72,7 @@ def _context(verify: bool | str) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     else:
-        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH if verify is True else verify)
+        context.load_verify_locations(certifi.where() if verify is True else verify)
     return context
 
 

@@ -14,6 +14,8 @@ Result = t.TypeVar("Result")
 
 # DER of 1.2.840.113549.1.1, without its last number: 1 is a key for every algorithm, 10 one for RSASSA-PSS only.
 _RSA = bytes.fromhex("2a864886f70d0101")
+# Of OpenSSL, and of cryptography for ciphers of encrypted keys.
+_UNSUPPORTED = ("digital envelope routines", "unknown key encryption algorithm", "unknown cipher")
 PSS = "is restricted to RSASSA-PSS (PS256, PS384, PS512), and Qlik Sense accepts RS256, RS384 and RS512 only."
 
 
@@ -27,6 +29,13 @@ def attempt(parse: t.Callable[..., Result], *arguments: t.Any, **options: t.Any)
         return parse(*arguments, **options)
     except Exception:
         return None
+
+
+def is_unsupported(exc: Exception) -> bool:
+    """Return True if the libraries of this machine refuse an algorithm, as under FIPS, rather than the input."""
+    # By names, because cryptography is expensive to import. InternalError has the errors of OpenSSL in its text.
+    refused = type(exc).__name__ in ("UnsupportedAlgorithm", "UnsupportedDigestmodError", "InternalError")
+    return refused or any(mark in str(exc).lower() for mark in _UNSUPPORTED)
 
 
 def is_pss(der: bytes, modulus: int) -> bool:

@@ -15,12 +15,14 @@ import typing as t
 from .._content import Block, labels, private_keys, unreadable
 from .._errors import InputError, MissingLibraryError
 from .jose import MINIMUM_BITS, base64url_encode, thumbprint_of
-from .parsing import PSS, attempt, is_pss
+from .parsing import PSS, is_pss, is_unsupported
 
 if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 _WANTED = "Give the RSA private key that belongs to the virtual proxy's certificate, as PEM (PKCS#8 or PKCS#1)."
+# PBES2 with AES: what else encrypts keys depends on MD5, DES, RC2 or RC4 (RFC 8018, RFC 3565).
+_PBES2, _AES = bytes.fromhex("2a864886f70d01050d"), bytes.fromhex("6086480165030401")
 _RSA_WANTED = "Make an RSA key pair, and put its certificate on the virtual proxy."
 
 
@@ -122,18 +124,30 @@ def _parse(block: Block, passphrase: str | None, option: str) -> t.Any:
     except ImportError as exc:
         raise MissingLibraryError("cryptography") from exc
     password = passphrase.encode() if passphrase and block.is_encrypted else None
-    key = attempt(load_pem_private_key, block.text.encode(), password=password)
-    if key is not None:
-        return key
+    try:
+        return load_pem_private_key(block.text.encode(), password=password)
+    except Exception as exc:  # see parsing.attempt
+        unsupported = is_unsupported(exc)
     if password:
-        raise InputError(
-            "The private key cannot be decrypted: the passphrase is wrong, or the key is damaged.",
-            hint=f"Check {option}_passphrase, for example with: openssl pkey -noout -in FILE",
-        )
+        raise _not_decrypted(block, option, unsupported=unsupported)
     raise InputError(
         "The private key is damaged or of a kind that is not supported.",
         hint="Check it with: openssl pkey -check -noout -in FILE",
     )
+
+
+def _not_decrypted(block: Block, option: str, *, unsupported: bool) -> InputError:
+    machine = "this machine does not support its encryption, or forbids it as in FIPS mode"
+    anew = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
+    if unsupported:
+        causes, hint = machine, f"On another machine, {anew}"
+    elif _PBES2 in block.der and _AES in block.der:
+        causes = "the passphrase is wrong, or the key is damaged"
+        hint = f"Check {option}_passphrase, for example with: openssl pkey -noout -in FILE"
+    else:  # cryptography reports an algorithm that OpenSSL lacks as a wrong passphrase.
+        causes = f"the passphrase is wrong, the key is damaged, or {machine}"
+        hint = f"If {option}_passphrase is right, {anew}"
+    return InputError(f"The private key cannot be decrypted: {causes}.", hint=hint)
 
 
 def thumbprint(key: RSAPrivateKey | RSAPublicKey) -> str:

@@ -34,7 +34,7 @@ def find_session(state: LoginState) -> Session:
     Raises:
         SkipCheck: no API of a proxy has it.
     """
-    reason = state.options.no_session_apis
+    reasons = []
     if not all(state.signed_in):
         raise SkipCheck("no user is signed in")
     cookies = state.session.cookies.values()
@@ -43,12 +43,12 @@ def find_session(state: LoginState) -> Session:
             try:
                 sessions = api.user_sessions(*state.signed_in)
             except QlikError as error:
-                reason = f"{api.base} gave no usable answer: {error.message.rstrip('.')}"
+                reasons.append(f"{api.base} gave no usable answer: {error.message.rstrip('.')}")
                 continue
         if session := next((one for one in sessions or () if one.id in cookies), None):
             return session._replace(user=state.redact(session.user, 255, is_user=True))
-        reason = f"{api.base} does not list the session"
-    raise SkipCheck(reason)
+        reasons.append(f"{api.base} does not list the session")
+    raise SkipCheck("; ".join(reasons) or state.options.no_session_apis)
 
 
 def _texts(claim: t.Any) -> list[str]:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import typing as t
 
@@ -25,6 +26,8 @@ from .models import Outcome, SkipCheck
 if t.TYPE_CHECKING:
     from .state import LoginState
 
+# With the one of the login as many as a browser opens to a host.
+_NEW_CONNECTIONS = 5
 # A name that nobody has (RFC 2606).
 _FOREIGN_HOST = "not-on-the-host-allow-list.invalid"
 
@@ -106,6 +109,28 @@ def return_with_cookie(state: LoginState) -> Outcome:
     return _outcome(expected, page._replace(ms=page.ms + who.ms), fault, f"200 with HTML, as {shown(who.user)}")
 
 
+def use_new_connections(state: LoginState) -> Outcome:
+    """Send the session cookie on several new connections, all open at the same time."""
+    if not state.session.has_cookies:
+        raise SkipCheck("there is no session cookie to send")
+    expected = f"{shown(state.signed_in)} on {_NEW_CONNECTIONS} new connections"
+    answers: list[Answer] = []
+    with contextlib.ExitStack() as stack:
+        for _number in range(_NEW_CONNECTIONS):
+            session = stack.enter_context(contextlib.closing(state.new_session()))
+            answers.append(session.who_am_i(cookies=state.session.cookies))
+            if not same_user(answers[-1].user, state.signed_in):
+                break
+    answer = answers[-1]
+    if same_user(answer.user, state.signed_in):
+        return _outcome(expected, answer, actual=expected)
+    actual = f"{shown(answer.user) if answer.status == 200 else answer} on new connection {len(answers)}"
+    if len(answers) == 1 and not same_user(state.session.who_am_i().user, state.signed_in):
+        raise SkipCheck("the session cookie is refused on the connection of the login as well")
+    fault = _diagnosis.not_a_refusal(answer) if answer.overloaded else _cookie.SEVERAL_NODES
+    return _outcome(expected, answer, fault, actual)
+
+
 def compare_cookie(state: LoginState) -> Outcome:
     """Compare the session cookie with the settings."""
     expected, actual, faults = _cookie.cookie_faults(
@@ -146,7 +171,7 @@ def try_hosts(state: LoginState) -> Outcome:
             fault = _diagnosis.host_is_refused(host)
         elif accepted and not listed:
             fault = _diagnosis.HOST_ACCEPTED
-        elif not listed and (answer.status >= 500 or answer.status == 429):
+        elif not listed and answer.overloaded:
             fault = _diagnosis.not_a_refusal(answer)
         if fault:
             return _outcome(expected, answer, fault, f"{answer} for {host}")

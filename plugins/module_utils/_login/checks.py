@@ -98,6 +98,13 @@ CHECKS = (
         renews_session=True,
     ),
     Check(
+        name="stickiness",
+        title="Session on new connections",
+        doc="The session cookie leads to the session on five new connections as well, as a browser opens them. A load "
+        "balancer without sticky sessions sends some of them to nodes that do not know the session.",
+        function=_functions.use_new_connections,
+    ),
+    Check(
         name="cookie_flags",
         title="Session cookie as configured",
         doc="Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as configured, as "

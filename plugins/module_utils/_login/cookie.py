@@ -16,6 +16,11 @@ COOKIE_REFUSED = (
     "The session cookie alone does not lead back into the session. A balancer that spreads one session over several "
     "nodes does that (sessions live in one proxy's memory), and so does a cookie name that two virtual proxies share."
 )
+SEVERAL_NODES = (
+    "The session is known on the connection of the login, but not on a new one. A load balancer sends the connections "
+    "of one browser to different nodes, and a session lives in the memory of one proxy. Set the balancer to sticky "
+    "sessions, by the session cookie or by the client's address, or let users connect to the nodes themselves."
+)
 
 
 class Cookie(t.NamedTuple):

@@ -64,6 +64,11 @@ class Answer(t.NamedTuple):
         return self.status in (401, 403) or bool(self.location)
 
     @property
+    def overloaded(self) -> bool:
+        """Whether it tells nothing but that the server cannot answer now."""
+        return self.status >= 500 or self.status == 429
+
+    @property
     def user(self) -> tuple[str, str]:
         """Directory and id of the user that /qps/user names, ("", "") when nobody is signed in."""
         return str(self.data.get("userDirectory") or ""), str(self.data.get("userId") or "")
@@ -280,7 +285,7 @@ def still_linked(answer: Answer) -> str:
     """
     if answer.status in (400, 404) or answer.location:
         return ""
-    if answer.status >= 500 or answer.status == 429:
+    if answer.overloaded:
         return not_a_refusal(answer)
     return (
         "This proxy answers for the virtual proxy, although it is not linked to it by its settings: it has not taken "
@@ -304,7 +309,7 @@ HOST_ACCEPTED = (
 
 def not_a_refusal(answer: Answer) -> str:
     """What to think of an answer that neither lets in nor refuses."""
-    if answer.status >= 500 or answer.status == 429:
+    if answer.overloaded:
         return "The proxy did not decide: it is restarting or overloaded. Run the check again."
     return "This is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import html
 import re
@@ -24,10 +23,6 @@ from . import websocket as _websocket
 from .cookie import Cookie
 from .diagnosis import Answer, is_login_page
 from .handshake import CSRF_PATH, Greeting
-
-with contextlib.suppress(ImportError):  # reported by require_requests
-    import requests
-    from requests.cookies import get_cookie_header
 
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
@@ -137,9 +132,8 @@ class ProxySession:
         if not csrf_token and status != 404:
             milliseconds = round((self._clock() - started) * 1000)
             return Greeting(status, milliseconds, path=CSRF_PATH)
-        request = requests.Request("GET", f"{self.base}/").prepare()
         headers = {} if csrf_token else {"Authorization": f"Bearer {token}"}
-        headers["Cookie"] = get_cookie_header(self._http.cookies, request) or ""
+        headers["Cookie"] = self._http.cookie_header(f"{self.base}/")
         try:
             return _websocket.greet(
                 self.base,

@@ -32,6 +32,7 @@ class LoginState:
         options: how it is checked.
         session: has the token, and gets the session of the user.
         unauthenticated: must not get a session.
+        new_session: opens another one, with connections of its own, that the caller closes.
         signed_in: the user of the session, as far as the proxy has named it.
         cookies: those that the session was given, by name.
         declared_headers: names and values of the additional response headers.
@@ -64,6 +65,7 @@ class LoginState:
             http_proxy=options.http_proxy,
             clock=options.clock,
         )
+        self.new_session = new_session
         self.session = new_session()
         self.unauthenticated = new_session()
 

@@ -175,6 +175,11 @@ def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[st
             )
         if not _identifiers.is_valid(_identifiers.key_id, key["kid"]):
             warnings.append(f"No front end can route tokens by the kid '{sanitize(key['kid'])}' of a key.")
+        elif re.search(r"^#|\s", key["kid"]):
+            warnings.append(
+                f"The kid '{sanitize(key['kid'])}' holds a blank or begins with '#', so a map file in lines, such as "
+                "that of HAProxy, cannot hold it. The tokens of its key need another front end."
+            )
         if key["thumbprint"]:
             listed.setdefault(f"{prefix}-{slot_name(key['thumbprint'])}", []).append(key)
     for name, sharing in listed.items():

@@ -77,8 +77,8 @@ PROCEDURES = {
         run="ansible-playbook example-1.yml -e @{} -e key_rotation_name=embedded"
     ),
     "roles/key_rotation/README.md 1": Procedure(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
-    "roles/promotion/README.md 1": Procedure(replace={"dev,test,prod": "dev,test,prod -e approved=prod"}),
-    "roles/promotion/README.md 4": Procedure(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
+    "roles/promotion/README.md 1": Procedure(replace={"dev,test,prod": "dev,test,prod -e promote_approved=prod"}),
+    "roles/promotion/README.md 4": Procedure(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
     f"{_GUIDES}identity_providers.rst 2": Procedure(save="follow.yml"),
     f"{_GUIDES}identity_providers.rst 4": Procedure(left_out="it is for cron; the command in it is run"),
     f"{_GUIDES}identity_providers.rst 5": Procedure(left_out="it is for a page in a browser"),
@@ -93,8 +93,8 @@ PROCEDURES = {
         run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
         "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
     ),
-    f"{_GUIDES}promotion.rst 4": Procedure(run=f"{PROMOTE} -e source=test -e target=prod -e @{{}}"),
-    f"{_GUIDES}promotion.rst 5": Procedure(run=f"{PROMOTE} -e source=dev -e target=test -e @{{}}"),
+    f"{_GUIDES}promotion.rst 4": Procedure(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
+    f"{_GUIDES}promotion.rst 5": Procedure(run=f"{PROMOTE} -e promote_source=dev -e promote_target=test -e @{{}}"),
     f"{_GUIDES}provisioning.rst 2": Procedure(run=f"{CHECK} -e @{{}}"),
     f"{_GUIDES}provisioning.rst 5": Procedure(left_out="it is output"),
     f"{_GUIDES}provisioning.rst 7": Procedure(run=f"{CHECK} -e @{{}}"),

@@ -193,7 +193,8 @@ class Workspace:
     def _name_snapshot(self) -> None:
         """Give the newest snapshot of test the name that it has in the examples, where they have it."""
         made = sorted(
-            (self.directory / "promotion_snapshots").glob("test-*.yml"), key=lambda file: file.stat().st_mtime
+            (self.directory / "inventory" / "promotion_snapshots").glob("test-*.yml"),
+            key=lambda file: file.stat().st_mtime,
         )
         for place in (self.directory / SNAPSHOT, made[-1].with_name(SNAPSHOT)):
             if place != made[-1]:

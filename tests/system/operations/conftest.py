@@ -189,7 +189,7 @@ class Operator:
             "smoke_test_wait": 10,
             "promotion_keep": ["jwt_public_key_certificate"],
             "promotion_overrides": {
-                "portal": {"jwt_public_key_certificate": (site.pki / "server.pem").read_text()},
+                "*": {"jwt_public_key_certificate": (site.pki / "server.pem").read_text()},
             },
             "key_rotation_name": "portal",
             "key_rotation_overlap": 0,

@@ -111,18 +111,16 @@ def playbook_variables() -> t.Iterator[tuple[str, str]]:
     for file in sorted(COLLECTION.glob("playbooks/*.yml")):
         text = file.read_text()
         text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
-        names = set(re.findall(r"\b(?:qlik|promote|roll_back)_\w+\b|\bsnapshot(?= is defined)", text))
+        names = set(re.findall(r"\b(?:qlik|promote|roll_back)_\w+\b", text))
         if "connection_options" in text:
             names |= {"qlik_client_cert", "qlik_client_key", "qlik_ca_path"}
         for name in sorted(names):
-            if _NAME.search(name) or name == "snapshot":
+            if _NAME.search(name) or name == "roll_back_snapshot":
                 yield file.stem, name
 
 
-# demo.yml is for the simulated site of `make demo` alone; roll_back_file is computed from the variable snapshot.
-PLAYBOOK_VARIABLES = [
-    (playbook, name) for playbook, name in playbook_variables() if playbook != "demo" and name != "roll_back_file"
-]
+# demo.yml is for the simulated site of `make demo` alone.
+PLAYBOOK_VARIABLES = [(playbook, name) for playbook, name in playbook_variables() if playbook != "demo"]
 
 
 @pytest.mark.parametrize("playbook", sorted({playbook for playbook, _name in PLAYBOOK_VARIABLES}))
@@ -152,7 +150,7 @@ def test_variables_of_playbooks(playbook: str, playbooks: Playbooks) -> None:
             continue
         secret = SECRETS[kind]
         # In a file, because Ansible prints the command line.
-        variables = dict.fromkeys(some, secret) | {"source": "one", "target": "two"}
+        variables = dict.fromkeys(some, secret) | {"promote_source": "one", "promote_target": "two"}
         (playbooks.directory / "variables.json").write_text(json.dumps(variables))
         output = playbooks.run(f"sensible.qlik.{playbook}", "-i", "sites.json", "-e", "@variables.json")
         assert output.status != 0

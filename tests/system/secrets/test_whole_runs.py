@@ -28,6 +28,9 @@ PASSPHRASE = "a passphrase for the next key"
 CLIENT_KEY_PASSPHRASE = "a passphrase for the client key"
 PLANTED = "a planted text that is long enough to be found in base64: {}"
 
+# Task names are printed with the arguments, which the strategy free has evaluated by then.
+ARGUMENTS_SHOWN = {"ANSIBLE_STRATEGY": "free", "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "true"}
+
 
 class Vaulted(str):
     """A text that Ansible Vault has encrypted."""
@@ -123,23 +126,26 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
         "provision": [],
         "smoke_test": ["--limit", "one"],
         "drift": ["-e", "drift_undeclared_tag=unused"],
-        "promote": ["-e", "source=one", "-e", "target=two"],
+        "promote": ["-e", "promote_source=one", "-e", "promote_target=two"],
         "rotate_keys": ["--limit", "one"],
         "rotate_keys in place": ["--limit", "one", "-e", "key_rotation_mode=in_place"],
         "follow_jwks": ["--limit", "one"],
     }.items():
-        outputs[name] = playbooks.run(f"sensible.qlik.{name.split()[0]}", *inventory, *arguments)
+        shown = ARGUMENTS_SHOWN if "rotate_keys" in name or "follow_jwks" in name else {}
+        outputs[name] = playbooks.run(f"sensible.qlik.{name.split()[0]}", *inventory, *arguments, **shown)
         assert outputs[name].status == 0, outputs[name].text
     snapshot = next(playbooks.directory.glob("promotion_snapshots/*.yml"), None)
     if snapshot is not None:
-        outputs["roll_back"] = playbooks.run("sensible.qlik.roll_back", *inventory, "-e", f"snapshot={snapshot}")
+        outputs["roll_back"] = playbooks.run(
+            "sensible.qlik.roll_back", *inventory, "-e", f"roll_back_snapshot={snapshot}"
+        )
         assert outputs["roll_back"].status == 0, outputs["roll_back"].text
     new_keys = sorted(playbooks.directory.rglob("*_key.pem"))
     assert new_keys
     secrets |= {file.name: file.read_text() for file in new_keys}
     for name, output in outputs.items():
-        shown = {secret: forms for secret, text in secrets.items() if (forms := found(text, output.text))}
-        assert shown == {}, name
+        leaks = {secret: forms for secret, text in secrets.items() if (forms := found(text, output.text))}
+        assert leaks == {}, name
         assert tokens(output.text) == [], name
         assert cookies(output.text) == [], name
 
@@ -180,3 +186,15 @@ def test_the_scan_finds_planted_secrets(playbooks: Playbooks, inventory: list[st
     assert len(found(PLANTED.format("secret"), output.text)) >= 2
     assert tokens(output.text)
     assert cookies(output.text)
+
+
+def test_the_scan_finds_a_token_in_arguments(playbooks: Playbooks, inventory: list[str]) -> None:
+    """Positive control: login_check hides the tokens of its result, and only the banner of its task shows them."""
+    token = "{{ lookup('sensible.qlik.jwt', 'SMOKE\\test', private_key_content=qlik_jwt_private_key_content) }}"
+    options = {"proxy_urls": ["https://127.0.0.1:1"], "logins": [{"prefix": "portal", "token": token}], "wait": 0}
+    task = {"sensible.qlik.login_check": options, "name": "Log in", "ignore_errors": True}
+    play = {"hosts": "one", "gather_facts": False, "connection": "local", "tasks": [task]}
+    for hidden, environment in ((False, ARGUMENTS_SHOWN), (True, ARGUMENTS_SHOWN), (False, {})):
+        output = playbooks.run([play | {"tasks": [task | {"no_log": hidden}]}], *inventory, **environment)
+        assert output.status == 0, output.text
+        assert bool(tokens(output.text)) is bool(environment and not hidden)

@@ -13,11 +13,8 @@ import pytest
 import yaml
 
 COLLECTION = Path(__file__).parents[3]
-# Computed for each stage by the playbook. That promote_* and the inventory decide is tested in role_promotion.
-COMPUTED = {
-    "promote": {"promotion_source", "promotion_prefixes", "promotion_tags", "promotion_approved"},
-    "roll_back": {"promotion_snapshot"},
-}
+# The file that the operator gives for this run alone.
+COMPUTED = {"roll_back": {"promotion_snapshot"}}
 PREFIXES = ("qlik_", "promote_", "roll_back_", "demo_", "ansible_", "inventory_")
 
 

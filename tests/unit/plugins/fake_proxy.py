@@ -31,6 +31,7 @@ class Request(t.NamedTuple):
     cookies: dict[str, str]
     headers: t.Mapping[str, str]
     query: str = ""
+    connection: int = 0
 
 
 class Reply(t.NamedTuple):
@@ -176,7 +177,9 @@ class FakeProxy:
                 below = path.removeprefix(f"{proxy.prefix}/")
                 if below == "hub" and self.path.endswith("/"):
                     below = "hub/"
-                request = Request(self.command, below, token, cookies, dict(self.headers), address.query)
+                request = Request(
+                    self.command, below, token, cookies, dict(self.headers), address.query, self.client_address[1]
+                )
                 known = path != below and self.headers.get("Host", "").partition(":")[0] in proxy.hosts
                 reply = proxy.reply(request) if known else Reply(400, INCORRECT)
                 body = reply.body.encode()

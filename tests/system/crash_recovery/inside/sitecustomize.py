@@ -39,6 +39,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # Which of the arguments are paths that are written to; a rename or link within a full directory needs no space.
 _PATHS = {"open": 0, "os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "os.remove": 0, "os.chmod": 0}
 _FREE = {"os.remove", "os.chmod"}
+_POINTS = {"inject.task", "http.client.send", "os.rename", "os.link", "os.remove"}
 _jumped = False
 
 
@@ -50,10 +51,10 @@ def point(event: str, arguments: tuple[t.Any, ...]) -> str:
         method, _blank, target = arguments[1].partition(b"\r\n")[0].partition(b" ")
         if method in (b"POST", b"PUT", b"DELETE") and target.startswith(b"/qrs/"):
             return f"write {method.decode()} {target.decode().partition('?')[0]}"
-    if event in ("os.rename", "os.remove"):
-        path = os.fsdecode(arguments[1 if event == "os.rename" else 0])
-        if path.startswith(FILES):
-            return f"write {'file' if event == 'os.rename' else 'no file'} {path.removeprefix(FILES)}"
+    if event in ("os.rename", "os.link", "os.remove"):
+        path = os.fsdecode(arguments[0 if event == "os.remove" else 1])
+        if path.startswith(FILES) and "/." not in path:  # files beside the final ones are no progress
+            return f"write {'no file' if event == 'os.remove' else 'file'} {path.removeprefix(FILES)}"
     return ""
 
 
@@ -82,7 +83,7 @@ def jump() -> None:
 def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
     if _FORBIDDEN and event in _PATHS:
         forbid(event, arguments)
-    said = event in ("inject.task", "http.client.send", "os.rename", "os.remove") and point(event, arguments)
+    said = event in _POINTS and point(event, arguments)
     if not said:
         return
     if JUMPED.exists():

@@ -208,6 +208,17 @@ def test_no_line_of_a_map_can_be_broken_in_two(odd: str) -> None:
     assert warning.isprintable()
 
 
+@pytest.mark.parametrize(("kid", "warnings"), [("#1", 1), ("my key", 1), ("key#1", 0), ("a/b+c=", 0)])
+def test_a_kid_that_no_map_in_lines_can_hold_is_reported(kid: str, warnings: int) -> None:
+    site = Site()
+    [key] = keys(A)
+    plan = site.plan([{**key, "kid": kid}])
+    assert plan["routes"] == {kid: slot(0)}
+    assert [f"The kid '{kid}' holds a blank or begins with '#'" in warning for warning in plan["warnings"]] == [
+        True
+    ] * warnings
+
+
 def test_overlap_zero_closes_at_once_without_a_note() -> None:
     site = Site()
     site.follow(keys(A, B), overlap=0)

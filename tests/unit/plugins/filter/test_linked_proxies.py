@@ -13,6 +13,7 @@ from ansible_collections.sensible.qlik.plugins.filter.linked_proxies import Filt
 
 NAMED = {"Central": "https://A.example.com/", "Rim1": "b.example.com:8443", "Rim2": "https://c.example.com"}
 URLS = ["https://a.example.com", "https://b.example.com:8443", "https://c.example.com"]
+BALANCED = {"Central": URLS[0], "Rim1": URLS[0], "Rim2": URLS[2]}
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,13 @@ URLS = ["https://a.example.com", "https://b.example.com:8443", "https://c.exampl
         (NAMED, "Central, Rim1", URLS[:2]),
         (NAMED, ["Rim1", "rim1"], [URLS[1]]),
         (NAMED, [], []),
-        (list(NAMED.values()), ["Rim1"], URLS),
-        ("a.example.com, https://b.example.com:8443", ["Rim1"], URLS[:2]),
+        (list(NAMED.values()), None, URLS),
+        (list(NAMED.values()), [], URLS),
+        ("a.example.com, https://b.example.com:8443", ["Rim1", "Rim2"], URLS[:2]),
+        (["a.example.com"], ["Central", "Rim1"], URLS[:1]),
+        (BALANCED, ["Rim1"], URLS[:1]),
+        (BALANCED, ["Central", "Rim2"], [URLS[0], URLS[2]]),
+        (BALANCED, ["Rim2"], [URLS[2]]),
         ([], None, []),
         ({}, ["Rim1"], []),
         ([], ["Rim1"], []),
@@ -47,6 +53,11 @@ def test_only_linked_proxies_are_selected_where_the_nodes_are_named(
         ),
         ({"Central": "https://u:hidden@a.example.com"}, None, "Entry 1 of the option 'proxy_urls' is not the base URL"),
         (NAMED, {"Central": True}, "Give a list"),
+        (
+            URLS,
+            ["Central", "Rim1"],
+            "linked to the proxy of Central, Rim1 only. Give a dictionary of URLs by node name, such as {Central: ",
+        ),
     ],
 )
 def test_wrong_input_is_named_without_its_secrets(proxies: t.Any, links: t.Any, message: str) -> None:
@@ -54,3 +65,10 @@ def test_wrong_input_is_named_without_its_secrets(proxies: t.Any, links: t.Any, 
         linked_proxies(proxies, links)
     assert message in str(error.value)
     assert "hidden" not in str(error.value)
+
+
+def test_the_variable_is_named() -> None:
+    with pytest.raises(AnsibleFilterError, match="of which 'qlik_proxy_urls' has no URL"):
+        linked_proxies(NAMED, ["Rim9"], option="qlik_proxy_urls")
+    with pytest.raises(AnsibleFilterError, match="qlik_proxy_urls is a list of 3 proxies"):
+        linked_proxies(URLS, ["Central"], option="qlik_proxy_urls")

@@ -25,7 +25,7 @@ def test_text_is_reported_by_the_name_of_its_variable() -> None:
 def test_lists_and_dictionaries_are_not_quoted() -> None:
     assert path_problems({"a_path": [KEY], "b_path": {KEY: 1}, "c_path": None}) == [
         "a_path must be a path, not a list.",
-        "b_path must be a path, not a dict.",
+        "b_path must be a path, not a dictionary.",
     ]
 
 

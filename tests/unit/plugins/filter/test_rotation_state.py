@@ -11,13 +11,18 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.sensible.qlik.plugins.filter.rotation_state import rotation_state
 
+ID = "0f5f9a1c-1b2d-4c3e-8f4a-5b6c7d8e9f00"
+OTHER_ID = "77aa88bb-1b2d-4c3e-8f4a-5b6c7d8e9f00"
+NOTE = "The portal [replaces portal 0f5f9a1c]"
+SWITCHED = "The portal [replaced 2026-11-25T01:06:00Z]"
+
 
 def one(prefix: str, description: str = "The portal", **more: t.Any) -> dict[str, t.Any]:
     return {
-        "id": f"id of {prefix}",
+        "id": ID if prefix == "portal" else f"{prefix:_<12} as id",
         "prefix": prefix,
         "description": description,
-        "session_cookie_header_name": f"cookie of {prefix}",
+        "session_cookie_header_name": f"X-Qlik-Session-{prefix}",
         "jwt_public_key_certificate": f"certificate of {prefix}",
         "certificate": {"days_left": 20},
         "session_inactivity_timeout": 17,
@@ -28,20 +33,74 @@ def one(prefix: str, description: str = "The portal", **more: t.Any) -> dict[str
 
 def summary(*virtual_proxies: dict[str, t.Any], name: str = "portal") -> tuple[str, str, str, str, str]:
     state = rotation_state(virtual_proxies, name)
-    new = state["new"].get("prefix", "")
-    return state["phase"], state["current"]["prefix"], state["old"]["prefix"], new, state["wanted"]["prefix"]
+    old, new = (state[which].get("prefix", "") for which in ("old", "new"))
+    return state["phase"], state["current"]["prefix"], old, new, state["wanted"]["prefix"]
 
 
-def test_the_way_of_a_rotation_and_the_next_one() -> None:
+def test_the_phases_of_a_rotation_and_the_next_one() -> None:
     assert summary(one("portal")) == ("idle", "portal", "portal", "", "portal-2")
-    second = one("portal-2", "The portal [replaces portal]")
+    second = one("portal-2", NOTE)
     assert summary(one("portal"), second) == ("published", "portal", "portal", "portal-2", "portal-2")
-    noted = one("portal", "The portal [replaced 2026-11-25T01:06:00Z]")
-    assert summary(noted, second) == ("switched", "portal-2", "portal", "portal-2", "portal-2")
+    assert summary(one("portal", SWITCHED), second) == ("switched", "portal-2", "portal", "portal-2", "portal-2")
+    assert summary(second) == ("retired", "portal-2", "", "portal-2", "portal-2")
+    second = one("portal-2")
     assert summary(second) == ("idle", "portal-2", "portal-2", "", "portal-3")
-    third = one("portal-3", "The portal [replaces portal-2]")
-    assert summary(second, third) == ("published", "portal-2", "portal-2", "portal-3", "portal-3")
-    assert summary(third, one("other"), one("portal-extra")) == ("idle", "portal-3", "portal-3", "", "portal-4")
+    third = one("portal-3", "The portal [replaces portal-2 0f5f9a1c]")
+    assert summary(one("portal-2", id=ID), third) == ("published", "portal-2", "portal-2", "portal-3", "portal-3")
+    assert summary(one("portal-3"), one("other"), one("portal-extra")) == (
+        "idle", "portal-3", "portal-3", "", "portal-4",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        # The old one, the new one, and both; the names may also have been swapped.
+        ([one("kept", id=ID), one("portal-2", NOTE)], ("published", "kept", "kept", "portal-2", "portal-2")),
+        (
+            [one("kept", SWITCHED, id=ID.upper()), one("portal-2", NOTE)],
+            ("switched", "portal-2", "kept", "portal-2", "portal-2"),
+        ),
+        ([one("portal"), one("shop", NOTE)], ("published", "portal", "portal", "shop", "shop")),
+        ([one("kept", id=ID), one("shop", NOTE)], ("published", "kept", "kept", "shop", "shop")),
+        (
+            [one("portal", NOTE, id=OTHER_ID), one("portal-old", id=ID)],
+            ("published", "portal-old", "portal-old", "portal", "portal"),
+        ),
+        # A note that was written by hand may have no id.
+        ([one("portal"), one("shop", "[replaces portal]")], ("published", "portal", "portal", "shop", "shop")),
+        ([one("kept", id=ID), one("shop", f"[replaces portal {ID}]")], ("published", "kept", "kept", "shop", "shop")),
+        # The old one was deleted, or the new one was after the switch. Before the switch, nothing is lost.
+        ([one("shop", NOTE)], ("retired", "shop", "", "shop", "shop")),
+        ([one("portal", SWITCHED)], ("lost", "portal", "portal", "", "portal-2")),
+        # Another virtual proxy of such a name is none of a pair.
+        (
+            [one("portal"), one("portal-2"), one("portal-3", NOTE)],
+            ("published", "portal", "portal", "portal-3", "portal-3"),
+        ),
+    ],
+)
+def test_what_was_renamed_deleted_or_edited_is_recognized(
+    site: list[dict[str, t.Any]], expected: tuple[str, ...]
+) -> None:
+    assert summary(*site) == expected
+    assert summary(*reversed(site)) == expected
+
+
+def test_a_renamed_virtual_proxy_keeps_the_names_of_its_files_and_its_cookie() -> None:
+    cookies = [{"session_cookie_header_name": f"x-qlik-session-{prefix}"} for prefix in ("portal", "portal-2")]
+    state = rotation_state([one("kept", id=ID, **cookies[0]), one("shop", NOTE, **cookies[1])], "portal")
+    assert (state["old_name"], state["new_name"]) == ("portal", "portal-2")
+    assert state["wanted"]["session_cookie_header_name"] == "x-qlik-session-portal-2"
+    assert state["wanted"]["description"] == NOTE
+    swapped = rotation_state([one("portal", **cookies[1])], "portal")
+    assert (swapped["old_name"], swapped["new_name"], swapped["wanted"]["prefix"]) == (
+        "portal-2",
+        "portal-3",
+        "portal-3",
+    )
+    assert rotation_state([one("portal", session_cookie_header_name="own")], "portal")["old_name"] == "portal"
+    assert rotation_state([one("shop", NOTE)], "portal")["old_name"] == "portal"
 
 
 @pytest.mark.parametrize(
@@ -50,44 +109,44 @@ def test_the_way_of_a_rotation_and_the_next_one() -> None:
         (["Central", "Rim1"], ["Central"], ["Central", "Rim1"]),  # interrupted while the new one was linked
         (["Rim1"], ["Central", "Rim1"], ["Rim1", "Central"]),  # interrupted while the old one was unlinked
         ([], ["Central", "Rim1"], ["Central", "Rim1"]),  # interrupted before the old one was deleted
+        ([], [], []),
     ],
 )
 def test_no_run_unlinks_the_new_one_where_the_old_one_is_not_linked_any_more(
     old: list[str], new: list[str], wanted: list[str]
 ) -> None:
-    site = [one("portal", proxies=old), one("portal-2", "x [replaces portal]", proxies=new)]
+    site = [one("portal", proxies=old), one("portal-2", NOTE, proxies=new)]
     assert rotation_state(site, "portal")["wanted"]["proxies"] == wanted
 
 
 def test_what_the_new_one_has_to_be() -> None:
-    old = one("portal-2", "The portal [replaces portal] [replaced 2026-11-25T01:06:00Z]")
-    state = rotation_state([old, one("portal-3", "x [replaces portal-2]")], "Portal")
+    old = one("portal-2", SWITCHED, id=ID)
+    state = rotation_state([old, one("portal-3", "x [replaces portal-2 0f5f9a1c]")], "Portal")
     assert state["wanted"] == {
         "prefix": "portal-3",
-        "description": "The portal [replaces portal-2]",
+        "description": "The portal [replaces portal-2 0f5f9a1c]",
         "session_cookie_header_name": "X-Qlik-Session-portal-3",
         "session_inactivity_timeout": 17,
         "proxies": ["Central"],
     }
     assert state["switched_at"] == 1795568760
     assert state["description"] == "The portal"
-    assert rotation_state([one("portal", "")], "portal")["wanted"]["description"] == "[replaces portal]"
+    assert rotation_state([one("portal", "")], "portal")["wanted"]["description"] == "[replaces portal 0f5f9a1c]"
 
 
-def test_a_number_alone_means_nothing() -> None:
-    """Who has a portal and another virtual proxy portal-2 must not lose either."""
-    unrelated = one("portal-2", "Another portal")
-    assert summary(one("portal"), unrelated) == ("idle", "portal", "portal", "", "portal-3")
-    third = one("portal-3", "The portal [replaces portal]")
-    assert summary(one("portal"), unrelated, third) == ("published", "portal", "portal", "portal-3", "portal-3")
-    assert summary(unrelated, third) == ("idle", "portal-3", "portal-3", "", "portal-4")
-    assert summary(unrelated, third, name="portal-2") == ("idle", "portal-2", "portal-2", "", "portal-2-2")
-    assert summary(unrelated) == ("idle", "portal-2", "portal-2", "", "portal-3")
+def test_unrelated_virtual_proxies_are_left_alone() -> None:
+    """Their numbers are taken all the same."""
+    site = [one("portal"), one("portal-2", NOTE), one("portal-7", session_cookie_header_name="X-Qlik-Session-portal-9")]
+    state = rotation_state(site, "portal", unrelated=["Portal-2", "portal-7"])
+    assert (state["phase"], state["wanted"]["prefix"]) == ("idle", "portal-10")
+    assert summary(one("portal-2"), one("portal"), name="portal-2")[4] == "portal-2-2"
 
 
 def test_a_note_that_cannot_be_one_counts_as_none() -> None:
-    assert summary(one("portal"), one("portal-2", "[replaces ../portal]"), name="portal-2")[0] == "idle"
-    switched = [one("portal", "[replaced 2026-13-45T01:06:00Z]"), one("portal-2", "[replaces portal]")]
+    assert summary(one("portal-2", "[replaces ../portal]"))[0] == "idle"
+    assert summary(one("portal-2", "[replaces other 0f5f9a1c]"))[0] == "idle"
+    assert summary(one("portal"), one("portal-01", NOTE, id="x"))[3] == "portal-01"
+    switched = [one("portal", "[replaced 2026-13-45T01:06:00Z]"), one("portal-2", NOTE)]
     assert rotation_state(switched, "portal")["switched_at"] == 0
 
 
@@ -96,37 +155,43 @@ def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
         rotation_state([one("portal")], "a/b")
 
 
-def test_notes_are_read_only_where_they_can_be_meant() -> None:
-    assert summary(one("portal"), one("portal-01", "[replaces portal]"))[0] == "idle"
-    assert summary(one("portal"), one("portal-2", "[replaces other]"))[1] == "portal-2"
-    assert summary(one("portal", "[replaced 2026-11-25T01:06:00Z]"))[0] == "idle"
-    assert summary(one("portal"), one("portal-2", None))[0] == "idle"  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize(
-    ("virtual_proxies", "says"),
+    ("virtual_proxies", "message"),
     [
         ([], "no JWT virtual proxy with the prefix portal"),
         ([one("other")], "no JWT virtual proxy with the prefix portal"),
-        ([one("portal-2"), one("portal-3")], "which of these is in use: portal-2, portal-3"),
         (
-            [one("portal"), one("portal-2", "[replaces portal]"), one("portal-3", "[replaces portal]")],
-            "More than one virtual proxy replaces another: portal-2, portal-3",
+            [one("portal-2"), one("portal-3")],
+            "which of these is in use: portal-2 .id portal-2.*, portal-3 .id portal-3",
         ),
+        # The note was removed by hand, or the virtual proxy is another one's; and a provisioned one with another id.
+        ([one("portal"), one("portal-2", "")], r"in use: portal \(id 0f5f9a1c\), portal-2 .*key_rotation_unrelated"),
+        ([one("portal", SWITCHED), one("portal-2")], r"in use: portal \(id 0f.*, portal-2 .*\[replaces PREFIX ID\]"),
+        (
+            [one("portal", id=OTHER_ID), one("portal-2", NOTE)],
+            r"\(id 77aa88bb\), portal-2 .*replaces portal 0f5f9a1c\)",
+        ),
+        ([one("portal"), one("portal-2", NOTE), one("portal-3", NOTE)], "More than one .*: portal-2 .*, portal-3 "),
+        ([one("portal", "{{ 6 * 7 }}")], "The description of portal looks like a template"),
     ],
 )
-def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], says: str) -> None:
-    with pytest.raises(AnsibleFilterError, match=says):
+def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
         rotation_state(virtual_proxies, "portal")
 
 
 @pytest.mark.parametrize(
-    ("site", "replaced"),
+    ("site", "text"),
     [
-        ([one("portal-2", "x [replaces portal]")], "portal"),
-        ([one("portal", "x"), one("portal-2", "x [replaces portal]")], ""),
-        ([one("portal", "x")], ""),
+        ([one("portal")], "No rotation is under way, and portal is in use."),
+        (
+            [one("portal"), one("portal-2", NOTE)],
+            "portal-2 replaces portal, and each accepts the tokens of its own",
+        ),
+        ([one("portal", SWITCHED), one("portal-2", NOTE)], "Users were led from portal to portal-2, and each accepts"),
+        ([one("portal-2", NOTE)], "portal-2 has replaced portal, which is gone. The next run finishes the rotation"),
+        ([one("portal", SWITCHED)], "Users were led from portal to a virtual proxy that is gone, so only tokens"),
     ],
 )
-def test_what_was_replaced_and_is_gone(site: list[dict[str, t.Any]], replaced: str) -> None:
-    assert rotation_state(site, "portal")["replaced"] == replaced
+def test_the_state_in_words(site: list[dict[str, t.Any]], text: str) -> None:
+    assert rotation_state(site, "portal")["summary"].startswith(text)

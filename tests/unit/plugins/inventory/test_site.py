@@ -231,6 +231,12 @@ def test_every_option_reaches_the_connection(source: Source) -> None:
     assert {name: source.asked_with[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize("given", ["a, b", ["a", "b"], ["{{ 'a' }}", "b"], "{{ ['a', 'b'] }}"])
+def test_several_hosts(source: Source, given: t.Any) -> None:
+    source.parse(host=given)
+    assert source.asked_with["host"] == ["a", "b"]
+
+
 def test_templates_and_the_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "abc")
     monkeypatch.setenv("QLIK_SENSE_PASSWORD", "def")
@@ -239,7 +245,7 @@ def test_templates_and_the_environment(source: Source, monkeypatch: pytest.Monke
         host=None, token="{{ lookup('env', 'A_TOKEN') }}", port="{{ 4000 + 242 }}", retries="{{ 2 if true else 5 }}"
     )
     options = source.asked_with
-    assert (options["token"], options["password"], options["host"]) == ("abc", "def", "other.example.com")
+    assert (options["token"], options["password"], options["host"]) == ("abc", "def", ["other.example.com"])
     assert (options["port"], options["retries"]) == (4242, 2)
     assert options["token"].__class__ is str
 
@@ -300,7 +306,7 @@ def test_errors_keep_their_sentences(source: Source) -> None:
 
 def test_a_missing_library_is_named(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "IMPORT_ERROR", "Traceback")
-    assert "required Python library (requests >= 2.31 and urllib3 >= 2.6.3)" in source.error()
+    assert "required Python library (urllib3 >= 2.6.3 and certifi)" in source.error()
 
 
 # ---- Cache

@@ -308,8 +308,16 @@ def test_logins_report_a_foreign_certificate_themselves() -> None:
     assert "does not belong to the certificate" in error_of("C\\a", private_key_content=PEM, virtual_proxy=document)
 
 
-def test_an_other_key_with_the_same_passphrase(tmp_path: Path) -> None:
-    encryption = BestAvailableEncryption(PASSPHRASE.encode())
+@pytest.mark.parametrize(
+    ("passphrase", "given"),
+    [
+        (PASSPHRASE, {}),
+        (PASSPHRASE, {"other_private_key_passphrase": ""}),
+        ("another", {"other_private_key_passphrase": "another"}),
+    ],
+)
+def test_an_other_key_with_a_passphrase(tmp_path: Path, passphrase: str, given: dict[str, t.Any]) -> None:
+    encryption = BestAvailableEncryption(passphrase.encode())
     (tmp_path / "other.pem").write_bytes(OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
 
     (login,) = look_up(
@@ -317,6 +325,7 @@ def test_an_other_key_with_the_same_passphrase(tmp_path: Path) -> None:
         private_key_content=ENCRYPTED,
         private_key_passphrase=PASSPHRASE,
         other_private_key_path="other.pem",
+        **given,
         virtual_proxy={"prefix": "portal"},
         as_logins=True,
     )

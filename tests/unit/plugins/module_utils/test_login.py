@@ -41,8 +41,8 @@ SETTINGS = {
 Attributes = tuple[tuple[str, str], ...]
 ATTRIBUTES: Attributes = (("mail", "secret.person@example.com"), ("GROUP", "board42"), ("extra", "1"))
 ALL = [
-    "login", "no_token", "identity", "attributes", "cookie", "cookie_flags", "response_headers", "host_allow_list",
-    "websocket",
+    "login", "no_token", "identity", "attributes", "cookie", "stickiness", "cookie_flags", "response_headers",
+    "host_allow_list", "websocket",
     "forged_token", "wrong_key_token", "expired_token", "wrong_audience_token", "incomplete_token", "other_key_token",
     "logout",
 ]  # fmt: skip
@@ -439,6 +439,10 @@ class UnlinkedApi(SessionApi):
         ([], "no qps_urls were given"),
         ([UnreachableApi], "https://qps gave no usable answer: No connection"),
         ([UnlinkedApi], "https://qps does not list the session"),
+        (
+            [UnlinkedApi, UnreachableApi],
+            "https://qps does not list the session; https://qps gave no usable answer: No connection",
+        ),
         ([lambda proxy: SessionApi(proxy, None)], WITHOUT),
         ([lambda proxy: SessionApi(proxy, ())], WITHOUT),
         ([UnreachableApi, UnlinkedApi, SessionApi], None),
@@ -450,6 +454,52 @@ def test_without_its_session_a_login_is_not_compared(
     opened = dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api(proxy) for api in apis])
     check = check_of(run_one(login_at(proxy), opened), "attributes")
     assert (check.status, check.actual) == ("skipped", reason) if reason else check.status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("knows_session", "status", "actual", "diagnosis"),
+    [
+        (lambda connection: connection % 2 == 0, 200, "nobody on new connection 2", "sticky sessions"),
+        (lambda connection: connection == 0, 401, "401 with an empty body on new connection 1", "sticky sessions"),
+        (lambda connection: connection == 0, 503, "503 with an empty body on new connection 1", "restarting"),
+        (lambda _connection: False, 200, "the session cookie is refused on the connection of the login as well", None),
+    ],
+)
+def test_a_balancer_without_sticky_sessions_is_noticed(
+    proxy: FakeProxy,
+    run_options: RunOptions,
+    knows_session: t.Callable[[int], bool],
+    status: int,
+    actual: str,
+    diagnosis: str | None,
+) -> None:
+    connections: list[int] = []
+
+    def answer(request: Request) -> Reply | None:
+        if request.connection not in connections:
+            connections.append(request.connection)
+        alone = (request.method, request.path, request.token) == ("GET", "qps/user", "")
+        return Reply(status) if alone and not knows_session(connections.index(request.connection)) else None
+
+    proxy.answer = answer
+    skip = run_options.skip | {"cookie", "websocket", "host_allow_list"}
+    check = check_of(run_one(login_at(proxy), dataclasses.replace(run_options, skip=skip)), "stickiness")
+    assert (check.status, check.actual) == ("failed" if diagnosis else "skipped", actual)
+    assert (diagnosis or "") in (check.diagnosis or "")
+
+
+def test_new_connections_are_as_many_as_those_of_a_browser(proxy: FakeProxy, run_options: RunOptions) -> None:
+    skip = frozenset(OPTIONAL) - {"stickiness"}
+    run = run_one(login_at(proxy), dataclasses.replace(run_options, skip=skip))
+    assert check_of(run, "stickiness").actual == "acme\\Smoke on 5 new connections"
+    asked = [(request.method, request.path) for request in proxy.requests]
+    assert asked == [
+        ("GET", "hub/"),
+        *[("GET", "qps/user")] * 5,
+        ("DELETE", "qps/user"),
+        ("GET", "qps/user"),
+    ]
+    assert len({request.connection for request in proxy.requests}) == 6
 
 
 def test_the_wrong_person_is_noticed(proxy: FakeProxy, run_options: RunOptions) -> None:

@@ -5,10 +5,17 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 import traceback
 import typing as t
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -196,3 +203,85 @@ def test_thumbprint_of_the_example_in_rfc_7638() -> None:
 
 def test_thumbprint_is_that_of_the_public_half() -> None:
     assert _private_key.thumbprint(KEY) == _private_key.thumbprint(KEY.public_key())
+
+
+NO_MACHINE = "this machine does not support its encryption, or forbids it as in FIPS mode"
+ANEW = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        UnsupportedAlgorithm("DES-EDE3-CBC is not supported"),
+        InternalError("Unknown OpenSSL error", []),
+        ValueError("error:0308010C:digital envelope routines::unsupported"),
+        ValueError("Unknown key encryption algorithm: 1.2.392.200011.61.1.1.1.4"),
+        ValueError("Key encrypted with unknown cipher."),
+    ],
+)
+def test_a_machine_that_refuses_the_encryption_is_named(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
+    monkeypatch.setattr(serialization, "load_pem_private_key", Mock(side_effect=refusal))
+    with pytest.raises(InputError) as caught:
+        _private_key.without_passphrase(pem_of(KEY, passphrase=PASSPHRASE), PASSPHRASE, option="client_key")
+    assert caught.value.message == f"The private key cannot be decrypted: {NO_MACHINE}."
+    assert caught.value.hint == f"On another machine, {ANEW}"
+
+
+# An EC key, encrypted with PBE-SHA1-RC2-40 and the passphrase open-secret.
+RC2 = """
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGxMBwGCiqGSIb3DQEMAQYwDgQIl9MlBI1oq5cCAggABIGQAOXrEkAuyUI/iA7/
+l4UWINfY8/IqvtoMldUKpzaEKXDNuvQj3bUacW/RRTOy+YVEQUdpt0MfXCsfo6GB
+T3SgRQaa6tOqE7dC+NF/+fQAJxOPBparAROyJG9hcEG+BHz+yhshY2xFAb0gW05Y
+cw48sWaraKEr76wIj7TUsPlZ40Qlwkkuxe++GytDbHWU66k2
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+NO_ALGORITHMS = """
+openssl_conf = all
+[all]
+alg_section = algorithms
+[algorithms]
+default_properties = fips=yes
+"""
+
+
+@pytest.mark.parametrize(
+    ("pem", "environment", "outcome", "advice"),
+    [
+        (RC2, {}, "", ""),
+        (
+            RC2,
+            {"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"},
+            f"The private key cannot be decrypted: the passphrase is wrong, the key is damaged, or {NO_MACHINE}.",
+            f"If key_passphrase is right, {ANEW}",
+        ),
+        (
+            pem_of(KEY, passphrase="open-secret"),
+            {"OPENSSL_CONF": NO_ALGORITHMS},
+            f"The private key cannot be decrypted: {NO_MACHINE}.",
+            f"On another machine, {ANEW}",
+        ),
+    ],
+)
+def test_openssl_without_the_algorithms(
+    tmp_path: Path, pem: str, environment: dict[str, str], outcome: str, advice: str
+) -> None:
+    (tmp_path / "key.pem").write_text(pem)
+    if content := environment.get("OPENSSL_CONF"):
+        (tmp_path / "openssl.cnf").write_text(content)
+        environment = {"OPENSSL_CONF": str(tmp_path / "openssl.cnf")}
+    program = (
+        f"import pathlib, {_private_key.__name__} as module\n"
+        f"from {InputError.__module__} import InputError\n"
+        f"try: module.without_passphrase(pathlib.Path('key.pem').read_text(), 'open-secret', option='key')\n"
+        "except InputError as error: print(error.message, error.hint, sep='|')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == (f"{outcome}|{advice}" if outcome else "")

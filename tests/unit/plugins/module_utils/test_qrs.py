@@ -10,15 +10,18 @@ import http.server
 import ipaddress
 import json
 import os
+import re
 import socket
 import ssl
 import sys
 import threading
 import typing as t
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
@@ -30,6 +33,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._http import hosts
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 
 TOKEN = "eyJhbGciOiAiUlMyNTYifQ.eyJ1c2VySWQiOiAic2VjcmV0LXBheWxvYWQifQ.c2VjcmV0LXNpZ25hdHVyZQ"
@@ -69,8 +73,8 @@ class Authority:
             builder = builder.add_extension(authority, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, name: str) -> tuple[str, str]:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    def issue(self, name: str, bits: int = 2048) -> tuple[str, str]:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate_path, key_path = self.directory / f"{name}.crt", self.directory / f"{name}.key"
         certificate = self._sign(subject, key, ca=False)
@@ -88,8 +92,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, context: ssl.SSLContext, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        super().__init__(address, Handler)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
@@ -157,8 +161,8 @@ def proxy_context(foreign: Authority) -> ssl.SSLContext:
 
 
 @contextlib.contextmanager
-def serving(context: ssl.SSLContext) -> t.Iterator[Server]:
-    server = Server(context)
+def serving(context: ssl.SSLContext, address: tuple[str, int] = ("127.0.0.1", 0)) -> t.Iterator[Server]:
+    server = Server(context, address)
     server.answers = [(200, {}, b"{}")]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -185,7 +189,7 @@ def proxy(proxy_context: ssl.SSLContext) -> t.Iterator[Server]:
 @pytest.fixture
 def options(server: Server, authority: Authority, client: tuple[str, str]) -> dict[str, t.Any]:
     return {
-        "host": "localhost",
+        "host": ["localhost"],
         "port": server.server_port,
         "auth_method": "certificate",
         "client_cert": client[0],
@@ -278,7 +282,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
     server.answers = [(200, {"Set-Cookie": "X-Qlik-Session-admin=1; Path=/; HttpOnly; Secure"}, b"{}")]
     # This server insists on a client certificate, so only the requests themselves are of interest.
     connection = QrsClient(options)
-    connection._http._session.cert = (options["client_cert"], options["client_key"])
+    connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     connection.request("GET", "about")
     connection.close()
     (_method, path, headers, _body), (last_method, last_path, _headers, _none) = server.asked
@@ -291,7 +295,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
 def signed_in(options: dict[str, t.Any], **changed: t.Any) -> QrsClient:
     """Return a connection through a virtual proxy to a server that requires a client certificate."""
     connection = QrsClient(options | changed)
-    connection._http._session.cert = (options["client_cert"], options["client_key"])
+    connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     return connection
 
 
@@ -406,16 +410,17 @@ def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, optio
 
 
 def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "requests_ntlm", None)
+    monkeypatch.setitem(sys.modules, "spnego", None)
+    monkeypatch.delitem(sys.modules, QrsClient.__module__.replace("qrs", "ntlm"), raising=False)
     with pytest.raises(InputError) as caught:
         QrsClient(options | {"auth_method": "ntlm", "password": "a-secret"})
-    assert "requests-ntlm" in caught.value.message
+    assert "pyspnego" in caught.value.message
     assert "a-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("challenge", ["NTLM", "NTLM !!!", "NTLM TlRMTVNTUAACAAAA", "Negotiate"])
 def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], challenge: str) -> None:
-    pytest.importorskip("requests_ntlm")
+    pytest.importorskip("spnego")
     server.answers = [(401, {"WWW-Authenticate": challenge}, b"")]
     with pytest.raises(QlikError) as caught:
         signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret").request("GET", "x")
@@ -423,6 +428,42 @@ def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], cha
     assert "does not speak NTLM" in caught.value.message
     assert "a-secret" not in str(caught.value)
     assert all("Windows" in headers["User-Agent"] for _method, _path, headers, _body in server.asked)
+
+
+@pytest.mark.parametrize(
+    "refusal", [ValueError("[digital envelope routines] unsupported"), UnsupportedAlgorithm("cipher RC4")]
+)
+def test_a_machine_without_the_algorithms_of_ntlm_is_named(
+    server: Server, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    pytest.importorskip("requests_ntlm")
+    challenge = "NTLM TlRMTVNTUAACAAAAAgACADAAAAA1gopgMTIzNDU2NzgAAAAAAAAAAAAAAAAyAAAAUwA="
+    server.answers = [(401, {"WWW-Authenticate": "NTLM"}, b""), (401, {"WWW-Authenticate": challenge}, b"")]
+    connection = signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret")
+    monkeypatch.setattr("hashlib.md5", Mock(side_effect=refusal))
+    with pytest.raises(InputError) as caught:
+        connection.request("GET", "x")
+    assert caught.value.message == "This machine does not allow algorithms of NTLM (MD4, MD5, RC4), as in FIPS mode."
+    assert "'auth_method' jwt or certificate" in caught.value.hint
+
+
+@pytest.mark.parametrize("whose", ["server", "client"])
+def test_a_certificate_that_this_machine_does_not_allow_is_named(
+    authority: Authority, context: ssl.SSLContext, options: dict[str, t.Any], whose: str
+) -> None:
+    certificate, key = authority.issue(f"weak_{whose}", bits=1024)
+    if whose == "server":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.load_cert_chain(certificate, key)
+    else:
+        options |= {"client_cert": certificate, "client_key": key}
+    with serving(context) as server:
+        error = failure(options | {"port": server.server_port})
+    assert re.match(
+        r"This machine does not allow an algorithm or a key size that is used here \(ee .*\)", error.message
+    )
+    assert "at least 2048 bits" in error.hint
 
 
 def test_the_environment_changes_nothing(
@@ -461,7 +502,7 @@ def two_authorities(
 ) -> dict[str, t.Any]:
     """Options to sign in through a proxy with a certificate of another authority than that of the QPS."""
     if request.param == "ntlm":
-        pytest.importorskip("requests_ntlm")
+        pytest.importorskip("spnego")
     way = {"auth_method": request.param, **THROUGH_A_PROXY[request.param]}
     return options | way | {"port": proxy.server_port, "proxy_ca_path": str(foreign.path)}
 
@@ -511,7 +552,7 @@ def test_proxy_ca_path_is_not_read_without_a_proxy(options: dict[str, t.Any], se
 
 
 def test_another_host_name_is_named(options: dict[str, t.Any]) -> None:
-    error = failure(options | {"host": "127.0.0.1"})
+    error = failure(options | {"host": ["127.0.0.1"]})
     assert "not for this host name" in error.message
 
 
@@ -524,7 +565,8 @@ def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any]
 
 def test_a_missing_client_certificate_is_named(options: dict[str, t.Any]) -> None:
     error = failure(options | {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN})
-    assert "client certificate" in f"{error.message} {error.hint}"
+    assert error.message.endswith("as it does when it requires a client certificate.")
+    assert "4243) require one, proxies do not" in error.hint
 
 
 def test_a_key_of_another_pair_is_named(options: dict[str, t.Any], authority: Authority) -> None:
@@ -541,7 +583,7 @@ def test_nobody_listens(options: dict[str, t.Any]) -> None:
 
 
 def test_an_unknown_host(options: dict[str, t.Any]) -> None:
-    assert "could not be resolved" in failure(options | {"host": "qlik.invalid"}).message
+    assert "could not be resolved" in failure(options | {"host": ["qlik.invalid"]}).message
 
 
 def test_a_server_that_never_answers(options: dict[str, t.Any]) -> None:
@@ -647,7 +689,7 @@ def test_without_rights_a_csrf_token_changes_nothing(
 def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.Any]) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
     connection = QrsClient(options)
-    connection._http._session.cert = (options["client_cert"], options["client_key"])
+    connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     server.answers = [(400, {}, f"bad: {TOKEN}".encode())]
     with pytest.raises(AnswerError) as caught:
         connection.request("GET", "about")
@@ -692,13 +734,13 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"host": "https://qlik.example.com"}, "not a host name"),
-        ({"host": "qlik.example.com:4242"}, "holds a port"),
-        ({"host": ""}, "not a host name"),
-        ({"host": "a..b"}, "host is 'a..b', which is not a host name"),
-        ({"host": "a" * 300}, "which is not a host name"),
-        ({"host": "anna:pass-word@qlik1"}, "host holds a user name or a password"),
-        ({"host": "::1%a\n ansible_connection: x"}, "which is not a host name"),
+        ({"host": ["https://qlik.example.com"]}, "not a host name"),
+        ({"host": ["qlik.example.com:4242"]}, "holds a port"),
+        ({"host": [""]}, "not a host name"),
+        ({"host": ["a..b"]}, "host is 'a..b', which is not a host name"),
+        ({"host": ["a" * 300]}, "which is not a host name"),
+        ({"host": ["anna:pass-word@qlik1"]}, "host holds a user name or a password"),
+        ({"host": ["::1%a\n ansible_connection: x"]}, "which is not a host name"),
         ({"port": 0}, "port is 0, which is not a port"),
         ({"port": 99999}, "port is 99999, which is not a port"),
         ({"read_timeout": float("inf")}, "read_timeout is inf, which is not a time to wait"),
@@ -750,3 +792,167 @@ def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[s
     assert words in caught.value.message
     assert "pass-word" not in str(caught.value)
     assert TOKEN[:20] not in str(caught.value)
+
+
+FIRST = "127.0.0.2"  # nothing listens there unless a test begins to
+HOSTS = {"host": [FIRST, "localhost"]}
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(hosts, "warn", found.append)
+    return found
+
+
+@contextlib.contextmanager
+def listening(port: int, *answers: bytes) -> t.Iterator[None]:
+    """Take one connection for each answer, send it and end the connection; take no further one."""
+
+    def answer() -> None:
+        for text in answers:
+            peer, _address = listener.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(text)
+
+    with socket.create_server((FIRST, port)) as listener:
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "reason"),
+    [
+        (FIRST, None, "The connection was refused."),
+        ("qlik.invalid", None, "The host name could not be resolved."),
+        (FIRST, [], "The connection stood, but no complete answer came within the read timeout."),
+        (FIRST, [b""], "The server ended the TLS handshake"),
+    ],
+)
+def test_the_next_host_is_used_if_one_does_not_answer(
+    server: Server,
+    options: dict[str, t.Any],
+    warned: list[str],
+    name: str,
+    answers: list[bytes] | None,
+    reason: str,
+) -> None:
+    changed = {"host": [name, "localhost"], "connect_timeout": 0.3, "retries": 3}
+    with listening(server.server_port, *answers) if answers is not None else contextlib.nullcontext():
+        connection = QrsClient(options | changed)
+        for _time in range(2):
+            connection.request("GET", "about")
+    assert connection.base == f"https://localhost:{server.server_port}"
+    assert len(server.connections) == 1
+    connection.close()
+    [warning] = warned
+    assert warning.startswith(f"The repository is used on localhost, because other hosts did not answer: {name}: ")
+    assert reason in warning
+
+
+@pytest.mark.parametrize(
+    ("changed", "answer", "words"),
+    [
+        ({}, (401, {}, b""), "401"),
+        ({}, (403, {}, b""), "403"),
+        ({}, (503, {}, b""), "503"),
+        ({"ca_path": None}, (200, {}, b"{}"), "not trusted"),
+    ],
+)
+def test_a_refusal_is_an_answer(
+    server: Server, options: dict[str, t.Any], warned: list[str], changed: dict[str, t.Any], answer: t.Any, words: str
+) -> None:
+    server.answers = [answer]
+    error = failure(options | {"host": ["localhost", "qlik.invalid"]} | changed)
+    assert words in error.message
+    assert "qlik.invalid" not in str(error)
+    assert warned == []
+
+
+def test_a_refused_client_certificate_is_an_answer(
+    server: Server, options: dict[str, t.Any], stranger: Authority
+) -> None:
+    certificate, key = stranger.issue("client")
+    pair = {"client_cert": certificate, "client_key": key}
+    assert "qlik.invalid" not in str(failure(options | pair | {"host": ["localhost", "qlik.invalid"]}))
+
+
+def test_a_port_without_tls_is_an_answer(server: Server, options: dict[str, t.Any]) -> None:
+    with listening(server.server_port, b"HTTP/1.1 400 Bad Request\r\n\r\n"):
+        assert "does not speak TLS" in failure(options | HOSTS).message
+    assert server.asked == []
+
+
+def test_each_host_is_named_if_none_answers(server: Server, options: dict[str, t.Any]) -> None:
+    error = failure(options | {"host": [FIRST, "qlik.invalid"]})
+    assert f"GET https://qlik.invalid:{server.server_port}/qrs/about" in error.context
+    assert error.message == (
+        f"The host name could not be resolved. Other hosts did not answer: {FIRST}: The connection was refused."
+    )
+
+
+def test_a_refusal_names_the_hosts_before_it(server: Server, options: dict[str, t.Any]) -> None:
+    server.answers = [(403, {}, b"")]
+    assert failure(options | HOSTS).message == (
+        f"The server answered 403 Forbidden. Other hosts did not answer: {FIRST}: The connection was refused."
+    )
+
+
+@pytest.mark.parametrize(("method", "asked"), [("GET", ["GET"]), ("PUT", [])])
+def test_only_reading_goes_on_at_another_host(
+    server: Server,
+    context: ssl.SSLContext,
+    options: dict[str, t.Any],
+    warned: list[str],
+    method: str,
+    asked: list[str],
+) -> None:
+    connection = QrsClient(options | HOSTS)
+    with serving(context, (FIRST, server.server_port)) as first:
+        first.answers = [(200, {"Connection": "close"}, b"{}")]
+        connection.request("GET", "about")
+    with contextlib.nullcontext() if method == "GET" else pytest.raises(TransportError, match="refused"):
+        connection.request(method, "about")
+    assert [one[0] for one in server.asked] == asked
+    if method == "PUT":
+        with pytest.raises(TransportError, match="refused"):
+            connection.request("GET", "about")
+    assert [one[0] for one in first.asked] == ["GET"]
+    assert len(warned) == len(asked)
+    connection.close()
+
+
+def test_each_host_is_signed_in_to(
+    server: Server, context: ssl.SSLContext, options: dict[str, t.Any], warned: list[str]
+) -> None:
+    connection = signed_in(options | HOSTS, auth_method="ticket", user=r"ACME\anna")
+    last = (200, {"Connection": "close"}, b"[]")
+    with serving(context, (FIRST, server.server_port)) as first:
+        first.answers = [TICKET, (200, {"Set-Cookie": "X-Qlik-Session=first; Path=/; Secure"}, b"{}"), last]
+        connection.request("GET", "tag")
+    server.answers = [TICKET, (200, COOKIE, b"{}"), (200, {}, b"[]")]
+    connection.request("GET", "tag")
+    connection.close()
+    assert [path.partition("?")[0] for _method, path, _headers, _body in server.asked] == [
+        "/qps/ticket",
+        "/qrs/about",
+        "/qrs/tag",
+        "/qps/user",
+    ]
+    assert [headers.get("Cookie") for _m, _path, headers, _b in server.asked] == [None, None, *["X-Qlik-Session=1"] * 2]
+    assert len(first.asked) == 3
+
+
+def test_all_hosts_are_tried_again_after_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(hosts.time, "monotonic", lambda: sum(pauses))
+    monkeypatch.setattr(hosts.time, "sleep", pauses.append)
+    several = hosts.Hosts(["a", "b"], retries=3, retry_deadline=2)
+    several.current = "b"
+    assert list(several.attempts()) == ["b", "a", "b", "a", "b", "a"]
+    assert pauses == [0.5, 1.0]
+    several.settle()
+    assert list(several.attempts()) == ["b"]

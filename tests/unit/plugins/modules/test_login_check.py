@@ -122,7 +122,7 @@ def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not result["failed"]
     assert result["changed"] is False
     assert result["passed"] is True
-    assert result["summary"] == "The login works (1 proxy, 16 checks: 10 passed, 6 skipped)."
+    assert result["summary"] == "The login works (1 proxy, 17 checks: 11 passed, 6 skipped)."
     [endpoint] = result["endpoints"]
     assert endpoint["user"] == "ACME\\smoke"
     assert endpoint["prefix"] == "portal"

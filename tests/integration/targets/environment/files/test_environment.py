@@ -200,11 +200,11 @@ def test_a_site_is_compared_with_the_inventory(desk: Desk) -> None:
 
 
 def test_a_site_is_promoted(desk: Desk) -> None:
-    status, output = desk.playbook("sensible.qlik.promote", "-e", "source=dev", "-e", "target=test")
+    status, output = desk.playbook("sensible.qlik.promote", "-e", "promote_source=dev", "-e", "promote_target=test")
     assert status == 0, output
-    assert "Logins proved on: dev, test" in output.replace("\n", " ")
+    assert "Logins verified on: dev, test" in output.replace("\n", " ")
     [snapshot] = (desk.directory / "promotion_snapshots").glob("test-*.yml")
-    status, output = desk.playbook("sensible.qlik.roll_back", "-e", f"snapshot={snapshot}", "--check")
+    status, output = desk.playbook("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot}", "--check")
     assert status == 0, output
     assert "portal deleted" in output.replace("\n", " ")
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import threading
 import typing as t
 
 import pytest
+from test_environment import PROXIES, portal, provider
 
 from qlik_sense_simulator.testing import RunningSite
 
@@ -27,7 +29,7 @@ class WebProxy(socketserver.ThreadingTCPServer):
     """A forward proxy that takes each name of the site for this machine.
 
     Attributes:
-        targets: host and port of each tunnel.
+        targets: host and port of each connection.
     """
 
     daemon_threads = True
@@ -49,22 +51,27 @@ class WebProxy(socketserver.ThreadingTCPServer):
 class _Tunnel(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         method, target, _version = self.rfile.readline().decode().split()
-        while self.rfile.readline().strip():
-            pass
+        headers = list(iter(self.rfile.readline, b"\r\n"))
+        path = ""
+        if method != "CONNECT":  # a request for http, to be sent on
+            _scheme, _empty, target, path = target.split("/", 3)
         t.cast("WebProxy", self.server).targets.append(target)
         host, _colon, port = target.rpartition(":")
-        if method != "CONNECT" or host not in HOSTS.values():
+        if host not in HOSTS.values():
             self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             return
         with socket.create_connection(("127.0.0.1", int(port))) as upstream:
-            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            back = threading.Thread(target=_copy, args=(upstream, self.connection), daemon=True)
+            if method == "CONNECT":
+                self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                upstream.sendall(f"{method} /{path} HTTP/1.1\r\n".encode() + b"".join(headers) + b"\r\n")
+            back = threading.Thread(target=copy, args=(upstream, self.connection), daemon=True)
             back.start()
-            _copy(self.connection, upstream)
+            copy(self.connection, upstream)
             back.join()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def copy(source: socket.socket, target: socket.socket) -> None:
     try:
         while data := source.recv(65536):
             target.sendall(data)
@@ -88,7 +95,7 @@ def web_proxy() -> t.Iterator[WebProxy]:
 
 def connection(site: RunningSite, web_proxy: str) -> Values:
     return {
-        "host": HOSTS["Central"],
+        "host": ["unknown.example.invalid", HOSTS["Central"]],
         "port": int(site.ready["qrs_url"].rpartition(":")[2]),
         "client_cert": str(site.pki / "client.pem"),
         "client_key": str(site.pki / "client_key.pem"),
@@ -97,6 +104,21 @@ def connection(site: RunningSite, web_proxy: str) -> Values:
         "retries": 0,
         "http_proxy": web_proxy,
     }
+
+
+def run(directory: pathlib.Path, *command: str) -> tuple[int, str]:
+    """Run a command where the proxy variables of the environment lead nowhere; the exit status and the output."""
+    done = subprocess.run(
+        command,
+        cwd=directory,
+        env=os.environ | PROXIES | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, " ".join(done.stdout.split())
 
 
 def play(directory: pathlib.Path, defaults: Values, *tasks: Values) -> tuple[int, str]:
@@ -109,16 +131,7 @@ def play(directory: pathlib.Path, defaults: Values, *tasks: Values) -> tuple[int
         "tasks": list(tasks),
     }
     (directory / "play.json").write_text(json.dumps([content]))
-    done = subprocess.run(
-        ["ansible-playbook", str(directory / "play.json")],
-        env=os.environ | {"ANSIBLE_NOCOLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, " ".join(done.stdout.split())
+    return run(directory, "ansible-playbook", str(directory / "play.json"))
 
 
 def test_all_connections_go_through_the_web_proxy(
@@ -150,6 +163,9 @@ def test_all_connections_go_through_the_web_proxy(
         assert f"portal on https://{host}" in output
     assert "identity, attributes, cookie" in output
     assert "websocket, forged_token" in output
+    assert (
+        "unknown.example.invalid: The web proxy cannot be reached, or it does not let the connection through" in output
+    )
     urls = [site.ready["qrs_url"], *(node[kind] for node in site.ready["nodes"] for kind in ("proxy_url", "qps_url"))]
     assert {url.rpartition(":")[2] for url in urls} == {target.rpartition(":")[2] for target in web_proxy.targets}
 
@@ -169,3 +185,85 @@ def test_a_web_proxy_that_does_not_work_is_named(
     assert status == 2
     assert words in output
     assert "hidden" not in output
+
+
+@pytest.mark.parametrize(
+    "playbooks",
+    [
+        ["provision", "smoke_test"],
+        pytest.param(["provision", "drift", "rotate_keys", "follow_jwks"], marks=pytest.mark.slow),
+    ],
+)
+def test_playbooks_and_inventory_go_through_the_web_proxy(
+    site: RunningSite, web_proxy: WebProxy, tmp_path: pathlib.Path, playbooks: list[str]
+) -> None:
+    options = connection(site, web_proxy.url)
+    variables = {f"qlik_{name}": value for name, value in options.items()} | {
+        "qlik_virtual_proxies": [portal("portal", site.pki)],
+        "qlik_jwt_private_key_path": str(site.pki / "server_key.pem"),
+        "qlik_smoke_test_users": ["SMOKE\\test"],
+        "smoke_test_wait": 20,
+        "key_rotation_name": "portal",
+        "key_rotation_directory": str(tmp_path / "keys"),
+        "key_rotation_overlap": 0,
+        "key_rotation_wait": 20,
+        "follow_jwks_prefix": "idp",
+        "follow_jwks_provider_ca_path": str(site.pki / "root.pem"),
+        "follow_jwks_ownca_path": str(site.pki / "root.pem"),
+        "follow_jwks_ownca_privatekey_path": str(next(site.directory.rglob("root_key.pem"))),
+        "follow_jwks_virtual_proxy": {"load_balancing_server_nodes": ["Central"], "proxies": list(HOSTS)},
+        "follow_jwks_wait": 20,
+        "follow_jwks_map_path": str(tmp_path / "map.json"),
+    }
+    (tmp_path / "prod.qlik_site.yml").write_text(json.dumps({"plugin": "sensible.qlik.site", **options}))
+    status, output = run(tmp_path, "ansible-inventory", "-i", "prod.qlik_site.yml", "--graph")
+    assert status == 0, output
+    with provider(site.pki) as keys:  # it is reached without the web proxy
+        hosts = {"qlik_sites": {"hosts": {"prod": variables | {"follow_jwks_url": keys}}}}
+        (tmp_path / "inventory.json").write_text(json.dumps(hosts))
+        for name in playbooks:
+            before = len(web_proxy.targets)
+            status, output = run(tmp_path, "ansible-playbook", f"sensible.qlik.{name}", "-i", "inventory.json")
+            assert status == 0, output
+            assert len(web_proxy.targets) > before, name
+
+
+class _PlainHttp(http.server.BaseHTTPRequestHandler):
+    """A virtual proxy without TLS that lets one user in and knows one session."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        known = self.headers["Authorization"] or "X-Qlik-Session=1" in (self.headers["Cookie"] or "")
+        user = {"userDirectory": "EXAMPLE", "userId": "anna"} if known else {}
+        content = json.dumps(user) if "/qps/user" in self.path else "<html></html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        if self.headers["Authorization"]:
+            self.send_header("Set-Cookie", "X-Qlik-Session=1; Path=/; HttpOnly")
+        self.end_headers()
+        self.wfile.write(content.encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        """Print nothing."""
+
+
+def test_plain_http_goes_through_the_web_proxy(site: RunningSite, web_proxy: WebProxy, tmp_path: pathlib.Path) -> None:
+    key = f"private_key_path='{site.pki}/server_key.pem'"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _PlainHttp) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        target = f"{HOSTS['Central']}:{server.server_port}"
+        check = {
+            "proxy_urls": [f"http://{target}"],
+            "logins": [{"prefix": "a", "token": f"{{{{ lookup('sensible.qlik.jwt', 'EXAMPLE\\\\anna', {key}) }}}}"}],
+            "wait": 0,
+        }
+        _status, output = play(
+            tmp_path,
+            {"http_proxy": web_proxy.url},
+            {"name": "Check", "sensible.qlik.login_check": check, "register": "found", "ignore_errors": True},
+            {"name": "Show", "ansible.builtin.debug": {"var": "found.lines"}},
+        )
+        server.shutdown()
+    assert "passed (login, identity, cookie, stickiness, cookie_flags)" in output
+    assert set(web_proxy.targets) == {target}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from descriptions import SOURCE
 from laboratory import Laboratory
+from walk import World, add_targets, outcomes, promote
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +19,16 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Laborator
     laboratory = Laboratory(tmp_path_factory.mktemp("promotion"))
     yield laboratory
     laboratory.stop()
+
+
+@pytest.fixture(scope="module")
+def world(laboratory: Laboratory) -> World:
+    laboratory.add_all({"dev": SOURCE})
+    add_targets(laboratory, {"clean": []})
+    clean = laboratory.sites["clean"]
+    old = clean.state()
+    end = promote(laboratory, "clean")["clean"]
+    assert not end.failed, end.said
+    assert end.written
+    requests = {"source": laboratory.sites["dev"].requests(), "target": clean.requests()}
+    return World(old, clean.state(), requests, outcomes(end.written))

@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import requests
+import yaml
 
 from qlik_sense_simulator.testing import RunningSite, RunningSites
 
@@ -73,7 +74,7 @@ class Site:
             "qlik_proxy_urls": [node["proxy_url"] for node in self._addresses["nodes"]],
             "qlik_jwt_private_key_path": str(self.pki / "server_key.pem"),
             "qlik_smoke_test_users": ["SMOKE\\test"],
-            "qlik_smoke_test_wait": 30,
+            "smoke_test_wait": 30,
         }
 
     @property
@@ -88,12 +89,18 @@ class Site:
     def writes(self) -> int:
         return sum(method != "GET" for method, _path in self.requests())
 
-    def set_field(self, prefix: str, **fields: t.Any) -> None:
-        """Change a virtual proxy, as somebody at the QMC would."""
+    def set_field(self, prefix: str, /, **fields: t.Any) -> None:
+        """Change a virtual proxy, as a user of the QMC would."""
+        self._change("VirtualProxyConfig", "prefix", prefix, fields)
+
+    def rename_node(self, name: str, new: str) -> None:
+        self._change("ServerNodeConfiguration", "name", name, {"name": new})
+
+    def _change(self, kind: str, field: str, value: str, fields: Values) -> None:
         key = "0123456789abcdef"
         headers = {"X-Qlik-Xrfkey": key, "X-Qlik-User": "UserDirectory=INTERNAL;UserId=sa_api"}
-        [entity] = [one for one in self._get("database")["VirtualProxyConfig"] if one["prefix"] == prefix]
-        url = f"{self._url}/qrs/virtualproxyconfig/{entity['id']}?xrfkey={key}"
+        [entity] = [one for one in self._get("database")[kind] if one[field] == value]
+        url = f"{self._url}/qrs/{kind.lower()}/{entity['id']}?xrfkey={key}"
         self._session.put(url, json={**entity, **fields}, headers=headers, timeout=30).raise_for_status()
 
     def set_faults(self, *faults: Values) -> None:
@@ -184,7 +191,7 @@ class Laboratory:
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
-            "PWD": str(self.directory),
+            "PWD": "/",  # files lie beside the inventory, whatever the shell says
             **variables,
         }
         return subprocess.Popen(
@@ -219,3 +226,8 @@ class Laboratory:
         for file in files:
             self.check_secrets(file.read_text())
         return files
+
+    def unfinished(self, host: str) -> list[list[str]]:
+        """Return what each snapshot of a host lists as unfinished, in the order of their names."""
+        files = sorted((self.directory / "promotion_snapshots").glob(f"{host}-*.yml"))
+        return [yaml.safe_load(file.read_text())["unfinished"] for file in files if file.stat().st_size]

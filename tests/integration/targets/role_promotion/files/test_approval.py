@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Somebody at a terminal is asked for approval, and types something."""
+"""A user at a terminal is asked for approval, and types something."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROMPT = "or nothing to stop here"
 
 @pytest.fixture(scope="module")
 def before(laboratory: Laboratory) -> State:
-    """What prod is before anybody has approved."""
+    """What prod is before an approval."""
     dev = laboratory.add("dev", SOURCE)
     dev.set_field("portal", jwtPublicKeyCertificate=dev.certificate)
     prod = laboratory.add("prod", TARGET)
@@ -51,7 +51,7 @@ def answer(laboratory: Laboratory, keys: str) -> Run:
     }
     playbook = laboratory.directory / "terminal.yml"
     playbook.write_text(json.dumps([play]))
-    environment = os.environ | {"ANSIBLE_NOCOLOR": "true", "PWD": str(laboratory.directory), "TERM": "dumb"}
+    environment = os.environ | {"ANSIBLE_NOCOLOR": "true", "TERM": "dumb"}
     process, terminal = pty.fork()
     if not process:
         os.chdir(laboratory.directory)
@@ -83,7 +83,7 @@ def _read(terminal: int) -> t.Iterator[str]:
     while True:
         try:
             data = os.read(terminal, 4096)
-        except OSError:  # how Linux says that nobody is at the other end any more
+        except OSError:  # how Linux says that the other end is closed
             return
         if not data:
             return

@@ -11,21 +11,15 @@ from __future__ import annotations
 
 import collections
 import itertools
-import json
 import os
-import signal
-import subprocess
 import time
 import typing as t
-from pathlib import Path
 
 import pytest
-from descriptions import SOURCE, TARGET
+import yaml
 from laboratory import Laboratory, State, Values
+from walk import PLAYBOOK, SLOW, End, World, add_targets, check_between, kill_family, outcomes, promote
 
-PLAYBOOK = str(Path(__file__).with_name("walk.yml"))
-# Seconds: how long a slow answer takes, and how long it is waited for. Other answers are waited for longer.
-SLOW, PATIENCE = 5, 4
 FAULTS: dict[str, Values] = {
     "refused": {"action": "status", "status": 400, "body": "No."},
     "lost": {"action": "drop_after"},
@@ -37,7 +31,7 @@ FAULTS: dict[str, Values] = {
     "page": {"action": "status", "status": 200, "content_type": "text/html", "body": "<html>Sign in</html>"},
     "slow": {"action": "delay", "seconds": SLOW},
 }
-# What putting back has to do to a virtual proxy, by what the failed write said of it.
+# What a restoration has to do to a virtual proxy, by what the failed write said of it.
 UNDOING = {
     "created": {"deleted"},
     "updated": {"updated"},
@@ -46,108 +40,6 @@ UNDOING = {
     "unchanged": {"unchanged"},
     "failed": {"updated", "deleted", "unchanged"},
 }
-
-
-class End(t.NamedTuple):
-    """What came of a promotion to one site.
-
-    Attributes:
-        failed: whether it failed.
-        said: its last words.
-        written: the result of the task that writes, None if it was not reached.
-        put_back: likewise of the task that puts back.
-    """
-
-    failed: bool
-    said: str
-    written: Values | None
-    put_back: Values | None
-
-
-class World(t.NamedTuple):
-    """The two ends of a promotion, the requests to both sites in between, and the outcomes when nothing goes wrong."""
-
-    old: State
-    new: State
-    requests: dict[str, list[tuple[str, str]]]
-    outcomes: dict[str, str]
-
-
-def promote(laboratory: Laboratory, *hosts: str) -> dict[str, End]:
-    """Promote to these hosts at the same time."""
-    arguments = ["-e", f"walk_hosts={','.join(hosts)}", "--forks", "6"]
-    text = laboratory.run(PLAYBOOK, *arguments, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json").text
-    content = json.JSONDecoder().raw_decode(text, text.index('{\n    "custom_stats"'))[0]
-    results: dict[str, dict[str, Values]] = {host: {} for host in hosts}
-    for task in content["plays"][0]["tasks"]:
-        for host, result in task["hosts"].items():
-            if not result.get("skipped"):
-                results[host][task["task"]["name"].rpartition(" : ")[2]] = result
-
-    def find(host: str, beginning: str) -> Values | None:
-        # Ansible repeats the name with the first host.
-        return next((one for name, one in results[host].items() if name.startswith(beginning)), None)
-
-    return {
-        host: End(
-            content["stats"][host]["failures"] > 0,
-            str(list(results[host].values())[-1].get("msg")),
-            find(host, "Write to "),
-            find(host, "Put back what was there on "),
-        )
-        for host in hosts
-    }
-
-
-def outcomes(result: Values) -> dict[str, str]:
-    return {entry["prefix"]: entry["outcome"] for entry in result["outcomes"]}
-
-
-def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values]]) -> None:
-    """Add a target for each list of faults, called so.
-
-    The faults are the target's; where the name begins with source, they are those of a source of its own.
-    """
-    sites: dict[str, Values] = {}
-    for name, some in faults.items():
-        plan = [{"port": "qrs", **fault} for fault in some]
-        if name.startswith("source"):
-            sites |= {name: TARGET, f"from-{name}": {**SOURCE, "faults": plan}}
-        else:
-            sites[name] = {**TARGET, "faults": plan}
-    laboratory.add_all(sites)
-    for name, some in faults.items():
-        host = laboratory.hosts[name]
-        host["promotion_nodes"] = {"Dev2": "Rim1"}
-        # Nobody logs in, and so all of them get the same.
-        host["promotion_overrides"] = {"*": {"jwt_public_key_certificate": laboratory.sites["dev"].certificate}}
-        if name.startswith("source"):
-            host["walk_source"] = f"from-{name}"
-        if any(fault["action"] == "delay" for fault in some):
-            laboratory.hosts[host.get("walk_source", name)]["qlik_read_timeout"] = PATIENCE
-
-
-@pytest.fixture(scope="module")
-def world(laboratory: Laboratory) -> World:
-    laboratory.add_all({"dev": SOURCE})
-    add_targets(laboratory, {"clean": []})
-    clean = laboratory.sites["clean"]
-    old = clean.state()
-    end = promote(laboratory, "clean")["clean"]
-    assert not end.failed, end.said
-    assert end.written
-    requests = {"source": laboratory.sites["dev"].requests(), "target": clean.requests()}
-    return World(old, clean.state(), requests, outcomes(end.written))
-
-
-def check_between(state: State, world: World) -> None:
-    """Insist that each virtual proxy and each link is the old one or the new one, and all else is untouched."""
-    for prefix in {*world.old.virtual_proxies, *world.new.virtual_proxies, *state.virtual_proxies}:
-        ends = (world.old.virtual_proxies.get(prefix), world.new.virtual_proxies.get(prefix))
-        assert state.virtual_proxies.get(prefix) in ends
-    for node, linked in state.links.items():
-        assert world.old.links[node] <= linked <= world.new.links[node]
-    assert state.others == world.old.others
 
 
 def check_end(end: End, state: State, writes: int, world: World) -> str:
@@ -164,15 +56,23 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
         assert writes == 0
         return "not begun"
     assert "Promotion of " in end.said
-    assert end.put_back
-    if end.put_back.get("failed"):
-        assert "could NOT be put back" in end.said
+    if end.restored is None:
+        assert "Nothing had been written." in end.said
+        assert state == world.old
+        assert writes == 0
+        return "nothing had been written"
+    if end.restored.get("failed"):
+        assert "could NOT be restored" in end.said
         return "left between"
     assert state == world.old
-    assert end.put_back["changed"] is end.written["changed"]
-    words = "Everything was put back as it was" if end.written["changed"] else "Nothing had been written"
+    assert end.restored["changed"] is end.written["changed"]
+    words = (
+        "Everything was restored and compared with the snapshot"
+        if end.written["changed"]
+        else "Nothing had been written"
+    )
     assert words in end.said
-    undone = outcomes(end.put_back)
+    undone = outcomes(end.restored)
     for prefix, outcome in outcomes(end.written).items():
         assert undone[prefix] in UNDOING[outcome]
     return words.lower()
@@ -213,7 +113,12 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
     for words, names in sorted(ends.items()):
         print(f"{len(names)} {words}: {', '.join(names)}")
     assert not wrong, "\n".join(wrong)
-    assert ends.keys() >= {"done", "not begun", "nothing had been written", "everything was put back as it was"}
+    assert ends.keys() >= {
+        "done",
+        "not begun",
+        "nothing had been written",
+        "everything was restored and compared with the snapshot",
+    }
 
     # Where the site is exactly as before, the next run is the one without a fault; one of each kind shows it.
     unfinished = [*ends["left between"], *(names[0] for words, names in ends.items() if words != "left between")]
@@ -222,7 +127,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
         assert laboratory.sites[name].state() == world.new, name
 
 
-def test_what_cannot_be_put_back_is_said_and_the_snapshot_does_it_later(laboratory: Laboratory, world: World) -> None:
+def test_what_cannot_be_restored_is_said_and_a_later_run_does_it(laboratory: Laboratory, world: World) -> None:
     # The links are refused, and then the site is gone.
     refuse = {"method": "PUT", "path": "/proxyservice/", **FAULTS["refused"]}
     number = next(
@@ -231,18 +136,31 @@ def test_what_cannot_be_put_back_is_said_and_the_snapshot_does_it_later(laborato
         if method == "PUT" and "proxyservice" in path
     )
     add_targets(laboratory, {"down": [refuse, {"action": "drop_before", "nth": number + 1, "times": 0}]})
+    site = laboratory.sites["down"]
     end = promote(laboratory, "down")["down"]
-    laboratory.sites["down"].set_faults()
-    assert "could NOT be put back" in end.said
+    assert "could NOT be restored" in end.said
     snapshot = laboratory.snapshots()[-1]
-    assert f"snapshot={snapshot}" in end.said
-    between = laboratory.sites["down"].state()
+    assert f"roll_back_snapshot={snapshot}" in end.said
+    assert laboratory.unfinished("down") == [["embedded", "portal"]]
+
+    # What is there now is half done. The next run fails as well, and the clock was set back before it.
+    site.set_faults(refuse)
+    between = site.state()
     assert between not in (world.old, world.new)
     check_between(between, world)
+    end = promote(laboratory, "down", more=["-e", "__promotion_time=20010101T000000Z"])["down"]
+    assert f"The promotion of dev to down with the snapshot {snapshot} was interrupted" in end.warned[0]
+    assert "Everything was restored and compared with the snapshot (" in end.said
+    assert site.state() == world.old
+    assert laboratory.unfinished("down") == [[], []]
+    later = min((laboratory.directory / "promotion_snapshots").glob("down-*.yml"))
+    entries = {entry["prefix"]: entry for entry in yaml.safe_load(later.read_text())["virtual_proxies"]}
+    assert entries["embedded"] == {"prefix": "embedded", "state": "absent"}
+    assert entries["portal"]["session_inactivity_timeout"] == 45
 
-    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={snapshot}")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot}")
     assert done.code == 0, done.output
-    assert laboratory.sites["down"].state() == world.old
+    assert "nothing had to be written: portal unchanged, embedded unchanged." in done.output
 
 
 def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, world: World) -> None:
@@ -257,23 +175,15 @@ def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, wo
         process.communicate()
     check_between(site.state(), world)
     assert site.state() != world.new
+    assert laboratory.unfinished("killed") == [["embedded", "portal"]]
     first = laboratory.snapshots()[-1]
     site.set_faults()
 
     end = promote(laboratory, "killed")["killed"]
     assert not end.failed, end.said
     assert site.state() == world.new
+    assert laboratory.unfinished("killed") == [[], []]
 
-    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}")
     assert done.code == 0, done.output
     assert site.state() == world.old
-
-
-def kill_family(process: subprocess.Popen[str]) -> None:
-    """End a process and what it has started, which Ansible puts into sessions of their own."""
-    family = [process.pid]
-    for pid in family:
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-        family += [int(child) for child in listed.stdout.split()]
-    for pid in family:
-        os.kill(pid, signal.SIGKILL)

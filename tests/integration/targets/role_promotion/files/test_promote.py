@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+import sys
+
 import pytest
 import yaml
 from descriptions import SOURCE, TARGET
-from laboratory import Laboratory, State
+from laboratory import Laboratory, State, Values
 
 PROMOTE = "sensible.qlik.promote"
 before: dict[str, State] = {}
@@ -28,9 +32,13 @@ def _sites(laboratory: Laboratory) -> None:
         laboratory.hosts[name]["promotion_overrides"] = {
             "*": {"jwt_public_key_certificate": site.certificate},
             "portal": {"host_allow_list": [f"{name}.example.com"]},
+            # Linked to one proxy of two: a login has to work there, and to be unknown on the other.
+            "embedded": {"proxies": ["Central"]},
         }
         before[name] = site.state()
-    laboratory.hosts["prod"]["promotion_approval"] = True
+        # No report can be written there, which changes no verdict and hides no diagnosis.
+        laboratory.hosts[name]["smoke_test_report_directory"] = str(laboratory.directory / "inventory.json" / "reports")
+    laboratory.hosts["prod"] |= {"promotion_approval": True, "promotion_approved": True}
     # The same by entries: prod adds its host to the list of test and removes that of test.
     laboratory.hosts["prod"]["promotion_overrides"]["portal"] = {
         "host_allow_list_add": ["prod.example.com"],
@@ -41,13 +49,17 @@ def _sites(laboratory: Laboratory) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "known are dev, test, prod"),
-        (["-e", "source=dev", "-e", "target=tset"], "known are dev, test, prod"),
-        (["-e", "stages=dev"], "Give -e source=SITE and -e target=SITE"),
-        (["-e", "stages=dev,test,dev"], "Give -e source=SITE and -e target=SITE"),
-        (["-e", "stages=dev,test,prod", "--limit", "prod,localhost"], "Do not use --limit here"),
-        (["-e", "stages=dev,test", "-e", "prefixes=portal,nothing"], "dev has no such JWT virtual proxy: nothing"),
-        (["-e", "stages=dev,test", "-e", "tag=nothing"], "dev has no such JWT virtual proxy."),
+        ([], "Give -e promote_source=SITE -e promote_target=SITE, or"),
+        (["-e", "promote_source=dev", "-e", "promote_target=tset"], "known are dev, test, prod"),
+        (["-e", "promote_stages=dev,test,prod", "--limit", "prod,localhost"], "Do not use --limit"),
+        (
+            ["-e", "promote_stages=dev,test", "-e", "promote_prefixes=portal,nothing"],
+            "dev has no such JWT virtual proxy: nothing",
+        ),
+        (
+            ["-e", "promote_stages=dev,test", "-e", "promote_tag=nothing"],
+            "dev has no such JWT virtual proxy with the tag nothing. Correct promotion_prefixes, promote_tag",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_said_before_anything_happens(
@@ -58,8 +70,80 @@ def test_what_makes_no_sense_is_said_before_anything_happens(
     assert message in done.output
 
 
+SOURCE_OF_TEST = {"promotion_source": "dev", "promotion_prefixes": ["embedded"], "promotion_tags": ["portal"]}
+
+
+@pytest.mark.parametrize(
+    ("inventory", "play", "arguments", "expected"),
+    [
+        (SOURCE_OF_TEST, {}, {"promote_target": "test"}, "embedded (created)"),
+        (SOURCE_OF_TEST, {"promotion_prefixes": ["portal"], "promote_target": "test"}, {}, "portal (updated)"),
+        (
+            {"promotion_source": "prod", "promotion_prefixes": ["trial"], "promotion_tags": ["kept"]},
+            {"promotion_prefixes": ["trial"]},
+            {"promote_stages": ["dev", "test"], "promote_prefixes": "portal", "promote_tag": "portal"},
+            "portal (updated)",
+        ),
+    ],
+    ids=["inventory", "play", "extra variable"],
+)
+def test_variables_can_be_set_wherever_users_set_variables(
+    laboratory: Laboratory, inventory: Values, play: Values, arguments: Values, expected: str
+) -> None:
+    playbook = laboratory.directory / "imported.yml"
+    playbook.write_text(json.dumps([{"ansible.builtin.import_playbook": PROMOTE, "vars": play}]))
+    laboratory.hosts["test"] |= inventory
+    done = laboratory.run(str(playbook), "-e", json.dumps(arguments), "--check", "--diff")
+    for name in inventory:
+        del laboratory.hosts["test"][name]
+    assert done.code == 0, done.output
+    assert re.findall(r"after: virtual proxy (\S+ \(\w+\))", done.output) == [expected]
+
+
+def test_a_snapshot_that_cannot_be_written_stops_the_run(laboratory: Laboratory) -> None:
+    arguments = ["-e", "promote_stages=dev,test", "-e", "promote_prefixes=embedded"]
+    variables = {"promotion_smoke_tests": [], "promotion_snapshot_directory": "inventory.json/snapshots"}
+    writes = laboratory.sites["test"].writes()
+    done = laboratory.run(PROMOTE, *arguments, "-e", json.dumps(variables))
+    assert done.code == 2
+    assert "was not begun and nothing was written, because the snapshot could not be written to" in done.output
+    assert f"{laboratory.directory}/inventory.json/snapshots (promotion_snapshot_directory): " in done.output
+    assert "Not a directory" in done.output
+    assert laboratory.sites["test"].writes() == writes
+
+
+@pytest.mark.slow
+def test_a_host_in_no_file_needs_a_directory_for_snapshots(laboratory: Laboratory) -> None:
+    name = "../lonely"
+    adding = {"name": name, **laboratory.hosts["test"], "promotion_source": "dev", "promotion_prefixes": ["embedded"]}
+    tasks = [{"ansible.builtin.add_host": {**adding, "promotion_smoke_tests": []}}]
+    role = {"hosts": name, "gather_facts": False, "connection": "local", "roles": ["sensible.qlik.promotion"]}
+    plays = [{"hosts": "localhost", "gather_facts": False, "connection": "local", "tasks": tasks}, role]
+    playbook = laboratory.directory / "lonely.yml"
+    playbook.write_text(json.dumps(plays))
+    python = ["-e", f"ansible_python_interpreter={sys.executable}"]
+    refused = laboratory.run(str(playbook), *python)
+    assert refused.code == 2
+    assert "../lonely is in no inventory file beside which the snapshot could be stored" in refused.output
+    assert "Set promotion_snapshot_directory." in refused.output
+    done = laboratory.run(str(playbook), *python, "-e", "promotion_snapshot_directory=own/snapshots")
+    assert done.code == 0, done.output
+    [file] = (laboratory.directory / "own" / "snapshots").iterdir()
+    assert file.name.startswith("__lonely-20")
+    role |= {
+        "roles": [],
+        "tasks": [{"ansible.builtin.import_role": {"name": "sensible.qlik.promotion", "tasks_from": "roll_back.yml"}}],
+    }
+    playbook.write_text(json.dumps(plays))
+    done = laboratory.run(str(playbook), *python, "-e", f"promotion_snapshot={file}")
+    assert done.code == 0, done.output
+    assert laboratory.sites["test"].state() == before["test"]
+
+
 def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) -> None:
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "tag=portal", "--check", "--diff")
+    done = laboratory.run(
+        PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_tag=portal", "--check", "--diff"
+    )
     assert done.code == 0, done.output
     # Test has it from dev, and prod from what test will be, with the list of each.
     for name in ("test", "prod"):
@@ -74,7 +158,7 @@ def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) 
 def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> None:
     right = laboratory.hosts["dev"]["qlik_jwt_private_key_path"]
     laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = str(laboratory.sites["test"].pki / "server_key.pem")
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test", "-e", "prefixes=embedded")
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "-e", "promote_prefixes=embedded")
     laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = right
     assert done.code == 2
     assert "was not begun and nothing was written, because the smoke test on dev failed" in done.output
@@ -84,10 +168,13 @@ def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> 
 
 
 def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "tag=portal", "-vvv")
+    arguments = ["-e", "promote_stages=dev,test,prod", "-e", "promote_tag=portal", "-e", "promote_approved=test"]
+    done = laboratory.run(PROMOTE, *arguments, "-vvv")
     assert done.code == 2
     assert "Promotion of dev to test: embedded created, portal updated." in done.output
+    assert "Warning: The reports could not be written to" in done.output
     assert "Promotion of test to prod is not approved, so nothing was written" in done.output
+    assert "run it with -e promote_approved=prod" in done.output
     assert laboratory.sites["prod"].state() == before["prod"]
     test, old = laboratory.sites["test"].state(), before["test"]
     dev = laboratory.sites["dev"].state()
@@ -99,7 +186,10 @@ def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
     }
     nodes = [node["name"] for node in test.virtual_proxies["portal"]["loadBalancingServerNodes"]]
     assert sorted(nodes) == ["Central", "Rim1"]
-    assert test.links == {node: links | {"portal", "embedded"} for node, links in old.links.items()}
+    assert test.links == {
+        "Central": old.links["Central"] | {"portal", "embedded"},
+        "Rim1": old.links["Rim1"] | {"portal"},
+    }
     assert test.virtual_proxies["others"] == old.virtual_proxies["others"]
     assert "trial" not in test.virtual_proxies
     assert test.others == old.others
@@ -107,10 +197,19 @@ def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
 
 
 def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
-    arguments = ["-e", "source=test", "-e", "target=prod", "-e", "prefixes=portal", "-e", "approved=prod"]
+    arguments = [
+        "-e",
+        "promote_source=test",
+        "-e",
+        "promote_target=prod",
+        "-e",
+        "promote_prefixes=portal",
+        "-e",
+        "promote_approved=prod",
+    ]
     done = laboratory.run(PROMOTE, *arguments)
     assert done.code == 0, done.output
-    assert "Promotion of test to prod: portal updated. Logins proved on: test, prod." not in done.output
+    assert "Promotion of test to prod: portal updated. Logins verified on: test, prod." not in done.output
     prod = laboratory.sites["prod"].state()
     assert prod.virtual_proxies["portal"]["websocketCrossOriginWhiteList"] == ["prod.example.com"]
     assert prod.virtual_proxies["portal"]["sessionInactivityTimeout"] == 20
@@ -120,43 +219,45 @@ def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
 
 def test_the_second_run_writes_nothing_asks_nobody_and_proves_the_target(laboratory: Laboratory) -> None:
     writes = laboratory.sites["prod"].writes()
-    done = laboratory.run(PROMOTE, "-e", "source=test", "-e", "target=prod", "-e", "prefixes=portal")
+    done = laboratory.run(
+        PROMOTE, "-e", "promote_source=test", "-e", "promote_target=prod", "-e", "promote_prefixes=portal"
+    )
     assert done.code == 0, done.output
-    assert "Logins proved on: prod." in done.output
+    assert "Logins verified on: prod." in done.output
     assert "none, because nothing differed" in done.output
     assert laboratory.sites["prod"].writes() == writes
     assert len(laboratory.snapshots()) == 2
 
 
-def test_what_does_not_work_on_the_target_is_put_back(laboratory: Laboratory) -> None:
+def test_what_does_not_work_on_the_target_is_restored(laboratory: Laboratory) -> None:
     dev, test = laboratory.sites["dev"], laboratory.sites["test"]
     old = test.state()
     dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
-    # Somebody has copied the wrong file, and trial is new here.
+    # The wrong file was copied, and trial is new here.
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = dev.certificate
-    laboratory.hosts["test"]["qlik_smoke_test_wait"] = 0
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test,prod", "-e", "approved=prod")
+    laboratory.hosts["test"]["smoke_test_wait"] = 0
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = test.certificate
     assert done.code == 2
     assert "Promotion of dev to test failed: " in done.output
     assert "The signature does not fit the certificate" in done.output
-    assert "Everything was put back as it was (" in done.output
+    assert "Everything was restored and compared with the snapshot (" in done.output
     assert "trial deleted)." in done.output
     assert f"The snapshot is {laboratory.snapshots()[-1]}." in done.output
     assert test.state() == old
     assert "prod" not in done.output.partition("PLAY RECAP")[2]
 
 
-def test_a_snapshot_is_put_back_by_hand(laboratory: Laboratory) -> None:
+def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
     first = str(laboratory.snapshots()[0].relative_to(laboratory.directory))
     test = laboratory.sites["test"]
-    done = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}")
+    done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}")
     assert done.code == 0, done.output
-    assert "Put back: portal updated, embedded deleted." in done.output
+    assert "Restored and compared with the snapshot: portal updated, embedded deleted." in done.output
     assert test.state() == before["test"]
 
     writes = test.writes()
-    again = laboratory.run("sensible.qlik.roll_back", "-e", f"snapshot={first}", "--check")
+    again = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}", "--check")
     assert again.code == 0, again.output
     assert "portal unchanged, embedded unchanged" in again.output
     assert test.writes() == writes
@@ -166,7 +267,7 @@ def test_the_virtual_proxy_that_the_connection_goes_through_is_left_out(laborato
     """Where it is not named; where it is, the module refuses."""
     # Signing in with a certificate, the variable is without effect on the connection: the rule alone is seen here.
     laboratory.hosts["test"]["qlik_virtual_proxy_prefix"] = "embedded"
-    done = laboratory.run(PROMOTE, "-e", "stages=dev,test", "--check")
+    done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "--check")
     del laboratory.hosts["test"]["qlik_virtual_proxy_prefix"]
     assert done.code == 0, done.output
     assert "virtual proxy trial (created)" in done.output
@@ -177,7 +278,7 @@ def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory
     kept = len(laboratory.snapshots())
     for prefix in ("portal", "embedded"):
         laboratory.sites["dev"].set_field(prefix, sessionInactivityTimeout=33)
-        arguments = ["-e", "source=dev", "-e", "target=test", "-e", f"prefixes={prefix}"]
+        arguments = ["-e", "promote_source=dev", "-e", "promote_target=test", "-e", f"promote_prefixes={prefix}"]
         done = laboratory.run(PROMOTE, *arguments, "-e", "__promotion_time=20261128T120000Z")
         assert done.code == 0, done.output
     files = laboratory.snapshots()[kept:]
@@ -186,8 +287,17 @@ def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory
     assert {file.name[:22] for file in files} == {"test-20261128T120000Z-"}
 
 
-def test_an_empty_snapshot_is_named(laboratory: Laboratory) -> None:
-    (laboratory.directory / "empty.yml").write_text("")
-    done = laboratory.run("sensible.qlik.roll_back", "-e", "snapshot=empty.yml")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give -e roll_back_snapshot=FILE."),
+        (["-e", "roll_back_snapshot=prod"], "/prod, which is not a file."),
+        (["-e", "roll_back_snapshot=inventory.json"], "inventory.json. It is not a snapshot of a promotion."),
+        (["-e", '{"roll_back_snapshot": ["a.yml"]}'], "roll_back_snapshot must be a path, not a list."),
+    ],
+)
+def test_what_is_no_snapshot_is_named(laboratory: Laboratory, arguments: list[str], message: str) -> None:
+    done = laboratory.run("sensible.qlik.roll_back", *arguments)
     assert done.code == 2
-    assert "empty.yml is empty: the promotion that created it was interrupted" in done.output
+    assert message in done.output
+    assert "Traceback" not in done.output

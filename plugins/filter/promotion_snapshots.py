@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: promotion_snapshots
+short_description: Read the snapshot files of promotions
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Takes the contents of snapshot files and returns what they hold, or why they are no snapshots. The role
+    P(sensible.qlik.promotion#role) uses it.
+positional: paths
+options:
+  _input:
+    description: Contents of the files.
+    type: list
+    elements: str
+    required: true
+  paths:
+    description: Their paths.
+    type: list
+    elements: str
+    required: true
+  host:
+    description: Return only unfinished snapshots of this host of the inventory, with the virtual proxies that are
+      unfinished.
+    type: str
+    default: ''
+  site:
+    description: What M(sensible.qlik.site_info) returned for that host. A snapshot with no proxy of this site is of
+      another site, from an inventory with a host of the same name, and left out.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Show of which site a snapshot is
+  ansible.builtin.debug:
+    msg: "{{ ([lookup('ansible.builtin.file', path)] | sensible.qlik.promotion_snapshots([path]) | first).site }}"
+  vars:
+    path: promotion_snapshots/test-20261125T091500Z-4fq8w2kd.yml
+"""
+
+RETURN = r"""
+_value:
+  description: The snapshots.
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    problem:
+      description: Why it is no snapshot, without quoting its content; empty if it is one.
+      type: str
+    site:
+      description: The host of the inventory.
+      type: str
+      sample: test
+    source:
+      description: The site that was promoted.
+      type: str
+      sample: dev
+    unfinished:
+      description: Prefixes whose promotion was neither completed nor rolled back.
+      type: list
+      elements: str
+      sample: [portal]
+    virtual_proxies:
+      description: The virtual proxies, as O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies) takes them.
+      type: list
+      elements: dict
+    created:
+      description: Ids of the virtual proxies that the promotion created, by prefix.
+      type: dict
+    nodes:
+      description: Names and ids of the nodes.
+      type: list
+      elements: dict
+    proxies:
+      description: Names and ids of the proxies.
+      type: list
+      elements: dict
+"""
+
+import typing as t
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+_LISTS = ("unfinished", "virtual_proxies", "nodes", "proxies")
+
+
+def promotion_snapshots(
+    texts: Sequence[t.Any], paths: Sequence[str], host: str = "", site: Mapping[str, t.Any] | None = None
+) -> list[dict[str, t.Any]]:
+    """Return snapshots. See DOCUMENTATION."""
+    found = [{"path": path, **_snapshot(text)} for text, path in zip(texts, paths, strict=True)]
+    if not host:
+        return found
+    here = {proxy["id"] for proxy in (site or {}).get("proxies", ())}
+    return [
+        {**one, "virtual_proxies": [entry for entry in one["virtual_proxies"] if entry["prefix"] in one["unfinished"]]}
+        for one in found
+        if not one["problem"] and one["site"] == host and one["unfinished"]
+        if not one["proxies"] or here & {proxy["id"] for proxy in one["proxies"]}
+    ]
+
+
+def _snapshot(text: t.Any) -> dict[str, t.Any]:
+    """Return the content of a file, with the attribute problem."""
+    empty = {"site": "", "source": "", "created": {}, **{name: [] for name in _LISTS}}
+    if not isinstance(text, str):
+        return {**empty, "problem": "It cannot be read."}
+    if not text.strip():
+        return {**empty, "problem": "It is empty: the promotion was interrupted before it wrote anything."}
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get("site"), str):
+        return {**empty, "problem": "It is not a snapshot of a promotion."}
+    snapshot = {**empty, **{name: content[name] for name in empty if name in content}, "problem": ""}
+    rows = [*snapshot["nodes"], *snapshot["proxies"]] if _are_lists(snapshot) else [None]
+    entries = snapshot["virtual_proxies"]
+    if not (
+        isinstance(snapshot["created"], dict)
+        and all(isinstance(one, dict) and isinstance(one.get("prefix"), str) for one in entries)
+        and all(isinstance(one, dict) and {"id", "name"} <= one.keys() for one in rows)
+    ):
+        return {**empty, "problem": "It is a snapshot of a promotion, but was changed and cannot be read."}
+    return snapshot
+
+
+def _are_lists(snapshot: Mapping[str, t.Any]) -> bool:
+    return all(isinstance(snapshot[name], list) for name in _LISTS)
+
+
+class FilterModule:
+    """Register the filter with Ansible."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"promotion_snapshots": promotion_snapshots}

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restored
+short_description: Translate snapshots of a site into what restores it today
+version_added: 1.0.0
+author:
+  - The sensible.qlik contributors (@sensible-qlik)
+description:
+  - Takes snapshots of promotions and returns what M(sensible.qlik.jwt_virtual_proxies) must make of the site to restore
+    it. Virtual proxies, nodes and proxies are found by id, so that they can have been renamed since. One that is not
+    found by id is looked for by name. The role P(sensible.qlik.promotion#role) uses it.
+  - A virtual proxy that was renamed keeps its new prefix. One that the promotion created and that was deleted since is
+    left out, even if there is another one with its prefix.
+positional: site, virtual_proxies
+options:
+  _input:
+    description:
+      - Snapshots, as P(sensible.qlik.promotion_snapshots#filter) returns them. Where two hold the same virtual proxy,
+        the first one is used.
+    type: list
+    elements: dict
+    required: true
+  site:
+    description: What M(sensible.qlik.site_info) returns for the site today.
+    type: dict
+    required: true
+  virtual_proxies:
+    description: All virtual proxies of the site today, as M(sensible.qlik.virtual_proxy_info) returns them.
+    type: list
+    elements: dict
+    required: true
+  prefixes:
+    description: Only the virtual proxies with these prefixes, today or in the snapshot. All if it is not given.
+    type: list
+    elements: str
+  skip_missing_nodes:
+    description: Whether nodes that the site does not have any more are left out. Otherwise they are a problem.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Show what would restore the site
+  ansible.builtin.debug:
+    msg: "{{ [snapshot] | sensible.qlik.restored(site, []) }}"
+  vars:
+    snapshot:
+      virtual_proxies: [{prefix: portal, proxies: [Rim1]}]
+      nodes: [{id: 08a0aefb-88cd-4add-989b-53d0dce21b6c, name: Rim1}]
+      proxies: [{id: ce4bf7b6-f56f-445d-806e-93fd57763d0c, name: Rim1}]
+    site:
+      nodes: [{id: 08a0aefb-88cd-4add-989b-53d0dce21b6c, name: Rim2}]
+      proxies: [{id: ce4bf7b6-f56f-445d-806e-93fd57763d0c, name: Rim2}]
+"""
+
+RETURN = r"""
+_value:
+  description: What restores the site.
+  type: dict
+  contains:
+    virtual_proxies:
+      description: The value for O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies).
+      type: list
+      elements: dict
+      sample: [{prefix: portal, proxies: [Rim2]}, {prefix: embedded, state: absent}]
+    notes:
+      description: Sentences about what was renamed or is left out.
+      type: list
+      elements: str
+      sample: ["The virtual proxy 'portal' is 'portal-old' now."]
+    problem:
+      description: Why the site cannot be restored completely, empty if it can.
+      type: str
+      sample: "The site does not have the node 'Rim1' any more (portal)."
+"""
+
+import typing as t
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+Values = Mapping[str, t.Any]
+_Translate = t.Callable[[str], "str | None"]
+
+
+def restored(
+    snapshots: Sequence[Values],
+    site: Values,
+    virtual_proxies: Sequence[Values],
+    prefixes: Collection[str] | None = None,
+    skip_missing_nodes: bool = False,
+) -> dict[str, t.Any]:
+    """Return what restores a site. See RETURN."""
+    prefixes_now = {one["id"].lower(): one["prefix"] for one in virtual_proxies if one.get("id")}
+    entries: dict[str, dict[str, t.Any]] = {}
+    notes: list[str] = []
+    missing: dict[str, list[str]] = {}
+    for snapshot in snapshots:
+        lists = _list_translations(snapshot, site)
+        for old in snapshot["virtual_proxies"]:
+            prefix = _prefix_now({"id": snapshot.get("created", {}).get(old["prefix"], ""), **old}, prefixes_now)
+            if prefix in entries or (prefixes is not None and not {prefix, old["prefix"]} & set(prefixes)):
+                continue
+            if not prefix:
+                notes.append(f"The virtual proxy '{old['prefix']}' is another one than the promotion created.")
+                continue
+            if prefix != old["prefix"]:
+                notes.append(f"The virtual proxy '{old['prefix']}' is '{prefix}' now.")
+            entries[prefix] = {**old, "prefix": prefix}
+            for option in lists.keys() & old.keys():
+                names = {name: lists[option](name) for name in old[option]}
+                entries[prefix][option] = [name for name in names.values() if name]
+                for name in (name for name, now in names.items() if not now):
+                    missing.setdefault(name, []).append(prefix)
+    gone = [f"'{name}' ({', '.join(dict.fromkeys(users))})" for name, users in missing.items()]
+    sentence = f"The site does not have these nodes any more: {', '.join(gone)}." if gone else ""
+    if sentence and skip_missing_nodes:
+        notes.append(f"{sentence} They are left out.")
+        sentence = ""
+    return {"virtual_proxies": list(entries.values()), "notes": notes, "problem": _foreign(snapshots, site) or sentence}
+
+
+def _prefix_now(old: Values, prefixes_now: Mapping[str, str]) -> str:
+    """Return the prefix that a virtual proxy of a snapshot has today, empty if it must be left alone."""
+    identity = str(old.get("id") or "").lower()
+    if identity in prefixes_now:
+        return prefixes_now[identity]
+    if identity and old.get("state") == "absent" and old["prefix"] in prefixes_now.values():
+        return ""
+    return str(old["prefix"])
+
+
+def _list_translations(snapshot: Values, site: Values) -> dict[str, _Translate]:
+    return {
+        "load_balancing_server_nodes": _translation(snapshot.get("nodes", ()), site["nodes"]),
+        "proxies": _translation(snapshot.get("proxies", ()), site["proxies"]),
+    }
+
+
+def _translation(old: Sequence[Values], now: Sequence[Values]) -> Callable[[str], str | None]:
+    """Return a function from a name in a snapshot to the name of today, to the id if the name is not unique."""
+    ids = {one["name"].casefold(): one["id"] for one in old}
+    names_now = {one["id"]: one["name"] for one in now}
+    known = [name.casefold() for name in names_now.values()]
+
+    def translate(name: str) -> str | None:
+        identity = ids.get(name.casefold())
+        if identity in names_now:
+            unique = known.count(names_now[identity].casefold()) == 1
+            return str(names_now[identity] if unique else identity)
+        return name if name.casefold() in known else None
+
+    return translate
+
+
+def _foreign(snapshots: Sequence[Values], site: Values) -> str:
+    """Return a sentence if a snapshot has no proxy of the site, not even by name after a new installation."""
+    here = {proxy["id"] for proxy in site["proxies"]}
+    for snapshot in snapshots:
+        proxies = snapshot.get("proxies", ())
+        if proxies and not here & {proxy["id"] for proxy in proxies}:
+            return "The site has none of the proxies in the snapshot: it is another one, or was installed anew."
+    return ""
+
+
+class FilterModule:
+    """Register the filter with Ansible."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"restored": restored}

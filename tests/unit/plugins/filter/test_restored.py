@@ -1,0 +1,119 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.sensible.qlik.plugins.filter.restored import FilterModule, restored
+
+
+def named(**ids: str) -> list[dict[str, str]]:
+    return [{"id": identity, "name": name} for identity, name in ids.items()]
+
+
+SITE = {"nodes": named(n1="Main", n2="Rim1", n4="Rim3"), "proxies": named(p1="Main", p2="Rim1", p4="Rim3")}
+SNAPSHOT: dict[str, t.Any] = {
+    "virtual_proxies": [
+        {"id": "A1", "prefix": "portal", "load_balancing_server_nodes": ["central", "Rim1"], "proxies": ["Central"]},
+        {"prefix": "embedded", "state": "absent"},
+    ],
+    # Rim3 has another id today, because it was installed again.
+    "nodes": named(n1="Central", n2="Rim1", n3="Rim3"),
+    "proxies": named(p1="Central", p2="Rim1", p3="Rim3"),
+}
+EMBEDDED = {"prefix": "embedded", "state": "absent"}
+PORTAL = {"id": "a1", "prefix": "portal"}
+
+
+def portal(**values: t.Any) -> dict[str, t.Any]:
+    """Return the portal as it has to be restored."""
+    lists = {"load_balancing_server_nodes": ["Main", "Rim1"], "proxies": ["Main"]}
+    return {"id": "A1", "prefix": "portal", **lists, **values}
+
+
+@pytest.mark.parametrize(
+    ("today", "expected", "notes"),
+    [
+        ([PORTAL], [portal(), EMBEDDED], []),
+        ([], [portal(), EMBEDDED], []),
+        ([{"id": "a9", "prefix": "portal"}], [portal(), EMBEDDED], []),
+        (
+            [{"id": "a1", "prefix": "portal-old"}, {"id": "a9", "prefix": "portal"}],
+            [portal(prefix="portal-old"), EMBEDDED],
+            ["The virtual proxy 'portal' is 'portal-old' now."],
+        ),
+    ],
+)
+def test_virtual_proxies_and_nodes_are_found_by_id_then_by_name(
+    today: list[dict[str, str]], expected: list[dict[str, t.Any]], notes: list[str]
+) -> None:
+    found = FilterModule().filters()["restored"]([SNAPSHOT], SITE, today)
+    assert found == {"virtual_proxies": expected, "notes": notes, "problem": ""}
+
+
+@pytest.mark.parametrize(
+    ("today", "expected", "notes"),
+    [
+        ([{"id": "b1", "prefix": "embedded"}], [EMBEDDED], []),
+        ([], [EMBEDDED], []),
+        (
+            [{"id": "b1", "prefix": "embedded-2"}],
+            [{**EMBEDDED, "prefix": "embedded-2"}],
+            ["The virtual proxy 'embedded' is 'embedded-2' now."],
+        ),
+        (
+            [{"id": "b9", "prefix": "embedded"}],
+            [],
+            ["The virtual proxy 'embedded' is another one than the promotion created."],
+        ),
+    ],
+)
+def test_what_was_created_is_removed_by_id(
+    today: list[dict[str, str]], expected: list[dict[str, t.Any]], notes: list[str]
+) -> None:
+    snapshot = {"virtual_proxies": [EMBEDDED], "created": {"embedded": "B1"}}
+    found = restored([snapshot], SITE, today)
+    assert found == {"virtual_proxies": expected, "notes": notes, "problem": ""}
+
+
+def test_a_name_that_two_nodes_have_is_replaced_by_the_id() -> None:
+    site = {"nodes": named(n1="Rim1", n2="rim1"), "proxies": SITE["proxies"]}
+    [found, _absent] = restored([SNAPSHOT], site, [PORTAL])["virtual_proxies"]
+    assert found["load_balancing_server_nodes"] == ["n1", "n2"]
+
+
+def test_missing_nodes_are_a_problem_or_left_out() -> None:
+    site = {"nodes": named(n1="Main"), "proxies": named(p1="Main")}
+    sentence = "The site does not have these nodes any more: 'Rim1' (portal)."
+    assert restored([SNAPSHOT], site, [PORTAL])["problem"] == sentence
+    found = restored([SNAPSHOT], site, [PORTAL], skip_missing_nodes=True)
+    assert found == {
+        "virtual_proxies": [portal(load_balancing_server_nodes=["Main"]), EMBEDDED],
+        "notes": [f"{sentence} They are left out."],
+        "problem": "",
+    }
+
+
+def test_a_snapshot_of_another_site_is_refused() -> None:
+    site = {"nodes": named(n8="Central", n9="Rim1"), "proxies": named(p8="Central", p9="Rim1")}
+    assert "none of the proxies in the snapshot" in restored([SNAPSHOT], site, [])["problem"]
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "expected"),
+    [(["portal"], ["portal-old"]), (["portal-old"], ["portal-old"]), (["embedded"], ["embedded"]), ([], [])],
+)
+def test_only_some(prefixes: list[str], expected: list[str]) -> None:
+    today = [{"id": "a1", "prefix": "portal-old"}]
+    found = restored([SNAPSHOT], SITE, today, prefixes=prefixes)["virtual_proxies"]
+    assert [one["prefix"] for one in found] == expected
+
+
+def test_the_first_snapshot_decides() -> None:
+    later = {**SNAPSHOT, "virtual_proxies": [{"prefix": "embedded"}, {"prefix": "trial"}]}
+    found = restored([SNAPSHOT, later], SITE, [])["virtual_proxies"]
+    assert found == [portal(), EMBEDDED, {"prefix": "trial"}]
