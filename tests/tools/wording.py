@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check the wording of texts: task names begin with a verb of VERBS, and no text holds a phrase of PHRASES.
+"""Check the wording of texts: task names begin with a verb of VERBS, and no text contains a phrase of PHRASES.
 
-Usage: wording.py [FILE...], by default all files that git knows. With --commit-message FILE, check the subject of a
-commit. Docstrings are checked by ruff (D401), American spelling by codespell.
+Usage: wording.py [FILE...], by default all files that git does not ignore. With --commit-message FILE, check the
+subject of a commit. Docstrings are checked by ruff (D401), American spelling by codespell.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ VERBS = re.compile(
     "Select|Send|Serve|Set|Show|Sign|Skip|Start|Stop|Store|Switch|Test|Trust|Try|Unlink|Update|Use|"
     "Validate|Verify|Wait|Warn|Write"
 )
-# Of the beginnings of words that are no imperatives.
-COMMIT_SUBJECT = re.compile(r"(?!\w+(ed|ing)\b)[A-Z][\w-]+ .{2,}[^.]")
+# A capital verb that is not in the past, the progressive or the third person. Git itself begins with "fixup! ".
+COMMIT_SUBJECT = re.compile(
+    r"((fixup|squash|amend)! )?(?!(?!Bring|Embed|Feed|Ping|Seed|Speed)\w+(ed|ing)\b|\w*[^su]s\b)[A-Z][\w-]+ .{2,}[^.]"
+)
 COMMIT_LIMIT = 72
-# Names of plays and tasks have a blank; those of nodes and the like stay out.
+# Names of plays and tasks have a blank; names of nodes and of other objects do not.
 _TASK_NAME = re.compile(r"""^\s*(?:- )?name: ["']?([A-Z]\w*) \S""", re.MULTILINE)
 _PHRASES = {re.compile(rf"\b({phrase})\b", re.IGNORECASE): instead for phrase, instead in PHRASES.items()}
-# This file, texts of others, and what is generated from the simulator's code.
+# This script and its test, texts of others, and what is generated from the simulator's code.
 _LEFT_OUT = re.compile(
-    r"^(tests/tools/wording\.py|LICENSES/|LICENSE$|CODE_OF_CONDUCT\.md|docs/docsite/rst/evidence\.rst)"
+    r"^(tests/tools/wording\.py|tests/unit/test_wording\.py|LICENSES/|LICENSE$|CODE_OF_CONDUCT\.md|docs/docsite/rst/evidence\.rst)"
 )
 _TEXTS = (".py", ".yml", ".yaml", ".md", ".rst", ".j2", ".toml", ".txt", ".sh", ".cfg", ".html", "Makefile")
 
@@ -89,10 +91,8 @@ def main() -> int:
         problem = subject_problem(arguments.commit_message.read_text().partition("\n")[0])
         print(problem, end="\n" if problem else "")
         return bool(problem)
-    files = (
-        arguments.files
-        or subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines()
-    )
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+    files = arguments.files or subprocess.check_output(listing, text=True).splitlines()
     found = [
         line
         for file in files

@@ -354,7 +354,7 @@ def test_two_keys_with_one_slot_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ({"template": {"prefix": "x"}}, "prefix, which each slot has of its own"),
         ({"template": {"session_cookie_header_name": "x"}}, "session_cookie_header_name"),
-        ({"template": {"colour": "red"}}, "colour"),
+        ({"template": {"color": "red"}}, "color"),
         ({"template": {"session_inactivity_timeout": "soon"}}, "session_inactivity_timeout"),
         ({"template": {"jwt_attribute_user_id": "iss"}}, "reserved"),
         ({"template": {"description": "x [kid a]"}}, "ends like the note"),

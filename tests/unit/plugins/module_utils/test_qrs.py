@@ -873,9 +873,9 @@ def test_a_refusal_is_an_answer(
 
 
 def test_a_refused_client_certificate_is_an_answer(
-    server: Server, options: dict[str, t.Any], stranger: Authority
+    server: Server, options: dict[str, t.Any], foreign: Authority
 ) -> None:
-    certificate, key = stranger.issue("client")
+    certificate, key = foreign.issue("client")
     pair = {"client_cert": certificate, "client_key": key}
     assert "qlik.invalid" not in str(failure(options | pair | {"host": ["localhost", "qlik.invalid"]}))
 
