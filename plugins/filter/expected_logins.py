@@ -90,12 +90,13 @@ def expected_logins(virtual_proxies: Sequence[Values], site: Values, proxy_urls:
         given = _proxies.named_urls(proxy_urls) if proxy_urls else {}
     except InputError as error:
         return {"virtual_proxies": shown, "proxy_urls": [], "problem": str(error)}
-    nodes = {url: _node(url, name, site["proxies"]) for url, name in given.items()}
-    urls = [url for url in given if nodes[url].casefold() not in disabled]
+    found = [(_node(url, name, site["proxies"]), url) for url, names in given.items() for name in names or [""]]
+    enabled = [(node, url) for node, url in found if node.casefold() not in disabled]
+    urls = list(dict.fromkeys(url for _node_name, url in enabled))
     linked = {name: one["prefix"] for one in shown for name in one["proxies"]}
-    named = {nodes[url]: url for url in urls}
+    named = dict(enabled)
     problem = ""
-    if "" in named or len(named) < len(urls):
+    if "" in named or len(named) < len(enabled):
         everywhere = {proxy["name"] for proxy in site["proxies"]}
         everywhere = {name for name in everywhere if name.casefold() not in disabled}
         if all(set(one["proxies"]) == everywhere for one in shown):

@@ -20,9 +20,19 @@ SITE = {
     "qlik_proxy_urls": {"Central": "https://site"},
     "qlik_qps_urls": ["https://site:4243"],
     "qlik_smoke_test_users": ["SITE\\user"],
+    "qlik_virtual_proxies": [{"prefix": "site"}],
+    "qlik_purge_tag": "site",
     "smoke_test_skip_checks": ["site"],
 }
+INTERPRETER = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 FROM_SITE = {
+    "smoke_test": {
+        "smoke_test_virtual_proxies": SITE["qlik_virtual_proxies"],
+        "smoke_test_proxy_urls": SITE["qlik_proxy_urls"],
+        "smoke_test_qps_urls": SITE["qlik_qps_urls"],
+        "smoke_test_users": SITE["qlik_smoke_test_users"],
+    },
+    "drift": {"drift_virtual_proxies": SITE["qlik_virtual_proxies"], "drift_undeclared_tag": "site"},
     "key_rotation": {
         "key_rotation_proxy_urls": SITE["qlik_proxy_urls"],
         "key_rotation_qps_urls": SITE["qlik_qps_urls"],
@@ -45,7 +55,7 @@ def test_each_place_wins_over_the_one_before(role: str, tmp_path: Path) -> None:
         "mode": "0600",
     }
     (tmp_path / "roles" / "probe" / "tasks" / "main.yml").write_text(json.dumps([{"ansible.builtin.copy": copy}]))
-    inventory = {"hosts": {"site": {}, "own": dict.fromkeys(names, "inventory")}, "vars": SITE}
+    inventory = {"hosts": {"site": {}, "own": dict.fromkeys(names, "inventory")}, "vars": SITE | INTERPRETER}
     (tmp_path / "sites.json").write_text(json.dumps({"qlik_sites": inventory}))
     play: dict[str, t.Any] = {"hosts": "all", "gather_facts": False, "connection": "local", "roles": ["probe"]}
     plays = [play | {"name": "inventory"}, play | {"name": "play", "vars": dict.fromkeys(names, "play")}]

@@ -32,6 +32,8 @@ EVERYWHERE = {"prefix": "all", "proxies": ["Central", "Rim1", "Off"]}
             ["https://QLIK1", "https://qlik2:443", "https://qlik3"],
             {"Central": "https://qlik1", "Rim1": "https://qlik2:443"},
         ),
+        # A load balancer in front of two nodes.
+        ({"Central": "https://a", "Rim1": "https://a"}, {"Central": "https://a", "Rim1": "https://a"}),
         # A node that was renamed: its address is still the same.
         ({"Old": "https://qlik1:8443"}, {"Central": "https://qlik1:8443"}),
     ],
