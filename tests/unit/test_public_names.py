@@ -143,7 +143,7 @@ def test_a_changed_default_is_noticed(tmp_path: Path) -> None:
     assert checked.stdout.endswith("If the change is intended, run `make generate`.\n")
 
 
-def test_documented_environment_variables_are_those_that_are_read() -> None:
+def test_documented_environment_variables_are_read() -> None:
     details = {one.name: one.details for one in public_names.options(TESTS.parent) if one.owner == "module site_info"}
     for name, rules in connection_argument_spec().items():
         assert details[name].endswith(f"env={','.join(environment_names(rules))}"), name

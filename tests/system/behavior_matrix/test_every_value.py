@@ -80,7 +80,7 @@ CHANGE: dict[str, t.Any] = {
 }
 
 
-def test_the_life_of_a_virtual_proxy(site: Site) -> None:
+def test_virtual_proxies_are_created_changed_and_removed(site: Site) -> None:
     connection = site.by_certificate()
 
     def declare(**options: t.Any) -> dict[str, t.Any]:
@@ -139,7 +139,7 @@ def ways_in(site: Site) -> dict[str, dict[str, t.Any]]:
     }
 
 
-def test_each_way_to_sign_in(site: Site) -> None:
+def test_each_authentication_method_works(site: Site) -> None:
     certificate = (site.pki / "server.pem").read_text()
     way_in = {"prefix": "way-in", "jwt_public_key_certificate": certificate, "proxies": ["Central", "Rim1"]}
     assert run(jwt_virtual_proxy.main, **site.by_certificate(), **way_in)["changed"] is True
@@ -153,7 +153,7 @@ def test_each_way_to_sign_in(site: Site) -> None:
             assert result["changed"] is changed, (name, result)
 
 
-def test_somebody_without_rights_is_told_so(site: Site) -> None:
+def test_users_without_rights_get_a_message(site: Site) -> None:
     result = run(jwt_virtual_proxy.main, **site.by_certificate(), user="EXAMPLE\\guest", prefix="special")
     assert result["failed"]
     assert "RootAdmin" in result["msg"]
@@ -187,7 +187,7 @@ CAUSES: dict[str, Words] = {
 }
 
 
-def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
+def test_failed_logins_report_their_causes(site: Site) -> None:
     claims: dict[str, t.Any] = {"sub": "anna", "aud": "qlik", "groups": ["testers"]}
     tokens = {
         "another key": token(site, key="client_key", **claims),
@@ -217,7 +217,7 @@ def test_logins_that_fail_have_their_causes_told(site: Site) -> None:
     assert {cause: told[cause] for cause, words in CAUSES.items() if words.of(site) not in told[cause]} == {}
 
 
-def test_people_can_log_in(site: Site, played: dict[str, Played]) -> None:
+def test_users_can_log_in(site: Site, played: dict[str, Played]) -> None:
     endpoints, role_failed = played[site.case.name]
     assert len(endpoints) == 4
     expected = DEVIATIONS.get(str(site.case), {})

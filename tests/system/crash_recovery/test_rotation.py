@@ -217,7 +217,7 @@ def check_finished(walk: Walk, where: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
-def test_killed_again_and_again(walk: Walk, mode: str) -> None:
+def test_rotation_finishes_although_each_run_is_killed(walk: Walk, mode: str) -> None:
     """Each run makes one write and is killed before the next one, so that it only gets on by what it finds."""
     killed = 0
     # The note of the switch is only made by a run that ends before the last step.
@@ -247,7 +247,7 @@ def test_killed_again_and_again(walk: Walk, mode: str) -> None:
 @pytest.mark.parametrize(
     ("mode", "stop_after"), [("blue_green", "retire"), ("blue_green", "drain"), ("in_place", "retire")]
 )
-def test_killed_anywhere(walk: Walk, mode: str, stop_after: str) -> None:
+def test_next_run_finishes_after_a_kill_at_each_point(walk: Walk, mode: str, stop_after: str) -> None:
     """Each task and each write is a point to be killed at, and the next run is left alone."""
     assert walk.play(mode, stop_after=stop_after) == 0, walk.output()
     journal = walk.journal.read_text().splitlines()

@@ -18,7 +18,7 @@ DOCUMENTS = [example for example in examples() if not example.file.startswith("p
 FOLLOWED = [example for example in DOCUMENTS if not PROCEDURES.get(str(example), Procedure()).left_out]
 
 
-def test_each_way_is_the_way_of_an_example() -> None:
+def test_each_procedure_belongs_to_an_example() -> None:
     assert PROCEDURES.keys() <= {str(example) for example in DOCUMENTS}
 
 
@@ -50,7 +50,7 @@ def file_of(example: Example) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", FOLLOWED, ids=str)
-def test_example(workspace: Workspace, example: Example) -> None:
+def test_examples_in_documents_work(workspace: Workspace, example: Example) -> None:
     procedure = PROCEDURES.get(str(example), Procedure())
     lines = commands(example, file_of(example))
     if not lines:

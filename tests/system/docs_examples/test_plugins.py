@@ -93,14 +93,14 @@ def played(workspace_of: WorkspaceOf) -> dict[str, list[dict[str, t.Any]]]:
 
 
 @pytest.mark.parametrize("example", TASKS, ids=str)
-def test_tasks(played: dict[str, list[dict[str, t.Any]]], example: Example) -> None:
+def test_example_tasks_work(played: dict[str, list[dict[str, t.Any]]], example: Example) -> None:
     results = played[str(example)]
     assert [result.get("msg") or result for result in results if result.get("failed")] == []
     assert len(results) >= len(example.yaml[0])
 
 
 @pytest.mark.parametrize("example", INVENTORIES, ids=str)
-def test_inventories(workspace_of: WorkspaceOf, example: Example) -> None:
+def test_example_inventories_work(workspace_of: WorkspaceOf, example: Example) -> None:
     place, _new = workspace_of("plugins")
     assert example.text.count("\nplugin: ") == 1
     place.save(f"{example.number}.qlik_site.yml", example.text)

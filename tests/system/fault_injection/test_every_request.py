@@ -149,7 +149,7 @@ REQUESTS = [
 ]
 
 
-def test_a_run_asks_for_this(site: BreakableSite, run: Run) -> None:
+def test_a_run_sends_the_expected_requests(site: BreakableSite, run: Run) -> None:
     site.reset(BEFORE)
     start = len(site.requests())
     outcome = run()
@@ -174,7 +174,9 @@ def table() -> t.Iterator[t.Any]:
 
 
 @pytest.mark.parametrize(("number", "fault", "options"), list(table()))
-def test_it_goes_wrong_once(site: BreakableSite, run: Run, number: int, fault: str, options: dict[str, t.Any]) -> None:
+def test_next_run_finishes_after_one_fault(
+    site: BreakableSite, run: Run, number: int, fault: str, options: dict[str, t.Any]
+) -> None:
     site.reset(BEFORE)
     site.break_({"nth": number, **FAULTS[fault]})
     patience = {"read_timeout": 0.4} if fault == "slow" else {}
@@ -190,7 +192,7 @@ def table_of_writes() -> t.Iterator[t.Any]:
 
 
 @pytest.mark.parametrize(("number", "fault"), list(table_of_writes()))
-def test_it_goes_wrong_for_good(site: BreakableSite, run: Run, number: int, fault: str) -> None:
+def test_permanent_faults_fail_with_a_message(site: BreakableSite, run: Run, number: int, fault: str) -> None:
     site.reset(BEFORE)
     method, path = REQUESTS[number - 1]
     nth = sum(one == REQUESTS[number - 1] for one in REQUESTS[:number])
@@ -198,7 +200,7 @@ def test_it_goes_wrong_for_good(site: BreakableSite, run: Run, number: int, faul
     check_with_the_next_run(site, run(retries=0), run)
 
 
-def test_a_token_stays_out_of_what_is_said(site: BreakableSite, run: Run) -> None:
+def test_tokens_are_not_in_messages(site: BreakableSite, run: Run) -> None:
     proxy = {"port": site.proxy_port, "auth_method": "jwt", "virtual_proxy_prefix": "admin"}
     now = int(time.time())
     claims = {"userDirectory": "ACME", "userId": "admin", "iat": now - 60, "exp": now + 600}

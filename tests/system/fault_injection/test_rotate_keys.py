@@ -95,7 +95,7 @@ def rotation(site: BreakableSite, tmp_path: pathlib.Path) -> Rotation:
 
 
 @pytest.mark.parametrize("umask", [0o000, pytest.param(0o077, marks=pytest.mark.slow)])
-def test_keys_are_stored_beside_the_inventory_for_their_owner_only(rotation: Rotation, umask: int) -> None:
+def test_keys_are_stored_beside_the_inventory_with_mode_0600(rotation: Rotation, umask: int) -> None:
     status, output = rotation.run(umask=umask, cwd="/", key_rotation_stop_after="prepare")
     assert status == 0, output
     keys = rotation.directory / "key_rotation"

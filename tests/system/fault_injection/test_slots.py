@@ -83,7 +83,7 @@ def linked(document: Document, prefix: str) -> list[str]:
     return [name for name, settings in document["proxies"].items() if prefix in settings["virtualProxies"]]
 
 
-def test_a_run_asks_for_this(site: BreakableSite, follower: Follower) -> None:
+def test_a_run_sends_the_expected_requests(site: BreakableSite, follower: Follower) -> None:
     start = len(site.requests())
     follower.run(AFTER)
     # In which order a slot is made and another is changed depends on their names, which come from the keys.
@@ -94,7 +94,7 @@ def test_a_run_asks_for_this(site: BreakableSite, follower: Follower) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, len(REQUESTS) + 1))
-def test_killed_before_this_request(site: BreakableSite, follower: Follower, number: int) -> None:
+def test_next_run_finishes_after_each_kill(site: BreakableSite, follower: Follower, number: int) -> None:
     before = site.document()
     routes = follower.run(BEFORE)["routes"]
     site.break_({"nth": number, "times": 0, "action": "drop_before"})

@@ -93,7 +93,7 @@ class Writer:
 
 @pytest.mark.parametrize("second", WAYS["two"], ids=str)
 @pytest.mark.parametrize("first", WAYS["one"], ids=str)
-def test_nothing_is_lost_when_both_have_read_before_either_writes(
+def test_simultaneous_writers_lose_no_changes(
     site: BreakableSite, first: t.Sequence[str] | None, second: t.Sequence[str] | None
 ) -> None:
     wanted = dict(zip(WAYS, (first, second), strict=True))
@@ -114,7 +114,7 @@ def test_nothing_is_lost_when_both_have_read_before_either_writes(
     assert site.conflicts() > met
 
 
-def test_two_teams_change_the_lists_of_a_virtual_proxy_that_they_share(site: BreakableSite) -> None:
+def test_two_teams_can_change_lists_of_one_virtual_proxy(site: BreakableSite) -> None:
     site.reset({"shared": ["Central"]})
     row = {"sense_attribute": "group", "is_mandatory": False}
     teams: list[dict[str, t.Any]] = [
@@ -140,7 +140,7 @@ def test_two_teams_change_the_lists_of_a_virtual_proxy_that_they_share(site: Bre
     assert linked(site) == {"Central": ["", "shared"], "Rim1": ["", "shared"]}
 
 
-def test_two_playbooks_lose_nothing(site: BreakableSite, tmp_path: pathlib.Path) -> None:
+def test_simultaneous_playbooks_lose_no_changes(site: BreakableSite, tmp_path: pathlib.Path) -> None:
     site.reset({"kept": NODES, "one": ["Central"], "two": ["Rim1"]})
     # They meet at the beginning. A save takes a moment on a real site, too, and that is when the other one comes.
     slow = {"method": "PUT", "path": "/proxyservice/", "times": 0, "action": "delay", "seconds": 0.1}

@@ -51,15 +51,15 @@ def names() -> list[str]:
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_holds_what_users_need(names: list[str], name: str) -> None:
+def test_tarball_contains_the_files_for_users(names: list[str], name: str) -> None:
     assert name in names
 
 
-def test_holds_nothing_else(names: list[str]) -> None:
+def test_tarball_contains_no_other_files(names: list[str]) -> None:
     assert {name.split("/")[0] for name in names} <= TOP_LEVEL
 
 
-def test_holds_no_leftovers(names: list[str]) -> None:
+def test_tarball_contains_no_leftovers(names: list[str]) -> None:
     unwanted = {".pem", ".key", ".pyc", ".tar.gz", ".retry", ".log"}
     assert [name for name in names if Path(name).suffix in unwanted or "/." in f"/{name}"] == []
 

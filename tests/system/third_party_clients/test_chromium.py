@@ -183,7 +183,7 @@ class TestPageOfAnotherHost:
         visit(elsewhere, "https://evil.example.com/")
         assert elsewhere.evaluate(ASK_ENGINE, address) == ABNORMAL_CLOSURE
 
-    def test_the_csrf_token_is_not_for_everybody(self, elsewhere: Page, base: str) -> None:
+    def test_the_csrf_token_is_not_readable_for_other_hosts(self, elsewhere: Page, base: str) -> None:
         visit(elsewhere, "https://evil.example.com/")
         with pytest.raises(Error, match="Failed to fetch"):
             elsewhere.evaluate(GET_TOKEN, f"{base}/qps/csrftoken")

@@ -92,7 +92,7 @@ def switched(*all_switches: dict[str, t.Any]) -> pytest.MarkDecorator:
 
 @only(OLD, NEW)
 class TestEveryRelease:
-    def test_greeting(self, client: Enigma, manner: dict[str, t.Any]) -> None:
+    def test_handshake(self, client: Enigma, manner: dict[str, t.Any]) -> None:
         (first, information), (second, state) = client.open(**manner)
         assert (first, second) == ("OnAuthenticationInformation", "OnConnected")
         assert information.items() >= {"userId": "anna", "userDirectory": "EXAMPLE", "mustAuthenticate": False}.items()
@@ -159,7 +159,7 @@ class TestEveryRelease:
     def test_prefix_that_does_not_exist(self, client: Enigma, manner: dict[str, t.Any]) -> None:
         assert_refused(client, 400, **manner, prefix="/nowhere")
 
-    def test_a_page_of_another_host(self, client: Enigma, manner: dict[str, t.Any]) -> None:
+    def test_origin_of_another_host_is_refused(self, client: Enigma, manner: dict[str, t.Any]) -> None:
         headers = {**manner["headers"], "Origin": "https://evil.example.com"}
         assert_refused(client, 403, **{**manner, "headers": headers})
         headers["Origin"] = "https://portal.example.com"
@@ -186,7 +186,7 @@ class TestBeforeNovember2024:
         client.pipe.call("close")
         assert client.sign_out(signed_in.cookie) == 200
 
-    def test_nobody_has_to_sign_in(self, client: Enigma) -> None:
+    def test_anonymous_users_need_no_login(self, client: Enigma) -> None:
         [(name, content)] = client.open()
         assert name == "OnAuthenticationInformation"
         assert content["mustAuthenticate"] is True
@@ -212,7 +212,7 @@ class TestFromNovember2024:
         manner = by_cookie(client, signed_in)
         assert_refused(client, 403, headers={"Cookie": signed_in.cookie}, query=manner["query"])
 
-    def test_with_the_cookie_of_somebody_else(self, client: Enigma, site: RunningSite, signed_in: SignedIn) -> None:
+    def test_with_the_cookie_of_another_user(self, client: Enigma, site: RunningSite, signed_in: SignedIn) -> None:
         other = client.sign_in(token(site, "auditor"))
         assert_refused(client, 403, **by_cookie(client, signed_in._replace(cookie=other.cookie)))
         assert client.sign_out(other.cookie) == 200
@@ -234,7 +234,7 @@ class TestFromNovember2024:
 
 @only(NEW)
 @switched({"access_pass": False})
-def test_without_a_licence(client: Enigma, manner: dict[str, t.Any]) -> None:
+def test_without_a_license(client: Enigma, manner: dict[str, t.Any]) -> None:
     name, content = client.open(**manner)[-1]
     assert name == "OnLicenseAccessDenied"
     assert content["message"] == "Access to the app is denied: No available access type"

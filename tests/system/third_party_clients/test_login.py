@@ -48,12 +48,12 @@ def log_in(connect: Connect, site: RunningSite, virtual_proxy: dict[str, t.Any])
 @each_client
 class TestEveryClient:
     @pytest.mark.parametrize("node", [0, 1])
-    def test_comes_in_on_every_node(self, log_in: t.Callable[..., Client], node: int) -> None:
+    def test_logs_in_on_every_node(self, log_in: t.Callable[..., Client], node: int) -> None:
         session = log_in("admin", node=node)
         assert good(session.get("about"))["schemaPath"] == "About"
         assert "JWT" in str(good(session.get("about/api/enums")))
 
-    def test_administers_without_a_certificate(self, log_in: t.Callable[..., Client], prefix: str) -> None:
+    def test_changes_virtual_proxies_without_a_certificate(self, log_in: t.Callable[..., Client], prefix: str) -> None:
         session = log_in("admin")
         entity = good(session.post("virtualproxyconfig", jwt_body(f"{prefix}2")))
         assert entity["createdDate"] == entity["modifiedDate"]
@@ -70,10 +70,10 @@ class TestEveryClient:
         assert auditor.post("virtualproxyconfig", jwt_body(f"{prefix}2")).status == 403
         assert guest.get("virtualproxyconfig") == (200, [])
 
-    def test_stays_out_with_a_token_that_has_expired(self, log_in: t.Callable[..., Client]) -> None:
+    def test_expired_tokens_are_refused(self, log_in: t.Callable[..., Client]) -> None:
         assert log_in("admin", seconds=-600).get("about").status == 401
 
-    def test_stays_out_once_unlinked(
+    def test_unlinked_virtual_proxies_refuse_logins(
         self, client: Client, log_in: t.Callable[..., Client], virtual_proxy: dict[str, t.Any]
     ) -> None:
         session = log_in("admin")

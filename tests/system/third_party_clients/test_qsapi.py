@@ -68,7 +68,7 @@ class TestWindowsAuthentication:
         assert session.delete(path).status == 204
         assert client.get(path).status == 404
 
-    def test_stays_out_with_a_wrong_password(self, client: QsApi, connect_qsapi: t.Callable[..., QsApi]) -> None:
+    def test_wrong_passwords_are_refused(self, client: QsApi, connect_qsapi: t.Callable[..., QsApi]) -> None:
         """It takes the refusal for JSON."""
         with pytest.raises(ClientError, match="JSONDecodeError"):
             connect_qsapi(("EXAMPLE", "admin"), password="wrong")

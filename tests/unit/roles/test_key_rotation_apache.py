@@ -137,7 +137,7 @@ def apache(tmp_path: pathlib.Path) -> collections.abc.Iterator[Apache]:
     apache.stop()
 
 
-def test_each_token_gets_in_and_its_session_stays_where_it_is(apache: Apache) -> None:
+def test_each_token_is_accepted_and_its_session_is_sticky(apache: Apache) -> None:
     for prefix in ("portal", "portal-2"):
         status, headers, body = apache.ask("/portal/a%2Fb/?x=%3F&y", Authorization=f"Bearer {prefix}")
         assert (status, body.split()[2]) == (200, f"/{prefix}/a%2Fb/?x=%3F&y")
@@ -149,7 +149,7 @@ def test_each_token_gets_in_and_its_session_stays_where_it_is(apache: Apache) ->
                 assert (status, body.split()[:3]) == (200, [node, method, f"/{prefix}/qps/user"])
 
 
-def test_who_belongs_nowhere_is_refused(apache: Apache) -> None:
+def test_foreign_tokens_are_refused(apache: Apache) -> None:
     assert apache.ask("/portal/", Authorization="Bearer foreign")[0] == 401
     assert apache.ask("/portal.second", Authorization="Bearer portal")[0] == 404
     assert apache.ask("/portal/", Authorization="Bearer portal", host="elsewhere.example.com")[0] == 403
@@ -157,7 +157,7 @@ def test_who_belongs_nowhere_is_refused(apache: Apache) -> None:
     assert apache.ask("/portal/", method="POST", Authorization="Bearer portal")[0] == 401
 
 
-def test_an_old_session_that_has_ended_begins_anew(apache: Apache) -> None:
+def test_an_ended_session_is_renewed(apache: Apache) -> None:
     status, headers, body = apache.ask("/portal/", Authorization="Bearer portal-2", Cookie="portal_route=portal:1")
     assert (status, body.split()[2]) == (200, "/portal-2/?")  # an empty query, where there was none
     assert "portal_route=portal-2:" in headers["Cookie"]

@@ -143,7 +143,7 @@ def test_strict_tells_of_mistakes(source: Source, what: str) -> None:
     assert "engines.example.com" in source.error(strict=True, **changes)
 
 
-def test_a_node_of_the_same_name_of_another_site_is_not_overwritten(source: Source) -> None:
+def test_nodes_of_the_same_name_on_two_sites_are_kept(source: Source) -> None:
     inventory = source.parse(hostname="name")
     source.parse(inventory, hostname="name")
     for node in source.repository.nodes:
