@@ -113,8 +113,8 @@ _value:
               type: str
             status:
               description:
-                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not present, V(unwanted)
-                  declared absent and present, V(undeclared) present and not declared.
+                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not present,
+                  V(unwanted) declared absent and present, V(undeclared) present and not declared.
               type: str
             drifted:
               description: Whether that counts as drift.

@@ -275,6 +275,17 @@ def header_value(value: str, option: str) -> str:
     return value
 
 
+def _host_url(text: str, *schemes: str) -> urllib.parse.SplitResult | None:
+    """Return the parts of a URL that has nothing but scheme, host and port, None for another text."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        usable = parts.scheme in schemes and parts.path in ("", "/") and parts.port != 0
+    except ValueError:
+        return None
+    usable = usable and not (parts.query or parts.fragment or re.search(r"[@\s]", parts.netloc))
+    return parts if usable and is_valid(host, parts.hostname or "") else None
+
+
 def base_url(value: str, option: str, number: int | None = None) -> str:
     """Return the base URL of a proxy without a trailing slash.
 
@@ -287,14 +298,8 @@ def base_url(value: str, option: str, number: int | None = None) -> str:
         InputError: it is not the URL of a host.
     """
     text = value.strip()
-    try:
-        parts = urllib.parse.urlsplit(text if "://" in text else f"https://{text}")
-        usable = parts.scheme in ("http", "https") and parts.path in ("", "/") and parts.port != 0
-        usable = usable and not (parts.query or parts.fragment or re.search(r"[@\s]", parts.netloc))
-        usable = usable and is_valid(host, parts.hostname or "")
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = _host_url(text if "://" in text else f"https://{text}", "http", "https")
+    if not parts:
         what = f"The option '{option}'" if number is None else f"Entry {number} of the option '{option}'"
         raise InputError(
             f"{what} is not the base URL of a proxy.",
@@ -314,14 +319,8 @@ def web_proxy(value: str, option: str = "http_proxy") -> str:
     Raises:
         InputError: it is not such a URL, or holds a user name and a password.
     """
-    try:
-        parts = urllib.parse.urlsplit(value.strip())
-        usable = parts.scheme == "http" and parts.path in ("", "/") and parts.port != 0 and "@" not in parts.netloc
-        usable = usable and not (parts.query or parts.fragment) and not parts.netloc.endswith(":")
-        usable = usable and is_valid(host, parts.hostname or "")
-    except ValueError:
-        usable = False
-    if not usable:
+    parts = _host_url(value.strip(), "http")
+    if not parts or parts.netloc.endswith(":"):
         raise InputError(
             f"The option '{option}' is not the address of a web proxy.",
             hint="Give scheme http, host name and port, such as http://proxy.example.com:3128, without user and "

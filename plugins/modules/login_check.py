@@ -438,29 +438,26 @@ endpoints:
 """
 
 import contextlib
-import time
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers, _proxies
+from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import QlikModule, connection_argument_spec
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError, about
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._keys.jose import inspect_token
-from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient, qps_opener
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import verification
 from ansible_collections.sensible.qlik.plugins.module_utils._login import report
 from ansible_collections.sensible.qlik.plugins.module_utils._login.checks import OPTIONAL, TOKEN_OPTIONS
-from ansible_collections.sensible.qlik.plugins.module_utils._login.diagnosis import expected_user, shown
-from ansible_collections.sensible.qlik.plugins.module_utils._login.models import Login, RunOptions
+from ansible_collections.sensible.qlik.plugins.module_utils._login.diagnosis import shown
+from ansible_collections.sensible.qlik.plugins.module_utils._login.inputs import logins
+from ansible_collections.sensible.qlik.plugins.module_utils._login.models import RunOptions
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.negative import new_foreign_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import mapping_warnings
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_settings
-from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -491,82 +488,6 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
-def logins(params: dict[str, t.Any], out_of_service: Collection[str] = ()) -> list[Login]:
-    """Return each login on each proxy.
-
-    Args:
-        params: those of the module.
-        out_of_service: names of nodes whose proxy has no address, because it is disabled.
-
-    Raises:
-        InputError: something cannot be right.
-    """
-    proxies = _proxies.named_urls(params["proxy_urls"])
-    if not proxies or not params["logins"]:
-        raise InputError(
-            f"The option '{'logins' if proxies else 'proxy_urls'}' is empty.",
-            hint="Give at least one proxy and one login.",
-        )
-    result = []
-    for number, given in enumerate(params["logins"], start=1):
-        virtual_proxy = from_settings(given["virtual_proxy"] or {})
-        prefix = str(given["prefix"] or virtual_proxy.prefix).strip("/")
-        prefix = _identifiers.prefix(prefix, f"prefix of login {number}")
-        token, *negative = (
-            _token(given[name], name=name, number=number, required=name == "token")
-            for name in ("token", *TOKEN_OPTIONS)
-        )
-        negative_tokens = {name: one for name, one in zip(TOKEN_OPTIONS, negative, strict=True) if one}
-        directory, user_id = expected_user(inspect_token(token)["claims"], virtual_proxy)
-        if other := negative_tokens.get("other_key_token"):
-            _require_comparable(other, (directory, user_id), virtual_proxy, number=number)
-        links = virtual_proxy.fields.get("proxies")
-        links = None if links is None else [name for name in links if name not in out_of_service]
-        with about(f"Login {number}"):
-            linked = _proxies.linked_urls(proxies, links)
-        result += [
-            Login(
-                proxy=proxy,
-                prefix=prefix,
-                token=token,
-                negative_tokens=negative_tokens,
-                user=(given["user_directory"] or directory, given["user_id"] or user_id),
-                virtual_proxy=virtual_proxy,
-                linked=proxy in linked,
-            )
-            for proxy in proxies
-            if proxy in linked or "not_linked" not in params["skip_checks"]
-        ]
-    return result
-
-
-def _token(given: str | None, *, name: str, number: int, required: bool) -> str:
-    """Return a token without blanks around it, "" if it is not given."""
-    token = (given or "").strip()
-    if token or required:
-        with about(f"{name} of login {number}"):
-            inspect_token(token)
-    return token
-
-
-def _require_comparable(
-    token: str, user: tuple[str | None, str | None], virtual_proxy: VirtualProxy, *, number: int
-) -> None:
-    """Raise if a virtual proxy could refuse a token of another key for another reason than its key."""
-    claims = inspect_token(token)["claims"]
-    expires = claims.get("exp")
-    if isinstance(expires, int | float) and expires <= time.time():
-        problem = "has expired"
-    elif expected_user(claims, virtual_proxy) != user:
-        problem = "is of another user"
-    else:
-        return
-    raise InputError(
-        f"other_key_token of login {number} {problem}, so that a refusal would say nothing about its key.",
-        hint="Mint it in the same way as the token, with the other key.",
-    )
-
-
 def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.Any]:
     """Return the run options about the proxies' own API."""
     if not params["qps_urls"]:
@@ -575,22 +496,10 @@ def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.
         return {"no_session_apis": "no client certificate for the proxies' own API was given"}
     proxies = _proxies.named_urls(params["proxy_urls"])
     urls = _proxies.qps_urls(params["qps_urls"], params["qps_port"])
-    verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
-    timeout = (params["connect_timeout"], params["read_timeout"])
+    open_api = qps_opener(params, files)
 
     def session_apis(prefix: str, proxy: str) -> Sequence[QpsClient]:
-        found = _proxies.qps_urls_of(proxy, proxies, urls)
-        return [
-            QpsClient(
-                url,
-                prefix,
-                verify=verify,
-                client_cert=client_cert,
-                timeout=timeout,
-                http_proxy=params["http_proxy"],
-            )
-            for url in found
-        ]
+        return [open_api(url, prefix) for url in _proxies.qps_urls_of(proxy, proxies, urls)]
 
     return {"session_apis": session_apis}
 

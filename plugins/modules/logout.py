@@ -134,6 +134,7 @@ proxies:
       type: int
 """
 
+import collections
 import contextlib
 import typing as t
 
@@ -142,8 +143,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._argspec import Qlik
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
 from ansible_collections.sensible.qlik.plugins.module_utils._files import PrivateFiles
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import require_libraries
-from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient
-from ansible_collections.sensible.qlik.plugins.module_utils._keys.pem import client_certificate, verification
+from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient, Session, qps_opener
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 
 _RETRIES = 3
@@ -164,50 +164,60 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     bases = _proxies.qps_urls(given, params["qps_port"])
     if not bases:
         raise InputError("The option 'qps_urls' is empty.", hint="Give at least one address.")
-    wanted = None
-    if params["users"] is not None:
-        # As in the lookup, two backslashes are one: YAML has both forms.
-        users = [_identifiers.user(user.replace("\\\\", "\\"), "users") for user in params["users"]]
-        wanted = {"\\".join(user).casefold() for user in users}
+    users = wanted_users(params["users"])
     with contextlib.ExitStack() as stack:
-        files = stack.enter_context(contextlib.closing(PrivateFiles()))
-        verify, client_cert = verification(params, "ca_path", files), client_certificate(params, files)
-        timeout = (params["connect_timeout"], params["read_timeout"])
-        apis = []
-        for base in bases:
-            api = QpsClient(
-                base,
-                prefix,
-                verify=verify,
-                client_cert=client_cert,
-                timeout=timeout,
-                retries=_RETRIES,
-                http_proxy=params["http_proxy"],
-            )
-            apis.append(stack.enter_context(contextlib.closing(api)))
+        open_api = qps_opener(params, stack.enter_context(contextlib.closing(PrivateFiles())))
+        apis = [stack.enter_context(contextlib.closing(open_api(base, prefix, retries=_RETRIES))) for base in bases]
         # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
         found = [(api, api.sessions()) for api in apis]
-        proxies: list[dict[str, t.Any]] = []
-        done: list[str] = []
-        names: dict[str, str] = {}  # the case of a name means nothing
-        for api, all_sessions in found:
-            chosen = [one for one in all_sessions or () if wanted is None or one.user.casefold() in wanted]
-            for one in chosen:
-                names.setdefault(one.user.casefold(), one.user)
-            proxies.append({"proxy": api.base, "linked": all_sessions is not None, "sessions": len(chosen)})
-            for one in () if module.check_mode else chosen:
-                try:
-                    api.end(one)
-                except QlikError as error:
-                    error.done = done
-                    raise
-                done.append(f"end a session of {one.user} on {api.base}")
+        chosen = [
+            (api, one)
+            for api, sessions in found
+            for one in sessions or ()
+            if users is None or one.user.casefold() in users
+        ]
+        if not module.check_mode:
+            end_sessions(chosen)
+    counts = collections.Counter(api.base for api, _session in chosen)
+    # The case of a name means nothing.
+    names = {one.user.casefold(): one.user for _api, one in reversed(chosen)}
     return {
         "addresses_from": "repository" if params["qps_urls"] is None else "options",
-        "sessions": sum(proxy["sessions"] for proxy in proxies),
+        "sessions": len(chosen),
         "users": [names[user] for user in sorted(names)],
-        "proxies": proxies,
+        "proxies": [
+            {"proxy": api.base, "linked": sessions is not None, "sessions": counts[api.base]} for api, sessions in found
+        ],
     }
+
+
+def wanted_users(users: list[str] | None) -> set[str] | None:
+    r"""Return the users in the form DIRECTORY\user in which sessions are compared, None for all.
+
+    Raises:
+        InputError: one has another form.
+    """
+    if users is None:
+        return None
+    # As in the lookup, two backslashes are one: YAML has both forms.
+    parts = [_identifiers.user(user.replace("\\\\", "\\"), "users") for user in users]
+    return {"\\".join(user).casefold() for user in parts}
+
+
+def end_sessions(chosen: list[tuple[QpsClient, Session]]) -> None:
+    """End sessions on the proxies that have them.
+
+    Raises:
+        QlikError: one may be alive still.
+    """
+    done: list[str] = []
+    for api, session in chosen:
+        try:
+            api.end(session)
+        except QlikError as error:
+            error.done = done
+            raise
+        done.append(f"end a session of {session.user} on {api.base}")
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import InputError
 from .._files import PrivateFiles, content_option
 from .._keys.jose import inspect_token
-from .._keys.pem import client_certificate, verification
+from .._keys.pem import client_certificate
 from .client import Request
 
 if t.TYPE_CHECKING:
@@ -127,25 +127,17 @@ def _by_session(source: Source) -> Auth:
 
 
 def _by_ticket(source: Source) -> Auth:
-    from .qps import QpsClient  # compiled only where it is needed: each task pays for it
+    from .qps import qps_opener  # compiled only where it is needed: each task pays for it
 
     options = source.options
     directory, name = _identifiers.user(options["user"])
     hint = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
     port = _identifiers.port(options["qps_port"], "qps_port")
-    # The QPS has a certificate of Qlik's own authority, whatever the proxy shows to users.
-    verify, client_cert = verification(options, "ca_path", source.files), client_certificate(options, source.files)
+    open_qps = qps_opener(options, source.files)
 
     def sign_in(base: str) -> Flow:
-        qps = QpsClient(
-            f"https://{urllib.parse.urlsplit(base).netloc.rpartition(':')[0]}:{port}",
-            source.prefix,
-            verify=verify,
-            client_cert=client_cert,
-            timeout=(options["connect_timeout"], options["read_timeout"]),
-            http_proxy=options.get("http_proxy"),
-            sanitize=source.sanitize,
-        )
+        host = urllib.parse.urlsplit(base).netloc.rpartition(":")[0]
+        qps = open_qps(f"https://{host}:{port}", source.prefix, sanitize=source.sanitize)
         try:
             ticket = qps.add_ticket(directory, name)
         finally:

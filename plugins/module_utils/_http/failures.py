@@ -8,30 +8,120 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import typing as t
 
 from .._errors import TransportError
 
-with contextlib.suppress(ImportError):  # reported by client.require_libraries
-    from urllib3.exceptions import (
-        ConnectTimeoutError,
-        DecodeError,
-        NameResolutionError,
-        NewConnectionError,
-        ProxyError,
-        ReadTimeoutError,
-        SSLError,
-    )
-
-# What OpenSSL says where FIPS mode, a security level or a missing provider rules something out.
-_POLICY = re.compile(
-    r"[a-z ]*(?:too weak|too small|no ciphers|digital envelope routines|unsupported protocol|no protocols available"
-    r"|legacy sigalg)[a-z ]*"
-)
+# Texts of OpenSSL where FIPS mode, a security level or a missing provider excludes something.
+_POLICY = (
+    "too weak", "too small", "no ciphers", "digital envelope routines", "unsupported protocol",
+    "no protocols available", "legacy sigalg",
+)  # fmt: skip
 # What no waiting changes.
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
+_CHECK_ADDRESS = "Check host and port, and that Qlik Sense itself answers here."
+
+
+class _Failure(t.NamedTuple):
+    """A kind of failure.
+
+    Attributes:
+        marks: names of exceptions, or parts of their texts in lower case.
+        message: see QlikError.
+        hint: likewise.
+        without: message and hint if no client certificate was sent, where they differ.
+    """
+
+    marks: tuple[str, ...]
+    message: str
+    hint: str
+    without: tuple[str, str] | None = None
+
+
+_FAILURES = (  # the first one with a mark that is found counts
+    _Failure(
+        ("ProxyError", "tunnel connection failed"),
+        "The web proxy cannot be reached, or it does not let the connection through.",
+        "Check http_proxy, and that the web proxy allows this host and port.",
+    ),
+    _Failure(
+        ("NameResolutionError", "name resolution", "getaddrinfo"),
+        "The host name could not be resolved.",
+        "Check the host name and the DNS of this machine.",
+    ),
+    _Failure(
+        ("connection refused",),
+        "The connection was refused.",
+        "Check host and port, and that the Qlik Sense services run.",
+    ),
+    _Failure(
+        ("NewConnectionError",),
+        "No connection could be made.",
+        "Check host and port, and that the Qlik Sense services run.",
+    ),
+    _Failure(
+        ("ConnectTimeoutError",),
+        "There was no answer to the connection attempt.",
+        "Check host and port, and that the firewall lets this machine through.",
+    ),
+    _Failure(
+        _POLICY,
+        "This machine does not allow an algorithm or a key size that is used here ({}).",
+        "Use certificates with RSA keys of at least 2048 bits and SHA-256, on the server and for the client, or change "
+        "the cryptographic policy of this machine (such as FIPS mode).",
+    ),
+    _Failure(("certificate verify failed",), "", ""),  # see _verification_failure
+    _Failure(
+        # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
+        ("alert", "sslv3", "certificate required", "eof occurred"),
+        "The server ended the TLS handshake, as it does when it refuses the client certificate.",
+        "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port.",
+        (
+            "The server ended the TLS handshake, as it does when it requires a client certificate.",
+            "Check the port: the repository (4242) and the proxy's own API (4243) require one, proxies do not.",
+        ),
+    ),
+    _Failure(
+        ("key values mismatch", "key_values_mismatch"),
+        "The client key does not belong to the client certificate.",
+        "Give the two files of one pair.",
+    ),
+    _Failure(
+        ("wrong version number", "unknown protocol", "record layer"),
+        "The server does not speak TLS on this port.",
+        "Check the port.",
+    ),
+    _Failure(
+        ("SSLError", "pem lib"),
+        "The TLS handshake failed.",
+        "Check that the certificate files are PEM, belong together and belong to this site.",
+        ("The TLS handshake failed.", "Check the port, and what stands in front of the server."),
+    ),
+    _Failure(
+        ("timed out",),
+        "The connection stood, but no complete answer came within the read timeout.",
+        "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server.",
+    ),
+    _Failure(
+        ("DecodeError",),
+        "The answer is compressed in a way that cannot be read.",
+        "Check host and port, and what stands in front of the server.",
+    ),
+    _Failure(
+        ("ValueError", "RecursionError"),
+        "What was to be sent, or the head of the answer, cannot be read.",
+        _CHECK_ADDRESS,
+    ),
+    # http.client, of a line or of the number of lines
+    _Failure(("got more than",), "The head of the answer is too long.", _CHECK_ADDRESS),
+    _Failure(
+        ("",),
+        "The connection was lost.",
+        "Run the task again; if it happens each time, check the client certificate and the server's log.",
+        ("The connection was lost.", "Run the task again; if it happens each time, check the server's log."),
+    ),
+)
 
 
 def transport_error(exc: Exception, context: str, *, ca_option: str, has_certificate: bool = False) -> TransportError:
@@ -43,66 +133,16 @@ def transport_error(exc: Exception, context: str, *, ca_option: str, has_certifi
         ca_option: name of the option with the CA that verifies this server.
         has_certificate: whether a client certificate is sent.
     """
-    reason: t.Any = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError keeps the last failure there
-    text = f"{reason} {exc}".lower()
-    if isinstance(reason, ProxyError) or "tunnel connection failed" in text:
-        message = "The web proxy cannot be reached, or it does not let the connection through."
-        hint = "Check http_proxy, and that the web proxy allows this host and port."
-    elif isinstance(reason, NameResolutionError) or "name resolution" in text or "getaddrinfo" in text:
-        message, hint = "The host name could not be resolved.", "Check the host name and the DNS of this machine."
-    elif isinstance(reason, NewConnectionError):  # a subclass of the next one
-        message = "The connection was refused." if "refused" in text else "No connection could be made."
-        hint = "Check host and port, and that the Qlik Sense services run."
-    elif isinstance(reason, ConnectTimeoutError):
-        message = "There was no answer to the connection attempt."
-        hint = "Check host and port, and that the firewall lets this machine through."
-    elif policy := _POLICY.search(text):
-        message = f"This machine does not allow an algorithm or a key size that is used here ({policy[0].strip()})."
-        hint = (
-            "Use certificates with RSA keys of at least 2048 bits and SHA-256, on the server and for the client, or "
-            "change the cryptographic policy of this machine (such as FIPS mode)."
-        )
-    elif "certificate verify failed" in text:
+    names, text = _describe(exc)
+    failure = next(one for one in _FAILURES if any(mark in names or mark in text for mark in one.marks))
+    message, hint = failure.without if failure.without and not has_certificate else (failure.message, failure.hint)
+    if failure.marks is _POLICY:
+        found = re.search(f"[a-z ]*(?:{'|'.join(_POLICY)})[a-z ]*", text)
+        message = message.format(found[0].strip() if found else "")
+    elif not message:
         message, hint = _verification_failure(text, ca_option)
-    elif "alert" in text or "sslv3" in text or "certificate required" in text or "eof occurred" in text:
-        # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
-        fault = "refuses the" if has_certificate else "requires a"
-        message = f"The server ended the TLS handshake, as it does when it {fault} client certificate."
-        hint = (
-            "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port."
-            if has_certificate
-            else "Check the port: the repository (4242) and the proxy's own API (4243) require one, proxies do not."
-        )
-    elif "key values mismatch" in text or "key_values_mismatch" in text:
-        message, hint = "The client key does not belong to the client certificate.", "Give the two files of one pair."
-    elif "wrong version number" in text or "unknown protocol" in text or "record layer" in text:
-        message, hint = "The server does not speak TLS on this port.", "Check the port."
-    elif isinstance(reason, SSLError) or "pem lib" in text:
-        message = "The TLS handshake failed."
-        hint = (
-            "Check that the certificate files are PEM, belong together and belong to this site."
-            if has_certificate
-            else "Check the port, and what stands in front of the server."
-        )
-    elif "timed out" in text:
-        message = "The connection stood, but no complete answer came within the read timeout."
-        hint = "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server."
-    elif isinstance(reason, DecodeError):
-        message = "The answer is compressed in a way that cannot be read."
-        hint = "Check host and port, and what stands in front of the server."
-    elif isinstance(reason, (ValueError, RecursionError)):
-        message = "What was to be sent, or the head of the answer, cannot be read."
-        hint = "Check host and port, and that Qlik Sense itself answers here."
-    elif "got more than" in text:  # http.client, of a line or of the number of lines
-        message = "The head of the answer is too long."
-        hint = "Check host and port, and that Qlik Sense itself answers here."
-    elif " http://" in context:
-        message = "The connection was lost."
+    elif "lost" in message and " http://" in context:
         hint = "If this port speaks TLS, write https:// in front of the host name."
-    else:
-        message = "The connection was lost."
-        checked = "the client certificate and the server's log" if has_certificate else "the server's log"
-        hint = f"Run the task again; if it happens each time, check {checked}."
     error = TransportError(message, hint, context=context)
     error.lasting = any(mark in text for mark in _LASTING)
     return error
@@ -115,11 +155,17 @@ def is_unanswered(exc: Exception, *, connecting: bool) -> bool:
         exc: as for transport_error, of a request whose answer did not begin.
         connecting: whether the connection did not stand yet.
     """
-    reason: t.Any = getattr(exc, "reason", None) or exc
-    if isinstance(reason, SSLError):
+    names, text = _describe(exc)
+    if "SSLError" in names:
         # A balancer takes a connection and ends it if nothing behind it answers.
-        return connecting and "eof occurred" in str(reason).lower()
-    return connecting or isinstance(reason, (TimeoutError, ReadTimeoutError))
+        return connecting and "eof occurred" in text
+    return connecting or not names.isdisjoint(("TimeoutError", "ReadTimeoutError"))
+
+
+def _describe(exc: Exception) -> tuple[set[str], str]:
+    """Return the names of the classes of the reason, and its text in lower case."""
+    reason = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError keeps the last failure there
+    return {one.__name__ for one in type(reason).__mro__}, f"{reason} {exc}".lower()
 
 
 def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:

@@ -57,16 +57,10 @@ def handshake(request: Request, user: str, password: str) -> t.Generator[Request
             hostname=urllib.parse.urlsplit(request.url).hostname or "",
             service="http",
         )
-        challenge = None
-        for _message in ("negotiate", "authenticate"):
-            token = base64.b64encode(client.step(challenge) or b"").decode()
-            response = yield request._replace(headers={"Authorization": f"{scheme} {token}"})
-            offers = [one.strip() for one in response.headers.get(_CHALLENGE, "").split(",")]
-            challenge = next(
-                (base64.b64decode(one[len(scheme) :]) for one in offers if one.startswith(f"{scheme} ")), None
-            )
-            if challenge is None and _message == "negotiate":
-                raise LookupError
+        refused = yield _with_message(request, scheme, client.step())
+        offers = [one.strip() for one in refused.headers.get(_CHALLENGE, "").split(",")]
+        [challenge, *_others] = [one.removeprefix(f"{scheme} ") for one in offers if one.startswith(f"{scheme} ")]
+        return (yield _with_message(request, scheme, client.step(base64.b64decode(challenge))))
     except (*_BAD_CHALLENGE, SpnegoError, UnsupportedAlgorithm, InternalError) as exc:
         if is_unsupported(exc):
             raise InputError(
@@ -79,7 +73,10 @@ def handshake(request: Request, user: str, password: str) -> t.Generator[Request
             "Check that NTLM is allowed there, and that no other web server stands in front of Qlik Sense.",
             context=request.context,
         ) from None
-    return response
+
+
+def _with_message(request: Request, scheme: str, message: bytes | None) -> Request:
+    return request._replace(headers={"Authorization": f"{scheme} {base64.b64encode(message or b'').decode()}"})
 
 
 def _channel_bindings(certificate: bytes | None) -> GssChannelBindings | None:

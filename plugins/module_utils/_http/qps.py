@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 import urllib.parse
 
+from .._keys.pem import client_certificate, verification
 from .client import HttpClient, Request, Response
 
 if t.TYPE_CHECKING:
+    from .._files import PrivateFiles
     from .._text import Sanitizer
 
 _HINT = "Check that the port is that of the proxy's own API (4243) and that the client certificate is of this site."
@@ -149,6 +152,25 @@ class QpsClient:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def qps_opener(options: t.Mapping[str, t.Any], files: PrivateFiles) -> t.Callable[..., QpsClient]:
+    """Return QpsClient with the arguments that connection options decide.
+
+    Args:
+        options: those of the task. The API has a certificate of Qlik's own authority, whatever the proxy shows users.
+        files: keeps keys and certificates that were given as text.
+
+    Raises:
+        InputError: a file cannot be read, or holds something else.
+    """
+    return functools.partial(
+        QpsClient,
+        verify=verification(options, "ca_path", files),
+        client_cert=client_certificate(options, files),
+        timeout=(options["connect_timeout"], options["read_timeout"]),
+        http_proxy=options.get("http_proxy"),
+    )
 
 
 def _attributes(listed: t.Any) -> tuple[tuple[str, str], ...] | None:

@@ -93,17 +93,6 @@ def attribute_faults(expected: Attributes, session: Session, *, user: tuple[str,
     return faults
 
 
-def attribute_advice(faults: t.Sequence[str]) -> str:
-    """Return what to do about a session that differs; "" for no faults."""
-    if not faults:
-        return ""
-    return (
-        f"The session differs from the token: {', '.join(faults)}. Either the proxy has not taken over "
-        "jwt_attribute_map yet, or the repository holds another map, or the names of claims differ in upper and "
-        "lower case."
-    )
-
-
 def shown_attributes(user: str, attributes: Attributes) -> str:
     """Return a user with the numbers of values of its attributes."""
     # The map can come from a site.

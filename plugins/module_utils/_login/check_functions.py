@@ -36,6 +36,11 @@ def _outcome(expected: str, answer: Answer, fault: str = "", actual: str = "") -
     return Outcome(expected, actual or str(answer), fault, answer.status, answer.ms)
 
 
+def _difference(what: str, faults: t.Sequence[str], reasons: str) -> str:
+    """Return what to do about something that differs from the settings; "" for no faults."""
+    return f"{what}: {', '.join(faults)}. Either the proxy has not taken over {reasons}" if faults else ""
+
+
 def log_in(state: LoginState) -> Outcome:
     """Open the page of the hub with the token."""
     login, expected = state.login, "200 with HTML"
@@ -92,7 +97,12 @@ def compare_attributes(state: LoginState) -> Outcome:
     return Outcome(
         _attributes.shown_attributes(user, expected),
         _attributes.shown_attributes(session.user, _attributes.mapped(session.attributes or (), expected)),
-        _attributes.attribute_advice(_attributes.attribute_faults(expected, session, user=state.login.user)),
+        _difference(
+            "The session differs from the token",
+            _attributes.attribute_faults(expected, session, user=state.login.user),
+            "jwt_attribute_map yet, or the repository holds another map, or the names of claims differ in upper and "
+            "lower case.",
+        ),
     )
 
 
@@ -138,7 +148,13 @@ def compare_cookie(state: LoginState) -> Outcome:
         https=state.login.proxy.startswith("https:"),
         virtual_proxy=state.login.virtual_proxy,
     )
-    return Outcome(expected, actual, _cookie.cookie_advice(faults))
+    return Outcome(
+        expected,
+        actual,
+        _difference(
+            "The session cookie differs", faults, "the settings yet, or something in between rewrites cookies."
+        ),
+    )
 
 
 def compare_headers(state: LoginState) -> Outcome:
@@ -147,7 +163,15 @@ def compare_headers(state: LoginState) -> Outcome:
         raise SkipCheck("no additional_response_headers are known")
     faults = _headers.header_faults(state.declared_headers, state.answered_headers)
     expected = "; ".join(f"{name}: {value}" for name, value in state.declared_headers)
-    return Outcome(expected, "; ".join(faults) or "all of them", _headers.header_advice(faults))
+    return Outcome(
+        expected,
+        "; ".join(faults) or "all of them",
+        _difference(
+            "The answer's headers differ",
+            faults,
+            "additional_response_headers yet, or something in between changes headers.",
+        ),
+    )
 
 
 def try_hosts(state: LoginState) -> Outcome:

@@ -108,13 +108,3 @@ def no_usable_cookie(cookies: t.Sequence[Cookie]) -> str:
         "The proxy set no session cookie, so each request with a token may open a session of its own. Check that Qlik "
         "Sense itself answers here."
     )
-
-
-def cookie_advice(faults: t.Sequence[str]) -> str:
-    """What to do about a cookie that is not as configured; "" for no faults."""
-    if not faults:
-        return ""
-    return (
-        f"The session cookie differs: {', '.join(faults)}. Either the proxy has not taken over the settings yet, or "
-        "something in between rewrites cookies."
-    )

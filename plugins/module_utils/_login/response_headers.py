@@ -42,13 +42,3 @@ def header_faults(declared: t.Iterable[tuple[str, str]], answered: t.Mapping[str
         elif value not in values:
             faults.append(f"{name} is {' and '.join(values)}")
     return faults
-
-
-def header_advice(faults: t.Sequence[str]) -> str:
-    """What to do about headers that are not as configured; "" for no faults."""
-    if not faults:
-        return ""
-    return (
-        f"The answer's headers differ: {', '.join(faults)}. Either the proxy has not taken over "
-        "additional_response_headers yet, or something in between changes headers."
-    )

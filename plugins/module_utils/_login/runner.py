@@ -14,7 +14,7 @@ import typing as t
 from .._errors import TransportError
 from .._http.stream import server_certificate
 from .checks import CHECKS, Check
-from .models import CheckResult, Login, RunOptions, SkipCheck
+from .models import CheckResult, Login, Outcome, RunOptions, SkipCheck
 from .state import LoginState
 
 # Qlik allows a user five parallel sessions (Qlik Community, "5 parallel sessions"); one is left for a human being.
@@ -141,14 +141,7 @@ class LoginRun:
             return _skipped(check, str(reason))
         except TransportError as error:
             self._state.permanent_failure = self._state.permanent_failure or error.lasting
-            return CheckResult(
-                name=check.name,
-                title=check.title,
-                status="failed",
-                expected="an answer",
-                actual=error.message,
-                diagnosis=error.hint,
-            )
+            outcome = Outcome("an answer", error.message, error.hint)
         return CheckResult(
             name=check.name,
             title=check.title,

@@ -104,18 +104,9 @@ def greet(
                 header=[f"{name}: {value}" for name, value in headers.items()],
                 redirect_limit=0,
             )
-        except websocket.WebSocketBadStatusException as error:
-            text = _shown_body(error.resp_body or b"", redact)
-            return Greeting(error.status_code, milliseconds(), text=text, protected=bool(csrf_token))
-        except websocket.WebSocketTimeoutException:
-            raise TimeoutError("timed out") from None
-        except (websocket.WebSocketException, OSError):
-            if deadline.expired:
-                raise TimeoutError("timed out") from None
-            status = getattr(connection.handshake_response, "status", None)
-            if status is None:
-                raise ConnectionError("no usable answer to the upgrade") from None
-            return Greeting(status, milliseconds(), protected=bool(csrf_token))
+        except (websocket.WebSocketException, OSError) as error:
+            status, body = _refusal(connection, error, timed_out=deadline.expired)
+            return Greeting(status, milliseconds(), text=_shown_body(body, redact), protected=bool(csrf_token))
         try:
             connection.send(_QUESTION)
             heard = _listen(connection, give_up_at=give_up_at, redact=redact, clock=clock)
@@ -124,6 +115,22 @@ def greet(
         except (websocket.WebSocketException, OSError):
             heard = Greeting(101, message="the connection was lost")
     return heard._replace(ms=milliseconds(), protected=bool(csrf_token))
+
+
+def _refusal(connection: websocket.WebSocket, error: Exception, *, timed_out: bool) -> tuple[int, bytes]:
+    """Return status and body of a refused upgrade.
+
+    Raises:
+        OSError: there was no answer.
+    """
+    if isinstance(error, websocket.WebSocketBadStatusException):
+        return error.status_code, error.resp_body or b""
+    if timed_out or isinstance(error, websocket.WebSocketTimeoutException):
+        raise TimeoutError("timed out") from None
+    status = getattr(connection.handshake_response, "status", None)
+    if status is None:
+        raise ConnectionError("no usable answer to the upgrade") from None
+    return status, b""
 
 
 def _shown_body(body: bytes, redact: Redact) -> str:

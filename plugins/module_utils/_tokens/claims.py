@@ -47,16 +47,14 @@ def examine(
         InputError: it is not a signed token.
     """
     content = inspect_token(token)
-    certificate = virtual_proxy.fields.get("jwt_public_key_certificate")
     reasons = diagnose(token, virtual_proxy.fields, now=now, leeway=leeway, judge_user=judge_user)
-    verified = None
-    verified_by = None
+    verified = verified_by = None
     if keys is not None:
         key, reason = _signer(token, content["header"], keys)
         verified, verified_by = key is not None, key.kid if key else None
         # A wrong algorithm has been told already.
         reasons = [*([reason] if reason else []), *reasons]
-    elif certificate:
+    elif certificate := virtual_proxy.fields.get("jwt_public_key_certificate"):
         verified = not list(signature_reasons(token, certificate))
     claims = content["claims"]
     left = math.floor(claims["exp"] - now) if is_time(claims.get("exp")) else None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .. import _identifiers, _proxies
+from .. import _identifiers
 from .._errors import InputError
 from .._keys import certificate as _certificate
 from .._text import sanitize
@@ -318,6 +318,8 @@ def from_settings(settings: t.Any) -> VirtualProxy:
     Raises:
         InputError: it is not a dictionary, or its attribute mapping is not a list of entries.
     """
+    from .._proxies import names  # compiled only where it is needed: most tasks take options
+
     hint = "Give what jwt_virtual_proxy takes or returns."
     if not isinstance(settings, t.Mapping):
         raise InputError("The option virtual_proxy is not a dictionary.", hint=hint)
@@ -338,7 +340,7 @@ def from_settings(settings: t.Any) -> VirtualProxy:
     if not isinstance(entries, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in entries):
         raise InputError("jwt_attribute_map of the virtual proxy is not a list of dictionaries.", hint=hint)
     lists = [name for name in ("websocket_cross_origin_white_list", "proxies") if name in known]
-    return VirtualProxy(known | {name: _proxies.names(known[name]) for name in lists})
+    return VirtualProxy(known | {name: names(known[name]) for name in lists})
 
 
 def comparison_key(name: str, value: t.Any) -> t.Any:

@@ -130,10 +130,7 @@ def plan(
         for slot in slots:
             slot.required = _required(slot, options) if slot.live else {"prefix": slot.prefix, "state": "absent"}
     slots.sort(key=lambda slot: slot.prefix)
-    going = [slot.required for slot in slots if slot.existing and not slot.live and slot.required]
-    count = sum(1 for slot in slots if slot.existing or slot.live)
-    first = going[: max(0, count - limit)] if any(slot.state == "opened" for slot in slots) else []
-    rest = [slot.required for slot in slots if slot.required and slot.required not in first and slot.differs]
+    first, rest = _declarations(slots, limit)
     return {
         "keys_known": known,
         "differs": bool(first or rest),
@@ -144,6 +141,14 @@ def plan(
         "unopened": unopened,
         "warnings": [_TEMPLATE.sub("(", warning) for warning in warnings],
     }
+
+
+def _declarations(slots: Sequence[Slot], limit: int) -> tuple[list[Options], list[Options]]:
+    """Return what must be removed before there is room for new slots, and what else differs."""
+    going = [slot.required for slot in slots if slot.existing and not slot.live and slot.required]
+    count = sum(1 for slot in slots if slot.existing or slot.live)
+    first = going[: max(0, count - limit)] if any(slot.state == "opened" for slot in slots) else []
+    return first, [slot.required for slot in slots if slot.required and slot.required not in first and slot.differs]
 
 
 def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:

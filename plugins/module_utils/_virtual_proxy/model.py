@@ -42,63 +42,61 @@ ENUMS: dict[str, tuple[str, ...]] = {
 MAP_KEYS = ("jwt_attribute", "sense_attribute", "is_mandatory")
 
 
-def _settings() -> dict[str, dict[str, t.Any]]:
-    """Return the options of one virtual proxy, but for those that change single entries of a list."""
+_TEXT, _FLAG, _NAMES = {"type": "str"}, {"type": "bool"}, {"type": "list", "elements": "str"}
 
-    def names(**more: t.Any) -> dict[str, t.Any]:
-        return {"type": "list", "elements": "str", **more}
 
-    text, flag = {"type": "str"}, {"type": "bool"}
-    return {
-        "prefix": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "description": text,
-        "session_inactivity_timeout": {"type": "int"},
-        "session_cookie_header_name": text,
-        "anonymous_access_mode": {"type": "str", "choices": list(ENUMS["anonymous_access_mode"])},
-        "windows_authentication_enabled_device_pattern": text,
-        "authentication_method": {"type": "str", "choices": ["jwt"]},
-        # Public. QlikModule hides a private key that was pasted by mistake.
-        "jwt_public_key_certificate": {"type": "str", "no_log": False},
-        "jwt_attribute_user_id": text,
-        "jwt_attribute_user_directory": text,
-        "jwt_attribute_map": {
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                "jwt_attribute": {"type": "str", "required": True},
-                "sense_attribute": {"type": "str", "required": True},
-                "is_mandatory": {"type": "bool", "default": False},
-            },
+def _words(name: str) -> dict[str, t.Any]:
+    return {"type": "str", "choices": list(ENUMS[name])}
+
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "prefix": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "description": _TEXT,
+    "session_inactivity_timeout": {"type": "int"},
+    "session_cookie_header_name": _TEXT,
+    "anonymous_access_mode": _words("anonymous_access_mode"),
+    "windows_authentication_enabled_device_pattern": _TEXT,
+    "authentication_method": {"type": "str", "choices": ["jwt"]},
+    # Public. QlikModule hides a private key that was pasted by mistake.
+    "jwt_public_key_certificate": {"type": "str", "no_log": False},
+    "jwt_attribute_user_id": _TEXT,
+    "jwt_attribute_user_directory": _TEXT,
+    "jwt_attribute_map": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "jwt_attribute": {"type": "str", "required": True},
+            "sense_attribute": {"type": "str", "required": True},
+            "is_mandatory": {"type": "bool", "default": False},
         },
-        "jwt_audience": text,
-        "load_balancing_server_nodes": names(),
-        "use_sticky_load_balancing": flag,
-        "load_balancing_algorithm": {"type": "str", "choices": list(ENUMS["load_balancing_algorithm"])},
-        "enable_engine_saturation_check": flag,
-        "enable_engine_health_check_data": flag,
-        "authentication_module_redirect_uri": text,
-        "session_module_base_uri": text,
-        "load_balancing_module_base_uri": text,
-        "extended_security_environment": flag,
-        "session_cookie_domain": text,
-        "session_cookie_custom_path": text,
-        "has_secure_attribute_https": flag,
-        "same_site_attribute_https": {"type": "str", "choices": list(ENUMS["same_site_attribute_https"])},
-        "has_secure_attribute_http": flag,
-        "same_site_attribute_http": {"type": "str", "choices": list(ENUMS["same_site_attribute_http"])},
-        "additional_response_headers": text,
-        "websocket_cross_origin_white_list": names(aliases=["host_allow_list"]),
-        "tags": names(),
-        "custom_properties": {"type": "dict"},
-        "proxies": names(),
-        "allow_non_jwt": {"type": "bool", "default": False},
-        "id": text,
-        "certificate": {"type": "dict"},
-    }
-
-
-SPEC = _settings()
+    },
+    "jwt_audience": _TEXT,
+    "load_balancing_server_nodes": _NAMES,
+    "use_sticky_load_balancing": _FLAG,
+    "load_balancing_algorithm": _words("load_balancing_algorithm"),
+    "enable_engine_saturation_check": _FLAG,
+    "enable_engine_health_check_data": _FLAG,
+    "authentication_module_redirect_uri": _TEXT,
+    "session_module_base_uri": _TEXT,
+    "load_balancing_module_base_uri": _TEXT,
+    "extended_security_environment": _FLAG,
+    "session_cookie_domain": _TEXT,
+    "session_cookie_custom_path": _TEXT,
+    "has_secure_attribute_https": _FLAG,
+    "same_site_attribute_https": _words("same_site_attribute_https"),
+    "has_secure_attribute_http": _FLAG,
+    "same_site_attribute_http": _words("same_site_attribute_http"),
+    "additional_response_headers": _TEXT,
+    "websocket_cross_origin_white_list": {**_NAMES, "aliases": ["host_allow_list"]},
+    "tags": _NAMES,
+    "custom_properties": {"type": "dict"},
+    "proxies": _NAMES,
+    "allow_non_jwt": {"type": "bool", "default": False},
+    "id": _TEXT,
+    "certificate": {"type": "dict"},
+}
+"""The options of one virtual proxy, but for those that change single entries of a list."""
 # No fields of the entity. "id" and "certificate" are added by results.
 _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in SPEC if name not in _BESIDES)

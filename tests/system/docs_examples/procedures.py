@@ -113,30 +113,31 @@ PROCEDURES = {
     ),
     f"{_GUIDES}rotation.rst 4": Procedure(run=f"{ROTATE} --check -e @{{}}"),
     f"{_GUIDES}rotation.rst 5": Procedure(run=f"{ROTATE} --check -e @{{}}"),
-    f"{_GUIDES}rotation.rst 6": Procedure(run=f"{CHECK} -e @{{}}"),
-    f"{_GUIDES}rotation.rst 7": Procedure(
+    f"{_GUIDES}rotation.rst 6": Procedure(run=f"{ROTATE} --check -e @{{}}"),
+    f"{_GUIDES}rotation.rst 7": Procedure(run=f"{CHECK} -e @{{}}"),
+    f"{_GUIDES}rotation.rst 8": Procedure(
         left_out="it is for a portal that systemd runs; the tests of the role have such tasks"
     ),
-    f"{_GUIDES}rotation.rst 8": Procedure(
+    f"{_GUIDES}rotation.rst 9": Procedure(
         run="ansible-playbook {} -e key_rotation_new_prefix=portal-2 -e key_rotation_new_certificate=PEM"
     ),
     # nginx looks the nodes up, and they are not in the DNS.
-    f"{_GUIDES}rotation.rst 9": Procedure(
+    f"{_GUIDES}rotation.rst 10": Procedure(
         run=f"{ROTATE} -e @{{}} -e key_rotation_mode=front_end {WWW} "
         f"{WITHOUT_SYSTEMD.format('key_rotation_front_end_reload')} "
         '-e \'{{"key_rotation_proxy_urls": ["https://localhost"]}}\''
     ),
-    f"{_GUIDES}rotation.rst 10": Procedure(
+    f"{_GUIDES}rotation.rst 11": Procedure(
         left_out="it is a part of a front end; tests/system/crash_recovery starts one with it"
     ),
-    f"{_GUIDES}rotation.rst 11": Procedure(save="/srv/playbooks/front_end.yml", replace={_RELOAD: _NO_RELOAD}),
-    f"{_GUIDES}rotation.rst 12": Procedure(
+    f"{_GUIDES}rotation.rst 12": Procedure(save="/srv/playbooks/front_end.yml", replace={_RELOAD: _NO_RELOAD}),
+    f"{_GUIDES}rotation.rst 13": Procedure(
         also={"/etc/haproxy/haproxy.cfg": _HAPROXY}, run=f"ansible-playbook {{}} {SITES} --limit prod {WWW}"
     ),
-    f"{_GUIDES}rotation.rst 13": Procedure(save="/srv/playbooks/portal.cfg.j2"),
-    f"{_GUIDES}rotation.rst 14": Procedure(left_out="it is one line of a front end"),
-    f"{_GUIDES}rotation.rst 15": Procedure(left_out="the unit tests of the role run Apache with it"),
-    f"{_GUIDES}rotation.rst 16": Procedure(left_out="the unit tests of the role run Apache with the like"),
+    f"{_GUIDES}rotation.rst 14": Procedure(save="/srv/playbooks/portal.cfg.j2"),
+    f"{_GUIDES}rotation.rst 15": Procedure(left_out="it is one line of a front end"),
+    f"{_GUIDES}rotation.rst 16": Procedure(left_out="the unit tests of the role run Apache with it"),
+    f"{_GUIDES}rotation.rst 17": Procedure(left_out="the unit tests of the role run Apache with the like"),
     f"{_GUIDES}verification.rst 1": Procedure(
         before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"
     ),
