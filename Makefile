@@ -159,8 +159,8 @@ bench: dev stage ## Count and compare: requests, connections, writes, time. Neve
 lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
-# Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three files quote them.
-WORDING = tests ':!tests/simulator' ':!tests/integration/targets/role_*' ':!tests/integration/targets/environment' \
+# Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three tests quote them.
+WORDING = tests ':!tests/simulator' \
   $(addprefix ':!tests/unit/plugins/,lookup/test_jwt.py' module_utils/test_login.py' module_utils/test_websocket.py')
 style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/tools/import_order.py && \

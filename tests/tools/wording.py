@@ -35,12 +35,12 @@ PHRASES = {
 VERBS = re.compile(
     "Add|Adopt|Allow|Ask|Build|Call|Change|Check|Choose|Collect|Compare|Compute|Configure|Convert|"
     "Copy|Correct|Count|Create|Decide|Declare|Define|Delete|Deny|Deploy|Describe|Destroy|Detect|"
-    "Discard|Download|Drain|Encrypt|End|Export|Fail|Find|Follow|Format|Generate|Get|Grant|Import|"
-    "Include|Initialize|Install|Link|List|Load|Log|Mark|Merge|Mint|Move|Normalize|Open|Pass|Pause|"
-    "Point|Predict|Prepare|Print|Promote|Provision|Publish|Purge|Read|Record|Register|Reload|Remove|"
-    "Rename|Replace|Report|Request|Require|Reset|Restart|Restore|Retire|Return|Revoke|Roll|Rotate|Run|"
-    "Select|Send|Serve|Set|Show|Sign|Skip|Start|Stop|Store|Switch|Test|Trust|Try|Unlink|Update|Use|"
-    "Validate|Verify|Wait|Warn|Write"
+    "Discard|Download|Drain|Encrypt|End|Export|Extract|Fail|Find|Follow|Format|Generate|Get|Grant|"
+    "Import|Include|Initialize|Install|Link|List|Load|Log|Mark|Merge|Mint|Move|Normalize|Open|Pass|"
+    "Pause|Point|Predict|Prepare|Print|Promote|Provision|Publish|Purge|Read|Record|Register|Reload|"
+    "Remove|Rename|Renew|Replace|Report|Request|Require|Reset|Restart|Restore|Retire|Return|Revoke|"
+    "Roll|Rotate|Run|Select|Send|Serve|Set|Show|Sign|Skip|Start|Stop|Store|Switch|Test|Trust|Try|"
+    "Unlink|Update|Use|Validate|Verify|Wait|Warn|Write"
 )
 # A capital verb that is not in the past, the progressive or the third person. Git itself begins with "fixup! ".
 COMMIT_SUBJECT = re.compile(
