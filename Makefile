@@ -98,7 +98,7 @@ dev: $(VENV)/made-for-tests
 .PHONY: stage build install
 stage: venv
 ifndef STAGED
-	@$(VENV)/bin/python tests/stage.py "$(COPY)"
+	@$(VENV)/bin/python tests/tools/stage.py "$(COPY)"
 endif
 
 build: stage ## Build the collection's tarball, into .stage/dist
@@ -131,12 +131,12 @@ demo-rotation: install ## A key is replaced while people sign in and work: how m
 
 # So many steps at a time; few of them use more than one processor for long.
 LANES ?= 2
-RUN_STEPS = $(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
+RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
 # Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
 # The longest steps begin first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
-QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
-SLOW = environment examples sanity promotion kills operations conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
+QUICK = targets units simulator behaviors promotion faults environment secrets examples $(LINT) validate tarball
+SLOW = environment examples sanity promotion recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -159,21 +159,22 @@ bench: dev stage ## Count and compare: requests, connections, writes, time. Neve
 lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
+# Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three tests quote them.
+WORDING = tests ':!tests/simulator' \
+  $(addprefix ':!tests/unit/plugins/,lookup/test_jwt.py' module_utils/test_login.py' module_utils/test_websocket.py')
 style: dev stage
-	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/import_order.py
+	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/tools/import_order.py && \
+	codespell && python tests/tools/wording.py $$(git ls-files --others --exclude-standard -- $(WORDING))
 
 # The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
-SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py kills/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py in_process/*.py package/*.py system/*/*.py \
-  integration/targets/*/files/*.py)))))
+SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py demo/*.py \
+  system/*/*.py system/docs_examples/network/*.py tools/*.py tools/in_process/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py option_count.py public_names.py \
-	  seed_ansible_test.py stage.py steps.py wording.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
@@ -196,8 +197,8 @@ changelog: dev stage
 # antsibull-docs leaves a log in the home directory.
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py --check
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/public_names.py --check tests/public_names.txt
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py --check
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/public_names.py --check tests/public_names.txt
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
 RESULTS ?= $(ROOT)$(STAGE)/results
@@ -206,24 +207,24 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$(1)*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 MARKS ?= not nightly
 PYTEST = python -m pytest --quiet -m '$(MARKS)' -p no:cacheprovider --junit-xml "$(RESULTS)/$(notdir $@).xml"
-# Playbooks run in one process, which costs a quarter: see tests/in_process. IN_PROCESS= on the command line: as usual.
+# Playbooks run in one process, which costs a quarter: see tests/tools/in_process. IN_PROCESS= on the command line: as usual.
 IN_PROCESS = yes
-PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/in_process/bin:$$PATH" IN_PROCESS_CACHE="$(ROOT)$(STAGE)/templates")
+PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/tools/in_process/bin:$$PATH" IN_PROCESS_CACHE="$(ROOT)$(STAGE)/templates")
 # Of xdist; 0 is none, which costs the least where other steps run as well.
 PROCESSES ?= 2
 
-.PHONY: units faults secrets kills operations simulator switches examples conformance targets promotion environment
+.PHONY: units faults secrets recovery operations simulator behaviors examples clients targets promotion environment
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
 faults: dev stage ## Requests of the bulk module go wrong in every way; two writers at once; slots half made
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/faults
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/fault_injection
 
 secrets: dev stage ## No key, token or password in any output: text given for paths, and whole runs at -vvvv
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/system/secrets
 
-kills: dev stage ## A rotation is killed before each of its writes, and run again
-	@cd $(COPY) && $(PYTEST) tests/kills
+recovery: dev stage ## A rotation is killed before each of its writes, and run again
+	@cd $(COPY) && $(PYTEST) tests/system/crash_recovery
 
 operations: dev stage ## Each playbook with each fault: killed, no space, two at once, renamed, moved, clock set back
 	@cd $(COPY) && $(PYTEST) --numprocesses $(PROCESSES) tests/system/operations
@@ -231,19 +232,19 @@ operations: dev stage ## Each playbook with each fault: killed, no space, two at
 simulator: dev stage ## The simulator's own tests
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
-switches: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/switches
+behaviors: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/behavior_matrix
 
 # The documents as users follow them; the examples of plugins, which are one playbook, in one process.
 examples: dev stage ## Each option stands in an example, and all examples in the documentation work
-	@cd $(COPY) && EXAMPLES_PLAYBOOKS="$(if $(IN_PROCESS),$(ROOT)$(COPY)/tests/in_process/bin)" $(PYTEST) tests/examples
+	@cd $(COPY) && EXAMPLES_PLAYBOOKS="$(if $(IN_PROCESS),$(ROOT)$(COPY)/tests/tools/in_process/bin)" $(PYTEST) tests/system/docs_examples
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
-conformance: dev stage ## Qlik clients that are not ours, and a browser, against the simulator
-	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" CONFORMANCE_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -m '' -rfE tests/conformance
+clients: dev stage ## Qlik clients that are not ours, and a browser, against the simulator
+	@cd $(COPY) && CLIENTS_DIRECTORY="$(ROOT)$(STAGE)/npm" CLIENTS_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -m '' -rfE tests/system/third_party_clients
 
 targets: dev stage ## The integration targets, in one process each
-	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/in_process
+	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/tools/in_process
 
 promotion: dev stage ## Promotion between three sites, as a command with an exit status, output and files
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/integration/targets/role_promotion/files
@@ -251,13 +252,13 @@ promotion: dev stage ## Promotion between three sites, as a command with an exit
 environment: dev stage ## Modules, playbooks and inventory with a netrc file and proxy variables around them
 	@cd $(COPY) && $(PYTEST) tests/integration/targets/environment/files
 
-.PHONY: sanity validate integration package tarball
+.PHONY: sanity validate integration packaging tarball
 sanity: dev stage ## ansible-test sanity
-	@skipped=$$($(VENV)/bin/python tests/seed_ansible_test.py "$(RESULTS)") || exit 1; \
+	@skipped=$$($(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)") || exit 1; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(call KEEP_RESULTS,sanity)
 
 validate: dev stage ## Documentation and arguments of modules and plugins, as ansible-test checks them
-	@$(VENV)/bin/python tests/seed_ansible_test.py "$(RESULTS)" > /dev/null; \
+	@$(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)" > /dev/null; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit --test validate-modules; $(call KEEP_RESULTS,sanity)
 
 TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
@@ -267,10 +268,10 @@ integration/%: dev stage
 	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
 
 tarball: dev install ## The tarball: what is in it, and does it work once installed
-	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
+	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
 
-package: dev install ## The tarball, also in new environments: oldest ansible-core, execution environment, galaxy-importer
-	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
+packaging: dev install ## The tarball, also in new environments: oldest ansible-core, execution environment, galaxy-importer
+	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
 
 # ---- Now and then
 
@@ -280,9 +281,9 @@ format: dev ## Format, and mend what ruff can mend
 
 generate: dev stage ## Write what is generated: the page of evidence, the checks of login_check, the public names
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
-	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py
 	@$(MAKE) --no-print-directory stage
-	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/public_names.py tests/public_names.txt
+	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/tools/public_names.py tests/public_names.txt
 
 # Releases of ansible-core, each with a Python for it. "stable" and "pre" are the newest that the package index has.
 MATRIX ?= 2.16:3.11 2.18:3.11 2.19:3.11 stable:3.13 pre:3.13
@@ -294,7 +295,7 @@ matrix-integration:
 	@echo $(filter integration/%,$(MATRIX_STEPS))
 
 matrix: venv ## Sanity, unit and integration tests with old and new Ansible; one alone: MATRIX=2.16:3.11
-	@$(VENV)/bin/python tests/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
+	@$(VENV)/bin/python tests/tools/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
 	  --entries "$(MATRIX)" $(MATRIX_STEPS)
 
 # Again for the same version: make release AGAIN=--update-existing
