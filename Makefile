@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# The front door: `make` alone says what there is. Everything is written below .venv, .stage and .demo,
-# and nothing is needed but Python 3.11 or newer, make, git and a Python package index.
+# `make` alone lists the targets. Everything is written below .venv, .stage and .demo. Python 3.11 or newer, make, git and
+# a Python package index are required.
 
-# Make looks at relative paths only, and the shell gets quoted ones. But ansible-test cannot be run from a path with
-# blanks; then .venv and .stage are in the user's cache.
+# Make gets relative paths only, and the shell quoted ones. But ansible-test does not run in a path with blanks; then .venv
+# and .stage are in the user's cache.
 ifneq ($(words $(CURDIR)),1)
 CACHE := $(HOME)/.cache/sensible.qlik/$(shell pwd | cksum | cut -d ' ' -f 1)
 VENV := $(CACHE)/.venv
@@ -16,11 +16,11 @@ ROOT := $(CURDIR)/
 VENV := .venv
 STAGE := .stage
 endif
-# The first of these that is new enough makes the virtual environment; PYTHON=/some/python3 has its way.
+# The first of these that is new enough creates the virtual environment; PYTHON=/some/python3 overrides it.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 
-# ansible-test works only in a directory of this name, and tests see the files as git does: tracked or not yet added,
-# but never ignored. So they run on a copy.
+# ansible-test works only in a directory of this name, and tests must see the same files as git: tracked or not yet added,
+# but never ignored. Therefore they run on a copy.
 COPY := $(STAGE)/ansible_collections/sensible/qlik
 INSTALLED := $(STAGE)/installed
 
@@ -33,7 +33,7 @@ export PIP_QUIET := 1
 ifeq ($(shell uname),Linux)
 export LC_ALL := C.UTF-8
 endif
-# What the shell of the moment holds must not change what is tested.
+# Variables of the current shell must not change the tests.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 $(foreach name,$(filter QLIK_SENSE_%,$(.VARIABLES)),$(eval unexport $(name)))
 
@@ -48,16 +48,16 @@ help:
 
 # ---- The virtual environment
 
-# Made anew when the requirements change or the directory was moved or copied.
+# Created again when the requirements change or the directory was moved or copied.
 ifneq ($(shell cat $(VENV)/made-in 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/made-in
 endif
 
-# Prints the interpreter itself: the name on the path may be that in the virtual environment which is about to go.
+# Prints the interpreter itself, because the name on the path may belong to the virtual environment that is replaced.
 NEW_ENOUGH := import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print(sys._base_executable)
 
 # ANSIBLE, for `make matrix`, is what pip installs instead of the pinned release: 'ansible==9.*', or '--pre ansible'.
-# By itself and after the libraries, so that --pre brings no pre-release of a library.
+# It is installed separately after the libraries, so that --pre installs no pre-release of a library.
 ifdef ANSIBLE
 RUNTIME_REQUIREMENTS := meta/ee-requirements.txt
 TEST_REQUIREMENTS := requirements-test.txt
@@ -75,7 +75,7 @@ $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/
 	  echo 'Install one (on Debian and Ubuntu the package is python3-venv), or name it: make PYTHON=/path/to/python3' >&2; \
 	  exit 1; \
 	fi; \
-	echo "Making a virtual environment with $$("$$found" --version): this takes a minute, once."; \
+	echo "Creating a virtual environment with $$("$$found" --version): this takes a minute, once."; \
 	"$$found" -m venv --clear $(VENV)
 # compat: a plain path entry. The default, an import hook, costs every Python in the environment some 15 ms.
 	@$(VENV)/bin/python -m pip install --no-compile -r $(RUNTIME_REQUIREMENTS) -e tests/simulator --config-settings editable_mode=compat
@@ -90,7 +90,7 @@ endif
 	@touch $@
 
 .PHONY: venv dev
-venv: $(VENV)/made-in ## Make .venv with Ansible, the libraries and the simulator
+venv: $(VENV)/made-in ## Create .venv with Ansible, the libraries and the simulator
 dev: $(VENV)/made-for-tests
 
 # ---- The copy that is tested, the tarball, and the tarball installed
@@ -106,57 +106,57 @@ build: stage ## Build the collection's tarball, into .stage/dist
 	@ansible-galaxy collection build --output-path $(STAGE)/dist $(COPY) > /dev/null
 	@[ -n "$(QUIET)" ] || ls $(STAGE)/dist/*.tar.gz
 
-# Offline: community.crypto came with the package "ansible".
+# Offline, because the package "ansible" contains community.crypto.
 install: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 install: build
 	@rm -rf $(INSTALLED)
 	@ansible-galaxy collection install --offline --no-deps -p $(INSTALLED) $(STAGE)/dist/*.tar.gz > $(STAGE)/install.log 2>&1 \
 	  || { cat $(STAGE)/install.log; exit 1; }
 
-# ---- For everybody
+# ---- Demonstrations and tests
 
 .PHONY: demo demo-promotion demo-rotation test test-more test-all test-nightly bench
 demo: QUIET = yes
-demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
+demo: install ## Declare two JWT virtual proxies on a simulated two-node site, use them and verify the logins
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
 demo-promotion: QUIET = yes
-demo-promotion: install ## Three simulated sites: from dev to test to prod, and put back where it does not work
+demo-promotion: install ## Promote from dev to test to prod on three simulated sites, and restore a site after a failure
 	@$(VENV)/bin/python tests/demo/promotion.py --directory .demo --collections $(INSTALLED)
 
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
-demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
+demo-rotation: install ## Replace a key while users log in and work, and count their errors. Requires nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
-# So many steps at a time; few of them use more than one processor for long.
+# Number of steps at a time; few of them use more than one processor for long.
 LANES ?= 2
 RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
 # Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
-# The longest steps begin first, so that the lanes end at about the same time.
+# The longest steps are first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator behaviors promotion faults environment secrets examples $(LINT) validate tarball
 SLOW = environment examples sanity promotion recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
-test-more: dev stage ## What `make test-all` has beyond `make test`
+test-more: dev stage ## Run the tests of `make test-all` that `make test` leaves out
 	@$(RUN_STEPS) 'MARKS=slow and not nightly' $(SLOW)
 
-test-all: dev stage ## Each kind of check once
+test-all: dev stage ## Run each kind of check once
 	@$(RUN_STEPS) $(filter-out $(QUICK),$(SLOW)) $(QUICK)
 
 test-nightly: export NIGHTLY := yes
-test-nightly: dev stage ## All faults, all moments to be killed at, all targets as ansible-test runs them: takes hours
+test-nightly: dev stage ## Run all faults, all crash points, and all targets with ansible-test; takes hours
 	@$(RUN_STEPS) MARKS= IN_PROCESS= $(filter-out $(QUICK) integration/%,$(SLOW)) $(filter-out targets,$(QUICK)) $(TARGETS:%=integration/%)
 
-bench: dev stage ## Count and compare: requests, connections, writes, time. Never a pass or a fail
+bench: dev stage ## Count requests, connections and writes and measure times; never fails
 	@for script in $$(grep -l __main__ tests/benchmarks/*.py); do echo "== $$script"; $(VENV)/bin/python "$$script" || exit 1; done
 
 # ---- The steps of `make test`; each can be run alone
 
 .PHONY: lint style types yaml ansiblelint reuse workflow changelog docs
-lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
+lint: dev stage ## Run the static checks: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
 # Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three tests quote them.
@@ -166,7 +166,7 @@ style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/tools/import_order.py && \
 	codespell && python tests/tools/wording.py $$(git ls-files --others --exclude-standard -- $(WORDING))
 
-# The collection under its real name, the simulator as the package that it is, and scripts from where they are run.
+# The collection with its real name, the simulator as a package, and scripts in their directories.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
 SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py demo/*.py \
   system/*/*.py system/docs_examples/network/*.py tools/*.py tools/in_process/*.py integration/targets/*/files/*.py)))))
@@ -184,7 +184,7 @@ yaml: dev stage
 ansiblelint: dev stage
 	@cd $(COPY) && ansible-lint --nocolor --offline --profile production --strict
 
-# Not in the copy: in a repository without a commit, reuse does not find out what git ignores.
+# Not in the copy, because in a repository without a commit reuse does not detect the files that git ignores.
 reuse: dev
 	@reuse lint --lines
 
@@ -194,7 +194,7 @@ workflow: dev stage
 changelog: dev stage
 	@cd $(COPY) && antsibull-changelog lint
 
-# antsibull-docs leaves a log in the home directory.
+# antsibull-docs writes a log to the home directory.
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py --check
@@ -202,7 +202,7 @@ docs: dev stage
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
 RESULTS ?= $(ROOT)$(STAGE)/results
-# Only the Python that runs; `make matrix` has the others.
+# Only the current Python; `make matrix` runs the others.
 ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$(1)*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 MARKS ?= not nightly
@@ -220,16 +220,16 @@ units: dev stage ## The collection's unit tests
 faults: dev stage ## Requests of the bulk module go wrong in every way; two writers at once; slots half made
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/fault_injection
 
-secrets: dev stage ## No key, token or password in any output: text given for paths, and whole runs at -vvvv
+secrets: dev stage ## Check that no output contains a key, token or password, also at -vvvv
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/system/secrets
 
 recovery: dev stage ## A rotation is killed before each of its writes, and run again
 	@cd $(COPY) && $(PYTEST) tests/system/crash_recovery
 
-operations: dev stage ## Each playbook with each fault: killed, no space, two at once, renamed, moved, clock set back
+operations: dev stage ## Run each playbook with each fault: killed, no space, two at once, renamed, moved, clock set back
 	@cd $(COPY) && $(PYTEST) --numprocesses $(PROCESSES) tests/system/operations
 
-simulator: dev stage ## The simulator's own tests
+simulator: dev stage ## Run the tests of the simulator
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
 behaviors: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
@@ -246,10 +246,10 @@ clients: dev stage ## Qlik clients that are not ours, and a browser, against the
 targets: dev stage ## The integration targets, in one process each
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/tools/in_process
 
-promotion: dev stage ## Promotion between three sites, as a command with an exit status, output and files
+promotion: dev stage ## Test promotions between three sites: exit status, output and files
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/integration/targets/role_promotion/files
 
-environment: dev stage ## Modules, playbooks and inventory with a netrc file and proxy variables around them
+environment: dev stage ## Test modules, playbooks and inventory with a netrc file and proxy variables
 	@cd $(COPY) && $(PYTEST) tests/integration/targets/environment/files
 
 .PHONY: sanity validate integration packaging tarball
@@ -262,7 +262,7 @@ validate: dev stage ## Documentation and arguments of modules and plugins, as an
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit --test validate-modules; $(call KEEP_RESULTS,sanity)
 
 TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
-integration: $(TARGETS:%=integration/%) ## The integration targets as ansible-test runs them; one: make integration/<target>
+integration: $(TARGETS:%=integration/%) ## Run the integration targets with ansible-test; a single one: make integration/<target>
 
 integration/%: dev stage
 	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
@@ -273,13 +273,13 @@ tarball: dev install ## The tarball: what is in it, and does it work once instal
 packaging: dev install ## The tarball, also in new environments: oldest ansible-core, execution environment, galaxy-importer
 	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
 
-# ---- Now and then
+# ---- Maintenance
 
 .PHONY: format generate matrix release clean
-format: dev ## Format, and mend what ruff can mend
+format: dev ## Format the code, and apply the fixes of ruff
 	@ruff format . && ruff check --fix .
 
-generate: dev stage ## Write what is generated: the page of evidence, the checks of login_check, the public names
+generate: dev stage ## Generate the evidence page, the checks of login_check and the list of public names
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
 	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py
 	@$(MAKE) --no-print-directory stage
@@ -298,11 +298,11 @@ matrix: venv ## Sanity, unit and integration tests with old and new Ansible; one
 	@$(VENV)/bin/python tests/tools/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
 	  --entries "$(MATRIX)" $(MATRIX_STEPS)
 
-# Again for the same version: make release AGAIN=--update-existing
+# Repeat it for the same version: make release AGAIN=--update-existing
 release: dev stage ## Turn the changelog fragments into CHANGELOG.md, for the version in galaxy.yml
 	@cd $(COPY) && antsibull-changelog release --reload-plugins $(AGAIN) && rm -f changelogs/.plugin-cache.yaml
 	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
 
-clean: ## Remove everything that make wrote
+clean: ## Remove everything that make has written
 	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -70,7 +70,7 @@ def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dic
     assert laboratory.sites["finishes"].state() == world.new
     [warning] = end.warned
     assert f"The promotion of dev to finishes with the snapshot {snapshot(laboratory, 'finishes')} was inter" in warning
-    assert "Unfinished: embedded, portal. This promotion goes on with it." in warning
+    assert "Unfinished: embedded, portal. This promotion continues it." in warning
     # The one in the middle is of another site, with the same name in another inventory.
     assert laboratory.unfinished("finishes") == [[], BOTH, []]
 
@@ -87,7 +87,7 @@ def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: Wor
     end = second["other"]
     assert "trial deleted" in end.said
     assert f"-e roll_back_snapshot={snapshot(laboratory, 'other')}" in end.warned[0]
-    assert "This promotion leaves it alone." in end.warned[0]
+    assert "This promotion does not change it." in end.warned[0]
     assert "embedded" in laboratory.sites["other"].state().virtual_proxies
     assert laboratory.unfinished("other") == [[], BOTH]
     done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot(laboratory, 'other')}")

@@ -70,7 +70,7 @@ def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> 
             str(list(results[host].values())[-1].get("msg")),
             [one["msg"] for one in (find(host, "Report unfinished") or {}).get("results", ())],
             find(host, "Write to "),
-            find(host, "Restore what was there on "),
+            find(host, "Restore the previous state of "),
         )
         for host in hosts
     }
