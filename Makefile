@@ -113,20 +113,20 @@ install: build
 	@ansible-galaxy collection install --offline --no-deps -p $(INSTALLED) $(STAGE)/dist/*.tar.gz > $(STAGE)/install.log 2>&1 \
 	  || { cat $(STAGE)/install.log; exit 1; }
 
-# ---- For everybody
+# ---- For users
 
 .PHONY: demo demo-promotion demo-rotation test test-more test-all test-nightly bench
 demo: QUIET = yes
-demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, proved
+demo: install ## Two JWT virtual proxies on a simulated two-node site: declared, used, verified
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
 
 demo-promotion: QUIET = yes
-demo-promotion: install ## Three simulated sites: from dev to test to prod, and put back where it does not work
+demo-promotion: install ## Three simulated sites: from dev to test to prod, and rolled back where it does not work
 	@$(VENV)/bin/python tests/demo/promotion.py --directory .demo --collections $(INSTALLED)
 
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
-demo-rotation: install ## A key is replaced while people sign in and work: how many of them notice? Needs nginx
+demo-rotation: install ## A key is rotated under load: counts failed requests. Needs nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 # So many steps at a time; few of them use more than one processor for long.
@@ -159,8 +159,8 @@ bench: dev stage ## Count and compare: requests, connections, writes, time. Neve
 lint: dev stage ## The checks that run nothing: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
-# Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three tests quote them.
-WORDING = tests ':!tests/simulator' \
+# Plugins, roles, playbooks and documentation follow when their wording is done; three tests quote them.
+WORDING = tests \
   $(addprefix ':!tests/unit/plugins/,lookup/test_jwt.py' module_utils/test_login.py' module_utils/test_websocket.py')
 style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/tools/import_order.py && \
