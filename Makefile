@@ -159,8 +159,8 @@ bench: dev stage ## Count requests, connections and writes and measure times; ne
 lint: dev stage ## Run the static checks: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
-# Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three tests quote them.
-WORDING = tests ':!tests/simulator' \
+# Plugins, roles, playbooks and documentation follow when their wording is done; three tests quote them.
+WORDING = tests \
   $(addprefix ':!tests/unit/plugins/,lookup/test_jwt.py' module_utils/test_login.py' module_utils/test_websocket.py')
 style: dev stage
 	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/tools/import_order.py && \
