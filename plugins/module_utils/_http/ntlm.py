@@ -14,13 +14,18 @@ import struct
 import typing as t
 import urllib.parse
 
-import spnego
-from spnego.channel_bindings import GssChannelBindings
-from spnego.exceptions import SpnegoError
-
 from .._errors import TransportError
 from .._keys.parsing import attempt
 from .client import Request
+
+try:
+    import spnego
+    from spnego.channel_bindings import GssChannelBindings
+    from spnego.exceptions import SpnegoError
+except ImportError:
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 _CHALLENGE = "WWW-Authenticate"
 

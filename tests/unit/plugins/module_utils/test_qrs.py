@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import ssl
-import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -30,6 +29,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._http import ntlm
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 
 TOKEN = "eyJhbGciOiAiUlMyNTYifQ.eyJ1c2VySWQiOiAic2VjcmV0LXBheWxvYWQifQ.c2VjcmV0LXNpZ25hdHVyZQ"
@@ -406,8 +406,7 @@ def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, optio
 
 
 def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "spnego", None)
-    monkeypatch.delitem(sys.modules, QrsClient.__module__.replace("qrs", "ntlm"), raising=False)
+    monkeypatch.setattr(ntlm, "AVAILABLE", False)
     with pytest.raises(InputError) as caught:
         QrsClient(options | {"auth_method": "ntlm", "password": "a-secret"})
     assert "pyspnego" in caught.value.message
