@@ -148,14 +148,12 @@ def _by_ticket(source: Source) -> Auth:
 
 
 def _by_ntlm(source: Source) -> Auth:
-    try:
-        from .ntlm import handshake
-    except ImportError:
+    from . import ntlm  # compiled only where it is needed: each task pays for it
+
+    if not ntlm.AVAILABLE:
         from ansible.module_utils.basic import missing_required_lib
 
-        raise InputError(
-            missing_required_lib("pyspnego >= 0.11"), hint="Or sign in another way ('auth_method')."
-        ) from None
+        raise InputError(missing_required_lib("pyspnego >= 0.11"), hint="Or sign in another way ('auth_method').")
     user, password = source.options["user"], source.options["password"]
     source.sanitize.add([password])
 
@@ -164,7 +162,7 @@ def _by_ntlm(source: Source) -> Auth:
             base,
             hint="Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
             "authentication pattern is 'Windows'.",
-            ask=lambda request: handshake(request, user, password),
+            ask=lambda request: ntlm.handshake(request, user, password),
         )
 
     return Auth(

@@ -21,7 +21,6 @@ from .._text import Sanitizer
 from .limits import IMPORT_ERROR, RETRIED_STATUSES, deadline, pool_manager, read, retry
 
 with contextlib.suppress(ImportError):  # reported by require_libraries
-    import certifi
     import urllib3
 
 if t.TYPE_CHECKING:
@@ -243,9 +242,8 @@ class HttpClient:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         cert_file, key_file = client_cert or (None, None)
         self._pools = pool_manager(
+            verify,
             _identifiers.web_proxy(http_proxy) if http_proxy else None,
-            cert_reqs="CERT_NONE" if verify is False else "CERT_REQUIRED",
-            ca_certs=certifi.where() if verify is True else verify or None,
             cert_file=cert_file,
             key_file=key_file,
             timeout=urllib3.Timeout(connect=self._timeout[0], read=self._timeout[1]),
@@ -282,7 +280,7 @@ class HttpClient:
         body = None
         if request.body is not None:
             body, headers["Content-Type"] = json.dumps(request.body, allow_nan=False), "application/json"
-        return self._pools.urlopen(
+        return self._pools.request(
             request.method, url, headers=headers, body=body, preload_content=False, redirect=False
         )
 

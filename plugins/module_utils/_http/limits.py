@@ -15,7 +15,7 @@ import typing as t
 from .deadline import Deadline, current, start
 
 try:
-    import certifi  # noqa: F401
+    import certifi
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.exceptions import InvalidHeader
@@ -87,13 +87,16 @@ class _TLSPool(HTTPSConnectionPool):
 _POOLS: t.Any = {"http": _Pool, "https": _TLSPool}
 
 
-def pool_manager(http_proxy: str | None, **options: t.Any) -> PoolManager:
+def pool_manager(verify: bool | str, http_proxy: str | None, **options: t.Any) -> PoolManager:
     """Return urllib3's client with connections that the deadline of a request watches.
 
     Args:
+        verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
         http_proxy: URL of the web proxy to go through.
         options: of a connection pool.
     """
+    options["cert_reqs"] = "CERT_NONE" if verify is False else "CERT_REQUIRED"
+    options["ca_certs"] = certifi.where() if verify is True else verify or None
     manager = ProxyManager(http_proxy, **options) if http_proxy else PoolManager(**options)
     manager.pool_classes_by_scheme = _POOLS
     return manager

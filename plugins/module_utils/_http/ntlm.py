@@ -14,14 +14,19 @@ import struct
 import typing as t
 import urllib.parse
 
-import spnego
-from cryptography.exceptions import InternalError, UnsupportedAlgorithm
-from spnego.channel_bindings import GssChannelBindings
-from spnego.exceptions import SpnegoError
-
 from .._errors import InputError, TransportError
 from .._keys.parsing import attempt, is_unsupported
 from .client import Request
+
+try:
+    import spnego
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from spnego.channel_bindings import GssChannelBindings
+    from spnego.exceptions import SpnegoError
+except ImportError:
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 _CHALLENGE = "WWW-Authenticate"
 _BAD_CHALLENGE = (ArithmeticError, LookupError, ValueError, struct.error)

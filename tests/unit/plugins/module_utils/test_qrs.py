@@ -13,7 +13,6 @@ import os
 import re
 import socket
 import ssl
-import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -33,7 +32,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
     QlikError,
     TransportError,
 )
-from ansible_collections.sensible.qlik.plugins.module_utils._http import hosts
+from ansible_collections.sensible.qlik.plugins.module_utils._http import hosts, ntlm
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 
 TOKEN = "eyJhbGciOiAiUlMyNTYifQ.eyJ1c2VySWQiOiAic2VjcmV0LXBheWxvYWQifQ.c2VjcmV0LXNpZ25hdHVyZQ"
@@ -410,8 +409,7 @@ def test_a_given_session_is_used_and_not_ended(server: Server, options: dict[str
 
 
 def test_ntlm_requires_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "spnego", None)
-    monkeypatch.delitem(sys.modules, QrsClient.__module__.replace("qrs", "ntlm"), raising=False)
+    monkeypatch.setattr(ntlm, "AVAILABLE", False)
     with pytest.raises(InputError) as caught:
         QrsClient(options | {"auth_method": "ntlm", "password": "a-secret"})
     assert "pyspnego" in caught.value.message
