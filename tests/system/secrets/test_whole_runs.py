@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import typing as t
@@ -144,7 +145,9 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
     assert new_keys
     secrets |= {file.name: file.read_text() for file in new_keys}
     for name, output in outputs.items():
-        leaks = {secret: forms for secret, text in secrets.items() if (forms := found(text, output.text))}
+        # Where arguments are shown, keys that are given as texts are among them. Tokens must not be.
+        printed = re.sub(r"TASK \[.*?\] \*{3}", "", output.text, flags=re.DOTALL)
+        leaks = {secret: forms for secret, text in secrets.items() if (forms := found(text, printed))}
         assert leaks == {}, name
         assert tokens(output.text) == [], name
         assert cookies(output.text) == [], name
