@@ -98,7 +98,7 @@ dev: $(VENV)/made-for-tests
 .PHONY: stage build install
 stage: venv
 ifndef STAGED
-	@$(VENV)/bin/python tests/stage.py "$(COPY)"
+	@$(VENV)/bin/python tests/tools/stage.py "$(COPY)"
 endif
 
 build: stage ## Build the collection's tarball, into .stage/dist
@@ -131,12 +131,12 @@ demo-rotation: install ## Replace a key while users log in and work, and count t
 
 # Number of steps at a time; few of them use more than one processor for long.
 LANES ?= 2
-RUN_STEPS = $(VENV)/bin/python tests/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
+RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results --make "$(MAKE)" --lanes $(LANES)
 # Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
 # The longest steps are first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
-QUICK = targets units simulator switches promotion faults environment secrets examples $(LINT) validate tarball
-SLOW = environment examples sanity promotion kills operations conformance package ansiblelint integration/lookup_jwt integration/role_smoke_test
+QUICK = targets units simulator behaviors promotion faults environment secrets examples $(LINT) validate tarball
+SLOW = environment examples sanity promotion recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## Run the quick tests in minutes; the last line is the result
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -159,21 +159,22 @@ bench: dev stage ## Count requests, connections and writes and measure times; ne
 lint: dev stage ## Run the static checks: ruff, mypy, yamllint, ansible-lint, reuse, zizmor, documentation
 	@$(RUN_STEPS) ansiblelint $(LINT)
 
+# Plugins, roles, playbooks, documentation and simulator follow when their wording is done; three tests quote them.
+WORDING = tests ':!tests/simulator' \
+  $(addprefix ':!tests/unit/plugins/,lookup/test_jwt.py' module_utils/test_login.py' module_utils/test_websocket.py')
 style: dev stage
-	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/import_order.py
+	@cd $(COPY) && ruff format --diff --quiet . && ruff check --quiet . && python tests/tools/import_order.py && \
+	codespell && python tests/tools/wording.py $$(git ls-files --others --exclude-standard -- $(WORDING))
 
 # The collection with its real name, the simulator as a package, and scripts in their directories.
 MYPY = mypy --cache-dir "$(ROOT)$(STAGE)/mypy" --config-file "$(CURDIR)/pyproject.toml"
-SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py conformance/*.py \
-  faults/*.py kills/*.py switches/*.py examples/*.py examples/network/*.py demo/*.py in_process/*.py package/*.py system/*/*.py \
-  integration/targets/*/files/*.py)))))
+SCRIPTS = $(patsubst tests/%/,%,$(sort $(dir $(wildcard $(addprefix tests/,simulator/tests/*.py benchmarks/*.py demo/*.py \
+  system/*/*.py system/docs_examples/network/*.py tools/*.py tools/in_process/*.py integration/targets/*/files/*.py)))))
 types: export MYPYPATH = $(ROOT)$(STAGE):$(ROOT)$(COPY)/tests/simulator
 types: dev stage
 	@status=0; check() { (cd "$$1" && shift && $(MYPY) "$$@") || status=1; }; \
 	check $(STAGE) $(COPY:$(STAGE)/%=%)/plugins $(COPY:$(STAGE)/%=%)/tests/unit; \
 	check $(COPY)/tests/simulator qlik_sense_simulator; \
-	check $(COPY)/tests code_lines.py import_order.py login_check_docs.py matrix.py mutants.py option_count.py public_names.py \
-	  seed_ansible_test.py stage.py steps.py wording.py; \
 	for scripts in $(SCRIPTS); do check $(COPY)/tests/$$scripts .; done; \
 	exit $$status
 
@@ -196,8 +197,8 @@ changelog: dev stage
 # antsibull-docs writes a log to the home directory.
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py --check
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/public_names.py --check tests/public_names.txt
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py --check
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/public_names.py --check tests/public_names.txt
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
 RESULTS ?= $(ROOT)$(STAGE)/results
@@ -206,24 +207,24 @@ ANSIBLE_TEST = ansible-test $(1) --python "$$(python -c 'import sys; print("%d.%
 KEEP_RESULTS = status=$$?; mkdir -p "$(RESULTS)"; mv tests/output/junit/*$(1)*.xml "$(RESULTS)" 2>/dev/null; exit $$status
 MARKS ?= not nightly
 PYTEST = python -m pytest --quiet -m '$(MARKS)' -p no:cacheprovider --junit-xml "$(RESULTS)/$(notdir $@).xml"
-# Playbooks run in one process, in a quarter of the time; see tests/in_process. Set IN_PROCESS= for normal processes.
+# Playbooks run in one process, in a quarter of the time: see tests/tools/in_process. IN_PROCESS= uses normal processes.
 IN_PROCESS = yes
-PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/in_process/bin:$$PATH" IN_PROCESS_CACHE="$(ROOT)$(STAGE)/templates")
+PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/tools/in_process/bin:$$PATH" IN_PROCESS_CACHE="$(ROOT)$(STAGE)/templates")
 # Processes of xdist; 0 is none, which costs the least while other steps run.
 PROCESSES ?= 2
 
-.PHONY: units faults secrets kills operations simulator switches examples conformance targets promotion environment
+.PHONY: units faults secrets recovery operations simulator behaviors examples clients targets promotion environment
 units: dev stage ## Run the unit tests of the collection
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
 faults: dev stage ## Test failing requests, concurrent writers and interrupted slot changes
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/faults
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/fault_injection
 
 secrets: dev stage ## Check that no output contains a key, token or password, also at -vvvv
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/system/secrets
 
-kills: dev stage ## Kill a rotation before each of its writes, and run it again
-	@cd $(COPY) && $(PYTEST) tests/kills
+recovery: dev stage ## Kill a rotation before each of its writes, and run it again
+	@cd $(COPY) && $(PYTEST) tests/system/crash_recovery
 
 operations: dev stage ## Run each playbook with each fault: killed, no space, two at once, renamed, moved, clock set back
 	@cd $(COPY) && $(PYTEST) --numprocesses $(PROCESSES) tests/system/operations
@@ -231,19 +232,19 @@ operations: dev stage ## Run each playbook with each fault: killed, no space, tw
 simulator: dev stage ## Run the tests of the simulator
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
-switches: dev stage ## Test the collection with each uncertain behavior of Qlik Sense
-	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/switches
+behaviors: dev stage ## Test the collection with each uncertain behavior of Qlik Sense
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/behavior_matrix
 
 # The documents in the order of their steps; the examples of plugins, which are one playbook, in one process.
 examples: dev stage ## Check that each option has an example, and run all examples of the documentation
-	@cd $(COPY) && EXAMPLES_PLAYBOOKS="$(if $(IN_PROCESS),$(ROOT)$(COPY)/tests/in_process/bin)" $(PYTEST) tests/examples
+	@cd $(COPY) && EXAMPLES_PLAYBOOKS="$(if $(IN_PROCESS),$(ROOT)$(COPY)/tests/tools/in_process/bin)" $(PYTEST) tests/system/docs_examples
 
 # The last lines name the skipped clients and the reasons: one line for each client, not for each test.
-conformance: dev stage ## Test the simulator with third-party Qlik clients and a browser
-	@cd $(COPY) && CONFORMANCE_CLIENTS="$(ROOT)$(STAGE)/npm" CONFORMANCE_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -m '' -rfE tests/conformance
+clients: dev stage ## Test the simulator with third-party Qlik clients and a browser
+	@cd $(COPY) && CLIENTS_DIRECTORY="$(ROOT)$(STAGE)/npm" CLIENTS_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -m '' -rfE tests/system/third_party_clients
 
 targets: dev stage ## Run the integration targets, in one process each
-	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/in_process
+	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/tools/in_process
 
 promotion: dev stage ## Test promotions between three sites: exit status, output and files
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/integration/targets/role_promotion/files
@@ -251,13 +252,13 @@ promotion: dev stage ## Test promotions between three sites: exit status, output
 environment: dev stage ## Test modules, playbooks and inventory with a netrc file and proxy variables
 	@cd $(COPY) && $(PYTEST) tests/integration/targets/environment/files
 
-.PHONY: sanity validate integration package tarball
+.PHONY: sanity validate integration packaging tarball
 sanity: dev stage ## Run ansible-test sanity
-	@skipped=$$($(VENV)/bin/python tests/seed_ansible_test.py "$(RESULTS)") || exit 1; \
+	@skipped=$$($(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)") || exit 1; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(call KEEP_RESULTS,sanity)
 
 validate: dev stage ## Check documentation and arguments of modules and plugins with ansible-test
-	@$(VENV)/bin/python tests/seed_ansible_test.py "$(RESULTS)" > /dev/null; \
+	@$(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)" > /dev/null; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit --test validate-modules; $(call KEEP_RESULTS,sanity)
 
 TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
@@ -267,10 +268,10 @@ integration/%: dev stage
 	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
 
 tarball: dev install ## Check the content of the tarball, and the installed collection
-	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
+	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
 
-package: dev install ## Check the tarball, also with the oldest ansible-core, an execution environment and galaxy-importer
-	@cd tests/package && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
+packaging: dev install ## Check the tarball, also with the oldest ansible-core, an execution environment and galaxy-importer
+	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
 
 # ---- Maintenance
 
@@ -280,9 +281,9 @@ format: dev ## Format the code, and apply the fixes of ruff
 
 generate: dev stage ## Generate the evidence page, the checks of login_check and the list of public names
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
-	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/login_check_docs.py
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py
 	@$(MAKE) --no-print-directory stage
-	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/public_names.py tests/public_names.txt
+	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/tools/public_names.py tests/public_names.txt
 
 # Releases of ansible-core, each with a Python for it. "stable" and "pre" are the newest that the package index has.
 MATRIX ?= 2.16:3.11 2.18:3.11 2.19:3.11 stable:3.13 pre:3.13
@@ -294,7 +295,7 @@ matrix-integration:
 	@echo $(filter integration/%,$(MATRIX_STEPS))
 
 matrix: venv ## Run sanity, unit and integration tests with old and new Ansible; a single one: MATRIX=2.16:3.11
-	@$(VENV)/bin/python tests/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
+	@$(VENV)/bin/python tests/tools/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
 	  --entries "$(MATRIX)" $(MATRIX_STEPS)
 
 # Repeat it for the same version: make release AGAIN=--update-existing

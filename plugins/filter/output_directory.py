@@ -14,7 +14,8 @@ description:
   - Returns the default directory for the keys, snapshots and reports of the roles of this collection. It depends on the
     inventory only, not on the directory from which Ansible was started.
   - Where the inventory is a directory, the files are written beside it, because Ansible reads each file in it as an
-    inventory.
+    inventory. A directory of this name beside the file that defines the host is used in any case, so that runs with
+    C(-i inventory/sites.yml) and with C(-i inventory) find the same keys.
 positional: sources, name, host
 options:
   _input:
@@ -75,9 +76,10 @@ def output_directory(inventory_dir: t.Any, sources: t.Any, name: str, host: str 
         return ""
     directory = pathlib.Path(inventory_dir)
     inventories = {pathlib.Path(str(source)) for source in sources}
-    for candidate in (directory, *directory.parents):  # directories in an inventory are read, too
-        if candidate in inventories:
-            directory = candidate.parent
+    if not (directory / name).is_dir():
+        for candidate in (directory, *directory.parents):  # directories in an inventory are read, too
+            if candidate in inventories:
+                directory = candidate.parent
     return str(directory / name / re.sub(r"^\.+|[^\w.-]", "_", host))
 
 

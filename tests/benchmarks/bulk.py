@@ -5,7 +5,7 @@
 """What a site's whole set in one task costs: requests, CPU against one and against a loop, memory, and other clients.
 
 The others do the same work as a user would write it: read, compare, create what is missing and link it. They need
-Node.js, and CONFORMANCE_CLIENTS or a temporary directory to be installed in. Needs ANSIBLE_COLLECTIONS_PATH.
+Node.js, and CLIENTS_DIRECTORY or a temporary directory to be installed in. Needs ANSIBLE_COLLECTIONS_PATH.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Site:
         return [{"prefix": f"p{one:03}", **common, "proxies": self.nodes} for one in range(number)]
 
     def counted(self) -> str:
-        """What was asked since the last time."""
+        """Return the requests since the last call."""
         options = self.connection
         answer = requests.get(
             f"{self.ready['qrs_url']}/simulator/requests",
@@ -98,7 +98,7 @@ class Playbooks:
         return self.play({"sensible.qlik.jwt_virtual_proxies": {"virtual_proxies": entries, **options}})
 
     def carry(self, entries: list[Entry]) -> Cost:
-        """A task with the same arguments and results that does nothing: what Ansible alone costs."""
+        """Return a task with the same arguments and results that does nothing: the time of Ansible alone."""
         return self.play({"carry": {"virtual_proxies": entries}})
 
     def loop(self, entries: list[Entry]) -> Cost:
@@ -135,7 +135,7 @@ def counts_and_ratios(directory: Path) -> None:
 
 
 def memory(directory: Path) -> None:
-    """A large site: 500 virtual proxies, each linked to 20 proxies."""
+    """Return a large site: 500 virtual proxies, each linked to 20 proxies."""
     nodes = [{"name": "Central", "host_name": "localhost", "is_central": True}]
     nodes += [{"name": f"Rim{one}", "host_name": f"rim{one}.example.com"} for one in range(1, 20)]
     with RunningSite(directory / "large", {"nodes": nodes}) as running:
@@ -155,13 +155,13 @@ def memory(directory: Path) -> None:
 
 
 def others(directory: Path) -> None:
-    """The same work by other people's clients, whole processes."""
+    """Measure the same work with third-party clients, including the start of their processes."""
     if not shutil.which("node"):
         print("Other clients: not tried, there is no Node.js on this machine")
         return
-    sys.path.insert(0, str(HERE.parent / "conformance"))
+    sys.path.insert(0, str(HERE.parent / "system/third_party_clients"))
     clients: t.Any = importlib.import_module("clients")
-    chosen = os.environ.get("CONFORMANCE_CLIENTS")
+    chosen = os.environ.get("CLIENTS_DIRECTORY")
     modules: Path = clients.install_npm_packages(Path(chosen) if chosen else directory / "npm")
     print("The same work by others: create so many, link them to two proxies; then the same again")
     for number in (1, 20, 100):

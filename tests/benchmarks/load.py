@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""People at work: they sign in with a token, stay a while on their session cookie, and leave. Loopback only."""
+"""Simulated users: they log in with a token, send requests with the session cookie, and log out. Loopback only."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ class Outcome:
 
 
 class Issuer:
-    """Signs tokens with whatever key the link points to, as a portal would.
+    """Signs tokens with the key that a link points to, as a portal does.
 
     Args:
-        link: path of the private key; it is looked at for each token.
+        link: path of the private key, which is read for each token.
     """
 
     def __init__(self, link: Path) -> None:
         self._link = link
 
     def token(self, user: str) -> str:
-        """A token for a user of the directory LOAD."""
+        """Return a token for a user of the directory LOAD."""
         now = int(time.time())
         claims = {"userId": user, "userDirectory": "LOAD", "iat": now - 30, "nbf": now - 30, "exp": now + TOKEN_SECONDS}
         return jwt.encode(claims, self._link.read_bytes(), algorithm="RS256")
 
 
 class Load:
-    """A number of people, each in a thread.
+    """A number of users, each in a thread.
 
     A token is a whole visit old when it is used, so that tokens of the old key come after the switch, too. Each request
     has a connection of its own: a browser repeats what it sent into a connection that just closed, this does not.
@@ -72,13 +72,13 @@ class Load:
         url: of the public path, with a slash at the end.
         issuer: of the tokens.
         ca: certificates to verify the server with.
-        people: how many.
+        users: number of users.
         rate: requests a second, all together.
         limit: seconds, and requests, after which it ends in any case.
     """
 
     def __init__(
-        self, *, url: str, issuer: Issuer, ca: Path, people: int, rate: float, limit: tuple[float, int]
+        self, *, url: str, issuer: Issuer, ca: Path, users: int, rate: float, limit: tuple[float, int]
     ) -> None:
         if urllib.parse.urlsplit(url).hostname not in ("localhost", "127.0.0.1"):
             raise ValueError("The load is for loopback only.")
@@ -86,10 +86,10 @@ class Load:
         self._url = url
         self._issuer = issuer
         self._ca = ca
-        self._pause = people / rate
+        self._pause = users / rate
         self._limit = limit
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(people)]
+        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(users)]
         self._started = 0.0
 
     def __enter__(self) -> t.Self:

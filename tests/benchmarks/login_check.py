@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long it takes to prove many logins, against what nobody can spare: one of them.
+"""The time to verify many logins, compared with the time to verify one.
 
-Each answer of a simulated site is held back, as those of a real one are. Nothing but the login is compared with the
-slowest single answer, and the whole proof with the proof of one login alone. A user may have five sessions at a time,
-so that the logins of one user take turns, however many threads there are. Needs ANSIBLE_COLLECTIONS_PATH.
+Each answer of a simulated site is delayed, as those of a real one are. The login alone is compared with the slowest
+single answer, and all checks with all checks of one login. A user may have five sessions at a time, so that the logins
+of one user wait for each other, regardless of the number of threads. Needs ANSIBLE_COLLECTIONS_PATH.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Measured(t.NamedTuple):
     """Medians of some rounds, in seconds.
 
     Attributes:
-        wall: from the first to the last of a proof.
+        wall: from the first to the last request of a run.
         answer: the slowest single answer.
         cpu: what this process used; the site uses about as much, on the same machine.
     """
@@ -52,7 +52,7 @@ class Measured(t.NamedTuple):
     cpu: float
 
     def line(self, title: str, reference: float, what: str) -> str:
-        """One line for people."""
+        """Return one line of the report."""
         ratio = f"{self.wall / reference:5.1f} x {what} ({reference:.2f} s)"
         return f"  {title:<40} {self.wall:5.2f} s, {ratio}, CPU {self.cpu:.2f} s"
 
@@ -117,12 +117,12 @@ class Bench:
         return jwt.encode(claims, self._key, algorithm="RS256")
 
     def measure(self, logins: list[Login], *, threads: int, everything: bool, rounds: int) -> Measured:
-        """Prove logins a few times."""
-        found = [self._prove(logins, threads=threads, everything=everything) for _round in range(rounds)]
+        """Verify logins several times, and return the medians."""
+        found = [self._verify(logins, threads=threads, everything=everything) for _round in range(rounds)]
         return Measured(*(statistics.median(values) for values in zip(*found, strict=True)))
 
-    def _prove(self, logins: list[Login], *, threads: int, everything: bool) -> Measured:
-        """Prove logins once.
+    def _verify(self, logins: list[Login], *, threads: int, everything: bool) -> Measured:
+        """Verify logins once.
 
         Raises:
             RuntimeError: a login does not work, so that there is nothing to measure.

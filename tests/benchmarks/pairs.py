@@ -63,7 +63,7 @@ class Ratio:
         return "noisy" if self.noise > NOISE else "missed"
 
     def report(self, title: str, *, goal: float, wish: float | None = None) -> str:
-        """Return one paragraph for people."""
+        """Return one paragraph of the report."""
         lowest, highest = self.spread
         cost = statistics.median(cost.cpu for cost, _reference in self.pairs)
         reference = statistics.median(reference.cpu for _cost, reference in self.pairs)

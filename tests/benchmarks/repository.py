@@ -48,7 +48,7 @@ class Bench:
         self._journal_read = 0
 
     def play(self, task: dict[str, t.Any]) -> Cost:
-        """What a playbook of this one task costs."""
+        """Return the time of a playbook with this one task."""
         path = self.directory / f"{next(iter(task))}.yml"
         variables = {"ansible_python_interpreter": sys.executable}
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": [task]}

@@ -4,9 +4,9 @@
 
 """How many requests fail while a key is rotated.
 
-People sign in and work through nginx, with the configuration that the role key_rotation writes, in front of two proxies
-of a simulated site, while the playbook rotate_keys runs. Three sites: one that takes over changes
-at once, one whose proxies are away for some seconds after each save, and one where they forget their sessions on top.
+Users log in and send requests through nginx, with the configuration that the role key_rotation writes, in front of two
+proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that applies changes at once, one
+whose proxies do not answer for some seconds after each save, and one whose proxies also lose their sessions.
 
 Needs nginx, ansible-playbook beside the Python that runs this, and the collection on
 ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
@@ -39,10 +39,10 @@ from load import REQUESTS_A_VISIT, Figures, Issuer, Load, Watch, figures
 
 from qlik_sense_simulator.testing import RunningSite
 
-PEOPLE, RATE = 16, 40.0
+USERS, RATE = 16, 40.0
 LIMIT = (900.0, 50_000)  # seconds and requests
 # A token is one visit old when it is used, and then one visit more is made on the session.
-OVERLAP = int(3 * REQUESTS_A_VISIT * PEOPLE / RATE)
+OVERLAP = int(3 * REQUESTS_A_VISIT * USERS / RATE)
 SCENARIOS: dict[str, dict[str, t.Any]] = {
     "changes are taken over at once": {"reload_drops_sessions": "none"},
     "proxies are away for 2 s after a save": {"reload_seconds": 2.0, "reload_drops_sessions": "none"},
@@ -80,7 +80,7 @@ http {{
 }}
 """
 SWITCH_TASKS = """
-- name: Have the issuer sign with the new key
+- name: Switch the issuer to the new key
   ansible.builtin.file:
     src: "{{ key_rotation_new_key_path }}"
     dest: "{{ issuer_key }}"
@@ -110,7 +110,7 @@ def make_pair(key_path: Path) -> str:
 
 
 def site_file(certificate: str, switches: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A site of two nodes with one JWT virtual proxy, to which both proxies are linked."""
+    """Return a site of two nodes with one JWT virtual proxy, which is linked to both proxies."""
     portal = {
         "prefix": "portal",
         "description": "The portal",
@@ -180,7 +180,7 @@ class Rotation:
         (self.directory / "inventory.yml").write_text(json.dumps(inventory))
 
     def _commands(self) -> tuple[list[str], list[str]]:
-        """What starts the front end, and what has it read its configuration again."""
+        """Return the commands that start and reload the front end."""
         program = found("nginx")
         assert program is not None
         start = [program, "-p", str(self.directory), "-c", str(self.directory / "front_end.conf")]
@@ -245,7 +245,7 @@ class Rotation:
 
 
 def found(program: str) -> str | None:
-    """Path of a front end; also where the search path of people who are not root does not lead."""
+    """Return the path of a front end, also from directories that only root has in the search path."""
     return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
@@ -258,7 +258,7 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
         url = f"{rotation.url}/portal/"
         with (
             Watch(rotation.proxies, rotation.site.pki / "proxy_root.pem") as watch,
-            Load(url=url, issuer=issuer, ca=rotation.root, people=PEOPLE, rate=RATE, limit=LIMIT) as load,
+            Load(url=url, issuer=issuer, ca=rotation.root, users=USERS, rate=RATE, limit=LIMIT) as load,
         ):
             started = time.monotonic()
 
@@ -274,16 +274,16 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
                         flush=True,
                     )
 
-            time.sleep(2 * REQUESTS_A_VISIT * PEOPLE / RATE)  # two visits of everybody before anything happens
+            time.sleep(2 * REQUESTS_A_VISIT * USERS / RATE)  # two visits of each user before the rotation
             status = rotation.rotate(told)
-            time.sleep(REQUESTS_A_VISIT * PEOPLE / RATE)  # and one after it
+            time.sleep(REQUESTS_A_VISIT * USERS / RATE)  # and one after it
         return status, figures(load.outcomes, watch)
     finally:
         rotation.stop()
 
 
 def sentence(counted: Figures) -> str:
-    """The figures in words."""
+    """Return the figures as a sentence."""
     spread = ", ".join(f"{count} on {name.removeprefix('X-Qlik-Session-')}" for name, count in counted.logins.items())
     text = f"{counted.requests} requests, {counted.rate:.1f} a second (logins: {spread}): {counted.failed} failed"
     if counted.in_windows or counted.lost:
@@ -305,7 +305,7 @@ def main() -> int:
         print("on Debian and Ubuntu the package is nginx-light.")
         return int(os.environ.get("REQUIRE_ALL") == "1")
     if arguments.demo:
-        print("People sign in with tokens and work through nginx in front of two proxies, while the key changes.")
+        print("Users log in with tokens and work through nginx in front of two proxies, while the key is rotated.")
     for name, switches in list(SCENARIOS.items())[: 1 if arguments.demo else None]:
         with tempfile.TemporaryDirectory(prefix="rotation-") as directory:
             status, counted = run(Path(directory), switches, show=arguments.demo)

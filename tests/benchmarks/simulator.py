@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the simulator costs: its start, its memory, and the requests that it answers in a second.
+"""The time of a simulator's start, its memory, and the requests that it answers in a second.
 
-A start is a start as users see it, from the command until every port listens: once in an empty directory, where
-certificates and entities are made, and then in one that has them. Memory is the resident set of a site that nobody
-has asked anything yet, of Linux only. Requests go one after the other over one connection, as a client sends them.
+A start lasts from the command until every port listens: once in an empty directory, where certificates and entities
+are created, and then in one that has them. Memory is the resident set of a site without requests so far, on Linux
+only. Requests go one after the other over one connection, as a client sends them.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Client:
         self._url = f"{site.ready['qrs_url']}/qrs/"
 
     def call(self, method: str, path: str, content: t.Any = None) -> t.Any:
-        """The JSON of an answer."""
+        """Return the JSON of a response."""
         query = {"xrfkey": XRFKEY}
         answer = self._session.request(method, self._url + path, params=query, json=content, timeout=60)
         answer.raise_for_status()

@@ -33,7 +33,7 @@ CIRCUMSTANCES = {"id", "modifiedDate", "modifiedByUserName"}
 
 
 def description(stage: str) -> dict[str, t.Any]:
-    """A site file: prod has a second node, and a proxy needs a second to take over a change."""
+    """Return a site file: prod has a second node, and a proxy needs a second to apply a change."""
     nodes = [{"name": "Central", "host_name": "localhost", "is_central": True}]
     if stage == "prod":
         nodes.append({"name": "Rim1", "host_name": "127.0.0.1"})
@@ -41,7 +41,7 @@ def description(stage: str) -> dict[str, t.Any]:
 
 
 def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]) -> None:
-    """The example inventory with the simulated sites in place of example.com, and the certificates beside it."""
+    """Create the example inventory with the simulated sites in place of example.com, and their certificates."""
     shutil.copytree(example, directory)
     hosts = {}
     for stage, site in sites.items():
@@ -65,7 +65,7 @@ def make_inventory(directory: Path, example: Path, sites: dict[str, RunningSite]
 
 
 def database(site: RunningSite) -> t.Any:
-    """What a site has stored about virtual proxies and their links, without the circumstances."""
+    """Return the stored virtual proxies and links of a site, without ids and dates."""
     context = ssl.create_default_context(cafile=str(site.pki / "root.pem"))
     context.load_cert_chain(site.pki / "client.pem", site.pki / "client_key.pem")
     handler = urllib.request.HTTPSHandler(context=context)
@@ -82,7 +82,7 @@ def _essence(value: t.Any) -> t.Any:
 
 
 class Story:
-    """Tells what is done, does it, and remembers whether it came to what it should.
+    """Print and run each step, and record whether it ended as expected.
 
     Args:
         directory: where the commands are run.
@@ -98,7 +98,7 @@ class Story:
         print(f"\n######## {text}", flush=True)
 
     def run(self, playbook: str, *arguments: str, succeeds: bool = True) -> None:
-        """Run a playbook, and check that it ended as expected."""
+        """Run a playbook, and check its exit status."""
         command = ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", "inventory/sites.yml", *arguments]
         print(f"$ {' '.join(command)}", flush=True)
         command[0] = str(Path(sys.executable).with_name(command[0]))
@@ -113,7 +113,7 @@ class Story:
 
 
 def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
-    """The whole story."""
+    """Run and describe all steps."""
     story.tell("The dev team declares its virtual proxy, and dev gets it.")
     story.run("provision", "--limit", "dev")
 

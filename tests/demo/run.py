@@ -26,7 +26,7 @@ SITE = Path(__file__).resolve().with_name("site.yml")
 
 
 def environment(collections: Path, directory: Path) -> dict[str, str]:
-    """What the playbook sees: nothing that the user's shell says about Ansible, Qlik or a web proxy."""
+    """Return the environment of the playbook, without variables of Ansible, Qlik and web proxies from the shell."""
     ours = {
         name: value
         for name, value in os.environ.items()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "matrix.py"
+SCRIPT = Path(__file__).parents[1] / "tools/matrix.py"
 # The environment that it "makes" has ansible-core 2.16.1; its last argument is the target.
 MAKE = """#!/bin/sh
 for argument; do

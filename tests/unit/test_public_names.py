@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import connection_argument_spec, environment_names
 
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(TESTS / "tools"))
 public_names = importlib.import_module("public_names")
 option_count = importlib.import_module("option_count")
 
@@ -43,7 +43,7 @@ options:
     description: Users.
     type: list
     elements: dict
-    aliases: [people]
+    aliases: [persons]
     suboptions:
       kind: {description: Kind., choices: [a, b], default: a}
   ca_path: {description: CA., type: path}
@@ -69,13 +69,13 @@ options:
   port: {description: Port., type: int, env: [{name: QLIK_PORT}]}
 """
 ''',
-    "roles/prove/meta/argument_specs.yml": """
-argument_specs: {main: {options: {prove_all: {description: All., type: bool}}}}
+    "roles/check/meta/argument_specs.yml": """
+argument_specs: {main: {options: {check_all: {description: All., type: bool}}}}
 """,
-    "roles/prove/tasks/main.yml": """
-- ansible.builtin.set_fact: {prove_report: "{{ qlik_first | sensible.qlik.turn }}", __prove_own: "{{ prove_all }}"}
+    "roles/check/tasks/main.yml": """
+- ansible.builtin.set_fact: {check_report: "{{ qlik_first | sensible.qlik.turn }}", __check_own: "{{ check_all }}"}
 - ansible.builtin.debug: {msg: "{{ hostvars[item].qlik_second }}"}
-  when: qlik_third is defined and __prove_own
+  when: qlik_third is defined and __check_own
 """,
     "playbooks/start.yml": """
 - hosts: "{{ pattern | default('all') }}"
@@ -83,7 +83,7 @@ argument_specs: {main: {options: {prove_all: {description: All., type: bool}}}}
   module_defaults:
     group/sensible.qlik.qlik: "{{ hostvars[inventory_hostname] | sensible.qlik.connection_options }}"
   tasks:
-    - ansible.builtin.debug: {msg: "{{ given ~ prove_report }}"}
+    - ansible.builtin.debug: {msg: "{{ given ~ check_report }}"}
       register: started
 """,
 }
@@ -102,7 +102,7 @@ module pass
 module pass option ca_path: path
 module pass option host: str, required, env=QLIK_HOST
 module pass option port: int, default=1
-module pass option users: list of dict, aliases=people
+module pass option users: list of dict, aliases=persons
 module pass option users.kind: str, default="a", choices=a,b
 module pass return found: list of dict
 module pass return found.id: int
@@ -110,12 +110,12 @@ playbook start
 playbook start fact started
 playbook start variable pattern
 playbook start variable qlik_host
-role prove
-role prove fact prove_report
-role prove option prove_all: bool
-role prove variable qlik_first
-role prove variable qlik_second
-role prove variable qlik_third
+role check
+role check fact check_report
+role check option check_all: bool
+role check variable qlik_first
+role check variable qlik_second
+role check variable qlik_third
 """
 
 
@@ -136,14 +136,14 @@ def test_a_changed_default_is_noticed(tmp_path: Path) -> None:
     line = "module site_info option qps_port: int, default={}, env=QLIK_SENSE_QPS_PORT"
     changed = tmp_path / "names.txt"
     changed.write_text(stored.replace(line.format(4243), line.format(4244)))
-    command = [sys.executable, str(TESTS / "public_names.py"), "--check", str(changed)]
+    command = [sys.executable, str(TESTS / "tools/public_names.py"), "--check", str(changed)]
     checked = subprocess.run(command, env=os.environ, check=False, capture_output=True, text=True)
     assert checked.returncode == 1
     assert f"-{line.format(4244)}\n+{line.format(4243)}\n" in checked.stdout
     assert checked.stdout.endswith("If the change is intended, run `make generate`.\n")
 
 
-def test_documented_environment_variables_are_those_that_are_read() -> None:
+def test_documented_environment_variables_are_read() -> None:
     details = {one.name: one.details for one in public_names.options(TESTS.parent) if one.owner == "module site_info"}
     for name, rules in connection_argument_spec().items():
         assert details[name].endswith(f"env={','.join(environment_names(rules))}"), name
@@ -151,9 +151,9 @@ def test_documented_environment_variables_are_those_that_are_read() -> None:
 
 def test_count_of_distinct_options(tree: Path) -> None:
     assert option_count.count(tree) == {
-        "all": {"host", "port", "users", "users.kind", "way", "prove_all"},
+        "all": {"host", "port", "users", "users.kind", "way", "check_all"},
         "filter": {"way"},
         "inventory": {"port"},
         "module": {"host", "port", "users", "users.kind"},
-        "role": {"prove_all"},
+        "role": {"check_all"},
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "steps.py"
+SCRIPT = Path(__file__).parents[1] / "tools/steps.py"
 # Its last argument is the target, and names the cases that the target reports.
 MAKE = """#!/bin/sh
 for target; do :; done

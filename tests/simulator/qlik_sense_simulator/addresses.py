@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Request paths and host names as a proxy reads them, before anything is decided about them."""
+"""Request paths and host names, as a proxy reads them before anything else."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from starlette.types import Scope
 
 
 class BadRequestError(ValueError):
-    """A request line or header that no handler should ever see."""
+    """A request line or header that is refused before any handler sees it."""
 
 
 def segments(scope: Scope) -> list[str]:
-    """The decoded segments of the request path, in the spelling of the caller.
+    """Return the decoded segments of the request path, in the case of the caller.
 
-    Double and trailing slashes vanish. Nothing that could be read as another path by the next in line gets through.
+    Double and trailing slashes are removed. Paths that another server could interpret in another way are refused.
 
     Raises:
         BadRequestError: dot segments, encoded slashes, backslashes, control characters, bytes that are not UTF-8.
@@ -43,10 +43,10 @@ def segments(scope: Scope) -> list[str]:
 
 
 def host_name(host: str) -> str:
-    """The host name in a Host header: lower case, without port and brackets.
+    """Return the host name in a Host header: lower case, without port and brackets.
 
     Raises:
-        BadRequestError: when there is none.
+        BadRequestError: the header has no host name.
     """
     try:
         parts = urllib.parse.urlsplit(f"//{host.strip()}")
@@ -62,12 +62,12 @@ def host_name(host: str) -> str:
 
 
 def own_names(host_name: str) -> tuple[str, ...]:
-    """The names of a node that never have to be on a list."""
+    """Return the names of a node that are always allowed."""
     return (host_name, "localhost", "127.0.0.1", "::1")
 
 
 def host_is_allowed(name: str, *, allow_list: t.Iterable[str], own: t.Iterable[str], by_suffix: bool) -> bool:
-    """Whether a host name is one of the node's own or on a virtual proxy's host allow list.
+    """Return True if a host name is one of the node's own or on a virtual proxy's host allow list.
 
     Args:
         name: as `host_name` returns it.

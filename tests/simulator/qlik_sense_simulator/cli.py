@@ -19,16 +19,16 @@ import typing as t
 
 from .pki import ensure_pki
 from .releases import RELEASES
-from .seed import SeedError, seed
+from .repository.seed import SeedError, seed
+from .repository.store import Store, StoreError
 from .server import ServeError, serve
 from .site import Site, SiteError, load_site
-from .store import Store, StoreError
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    """Run a command. Returns the exit status: 0 after a clean end, 1 with one line on standard error."""
+    """Run a command and return its exit status: 0 on success, 1 with one line on standard error."""
     options = _parser().parse_args(arguments)
-    # Until the ports are open and have their own way to end, ending is simple.
+    # Until the ports are open, a signal ends the process at once; `serve` installs handlers of its own.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     logging.basicConfig(level=logging.WARNING, format="qlik-sense-simulator: %(levelname)s: %(message)s")
@@ -46,14 +46,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser(
         "serve",
-        help="open a site and run until SIGTERM or Ctrl-C",
+        help="start a site and run until SIGTERM or Ctrl-C",
         description=(
-            "Opens a site on free loopback ports and runs until SIGTERM or Ctrl-C. "
-            "DIR/pki has its certificates; DIR/ready.json appears when every port listens and has their addresses."
+            "Start a site on free loopback ports and run until SIGTERM or Ctrl-C. "
+            "DIR/pki has its certificates. DIR/ready.json has its addresses, and appears when all ports listen."
         ),
     )
     command.add_argument(
-        "--directory", type=pathlib.Path, required=True, metavar="DIR", help="its state; made if missing"
+        "--directory",
+        type=pathlib.Path,
+        required=True,
+        metavar="DIR",
+        help="the state of the site; created if it does not exist",
     )
     command.add_argument(
         "--site",
@@ -67,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
     return int(text)
 
 
@@ -93,7 +97,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _locked(directory: pathlib.Path) -> t.Iterator[None]:
-    """Keep every other simulator out of a directory."""
+    """Lock a directory against other simulators."""
     with (directory / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

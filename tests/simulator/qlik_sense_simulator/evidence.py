@@ -2,18 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of evidence: what the simulator does, and how it is known that Qlik Sense does so.
+"""Write the evidence page: what the simulator does, and the source that says that Qlik Sense does so.
 
 Usage: python -m qlik_sense_simulator.evidence [--check] PAGE
 
-Everything on it comes from the comments at the code and from the docstrings of the switches, but for what stands in
-evidence_head.rst and evidence_differences.rst. A comment says
+The page consists of the comments in the code, the docstrings of the switches, evidence_head.rst and
+evidence_differences.rst. A comment has the format
 
-    EVIDENCE(grade; source): behaviour
-    INVENTED(switch=name): behaviour
+    EVIDENCE(grade; source): behavior
+    INVENTED(switch=name): behavior
 
-and may hold several of them, each up to the next or up to the end of the comment. More sources are separated by
-semicolons, each after its grade. `switch=none` is an invention without a switch.
+and may have several entries. Each extends to the next entry or to the end of the comment. Several sources are separated
+by semicolons, each after its grade. `switch=none` is an invention without a switch.
 """
 
 from __future__ import annotations
@@ -29,57 +29,69 @@ import sys
 import tokenize
 import typing as t
 
-from . import repository_switches, switches
+from . import behaviors
+from .behaviors import Switches
 
 _PACKAGE = pathlib.Path(__file__).parent
 _CODE = "https://github.com/sensible-ansible/sensible.qlik/blob/main/tests/simulator/qlik_sense_simulator"
 _MARKER = re.compile(r"(EVIDENCE|INVENTED)\(((?:[^()]|\([^()]*\))*)\): ")
 _SOURCE = re.compile(r"(?:^|; )([ABC]); ")
-# The parts of the page, in their order, and the files whose comments they show.
+# The sections of the page, in their order, and the modules whose comments they show.
 _AREAS = {
-    "Who gets in at the repository": ("access",),
-    "Paths, queries and answers of the repository": ("repository", "queries", "entities", "views", "refusals"),
-    "Filters": ("filters", "paths"),
-    "Entities and their fields": ("catalogue", "documents"),
-    "What a write does": ("bodies", "rules", "store"),
-    "Selections": ("selections", "synthetic"),
-    "How a proxy finds a virtual proxy": ("addresses", "configuration", "proxy"),
-    "Tokens": ("tokens",),
-    "Signing in at a proxy": ("signin", "windows", "identity"),
-    "Sessions and cookies": ("sessions", "cookies"),
-    "Tickets and sessions by the proxy's own API": ("qps",),
-    "The hub and what is around it": ("services", "hub_api", "pages", "answers"),
-    "Websockets": ("websocket",),
-    "The engine": ("engine",),
+    "Authentication at the repository": ("repository/access",),
+    "Paths, queries and answers of the repository": (
+        "repository/app",
+        "repository/queries",
+        "repository/entities",
+        "repository/views",
+        "repository/refusals",
+    ),
+    "Filters": ("repository/filters", "repository/paths"),
+    "Entities and their fields": (
+        "repository/schema",
+        "repository/enums",
+        "repository/catalog",
+        "repository/documents",
+    ),
+    "Writes": ("repository/bodies", "repository/rules", "repository/store"),
+    "Selections": ("repository/selections", "repository/synthetic"),
+    "How a proxy finds a virtual proxy": ("addresses", "proxy/configuration", "proxy/app"),
+    "Tokens": ("proxy/tokens",),
+    "Authentication at a proxy": ("proxy/signin", "proxy/windows", "proxy/identity"),
+    "Sessions and cookies": ("proxy/sessions", "proxy/cookies"),
+    "Tickets and sessions by the proxy's own API": ("proxy/qps",),
+    "The hub and its paths": ("proxy/services", "proxy/hub_api", "proxy/pages", "proxy/answers"),
+    "Websockets": ("proxy/websocket",),
+    "The engine": ("proxy/engine",),
     "Releases": ("releases",),
-    "The site itself": ("site", "seed", "pki", "server"),
+    "The site itself": ("site", "repository/seed", "pki", "connections", "server"),
 }
-_OPEN = "What nobody has published"
+_OPEN = "Open questions"
 
 
 class EvidenceError(Exception):
-    """A comment, a file or a switch that the page cannot show. The message says which and why."""
+    """A comment, file or switch that cannot be shown on the page. The message names it and the reason."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A behaviour, and where that comes from.
+    """A behavior and its sources.
 
     Args:
-        behaviour: a phrase.
-        where: what the code calls the function or value that does so.
-        sources: grades with what they grade; none for an invention.
+        behavior: a phrase.
+        where: the name of the function or value in the code.
+        sources: pairs of grade and source; none for an invention.
         switch: the name of a switch, if there is one.
     """
 
-    behaviour: str
+    behavior: str
     where: str
     sources: tuple[tuple[str, str], ...] = ()
     switch: str | None = None
 
 
 def claims(code: str) -> list[Claim]:
-    """What the comments of a module claim, in their order.
+    """Return the claims in the comments of a module, in their order.
 
     Raises:
         EvidenceError: a comment cannot be read.
@@ -87,7 +99,7 @@ def claims(code: str) -> list[Claim]:
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _MARKER.search(node.value):
-            raise EvidenceError(f"line {node.lineno}: evidence belongs into a comment, not into a string")
+            raise EvidenceError(f"line {node.lineno}: evidence must be in a comment, not in a string")
     return [
         claim
         for line, comment in _comments(code)
@@ -97,7 +109,7 @@ def claims(code: str) -> list[Claim]:
 
 
 def _comments(code: str) -> t.Iterator[tuple[int, str]]:
-    """Comments with the line that they begin in; those of lines of their own that follow each other are one."""
+    """Yield the comments with their first line number; consecutive comment lines are one comment."""
     begin, last, texts = 0, -1, [""]
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT:
@@ -117,25 +129,25 @@ def _claims_of(comment: str, *, where: str, line: int) -> t.Iterator[Claim]:
         raise EvidenceError(f"line {line}: the comment does not begin with EVIDENCE(...): or INVENTED(...):")
     ends = [match.start() for match in found[1:]] + [len(comment)]
     for match, end in zip(found, ends, strict=True):
-        behaviour = comment[match.end() : end].strip().rstrip(";.")
-        if not behaviour:
-            raise EvidenceError(f"line {line}: the behaviour is missing")
+        behavior = comment[match.end() : end].strip().rstrip(";.")
+        if not behavior:
+            raise EvidenceError(f"line {line}: the behavior is missing")
         if match[1] == "INVENTED":
             word, _equals, name = match[2].partition("=")
             if word != "switch" or not name:
-                raise EvidenceError(f"line {line}: an invention without a switch, which may be none")
-            yield Claim(behaviour=behaviour, where=where, switch=None if name == "none" else name)
+                raise EvidenceError(f"line {line}: an invention needs a switch, which may be none")
+            yield Claim(behavior=behavior, where=where, switch=None if name == "none" else name)
             continue
         _nothing, *parts = _SOURCE.split(match[2])
         if _nothing or not parts:
-            raise EvidenceError(f"line {line}: a source without a grade")
+            raise EvidenceError(f"line {line}: a source has no grade")
         yield Claim(
-            behaviour=behaviour, where=where, sources=tuple(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
+            behavior=behavior, where=where, sources=tuple(zip(parts[::2], map(str.strip, parts[1::2]), strict=True))
         )
 
 
 def _name_at(node: ast.Module | ast.ClassDef, line: int) -> str:
-    """The function, class or value that a line belongs to; the next one for a line between two."""
+    """Return the name of the function, class or value at a line; between two, that of the next one."""
     for name, statement in _named(node):
         if t.cast("int", statement.end_lineno) >= line:
             inner = _name_at(statement, line) if isinstance(statement, ast.ClassDef) and statement.lineno < line else ""
@@ -144,7 +156,7 @@ def _name_at(node: ast.Module | ast.ClassDef, line: int) -> str:
 
 
 def _named(node: ast.Module | ast.ClassDef) -> t.Iterator[tuple[str, ast.stmt]]:
-    """The statements of a module or class that give something a name, as far as readers look for it."""
+    """Yield the statements of a module or class that define a name, with the name."""
     for child in node.body:
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield child.name, child
@@ -154,25 +166,25 @@ def _named(node: ast.Module | ast.ClassDef) -> t.Iterator[tuple[str, ast.stmt]]:
 
 
 def page() -> str:
-    """The page as reStructuredText.
+    """Return the page as reStructuredText.
 
     Raises:
-        EvidenceError: something is wrong with a comment, a file or a switch.
+        EvidenceError: a comment, a file or a switch is wrong.
     """
     found = {}
-    for path in sorted(_PACKAGE.glob("*.py")):
+    for path in sorted(_PACKAGE.rglob("*.py")):
         if path != pathlib.Path(__file__):
             try:
-                found[path.stem] = claims(path.read_text(encoding="utf-8"))
+                found[path.relative_to(_PACKAGE).with_suffix("").as_posix()] = claims(path.read_text(encoding="utf-8"))
             except EvidenceError as error:
                 raise EvidenceError(f"{path.name}, {error}.") from None
-    homeless = {name for name, content in found.items() if content}.difference(*_AREAS.values())
-    if homeless:
-        raise EvidenceError(f"Not in any part of the page: {', '.join(sorted(homeless))}.")
+    unassigned = {name for name, content in found.items() if content}.difference(*_AREAS.values())
+    if unassigned:
+        raise EvidenceError(f"Not in any section of the page: {', '.join(sorted(unassigned))}.")
     settings = dict(_switches())
     named = {claim.switch: claim for content in found.values() for claim in content if claim.switch}
     if named.keys() != {name for group in settings.values() for name in group}:
-        raise EvidenceError("Switches and the comments INVENTED(switch=...) do not name the same.")
+        raise EvidenceError("The switches and the comments INVENTED(switch=...) do not have the same names.")
     parts = [(_PACKAGE / "evidence_head.rst").read_text(encoding="utf-8")]
     for area, names in _AREAS.items():
         parts += [_heading(area, "="), *_table([(name, claim) for name in names for claim in found[name]])]
@@ -185,8 +197,9 @@ def page() -> str:
 
 
 _OPEN_INTRODUCTION = """\
-Each of these is a question that the public sources leave open, or answer in two ways. The simulator's site file
-decides it under ``switches:``. The first of the values is the default: it is the answer with the better evidence.
+The public sources leave each of these questions open, or answer it in two ways. The switch of this name, under
+``switches:`` in the simulator's site file, selects the answer. The first value is the default: it has the better
+evidence.
 """
 
 
@@ -197,7 +210,7 @@ def _heading(title: str, line: str) -> str:
 def _table(rows: t.Iterable[tuple[str, Claim]]) -> t.Iterator[str]:
     yield (
         ".. list-table::\n   :header-rows: 1\n   :widths: 46 8 28 18\n\n"
-        "   * - What happens\n     - Grade\n     - Source\n     - Simulated in"
+        "   * - Behavior\n     - Grade\n     - Source\n     - Simulated in"
     )
     linked: set[str] = set()
     for name, claim in rows:
@@ -205,12 +218,12 @@ def _table(rows: t.Iterable[tuple[str, Claim]]) -> t.Iterator[str]:
         sources = _literal("; ".join(source for _grade, source in claim.sources))
         if claim.switch:
             sources = f"`{claim.switch}`_"
-        # The first reference to a file says where it is.
+        # The first reference to a file defines its link.
         file = f"{name}.py" if name in linked else f"{name}.py <{_CODE}/{name}.py>"
         linked.add(name)
         yield "\n".join(
             [
-                f"   * - {_sentence(claim.behaviour)}",
+                f"   * - {_sentence(claim.behavior)}",
                 f"     - {grades}",
                 f"     - {sources}" if sources else "     -",
                 f"     - `{file}`_, ``{claim.where}``",
@@ -220,26 +233,24 @@ def _table(rows: t.Iterable[tuple[str, Claim]]) -> t.Iterator[str]:
 
 
 def _switches() -> t.Iterator[tuple[str, dict[str, tuple[str, str]]]]:
-    """The groups of switches, each a title with the values and the description of each switch."""
-    defaults = repository_switches.Switches()
-    kinds = t.get_type_hints(repository_switches.Switches)
-    for module, of in ((repository_switches, "The repository"), (switches, "The proxies")):
-        code = pathlib.Path(t.cast("str", module.__file__)).read_text(encoding="utf-8")
-        titles = [(line, text.removeprefix("--- ")) for line, text in _comments(code) if text.startswith("--- ")]
-        [body] = [one.body for one in ast.parse(code).body if isinstance(one, ast.ClassDef) and one.name == "Switches"]
-        for line, title in titles:
-            until = min((other for other, _title in titles if other > line), default=sys.maxsize)
-            group = {}
-            for field, text in itertools.pairwise(body):
-                if isinstance(field, ast.AnnAssign) and line < field.lineno < until:
-                    name = t.cast("ast.Name", field.target).id
-                    described = t.cast("str", t.cast("ast.Constant", t.cast("ast.Expr", text).value).value)
-                    group[name] = (_values(kinds[name], getattr(defaults, name)), " ".join(described.split()))
-            yield f"{of}: {title[0].lower()}{title[1:]}", group
+    """Yield the groups of switches: a title, and the values and the description of each switch."""
+    defaults, kinds = Switches(), t.get_type_hints(Switches)
+    code = pathlib.Path(behaviors.__file__).read_text(encoding="utf-8")
+    titles = [(line, text.removeprefix("--- ")) for line, text in _comments(code) if text.startswith("--- ")]
+    [body] = [one.body for one in ast.parse(code).body if isinstance(one, ast.ClassDef)]
+    for line, title in titles:
+        until = min((other for other, _title in titles if other > line), default=sys.maxsize)
+        group = {}
+        for field, text in itertools.pairwise(body):
+            if isinstance(field, ast.AnnAssign) and line < field.lineno < until:
+                name = t.cast("ast.Name", field.target).id
+                described = t.cast("str", t.cast("ast.Constant", t.cast("ast.Expr", text).value).value)
+                group[name] = (_values(kinds[name], getattr(defaults, name)), " ".join(described.split()))
+        yield title, group
 
 
 def _values(kind: t.Any, default: t.Any) -> str:
-    """What a switch can be, the default first."""
+    """Return the values of a switch, the default first."""
     if kind is bool:
         choices: list[object] = [default, not default]
         return ", ".join(f"``{str(value).lower()}``" for value in choices)
@@ -252,7 +263,7 @@ def _switch(name: str, values: str, description: str) -> str:
     return f"_`{name}`: {values}\n   {_literal(description)}\n"
 
 
-# What stands between backticks, and what looks like the name of a field, a header, a message or a constant, or a path.
+# Text between backticks, and text that looks like a path or like the name of a field, header, message or constant.
 _NAME = re.compile(
     r"`([^`]+)`"
     r"|(?<![\w.-])(?!OpenAPI|[KM]iB)(\w*[a-z][A-Z]\w*|[A-Z]+(?:_[A-Z]+)+)"
@@ -262,7 +273,7 @@ _NAME = re.compile(
 
 
 def _sentence(text: str) -> str:
-    """A phrase as a sentence; names of the code are shown as such, and keep their case at its beginning."""
+    """Return a phrase as a sentence, with the names of code as literals, which keep their case."""
     if not _NAME.match(text):
         text = text[0].upper() + text[1:]
     sentence, begin = "", 0
@@ -275,15 +286,15 @@ def _sentence(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text without meaning for reStructuredText."""
+    """Return text with the special characters of reStructuredText escaped."""
     return re.sub(r"([\\*`|])", r"\\\1", re.sub(r"_(?=\W|$)", r"\\_", text))
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    """Write the page, or compare it. Returns the exit status."""
+    """Write or compare the page, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m qlik_sense_simulator.evidence")
     parser.add_argument("page", type=pathlib.Path, metavar="PAGE", help="the file")
-    parser.add_argument("--check", action="store_true", help="only say whether the page is as it would be written")
+    parser.add_argument("--check", action="store_true", help="compare the page with the code, and write nothing")
     options = parser.parse_args(arguments)
     try:
         content = page()
@@ -291,9 +302,9 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
             options.page.parent.mkdir(parents=True, exist_ok=True)
             options.page.write_text(content, encoding="utf-8")
         elif options.page.read_text(encoding="utf-8") != content:
-            raise EvidenceError(f"{options.page} is not what the comments at the code say: run make generate.")
+            raise EvidenceError(f"{options.page} does not match the comments in the code: run make generate.")
     except (EvidenceError, OSError) as error:
-        print(f"The page of evidence: {error}", file=sys.stderr)
+        print(f"Evidence page: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The certificates of a site: its authority with a server and a client certificate, as the QMC exports them.
+"""The certificates of a site: a certificate authority with server and client certificates, as the QMC exports them.
 
-Its proxies show the same server certificate, or one of another authority.
+The proxies use the same server certificate, or one of another authority.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-site-CA")])
 """Who issues the certificates of every simulated site."""
 _OTHER_AUTHORITY = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated-company-CA")])
-PROXY_AUTHORITIES = ("site", "other")
+ProxyAuthority = t.Literal["site", "other"]
 """Who may have issued the certificates of the proxies."""
 _KEY_SIZE = 2048
 _YEARS = 10
 _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
-# Two certificates that end together, and a moment of grace before they do.
+# Certificates of one site expire together, and are replaced some time before.
 _RENEW_BEFORE = datetime.timedelta(days=1)
 _BACKDATED = datetime.timedelta(days=1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Pki:
-    """Paths of PEM files below a directory. Key files can be read by their owner alone.
+    """The paths of PEM files below a directory. Only the owner can read key files.
 
     Args:
         directory: root, client, client_key, server and server_key are those of the site. proxy_root verifies the
             proxies. proxy and proxy_key exist only with another authority.
-        proxy_authority: one of `PROXY_AUTHORITIES`.
+        proxy_authority: one of `ProxyAuthority`.
     """
 
     directory: pathlib.Path
-    proxy_authority: str = "site"
+    proxy_authority: ProxyAuthority = "site"
 
     def __getattr__(self, name: str) -> pathlib.Path:
         if name in ("root", "client", "client_key", "server", "server_key", "proxy_root", "proxy", "proxy_key"):
@@ -54,12 +54,12 @@ class Pki:
 
     @property
     def proxy_pair(self) -> tuple[pathlib.Path, pathlib.Path]:
-        """The certificate and the key of the proxies."""
+        """Return the paths of the certificate and the key of the proxies."""
         return (self.proxy, self.proxy_key) if self.proxy_authority == "other" else (self.server, self.server_key)
 
     @property
     def proxy_thumbprint(self) -> str:
-        """What ProxyService settings hold of the certificate of the proxies: nothing if it is that of the site."""
+        """Return the thumbprint for the settings of a ProxyService: empty if the certificate is that of the site."""
         if self.proxy_authority == "site":
             return ""
         # EVIDENCE(A; Qlik support article ta-p/1716657): the thumbprint of the certificate of a proxy is the SHA-1
@@ -73,17 +73,17 @@ def ensure_pki(
     *,
     authority_key: pathlib.Path,
     host_names: t.Iterable[str],
-    proxy_authority: str = "site",
+    proxy_authority: ProxyAuthority = "site",
 ) -> Pki:
-    """Make what is missing, and a new server certificate when the nodes have other names than before.
+    """Create missing files, and a new server certificate if the host names changed.
 
     Args:
         directory: for root, client, client_key, server, server_key and proxy_root, and with another authority of the
             proxies for proxy and proxy_key.
-        authority_key: where the authority's own key is kept; not among the others, as the QMC does not export it. The
-            key of the other authority is kept beside it, in a file of the same name after "proxy_".
+        authority_key: the file of the authority's own key; not in the directory, because the QMC does not export it.
+            The key of the other authority is stored beside it, with "proxy_" before the file name.
         host_names: of the nodes; localhost and its addresses are always covered.
-        proxy_authority: one of `PROXY_AUTHORITIES`.
+        proxy_authority: one of `ProxyAuthority`.
     """
     pki = Pki(directory, proxy_authority)
     directory.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def ensure_pki(
         # EVIDENCE(B; Qlik-Cli-Windows): the subject of the client certificate is `CN=QlikClient`
         pair = _issue(authority, common_name="QlikClient", usage=[ExtendedKeyUsageOID.CLIENT_AUTH], host_names=[])
         _write_pair(pair, certificate=pki.client, key=pki.client_key)
-    # Qlik's server certificate is used for both sides of its services' own connections.
+    # Qlik services use the server certificate as client and as server.
     usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     _ensure_server_pair(authority, certificate=pki.server, key=pki.server_key, usage=usage, host_names=names)
     _ensure_proxy_pki(pki, authority_key=authority_key.with_name(f"proxy_{authority_key.name}"), host_names=names)
@@ -106,18 +106,18 @@ def ensure_pki(
 
 
 def _ensure_proxy_pki(pki: Pki, *, authority_key: pathlib.Path, host_names: t.Sequence[str]) -> None:
-    """Make what the proxies need.
+    """Create the certificate files of the proxies.
 
     Args:
-        pki: its proxy_authority decides.
-        authority_key: where the key of the other authority is kept.
+        pki: its proxy_authority selects the authority.
+        authority_key: the file of the key of the other authority.
         host_names: for the certificate.
     """
     # EVIDENCE(A; Qlik support article ta-p/1716657): a proxy shows users the certificate whose thumbprint its settings
     # name (sslBrowserCertificateThumbprint), and Qlik's own without one
     # INVENTED(switch=none): the proxy's own API keeps the server certificate of the site
-    # INVENTED(switch=none): which authority issued the certificate of the proxies; the site file says so
-    # (`proxy_authority`), and it is that of the site by default
+    # INVENTED(switch=none): which authority issued the certificate of the proxies; `proxy_authority` in the site file
+    # decides it, and the default is that of the site
     if pki.proxy_authority == "site":
         content = pki.root.read_bytes()
         if not pki.proxy_root.exists() or pki.proxy_root.read_bytes() != content:
@@ -140,7 +140,7 @@ def _ensure_server_pair(
     usage: list[x509.ObjectIdentifier],
     host_names: t.Sequence[str],
 ) -> None:
-    """Make a server certificate with its key, if there is none that covers the names."""
+    """Create a server certificate with its key, unless there is one that covers the names."""
     server = _load(certificate, key)
     if server is None or not set(host_names) <= _names_in(server[0]):
         common_name = next((name for name in host_names if len(name) <= 64), host_names[0])
@@ -152,7 +152,7 @@ _Pair = tuple[x509.Certificate, rsa.RSAPrivateKey]
 
 
 def _load(certificate: pathlib.Path, key: pathlib.Path) -> _Pair | None:
-    """A certificate with its key, if both are there, fit each other, and the certificate will not end soon."""
+    """Return a certificate with its key, if both exist, match each other, and the certificate does not expire soon."""
     try:
         loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
         private = serialization.load_pem_private_key(key.read_bytes(), password=None)
@@ -181,7 +181,7 @@ def _make_authority(name: x509.Name) -> _Pair:
 def _issue(
     authority: _Pair, *, common_name: str, usage: list[x509.ObjectIdentifier], host_names: t.Sequence[str]
 ) -> _Pair:
-    """A certificate by the authority, with a new key."""
+    """Issue a certificate by the authority, with a new key."""
     authority_certificate, authority_key = authority
     key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_SIZE)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
@@ -256,18 +256,18 @@ def _write_pair(pair: _Pair, *, certificate: pathlib.Path, key: pathlib.Path) ->
     pem = pair[1].private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
-    # The certificate comes last: a pair that was not written to the end does not fit, and is made again.
+    # The certificate is written last: if writing is interrupted, the pair does not match and is created again.
     write_atomically(key, pem, mode=0o600)
     write_atomically(certificate, pair[0].public_bytes(serialization.Encoding.PEM), mode=0o644)
 
 
 def write_atomically(path: pathlib.Path, content: bytes, *, mode: int) -> None:
-    """Write a file so that nobody ever sees half of it, or sees it with other rights.
+    """Write a file so that no reader sees a part of it, or other permissions.
 
     Args:
         path: replaced if it exists.
-        content: what is in it.
-        mode: its access rights, from its first moment.
+        content: the content.
+        mode: the permissions, set before the content is written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The releases of Qlik Sense that a site can be: what a release has, by the month it came out."""
+"""The releases of Qlik Sense that a site can have, and the features of each release."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Release:
 
     Args:
         name: as in the site file, for example "may-2025".
-        date: the month it came out, ISO "YYYY-MM"; releases are ordered by it.
-        build_version: what GET /qrs/about says.
-        build_date: likewise, in the spelling of the repository.
+        date: the month of the release, ISO "YYYY-MM"; releases are ordered by it.
+        build_version: as in GET /qrs/about.
+        build_date: likewise, in the format of the repository.
     """
 
     name: str
@@ -38,15 +38,15 @@ class Release:
     build_date: str
 
     def has(self, feature: str) -> bool:
-        """Whether this release has a named feature.
+        """Return True if this release has a named feature.
 
         Raises:
-            KeyError: nobody has ever heard of the feature.
+            KeyError: the feature is unknown.
         """
         return self.includes(_FEATURES[feature])
 
     def includes(self, since: str, until: str | None = None) -> bool:
-        """Whether something that exists from one month (and before another) is part of this release."""
+        """Return True if a feature that exists from one month, and before another, is part of this release."""
         return since <= self.date and (until is None or self.date < until)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ports of a site, all in one event loop: TLS, numbered connections, a start and an end."""
+"""The ports of a site, all in one event loop: TLS, numbered connections, start and stop."""
 
 from __future__ import annotations
 
@@ -21,26 +21,20 @@ import typing as t
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .faults import FaultPlan
-from .journal import Journal
+from .connections import Protocol
+from .fault_injection import FaultPlan
 from .pki import Pki, write_atomically
-from .proxy import proxy_app
-from .qps import qps_app
-from .repository import repository_app
-from .sessions import SessionTable, TicketTable
+from .proxy.app import proxy_app
+from .proxy.qps import qps_app
+from .proxy.sessions import SessionTable, TicketTable
+from .repository.app import repository_app
+from .repository.store import Change, Store
+from .request_log import RequestLog
 from .site import Site
-from .store import Change, Store
 from .tls import send_alerts
 
 _LOOPBACK = "127.0.0.1"
-# INVENTED(switch=none): a head may have 64 KiB on any port; http.sys in front of a real site has a limit of this order,
-# and proxies their own
-_LARGEST_HEAD = 64 * 1024
-# INVENTED(switch=none): a request that is not complete after two minutes loses its connection, as with http.sys
-_REQUEST_SECONDS = 120.0
-_FAREWELL_SECONDS = 0.2
 
 
 class ServeError(Exception):
@@ -53,10 +47,10 @@ class Port:
 
     Args:
         name: "qrs", "proxy:<node>" or "qps:<node>"; requests carry it in their state.
-        app: what answers.
+        app: the application.
         number: the TCP port, 0 for a free one.
-        client_certificates: whether callers need, may have, or are not asked for a certificate.
-        is_proxy: whether users sign in there, so that it has the certificate of the proxies.
+        client_certificates: whether a client certificate is required, optional, or not requested.
+        is_proxy: whether it is a proxy's port for users, which has the certificate of the proxies.
     """
 
     name: str
@@ -66,93 +60,18 @@ class Port:
     is_proxy: bool = False
 
 
-class _HeadTooLargeError(Exception):
-    """Stops the parser."""
-
-
-class _Protocol(HttpToolsProtocol):
-    """HTTP that puts connection number, port name, client certificate and transport into the state of each request."""
-
-    port_name: t.ClassVar[str]
-    connection_numbers: t.ClassVar[t.Iterator[int]]
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.app_state = {
-            **self.app_state,
-            "connection": next(self.connection_numbers),
-            "port": self.port_name,
-            "client_certificate": transport.get_extra_info("peercert") or None,
-            "transport": transport,
-        }
-        self._in_head = False
-        self._deadline: asyncio.TimerHandle | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._complete()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        # A header line without an end is no header yet, and would grow as long as the caller likes.
-        if self._in_head:
-            if self._head_received > _LARGEST_HEAD:
-                self.send_400_response("Request header is too large.")
-                return
-            self._head_received += len(data)
-        super().data_received(data)
-
-    def on_message_begin(self) -> None:
-        self._in_head = True
-        self._head_received = self._head_size = 0
-        self._complete()
-        self._deadline = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._grow(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._grow(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._complete()
-        super().on_message_complete()
-
-    def shutdown(self) -> None:
-        super().shutdown()
-        # A client that is not reading would keep us waiting for its half of the farewell.
-        if self.transport.is_closing():
-            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
-
-    def _complete(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-
-    def _grow(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > _LARGEST_HEAD:
-            # The parser passes it on as its own error, which uvicorn answers with 400.
-            raise _HeadTooLargeError
-
-
 class _Server(uvicorn.Server):
-    """One port. Signals are for all of them together, so none handles its own."""
+    """A server for one port. It leaves signals to `serve`, which handles them for all ports."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> t.Iterator[None]:
         yield
 
 
-def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
-    """All ports of a site: the repository's, and for each node those of its proxy."""
+def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
+    """Return all ports of a site: that of the repository, and for each node those of its proxy."""
     faults = FaultPlan(site.faults)
-    repository = repository_app(site, store, journal, faults=faults)
+    repository = repository_app(site, store, log, faults=faults)
     # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): without a client certificate there
     # is a TLS failure, or 403
     # INVENTED(switch=missing_client_certificate): which of the two it is
@@ -170,17 +89,17 @@ def build_ports(site: Site, store: Store, journal: Journal) -> list[Port]:
                 client_certificates=ssl.CERT_NONE,
                 is_proxy=True,
             ),
-            # EVIDENCE(A; Qlik help, QPS API): the proxy's own API wants client certificates, too
+            # EVIDENCE(A; Qlik help, QPS API): the proxy's own API requires client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
-    return [dataclasses.replace(port, app=journal.recording(faults.applied(port.app))) for port in ports]
+    return [dataclasses.replace(port, app=log.recording(faults.applied(port.app))) for port in ports]
 
 
 async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> None:
     """Open the ports of a site, write the ready file, and run until SIGTERM or SIGINT.
 
     Args:
-        site: its ports are filled in as soon as they are known.
+        site: its ports are set as soon as they are known.
         store: its entities.
         pki: its certificates.
         ready: written when every port listens, removed at the end.
@@ -189,7 +108,7 @@ async def serve(site: Site, *, store: Store, pki: Pki, ready: pathlib.Path) -> N
         ServeError: a port is taken.
     """
     send_alerts()
-    ports = build_ports(site, store, Journal())
+    ports = build_ports(site, store, RequestLog())
     sockets = _bind(ports)
     _note_ports(site, sockets)
     _store_settings(site, store, pki=pki)
@@ -224,7 +143,7 @@ def _stop(servers: t.Iterable[uvicorn.Server]) -> None:
 
 
 def ready_content(site: Site) -> dict[str, t.Any]:
-    """What the ready file says. URLs have names that lead to this machine and are in the server certificate."""
+    """Return the content of the ready file. Its host names resolve to this machine and are in the certificate."""
     nodes = []
     for node in site.nodes:
         host = node.host_name if node.host_name in ("localhost", _LOOPBACK) else "localhost"
@@ -241,13 +160,14 @@ def ready_content(site: Site) -> dict[str, t.Any]:
 
 
 def _bind(ports: t.Sequence[Port]) -> dict[str, socket.socket]:
-    """A bound socket for each port, on loopback only. Those with a number of their own come first."""
+    """Return a bound socket for each port, on loopback only. Ports with a fixed number are bound first."""
     sockets: dict[str, socket.socket] = {}
     for port in sorted(ports, key=lambda one: not one.number):
-        # With the protocol named, asyncio sets TCP_NODELAY; without it each answer waits for the peer's delayed ACK.
+        # With an explicit protocol, asyncio sets TCP_NODELAY. Without it, each response waits for the delayed ACK of
+        # the peer.
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if port.number:
-            # After a restart connections of the last run may linger on it. A free port is one that nobody else has.
+            # After a restart, connections of the previous run may remain on the port. A free port has none.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((_LOOPBACK, port.number))
@@ -268,9 +188,9 @@ def _note_ports(site: Site, sockets: t.Mapping[str, socket.socket]) -> None:
 
 
 def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:
-    """Have the proxies' settings say where they listen, and with which certificate."""
+    """Store ports and certificate in the settings of the proxies."""
     # EVIDENCE(A; Qlik help, "Editing a proxy"): that is what the two ports mean
-    # INVENTED(switch=none): what somebody else has written there is forgotten at the next start
+    # INVENTED(switch=none): values that a client wrote there are overwritten at the next start
     ports = {store.node_id(node.name): (node.proxy_port, node.qps_port) for node in site.nodes}
     changes = []
     for row in store.rows("ProxyService"):
@@ -286,7 +206,7 @@ def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:
 
 
 def _server(port: Port, *, pki: Pki, numbers: t.Iterator[int]) -> uvicorn.Server:
-    protocol = type("Protocol", (_Protocol,), {"port_name": port.name, "connection_numbers": numbers})
+    protocol = type("Protocol", (Protocol,), {"port_name": port.name, "connection_numbers": numbers})
     certificate, key = pki.proxy_pair if port.is_proxy else (pki.server, pki.server_key)
     config = uvicorn.Config(
         port.app,

@@ -6,9 +6,9 @@
 
 Usage: python -m qlik_sense_simulator.several DIRECTORY
 
-DIRECTORY/<name>.yml is a site file, and DIRECTORY/<name>.json says where that site is. The sites share DIRECTORY/pki,
-and forget everything at the end. DIRECTORY/ready.json appears when all of them listen. One process, because a hundred
-of them would take minutes to start.
+DIRECTORY/<name>.yml is a site file, and DIRECTORY/<name>.json has the addresses of that site. The sites share
+DIRECTORY/pki and store nothing. DIRECTORY/ready.json appears when all sites listen. They run in one process, because a
+hundred processes would take minutes to start.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import resource
 import sys
 
 from .pki import ensure_pki, write_atomically
-from .seed import seed
+from .repository.seed import seed
+from .repository.store import Store
 from .server import serve
 from .site import SiteError, load_site
-from .store import Store
 
 
 async def main(directory: pathlib.Path) -> None:
     """Serve all sites."""
-    # Five ports each.
+    # Each site has five ports.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sites = {file.with_suffix(".json"): load_site(file) for file in sorted(directory.glob("*.yml"))}
@@ -53,7 +53,7 @@ async def main(directory: pathlib.Path) -> None:
             task.result()
     content = {"pid": os.getpid(), "sites": {ready.stem: json.loads(ready.read_text()) for ready in sites}}
     write_atomically(directory / "ready.json", json.dumps(content).encode(), mode=0o644)
-    # A signal reaches the site that has asked for it last, and the others end with that one.
+    # The handler of the site that registered last gets the signal. The others end with that site.
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""For tests of other software: a site in a process of its own."""
+"""Run a simulated site in a process of its own, for tests of other software."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import sys
 import time
 import typing as t
 
-# Seconds, as many as a slow machine may take; nobody waits longer than it takes.
-_PATIENCE = 60.0
+# Seconds, enough for a slow machine. The wait ends as soon as the site is ready.
+_TIMEOUT = 60.0
 
 
 class _Running:
-    """A process that says in a file when it is ready; a context manager that stops it.
+    """A process that reports in a file when it is ready; a context manager that stops it.
 
     Args:
         directory: where it writes ready.json.
@@ -33,14 +33,14 @@ class _Running:
         ready: the content of the ready file.
 
     Raises:
-        RuntimeError: it did not get ready; the message is its output.
+        RuntimeError: the simulator did not start; the message has its output.
     """
 
     def __init__(self, directory: pathlib.Path, log: pathlib.Path, arguments: t.Sequence[str]) -> None:
         self.directory = directory
         self.log = log
         with self.log.open("wb") as output:
-            # In a session of its own: Ctrl-C is for whoever uses the site, and that one stops it.
+            # In a session of its own, so that Ctrl-C stops only the test, which then stops the site.
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -56,30 +56,30 @@ class _Running:
 
     def _wait(self) -> dict[str, t.Any]:
         file = self.directory / "ready.json"
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while self._process.poll() is None and time.monotonic() < deadline:
-            # With its own process number: a file that an earlier run left behind does not count.
+            # The process number must match, so that a file of an earlier run does not count.
             with contextlib.suppress(FileNotFoundError):
                 content: dict[str, t.Any] = json.loads(file.read_text())
                 if content["pid"] == self._process.pid:
                     return content
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=0.02)
-        raise RuntimeError(f"The simulator did not get ready:\n{self.log.read_text()}")
+        raise RuntimeError(f"The simulator did not start:\n{self.log.read_text()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it, if it has not ended yet.
+        """Stop the process, if it is still running.
 
         Args:
-            number: the signal to do so.
+            number: the signal.
 
         Returns:
-            Its exit status: 0 after a clean end.
+            The exit status: 0 on success.
         """
         if self._process.poll() is None:
             self._process.send_signal(number)
         try:
-            return self._process.wait(timeout=_PATIENCE)
+            return self._process.wait(timeout=_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
@@ -92,12 +92,12 @@ class _Running:
 
 
 class RunningSite(_Running):
-    """A simulator, from its start to its end; a context manager that stops it.
+    """A running simulator; a context manager that stops it.
 
     Args:
-        directory: its state; made if missing, used again if not.
+        directory: its state; created if it does not exist.
         site: the content of a site file; the default site if not given.
-        arguments: more for the command line.
+        arguments: further arguments for the command line.
 
     Attributes:
         directory: as given.
@@ -106,7 +106,7 @@ class RunningSite(_Running):
         ready: the content of its ready file: pid, qrs_url, nodes.
 
     Raises:
-        RuntimeError: it did not get ready; the message is its output.
+        RuntimeError: the simulator did not start; the message has its output.
     """
 
     def __init__(
@@ -117,27 +117,27 @@ class RunningSite(_Running):
         command = ["-m", "qlik_sense_simulator", "serve", "--directory", str(directory), *arguments]
         if site is not None:
             file = directory.with_name(f"{directory.name}.yml")
-            file.write_text(json.dumps(site))  # which is YAML, too
+            file.write_text(json.dumps(site))  # JSON is valid YAML
             command += ["--site", str(file)]
         super().__init__(directory, directory.with_name(f"{directory.name}.log"), command)
 
 
 class RunningSites(_Running):
-    """Many sites in one process, which share their PEM files and keep nothing; a context manager that stops them.
+    """Many sites in one process with the same PEM files, deleted at the end; a context manager that stops them.
 
     Args:
-        directory: for their files; made if missing.
-        sites: the contents of site files, by names that are fit for files, and not "ready". Each has nodes called
-            localhost or 127.0.0.1, so that one certificate is good for all, and the same proxy_authority.
+        directory: for their files; created if it does not exist.
+        sites: the contents of site files, by names that are valid file names, and not "ready". Their nodes are
+            localhost or 127.0.0.1, so that one certificate covers all, and they have the same proxy_authority.
 
     Attributes:
         directory: as given.
         pki: the directory of the PEM files.
         log: the file with the output.
-        sites: by name, what a ready file says: qrs_url, nodes.
+        sites: the content of the ready files (qrs_url, nodes), by name.
 
     Raises:
-        RuntimeError: they did not get ready; the message is the output.
+        RuntimeError: the sites did not start; the message has the output.
     """
 
     def __init__(self, directory: pathlib.Path, sites: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:

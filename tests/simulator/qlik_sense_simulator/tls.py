@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""TLS alerts: a caller that is refused during the handshake is told why, as by any other server."""
+"""TLS alerts for clients that are refused during the handshake."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typing as t
 
 
 class _AlertingProtocol(asyncio.sslproto.SSLProtocol):
-    """asyncio's TLS, except that the last words of a failed handshake get out.
+    """asyncio's TLS, which also sends the alert of a failed handshake.
 
-    asyncio closes the connection with the alert ("certificate required", "unknown ca") still in its buffer, so that
-    clients see nothing but a closed connection.
+    asyncio closes the connection while the alert ("certificate required", "unknown ca") is still in its buffer. Clients
+    would only see a closed connection.
     """
 
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
@@ -25,7 +25,7 @@ class _AlertingProtocol(asyncio.sslproto.SSLProtocol):
 
 def send_alerts() -> None:
     """Make every TLS server of this process send its alerts."""
-    # Parts of asyncio that are not public: where they are gone, connections just close.
+    # These parts of asyncio are not public. If they are missing, connections are closed without an alert.
     needed = ("_on_handshake_complete", "_process_outgoing")
     if all(hasattr(asyncio.sslproto.SSLProtocol, name) for name in needed):
         t.cast("t.Any", asyncio.sslproto).SSLProtocol = _AlertingProtocol

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A repository in memory, and a client that sends it exactly the bytes it is given."""
+"""A repository in memory, and a client that sends requests byte for byte."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import urllib.parse
 
 from starlette.types import Message
 
-from qlik_sense_simulator.journal import Journal
-from qlik_sense_simulator.repository import repository_app
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository.app import repository_app
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
+from qlik_sense_simulator.request_log import RequestLog
 from qlik_sense_simulator.site import Site, parse_site
-from qlik_sense_simulator.store import Store
 
 XRFKEY = "0123456789abcdef"
 ADMINISTRATOR = "UserDirectory=INTERNAL;UserId=sa_api"
@@ -26,7 +26,7 @@ ADMINISTRATOR = "UserDirectory=INTERNAL;UserId=sa_api"
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -52,7 +52,7 @@ class Client:
         self.site: Site = parse_site(site or {})
         self.store = Store(database, release=self.site.release, switches=self.site.switches)
         seed(self.site, self.store)
-        self.app = repository_app(self.site, self.store, Journal())
+        self.app = repository_app(self.site, self.store, RequestLog())
 
     def send(
         self,
@@ -64,7 +64,7 @@ class Client:
         headers: t.Mapping[str, str] | None = None,
         state: t.Mapping[str, t.Any] | None = None,
     ) -> Answer:
-        """Send a request as it is: the query string raw, the body in one or more pieces."""
+        """Send a request unchanged: the query string raw, the body in one or more chunks."""
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         scope = {
             "type": "http",
@@ -84,7 +84,7 @@ class Client:
     def call(
         self, method: str, path: str, content: t.Any = None, /, *, user: str | None = ADMINISTRATOR, **query: str
     ) -> Answer:
-        """A proper request: xrfkey, user, JSON body, encoded query. The path is below /qrs/."""
+        """Send a valid request: xrfkey, user, JSON body, encoded query. The path is below /qrs/."""
         headers = {"X-Qlik-Xrfkey": XRFKEY} | ({"X-Qlik-User": user} if user else {})
         return self.send(
             method,
@@ -95,19 +95,19 @@ class Client:
         )
 
     def get(self, path: str, /, **query: str) -> t.Any:
-        """The JSON of a GET that succeeds."""
+        """Return the JSON of a GET, which must succeed."""
         answer = self.call("GET", path, **query)
         assert answer.status == 200, answer
         return answer.json()
 
     def create(self, path: str, **content: t.Any) -> dict[str, t.Any]:
-        """The entity that a POST made."""
+        """Create an entity by POST and return it."""
         answer = self.call("POST", path, content)
         assert answer.status in (200, 201), answer
         return t.cast("dict[str, t.Any]", answer.json())
 
     def create_virtual_proxy(self, prefix: str = "jwt", **content: t.Any) -> dict[str, t.Any]:
-        """A virtual proxy with what it needs."""
+        """Create a virtual proxy with its required fields."""
         needed = {"prefix": prefix, "description": prefix, "sessionCookieHeaderName": f"X-Qlik-Session-{prefix}"}
         return self.create("virtualproxyconfig", **{**needed, **content})
 
@@ -116,12 +116,12 @@ class Client:
         return self.call("PUT", f"{path}/{entity['id']}", {**entity, **changes})
 
     def proxy(self, node: str = "Central") -> dict[str, t.Any]:
-        """The proxy service of a node."""
+        """Return the proxy service of a node."""
         [proxy] = self.get("proxyservice/full", filter=f"serverNodeConfiguration.name eq '{node}'")
         return t.cast("dict[str, t.Any]", proxy)
 
     def link(self, *virtual_proxies: dict[str, t.Any], node: str = "Central") -> Answer:
-        """Make these the linked virtual proxies of a node, besides those that are linked."""
+        """Link virtual proxies to a node, in addition to those that are linked."""
         proxy = self.proxy(node)
         linked = [*proxy["settings"]["virtualProxies"], *({"id": one["id"]} for one in virtual_proxies)]
         return self.put("proxyservice", proxy, settings={**proxy["settings"], "virtualProxies": linked})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulator as a process of its own, and HTTPS to its ports."""
+"""A simulator in a process of its own, and HTTPS requests to its ports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMEOUT = 60.0
 
 
 class Simulator(RunningSite):
-    """A running site with a session that has its client certificate."""
+    """A running site, with a session that uses its client certificate."""
 
     def __init__(
         self, directory: pathlib.Path, site: t.Mapping[str, t.Any] | None = None, *, arguments: t.Sequence[str] = ()
@@ -32,7 +32,7 @@ class Simulator(RunningSite):
     def qrs(
         self, method: str, path: str, content: t.Any = None, *, params: t.Mapping[str, str] | None = None
     ) -> requests.Response:
-        """A request to the repository; the path is below /qrs/."""
+        """Send a request to the repository; the path is below /qrs/."""
         return self.session.request(
             method,
             f"{self.ready['qrs_url']}/qrs/{path}",
@@ -43,7 +43,7 @@ class Simulator(RunningSite):
         )
 
     def control(self, method: str, path: str, content: t.Any = None) -> requests.Response:
-        """A request to the simulator itself; the path is below /simulator/."""
+        """Send a request to the simulator itself; the path is below /simulator/."""
         url = f"{self.ready['qrs_url']}/simulator/{path}"
         return self.session.request(method, url, json=content, timeout=_TIMEOUT)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys, certificates and tokens, made anew for every run."""
+"""Keys, certificates and tokens, created for each run."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 @functools.cache
 def rsa_key(name: str = "ours", *, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """An RSA key, one per name."""
+    """Return an RSA key, one per name."""
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 @functools.cache
 def ec_key() -> ec.EllipticCurvePrivateKey:
-    """An elliptic curve key."""
+    """Return an elliptic curve key."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def certificate(key: PrivateKey | None = None, *, days: int = 30, issuer: str = "signing") -> str:
-    """A certificate as PEM, self-signed by its names; with negative days it expired that long ago."""
+    """Return a certificate as PEM, self-signed unless the names differ; with negative days it expired that long ago."""
     key = key or rsa_key()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signing")])
     end = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(days=days)
@@ -51,7 +51,7 @@ def certificate(key: PrivateKey | None = None, *, days: int = 30, issuer: str = 
 
 
 def public_key(key: PrivateKey | None = None) -> str:
-    """A bare public key as PEM."""
+    """Return a bare public key as PEM."""
     return (
         (key or rsa_key())
         .public_key()
@@ -61,7 +61,7 @@ def public_key(key: PrivateKey | None = None) -> str:
 
 
 def token(*, key: PrivateKey | str | None = None, algorithm: str = "RS256", **claims: t.Any) -> str:
-    """A token for LAB\\ada that is good for a minute, but for what the claims say; None leaves a claim out."""
+    """Return a token for LAB\\ada that is valid for a minute, with other claims as given; None leaves a claim out."""
     now = int(time.time())
     payload = {"userId": "ada", "userDirectory": "LAB", "nbf": now - 30, "exp": now + 60, **claims}
     payload = {name: value for name, value in payload.items() if value is not None}

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever is sent to a site: it gets an answer, never a 5xx, and what the repository refuses changes nothing there.
+"""Generated requests to all parts of a site: each gets a response below 500, and refused ones change nothing.
 
-The examples are the same in each run, and as many.
+The examples are the same in each run.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from hypothesis import strategies as st
 from repository_client import XRFKEY, Answer, Client
 from two_nodes import Browser, TwoNodes
 
-from qlik_sense_simulator.engine import Engine
-from qlik_sense_simulator.identity import Identity
+from qlik_sense_simulator.proxy.engine import Engine
+from qlik_sense_simulator.proxy.identity import Identity
 from qlik_sense_simulator.site import Site
 
 KINDS = st.sampled_from(
     ["virtualproxyconfig", "proxyservice", "servernodeconfiguration", "tag", "custompropertydefinition", "user"]
 )
-# For one example, on any machine; more would be a hang.
+# Seconds for one example, on any machine. A longer run is a hang.
 SLOWEST = datetime.timedelta(seconds=30)
 MISSING_ID = "00000000-0000-0000-0000-000000000001"
 
 
 @functools.cache
 def reading_client() -> Client:
-    """A site that nobody changes."""
+    """Return a client of a site that is not changed."""
     client = Client()
     client.create_virtual_proxy("jwt", authenticationMethod=4, tags=client.get("tag"))
     return client
 
 
 def everything(client: Client) -> dict[str, t.Any]:
-    """All that the repository holds."""
+    """Return the whole content of the repository."""
     return {kind: client.store.all(kind) for kind in ("VirtualProxyConfig", "ProxyService", "Tag", "User", "Selection")}
 
 
@@ -94,7 +94,7 @@ NESTED = st.builds(
 
 @settings(max_examples=examples(300), deadline=SLOWEST, derandomize=True)
 @given(KINDS, EXPRESSIONS | NESTED, st.sampled_from(["", "/full", "/count"]))
-def test_filters(kind: str, expression: str, form: str) -> None:
+def test_any_filter_gets_a_response(kind: str, expression: str, form: str) -> None:
     answer = reading_client().call("GET", kind + form, filter=expression)
     assert answer.status in (200, 400), answer
     if answer.status == 200:
@@ -105,13 +105,13 @@ def test_filters(kind: str, expression: str, form: str) -> None:
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(KINDS, st.dictionaries(st.sampled_from(["orderby", "filter", "privileges", "x"]), NAMES | st.text(max_size=12)))
-def test_queries(kind: str, query: dict[str, str]) -> None:
+def test_any_query_gets_a_response(kind: str, query: dict[str, str]) -> None:
     assert reading_client().call("GET", kind, **query).status in (200, 400)
 
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=30), KINDS)
-def test_raw_queries(tail: str, kind: str) -> None:
+def test_any_raw_query_gets_a_response(tail: str, kind: str) -> None:
     query = f"xrfkey={XRFKEY}&{tail}"
     answer = reading_client().send("GET", f"/qrs/{kind}", query=query, headers={"X-Qlik-Xrfkey": XRFKEY})
     assert answer.status in (200, 400, 403), answer
@@ -125,7 +125,7 @@ def test_raw_queries(tail: str, kind: str) -> None:
         max_size=6,
     )
 )
-def test_paths(segments: list[str]) -> None:
+def test_any_path_gets_a_response(segments: list[str]) -> None:
     answer = reading_client().call("GET", "/".join(segments).replace("?", ""))
     assert answer.status in (200, 400, 404, 405), answer
 
@@ -170,7 +170,7 @@ def send(client: Client, method: str, path: str, body: bytes) -> Answer:
 
 @settings(max_examples=examples(300), deadline=SLOWEST, derandomize=True)
 @given(REQUESTS, VALUES)
-def test_json_bodies(request: tuple[str, str], value: t.Any) -> None:
+def test_any_json_body_gets_a_response(request: tuple[str, str], value: t.Any) -> None:
     client = Client()
     before = everything(client)
     answer = send(client, *request, json.dumps(value).encode())
@@ -181,7 +181,7 @@ def test_json_bodies(request: tuple[str, str], value: t.Any) -> None:
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.dictionaries(MEMBERS, VALUES, max_size=5), st.sampled_from(["virtualproxyconfig", "proxyservice", "tag"]))
-def test_synthetic_bodies(body: dict[str, t.Any], kind: str) -> None:
+def test_any_synthetic_body_gets_a_response(body: dict[str, t.Any], kind: str) -> None:
     client = Client()
     selection = client.call("POST", f"selection/{kind}").json()
     properties = body.get("properties")
@@ -200,11 +200,11 @@ def test_synthetic_bodies(body: dict[str, t.Any], kind: str) -> None:
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(REQUESTS, st.binary(max_size=30) | VALUES.map(lambda value: json.dumps(value).encode()[:-1]))
-def test_bodies_that_are_no_json(request: tuple[str, str], body: bytes) -> None:
+def test_any_other_body_gets_a_response(request: tuple[str, str], body: bytes) -> None:
     try:
         json.loads(body)
     except ValueError:
-        # A selection by type is made without looking at the body.
+        # A selection by type is created without reading the body.
         expected = 201 if request[1] == "selection/proxyservice" else 400
         assert send(Client(), *request, body).status == expected
 
@@ -220,12 +220,12 @@ def two_nodes() -> TwoNodes:
 
 
 def api(method: str, path: str, body: bytes) -> int:
-    """The status of a request to the proxy's own API."""
+    """Return the status of a request to the proxy's own API."""
     browser: Browser = two_nodes().browser("qps:Central")
     return browser.send(method, f"/qps/{path}?xrfkey={XRFKEY}", headers={"X-Qlik-Xrfkey": XRFKEY}, body=body).status
 
 
-PEOPLE = st.fixed_dictionaries(
+USERS = st.fixed_dictionaries(
     {},
     optional={
         name: st.sampled_from(["LAB", "ada", " ", "a\\b"]) | VALUES
@@ -235,14 +235,14 @@ PEOPLE = st.fixed_dictionaries(
 
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
-@given(st.sampled_from(["ticket", "jwt/ticket", "session"]), PEOPLE | VALUES)
-def test_people(path: str, value: t.Any) -> None:
+@given(st.sampled_from(["ticket", "jwt/ticket", "session"]), USERS | VALUES)
+def test_any_user_of_qps_gets_a_response(path: str, value: t.Any) -> None:
     assert api("POST", path, json.dumps(value).encode()) in (201, 400, 403)
 
 
 @settings(max_examples=examples(100), deadline=SLOWEST, derandomize=True)
 @given(st.sampled_from(["ticket", "jwt/session", "session/x", "user/LAB/ada", "user"]), st.binary(max_size=30))
-def test_people_that_are_no_json(path: str, body: bytes) -> None:
+def test_any_body_of_qps_gets_a_response(path: str, body: bytes) -> None:
     assert api("POST", path, body) in (400, 404)
 
 
@@ -254,7 +254,7 @@ TOKENS = st.text(alphabet=st.characters(max_codepoint=255), max_size=30) | st.li
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given(st.sampled_from(["Bearer ", "bearer ", "Basic ", ""]), TOKENS)
-def test_tokens(scheme: str, token: str) -> None:
+def test_any_token_gets_a_response(scheme: str, token: str) -> None:
     answer = two_nodes().browser().send("GET", "/jwt/hub/", headers={"Authorization": scheme + token})
     assert answer.status == 401
 
@@ -274,6 +274,6 @@ MESSAGES = st.fixed_dictionaries(
 
 @settings(max_examples=examples(200), deadline=SLOWEST, derandomize=True)
 @given((MESSAGES | VALUES).map(json.dumps) | st.text(max_size=20))
-def test_messages(text: str) -> None:
+def test_any_engine_message_gets_a_response(text: str) -> None:
     answer = json.loads(Engine(Site(), Identity(user_directory="LAB", user_id="ada")).answer(text))
     assert ("result" in answer) != ("error" in answer)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no client should send, over real sockets to every kind of port: a 4xx or a closed connection, in no time.
+"""Malformed requests over sockets, to each kind of port: a 4xx status or a closed connection, in a short time.
 
-None of it may leave a traceback in the simulator's log, or keep it from serving the next caller.
+No request may leave a traceback in the simulator's log, or prevent the next request from being served.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ import requests
 import signing
 from running import XRFKEY, Simulator
 
-from qlik_sense_simulator import server
+from qlik_sense_simulator import connections, server
 from qlik_sense_simulator.pki import ensure_pki
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
 from qlik_sense_simulator.site import Site
-from qlik_sense_simulator.store import Store
 
 PORTS = ("qrs", "proxy", "qps")
 _TIMEOUT = 60.0
@@ -53,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Simulator]:
 
 @pytest.fixture(autouse=True)
 def _unharmed(site: Simulator) -> t.Iterator[None]:
-    """Whatever a test sends, the site goes on and has nothing to complain of but the request."""
+    """Check after each test that the site still works and that its log has no other error."""
     yield
     assert site.qrs("GET", "about").status_code == 200
     log = site.log.read_text()
@@ -66,7 +66,7 @@ def token() -> str:
 
 
 class Caller:
-    """A connection to one port, for whoever passes authentication there and then misbehaves."""
+    """A connection to one port that is past authentication and then sends malformed data."""
 
     def __init__(self, site: Simulator, port: str) -> None:
         node = site.ready["nodes"][0]
@@ -79,13 +79,13 @@ class Caller:
         self.socket = context.wrap_socket(plain, server_hostname="localhost")
 
     def head(self, *lines: str, method: str = "POST", path: str | None = None, version: str = "1.1") -> bytes:
-        """The head of a request that is in order but for what is given."""
+        """Return the head of a valid request with some changes."""
         start = f"{method} {self.path if path is None else path}?xrfkey={XRFKEY} HTTP/{version}"
         usual = [f"Host: {self.host}", f"X-Qlik-Xrfkey: {XRFKEY}", f"Authorization: Bearer {token()}"]
         return "\r\n".join([start, *usual, *lines, "\r\n"]).encode("latin-1")
 
     def exchange(self, data: bytes) -> bytes:
-        """What comes back, until the other side closes the connection."""
+        """Send data, and return what arrives until the other side closes the connection."""
         received = b""
         with self.socket, contextlib.suppress(ConnectionError, ssl.SSLError):
             self.socket.sendall(data)
@@ -94,7 +94,7 @@ class Caller:
         return received
 
     def status(self, data: bytes) -> int:
-        """The status of the only answer."""
+        """Return the status of the only response."""
         answer = self.exchange(data)
         assert answer.startswith(b"HTTP/1.1 "), answer
         return int(answer[9:12])
@@ -133,13 +133,13 @@ def body(caller: Caller, content: bytes, *lines: str) -> bytes:
     ],
     ids=lambda content: repr(content[:20]),
 )
-def test_bodies(caller: Caller, content: bytes) -> None:
+def test_malformed_body_is_refused(caller: Caller, content: bytes) -> None:
     assert caller.status(body(caller, content)) == 400
 
 
-def test_ten_megabytes(caller: Caller) -> None:
+def test_body_of_ten_megabytes_is_refused(caller: Caller) -> None:
     answer = caller.exchange(body(caller, b'{"name": "' + b"x" * 10_000_000 + b'"}'))
-    # The connection ends before all is sent; whether our client still gets to read the answer is chance.
+    # The connection ends before all data is sent, so the client may or may not read the response.
     assert answer[:12] in (b"", b"HTTP/1.1 400", b"HTTP/1.1 413")
 
 
@@ -162,24 +162,24 @@ def test_ten_megabytes(caller: Caller) -> None:
     ],
     ids=lambda value: repr(value)[:40],
 )
-def test_lies_in_the_head(caller: Caller, lines: list[str], content: bytes) -> None:
+def test_contradictory_head_is_refused(caller: Caller, lines: list[str], content: bytes) -> None:
     assert caller.status(caller.head(CLOSE, *lines) + content) == 400
 
 
 @pytest.mark.parametrize(
     "content", [b"\x00\xff\x01\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n", b"\r\n:\r\n"]
 )
-def test_what_is_no_request(caller: Caller, content: bytes) -> None:
+def test_malformed_request_line_is_refused(caller: Caller, content: bytes) -> None:
     assert caller.status(content) == 400
 
 
 @pytest.mark.parametrize("method", ["FOO", "get", "P OST"])
-def test_methods_that_there_are_not(caller: Caller, method: str) -> None:
+def test_unknown_method_is_refused(caller: Caller, method: str) -> None:
     assert caller.status(caller.head(CLOSE, method=method)) == 400
 
 
 @pytest.mark.parametrize("method", ["PATCH", "TRACE", "DELETE", "PROPFIND"])
-def test_methods_that_nobody_uses(caller: Caller, method: str) -> None:
+def test_unsupported_method_is_refused(caller: Caller, method: str) -> None:
     assert caller.status(caller.head(CLOSE, method=method)) in (404, 405)
 
 
@@ -205,21 +205,21 @@ def test_methods_that_nobody_uses(caller: Caller, method: str) -> None:
     ],
     ids=lambda path: path[:24],
 )
-def test_path_tricks(caller: Caller, path: str) -> None:
+def test_unsafe_path_is_refused(caller: Caller, path: str) -> None:
     assert caller.status(caller.head(CLOSE, method="GET", path=path.format(caller.path))) in (400, 404, 414)
 
 
-def test_a_body_that_ends_too_early(caller: Caller) -> None:
+def test_incomplete_body_does_no_harm(caller: Caller) -> None:
     caller.socket.sendall(caller.head("Content-Length: 50") + b"{}")
     caller.socket.unwrap().close()
 
 
-def test_garbage_after_a_request(caller: Caller) -> None:
+def test_garbage_after_a_request_is_refused(caller: Caller) -> None:
     answer = caller.exchange(caller.head("Content-Length: 2") + b"{}" + b"and more\r\n\r\n")
     assert b"Invalid HTTP request received." in answer
 
 
-def test_no_tls_at_all(site: Simulator) -> None:
+def test_connection_without_tls_is_closed(site: Simulator) -> None:
     for url in (site.ready["qrs_url"], *(site.ready["nodes"][0][f"{name}_url"] for name in ("proxy", "qps"))):
         with socket.create_connection(("127.0.0.1", t.cast("int", urllib.parse.urlsplit(url).port))) as plain:
             plain.settimeout(_TIMEOUT)
@@ -244,14 +244,14 @@ def test_no_tls_at_all(site: Simulator) -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_tokens(site: Simulator, authorization: str) -> None:
+def test_malformed_token_is_refused(site: Simulator, authorization: str) -> None:
     caller = Caller(site, "proxy")
     lines = [f"Host: {caller.host}", f"Authorization: {authorization}", CLOSE, "\r\n"]
     assert caller.status("\r\n".join(["GET /jwt/hub/ HTTP/1.1", *lines]).encode("latin-1")) == 401
 
 
 @pytest.mark.parametrize("claims", [{"exp": "x"}, {"exp": [1]}, {"exp": 10**400, "nbf": {}}, {"userId": "\ud800"}])
-def test_claims(site: Simulator, claims: dict[str, t.Any]) -> None:
+def test_token_with_unusual_claims_is_refused(site: Simulator, claims: dict[str, t.Any]) -> None:
     headers = {"Authorization": f"Bearer {signing.token(**claims)}"}
     url = f"{site.ready['nodes'][0]['proxy_url']}/jwt/hub/"
     assert requests.get(url, headers=headers, verify=site.session.verify, timeout=_TIMEOUT).status_code == 401
@@ -272,18 +272,18 @@ class TestWebsockets:
             b"\xff" * 200,
             b"\x81\x03abc",  # not masked
             b"\x81\x82\0\0\0\0\xff\xfe",  # text that is not UTF-8
-            b"\x81\xff" + b"\xff" * 12,  # longer than all memory
+            b"\x81\xff" + b"\xff" * 12,  # longer than the memory
             b"\x89\xfe\x00\xc8" + b"\0" * 204,  # a ping that is too long
-            b"\x88\x81\0\0\0\0\0",  # a farewell of one byte
-            b"\x80\x80\0\0\0\0",  # the rest of a message that never began
+            b"\x88\x81\0\0\0\0\0",  # a close frame of one byte
+            b"\x80\x80\0\0\0\0",  # a continuation of no message
         ],
         ids=lambda frames: repr(frames[:4]),
     )
-    def test_frames(self, site: Simulator, frames: bytes) -> None:
-        # The connection ends, or this would wait for ever.
+    def test_malformed_frame_closes_the_websocket(self, site: Simulator, frames: bytes) -> None:
+        # The test would not end if the connection stayed open.
         self.upgraded(site).exchange(frames)
 
-    def test_an_end_without_a_farewell(self, site: Simulator) -> None:
+    def test_aborted_websocket_does_no_harm(self, site: Simulator) -> None:
         self.upgraded(site).socket.close()
 
     @pytest.mark.parametrize(
@@ -294,16 +294,16 @@ class TestWebsockets:
         ],
     )
     @pytest.mark.parametrize("port", PORTS)
-    def test_upgrades_that_are_none(self, site: Simulator, port: str, lines: list[str]) -> None:
+    def test_malformed_upgrade_is_refused(self, site: Simulator, port: str, lines: list[str]) -> None:
         caller = Caller(site, port)
         assert 400 <= caller.status(caller.head(*lines, method="GET", path="/jwt/app/engineData")) < 500
 
 
 @pytest.mark.parametrize("lines", [["X-Slow: "], ["Content-Length: 50", "", "{"]])
-def test_half_a_request_does_not_last(
+def test_incomplete_request_is_disconnected(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
 ) -> None:
-    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "_REQUEST_SECONDS", 0.2)
 
     async def session() -> None:
         site = Site()

@@ -2,19 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of evidence: what comments say, which of them cannot be read, and what the page has."""
+"""The evidence page: claims in comments, malformed comments, and the content of the page."""
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import re
 
 import pytest
 
 from qlik_sense_simulator import evidence
+from qlik_sense_simulator.behaviors import Switches
 from qlik_sense_simulator.evidence import Claim, EvidenceError, claims, main, page
-from qlik_sense_simulator.repository_switches import Switches
 
 CODE = '''
 # INVENTED(switch=none): a number of
@@ -31,7 +30,7 @@ FIELDS = [
 class Session:
     """What it is."""
 
-    # EVIDENCE(C; somebody): it lasts
+    # EVIDENCE(C; a forum): it lasts
     timeout: int = 30
 
     def end(self):
@@ -46,18 +45,18 @@ def function():
 '''
 
 
-def test_claims() -> None:
+def test_claims_of_comments_are_found() -> None:
     assert claims(CODE) == [
-        Claim(behaviour="a number of bytes; and (in parentheses) more", where="LIMIT"),
+        Claim(behavior="a number of bytes; and (in parentheses) more", where="LIMIT"),
         Claim(
-            behaviour="names in any case",
+            behavior="names in any case",
             where="FIELDS",
             sources=(("A", 'Qlik help "Filtering"'), ("B", "qrspy, gitoqlok (2017)")),
         ),
-        Claim(behaviour="the rest", where="FIELDS", switch="unset_lists"),
-        Claim(behaviour="it lasts", where="Session.timeout", sources=(("C", "somebody"),)),
-        Claim(behaviour="it ends", where="Session.end"),
-        Claim(behaviour="outside", where="function", sources=(("B", "a capture"),)),
+        Claim(behavior="the rest", where="FIELDS", switch="unset_lists"),
+        Claim(behavior="it lasts", where="Session.timeout", sources=(("C", "a forum"),)),
+        Claim(behavior="it ends", where="Session.end"),
+        Claim(behavior="outside", where="function", sources=(("B", "a capture"),)),
     ]
 
 
@@ -74,14 +73,14 @@ def test_claims() -> None:
         '"""EVIDENCE(A; help): a"""',
     ],
 )
-def test_comments_that_cannot_be_read(code: str) -> None:
+def test_malformed_comment_is_refused(code: str) -> None:
     with pytest.raises(EvidenceError, match=r"^line \d: "):
         claims(code)
 
 
 @pytest.fixture(scope="module")
 def content() -> str:
-    """The page."""
+    """Return the page."""
     return page()
 
 
@@ -89,27 +88,27 @@ def test_page_has_every_claim_and_every_switch(content: str) -> None:
     package = pathlib.Path(evidence.__file__).parent
     written = sum(
         len(re.findall(r"# (?:.*; )?(?:EVIDENCE|INVENTED)\(", path.read_text(encoding="utf-8")))
-        for path in package.glob("*.py")
+        for path in package.rglob("*.py")
         if path.name != "evidence.py"
     )
-    titles = content.count("   * - What happens\n")
+    titles = content.count("   * - Behavior\n")
     assert content.count("\n   * - ") == written + titles
-    for field in dataclasses.fields(Switches):
-        assert f"\n_`{field.name}`: ``" in content
-        assert f"     - `{field.name}`_\n" in content
+    for name in Switches.__struct_fields__:
+        assert f"\n_`{name}`: ``" in content
+        assert f"     - `{name}`_\n" in content
 
 
-def test_page_names_no_lines_of_code(content: str) -> None:
+def test_page_has_no_line_numbers(content: str) -> None:
     assert not re.search(r"\.py(#L|:)\d", content)
 
 
-def test_a_switch_that_no_comment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_without_section_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evidence, "_AREAS", {**evidence._AREAS, "Tokens": ()})
-    with pytest.raises(EvidenceError, match=r"Not in any part of the page: tokens\."):
+    with pytest.raises(EvidenceError, match=r"Not in any section of the page: proxy/tokens\."):
         page()
 
 
-def test_write_and_check(content: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_is_written_and_checked(content: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "new" / "page.rst"
     assert main(["--check", str(file)]) == 1
     assert main([str(file)]) == 0

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter grammar: all forms of literals, all failures, and whatever else comes along."""
+"""The filter grammar: all forms of literals, all errors, and generated text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAG = CLIENT.get("tag", filter="name eq 'ansible'")[0]
 
 
 def await_next_millisecond() -> None:
-    """Wait until what is created has another date than what was created before."""
+    """Wait until a new entity gets another date than the one before."""
     before = time.time_ns() // 1_000_000
     while time.time_ns() // 1_000_000 == before:
         time.sleep(0.0002)
@@ -58,7 +58,7 @@ VALUES = {
 
 
 def found(expression: str, path: str = "virtualproxyconfig") -> list[str]:
-    """The prefixes (or names) that a filter lets through."""
+    """Return the prefixes (or names) of the entities that a filter matches."""
     return [entity.get("prefix", entity.get("name")) for entity in CLIENT.get(path, filter=filled(expression))]
 
 
@@ -120,7 +120,7 @@ def filled(expression: str) -> str:
         ("(prefix eq 'jwt' or prefix eq 'other') and prefix eq 'none'", []),
         ("prefix eq 'jwt' OR prefix eq 'other'", ["jwt", "other"]),
         ("description so ' and ' and prefix so 'w'", ["jwt"]),
-        # paths, also to what only the full form has
+        # paths, also to fields of the full format only
         ("tags.name eq 'ansible'", ["jwt"]),
         ("loadBalancingServerNodes.isCentral eq true", ["", "jwt"]),
         ("loadBalancingServerNodes.id eq NODE.id", ["", "jwt"]),
@@ -135,7 +135,7 @@ def filled(expression: str) -> str:
         ("prefix ne null", ["", "jwt", "other"]),
     ],
 )
-def test_lets_through(expression: str, expected: list[str]) -> None:
+def test_filter_matches_virtual_proxies(expression: str, expected: list[str]) -> None:
     assert found(expression) == expected
     assert CLIENT.get("virtualproxyconfig/count", filter=filled(expression)) == {"value": len(expected)}
 
@@ -153,7 +153,7 @@ def test_lets_through(expression: str, expected: list[str]) -> None:
         ("user", "roles eq 'AuditAdmin'", ["Otto Auditor"]),
     ],
 )
-def test_other_entities(path: str, expression: str, expected: list[str]) -> None:
+def test_filter_matches_other_entities(path: str, expression: str, expected: list[str]) -> None:
     assert found(expression, path) == expected
 
 
@@ -169,7 +169,7 @@ def test_other_entities(path: str, expression: str, expected: list[str]) -> None
         "settings.logVerbosity.logVerbosityAudit ge 4 and serverNodeConfiguration.name eq 'Central'",
     ],
 )
-def test_paths_of_a_proxy_service(expression: str) -> None:
+def test_filter_follows_paths_of_a_proxy_service(expression: str) -> None:
     [proxy] = CLIENT.get("proxyservice/full", filter=filled(expression))
     assert proxy["serverNodeConfiguration"]["name"] == "Central"
 
@@ -222,23 +222,23 @@ def test_paths_of_a_proxy_service(expression: str) -> None:
         "prefix eq \N{LEFT SINGLE QUOTATION MARK}jwt\N{RIGHT SINGLE QUOTATION MARK}",
     ],
 )
-def test_cannot_be_parsed(expression: str) -> None:
+def test_malformed_filter_is_refused(expression: str) -> None:
     answer = CLIENT.call("GET", "virtualproxyconfig", filter=expression)
     assert (answer.status, answer.text) == (400, f"Cannot parse the expression: {expression}")
 
 
 @pytest.mark.parametrize("expression", ["()", "( )", "(())", "prefix eq 'jwt' and ()"])
-def test_empty_group(expression: str) -> None:
+def test_empty_group_is_an_invalid_expression(expression: str) -> None:
     answer = CLIENT.call("GET", "virtualproxyconfig", filter=expression)
     assert (answer.status, answer.text) == (400, "Invalid expression")
 
 
-def test_many_groups_next_to_each_other() -> None:
+def test_many_adjacent_groups_are_accepted() -> None:
     assert found(" or ".join(["(prefix eq 'jwt')"] * 500)) == ["jwt"]
     assert found("(" * 50 + "prefix eq 'jwt'" + ")" * 50) == ["jwt"]
 
 
-def test_switches() -> None:
+def test_filter_syntax_depends_on_switches() -> None:
     client = Client({"switches": {"custom_property_filter": "accept", "null_in_filter": "400"}})
     [definition] = client.get("custompropertydefinition", filter="name eq 'Environment'")
     client.create_virtual_proxy(customProperties=[{"value": "Test", "definition": {"id": definition["id"]}}])
@@ -249,7 +249,7 @@ def test_switches() -> None:
     assert client.call("GET", "virtualproxyconfig", filter="prefix eq null").status == 400
 
 
-def test_not_and_like_as_switches() -> None:
+def test_not_and_like_are_accepted_by_switch() -> None:
     client = Client({"switches": {"not_in_filter": "accept", "like_in_filter": "accept"}})
     for prefix in ("jwt", "portal", "notes"):
         client.create_virtual_proxy(prefix)
@@ -286,7 +286,7 @@ EXPRESSIONS = st.recursive(
 
 @settings(max_examples=examples(150), deadline=None)
 @given(EXPRESSIONS)
-def test_anything_gets_an_answer(expression: str) -> None:
+def test_any_text_gets_a_response(expression: str) -> None:
     answer = CLIENT.call("GET", "virtualproxyconfig", filter=expression)
     if answer.status == 200:
         assert {entity["prefix"] for entity in answer.json()} <= {"", "jwt", "other"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A proxy from the outside: who gets in where, with what, and what everybody else sees."""
+"""The proxy from the outside: authentication, sessions, and the responses to unauthenticated requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bearer(**claims: t.Any) -> dict[str, str]:
 
 
 def jwt_site(*, release: str = "november-2025", fields: dict[str, t.Any] | None = None, **switches: t.Any) -> TwoNodes:
-    """A site with one JWT virtual proxy, /jwt with the cookie X-Qlik-Session-jwt."""
+    """Return a site with one JWT virtual proxy, /jwt with the cookie X-Qlik-Session-jwt."""
     site = TwoNodes(release=release, **switches)
     site.add(prefix="jwt", cookie="X-Qlik-Session-jwt", **(fields or {}))
     return site
@@ -45,7 +45,7 @@ def who(browser: Browser, prefix: str = "/jwt", **headers: str) -> dict[str, t.A
 
 
 @pytest.mark.parametrize("node", ["Central", "Rim1"])
-def test_no_header_then_a_token_then_the_cookie_alone(node: str) -> None:
+def test_token_signs_in_and_cookie_continues(node: str) -> None:
     browser = jwt_site().browser(node)
     refused = browser.get("/jwt/hub/")
     assert (refused.status, refused.text) == (401, MISSING)
@@ -59,19 +59,19 @@ def test_no_header_then_a_token_then_the_cookie_alone(node: str) -> None:
     assert not set_cookies(again)
 
 
-def test_every_request_without_the_cookie_begins_a_session() -> None:
+def test_request_without_cookie_creates_a_session() -> None:
     site = jwt_site()
     values = {set_cookies(site.browser().get("/jwt/hub/", **bearer()))[0] for _number in range(3)}
     assert len(values) == 3
 
 
-def test_a_token_next_to_the_cookie_of_the_same_user_keeps_the_session() -> None:
+def test_token_of_same_user_keeps_the_session() -> None:
     browser = jwt_site().browser()
     browser.get("/jwt/hub/", **bearer())
     assert not set_cookies(browser.get("/jwt/hub/", **bearer(userId="ADA")))
 
 
-def test_a_cookie_is_repeated_where_the_switch_says_so() -> None:
+def test_cookie_is_repeated_by_switch() -> None:
     browser = jwt_site(repeat_set_cookie=True).browser()
     first = set_cookies(browser.get("/jwt/hub/", **bearer()))
     assert set_cookies(browser.get("/jwt/hub/", **bearer())) == first
@@ -90,7 +90,7 @@ def test_a_cookie_is_repeated_where_the_switch_says_so() -> None:
         pytest.param("Bearer \xff\xfe", id="not even ASCII"),
     ],
 )
-def test_refused_tokens(header: str) -> None:
+def test_invalid_token_is_refused(header: str) -> None:
     answer = jwt_site().browser().get("/jwt/hub/", Authorization=header)
     assert answer.status == 401
     assert answer.text.startswith(PREFIX)
@@ -99,7 +99,7 @@ def test_refused_tokens(header: str) -> None:
     assert not any(part and part in answer.text for part in header.rsplit(" ", maxsplit=1)[-1].split("."))
 
 
-def test_how_a_refusal_looks_is_a_switch() -> None:
+def test_format_of_refusal_depends_on_switches() -> None:
     headers = {"Authorization": "Bearer nonsense"}
     assert jwt_site(refused_token_status="403").browser().get("/jwt/hub/", **headers).status == 403
     assert jwt_site(refused_token_status="403").browser().get("/jwt/hub/").status == 401
@@ -112,7 +112,7 @@ def test_how_a_refusal_looks_is_a_switch() -> None:
     assert jwt_site(www_authenticate=True).browser().get("/jwt/hub/").header("www-authenticate") == "Bearer"
 
 
-def test_a_stale_cookie_without_a_header_is_nothing_and_with_one_is_replaced() -> None:
+def test_expired_cookie_is_replaced() -> None:
     site = jwt_site()
     browser = site.browser()
     browser.get("/jwt/hub/", **bearer())
@@ -124,7 +124,7 @@ def test_a_stale_cookie_without_a_header_is_nothing_and_with_one_is_replaced() -
     assert browser.cookies["X-Qlik-Session-jwt"] != old
 
 
-def test_a_session_belongs_to_one_proxy_and_one_virtual_proxy() -> None:
+def test_session_is_valid_on_one_virtual_proxy() -> None:
     site = jwt_site()
     site.add(prefix="other", cookie="X-Qlik-Session-jwt")
     browser = site.browser()
@@ -135,7 +135,7 @@ def test_a_session_belongs_to_one_proxy_and_one_virtual_proxy() -> None:
     assert elsewhere.get("/jwt/hub/").status == 401
 
 
-def test_another_user_next_to_a_cookie() -> None:
+def test_token_of_other_user_replaces_the_session() -> None:
     browser = jwt_site().browser()
     browser.get("/jwt/hub/", **bearer())
     mine = browser.cookies["X-Qlik-Session-jwt"]
@@ -147,7 +147,7 @@ def test_another_user_next_to_a_cookie() -> None:
     assert who(keeping, **bearer(userId="bob"))["userId"] == "ada"
 
 
-def test_an_invalid_token_next_to_a_valid_cookie() -> None:
+def test_invalid_token_beside_valid_cookie_is_refused() -> None:
     bad = bearer(key=rsa_key("theirs"))
     browser = jwt_site().browser()
     browser.get("/jwt/hub/", **bearer())
@@ -159,7 +159,7 @@ def test_an_invalid_token_next_to_a_valid_cookie() -> None:
     assert lenient.get("/jwt/hub/", **bad).status == 200
 
 
-def test_users() -> None:
+def test_user_is_created_or_refused_at_login() -> None:
     site = jwt_site()
     site.browser().get("/jwt/hub/", **bearer())
     assert site.users == [("LAB", "ada")]
@@ -180,7 +180,7 @@ def test_users() -> None:
 # --- Prefixes, hosts, paths
 
 
-def test_a_prefix_that_leads_nowhere_is_the_same_long_page() -> None:
+def test_unknown_prefix_gets_the_same_page() -> None:
     site = jwt_site()
     site.add(prefix="nowhere", cookie="X-Qlik-Session-nowhere", nodes=())
     site.add(prefix="rim", cookie="X-Qlik-Session-rim", nodes=("Rim1",))
@@ -196,7 +196,7 @@ def test_a_prefix_that_leads_nowhere_is_the_same_long_page() -> None:
     assert not any(set_cookies(page) for page in pages)
 
 
-def test_a_prefix_that_leads_nowhere_as_a_switch() -> None:
+def test_unknown_prefix_depends_on_switch() -> None:
     assert jwt_site(unknown_prefix="403").browser().get("/unknown/hub/").status == 403
     assert jwt_site(unknown_prefix="404").browser().get("/unknown/hub/").status == 404
     redirect = jwt_site(unknown_prefix="302").browser().get("/unknown/hub/")
@@ -209,11 +209,11 @@ def test_a_prefix_that_leads_nowhere_as_a_switch() -> None:
 
 
 @pytest.mark.parametrize("path", ["/JWT/hub/", "/jwt/Hub/", "//jwt//hub//", "/jwt/hub/my/work", "/%6awt/hub/"])
-def test_paths_in_other_spellings(path: str) -> None:
+def test_path_in_other_spelling_is_found(path: str) -> None:
     assert jwt_site().browser().get(path, **bearer()).status == 200
 
 
-def test_the_longest_prefix_wins() -> None:
+def test_longest_prefix_matches() -> None:
     site = jwt_site()
     site.add(prefix="jwt/deep", cookie="X-Qlik-Session-deep")
     answer = site.browser().get("/jwt/deep/hub/", **bearer())
@@ -234,11 +234,11 @@ def test_the_longest_prefix_wins() -> None:
         "/jwt/%0d%0aSet-Cookie:a=b/",
     ],
 )
-def test_path_tricks(path: str) -> None:
+def test_unsafe_path_is_refused(path: str) -> None:
     assert jwt_site().browser().get(path, **bearer()).status == 400
 
 
-def test_the_hub_without_its_slash() -> None:
+def test_hub_without_slash_is_redirected() -> None:
     redirect = jwt_site().browser().get("/jwt/hub?qlik=1", **bearer())
     assert (redirect.status, redirect.header("location")) == (302, "/jwt/hub/?qlik=1")
     assert set_cookies(redirect)
@@ -269,12 +269,12 @@ def test_the_hub_without_its_slash() -> None:
         ("[", 400),
     ],
 )
-def test_host_names(host: str, status: int) -> None:
+def test_host_name_must_be_allowed(host: str, status: int) -> None:
     site = jwt_site(fields={"websocketCrossOriginWhiteList": ["Listed.lab"]})
     assert site.browser().get("/jwt/hub/", host=host, **bearer()).status == status
 
 
-def test_the_host_allow_list_as_a_switch() -> None:
+def test_host_allow_list_depends_on_switch() -> None:
     fields = {"websocketCrossOriginWhiteList": ["listed.lab"]}
     for switches, host, status in (
         ({"host_allow_list": "403"}, "evil.example", 403),
@@ -286,7 +286,7 @@ def test_the_host_allow_list_as_a_switch() -> None:
         assert site.browser().get("/jwt/hub/", host=host, **bearer()).status == status
 
 
-def test_headers_of_any_length_get_an_answer() -> None:
+def test_headers_of_any_length_get_a_response() -> None:
     browser = jwt_site().browser()
     assert browser.get("/jwt/hub/", Authorization="Bearer " + "x" * 20_000).status == 400
     assert browser.send("GET", "/jwt/hub/", headers={f"x-{number}": "1" for number in range(120)}).status == 400
@@ -310,7 +310,7 @@ def test_headers_of_any_length_get_an_answer() -> None:
         ({"sessionCookieDomain": "lab\r\nX-Evil: 1"}, "https", "X-Qlik-Session-jwt=@; Path=/; HttpOnly; Secure"),
     ],
 )
-def test_the_cookie_is_what_the_fields_say(fields: dict[str, t.Any], scheme: str, expected: str) -> None:
+def test_cookie_follows_the_virtual_proxy(fields: dict[str, t.Any], scheme: str, expected: str) -> None:
     browser = jwt_site(fields=fields).browser(scheme=scheme)
     [cookie] = set_cookies(browser.get("/jwt/hub/", **bearer()))
     assert re.sub(GUID, "@", cookie) == expected
@@ -320,7 +320,7 @@ def test_the_cookie_is_what_the_fields_say(fields: dict[str, t.Any], scheme: str
 # --- What is served
 
 
-def test_who_am_i() -> None:
+def test_qps_user_returns_the_user() -> None:
     browser = jwt_site().browser()
     assert who(browser) == {"loginUri": "https://localhost/jwt/hub/"}
     assert who(browser, Authorization="Bearer nonsense") == {"loginUri": "https://localhost/jwt/hub/"}
@@ -336,7 +336,7 @@ def test_who_am_i() -> None:
     assert who(refusing, **bearer())["userId"] == "ada"
 
 
-def test_the_csrf_token() -> None:
+def test_csrf_token_depends_on_release() -> None:
     browser = jwt_site().browser()
     assert browser.get("/jwt/qps/csrftoken").status == 401
     first = browser.get("/jwt/qps/csrftoken", **bearer())
@@ -349,7 +349,7 @@ def test_the_csrf_token() -> None:
     assert old.get("/jwt/hub/").status == 200
 
 
-def test_logging_out_ends_all_sessions_of_the_user_here_and_none_elsewhere() -> None:
+def test_logout_ends_sessions_of_one_virtual_proxy() -> None:
     site = jwt_site()
     site.add(prefix="other", cookie="X-Qlik-Session-other")
     first, second, other, bob = (site.browser() for _number in range(4))
@@ -363,7 +363,7 @@ def test_logging_out_ends_all_sessions_of_the_user_here_and_none_elsewhere() -> 
     assert first.send("DELETE", "/jwt/qps/user").status == 401
 
 
-def test_the_csrf_token_for_the_repository_as_a_switch() -> None:
+def test_csrf_for_repository_depends_on_switch() -> None:
     browser = jwt_site(repository_requires_csrf=True).browser()
     assert browser.get("/jwt/qrs/about", **bearer()).status == 200
     assert browser.get("/jwt/qrs/about", **bearer()).status == 403
@@ -375,14 +375,14 @@ def test_the_csrf_token_for_the_repository_as_a_switch() -> None:
 
 
 @pytest.mark.parametrize("status", ["401", "403", "302"])
-def test_the_status_of_being_signed_out_as_a_switch(status: str) -> None:
+def test_signed_out_status_depends_on_switch(status: str) -> None:
     browser = jwt_site(signed_out_status=status).browser()
     assert browser.get("/jwt/qps/csrftoken").status == int(status)
     assert browser.get("/jwt/hub/").status == 401
     assert browser.get("/jwt/qps/csrftoken", Authorization="Bearer none").status == 401
 
 
-def test_logging_out_as_a_switch() -> None:
+def test_logout_depends_on_switches() -> None:
     browser = jwt_site(logout_status="204", logout_requires_csrf=True).browser()
     csrf = browser.get("/jwt/qps/csrftoken", **bearer()).header("qlik-csrf-token") or ""
     assert browser.send("DELETE", "/jwt/qps/user").status == 403
@@ -403,7 +403,7 @@ def test_logging_out_as_a_switch() -> None:
         "resources/autogenerated/product-info.json",
     ],
 )
-def test_json_for_those_who_are_signed_in(path: str) -> None:
+def test_signed_in_user_gets_json(path: str) -> None:
     browser = jwt_site().browser()
     assert browser.get(f"/jwt/{path}").status == 401
     answer = browser.get(f"/jwt/{path}", **bearer())
@@ -411,19 +411,19 @@ def test_json_for_those_who_are_signed_in(path: str) -> None:
     assert isinstance(answer.json(), dict)
 
 
-def test_product_info() -> None:
+def test_product_info_is_anonymous_by_switch() -> None:
     path = "/jwt/resources/autogenerated/product-info.json"
     assert jwt_site(product_info_anonymous=True).browser().get(path).json()["composition"]["releaseLabel"]
 
 
-def test_other_paths_and_methods() -> None:
+def test_other_path_or_method_is_refused() -> None:
     browser = jwt_site().browser()
     assert browser.get("/jwt/nothing/here", **bearer()).status == 404
     assert browser.send("POST", "/jwt/hub/", headers=bearer()).status == 405
     assert browser.send("PUT", "/jwt/qps/user", headers=bearer()).status == 405
 
 
-def test_the_hub_shows_names_but_no_markup_and_no_secrets() -> None:
+def test_hub_escapes_names_and_hides_secrets() -> None:
     site = jwt_site(
         fields={"jwtAttributeMap": [{"jwtAttribute": "g", "senseAttribute": "group", "isMandatory": False}]}
     )
@@ -437,7 +437,7 @@ def test_the_hub_shows_names_but_no_markup_and_no_secrets() -> None:
     assert text.split(".")[2] not in page
 
 
-def test_what_the_hub_says_instead_of_apps() -> None:
+def test_hub_shows_notice_instead_of_apps() -> None:
     assert "no access pass" in jwt_site(access_pass=False).browser().get("/jwt/hub/", **bearer()).text
     silent = jwt_site(access_pass=False, access_pass_notice="websocket")
     assert "no access pass" not in silent.browser().get("/jwt/hub/", **bearer()).text
@@ -446,7 +446,7 @@ def test_what_the_hub_says_instead_of_apps() -> None:
     assert ["too many parallel sessions" in page for page in pages] == [False] * 5 + [True]
 
 
-def test_the_session_limit_may_refuse() -> None:
+def test_login_above_session_limit_is_refused() -> None:
     site = jwt_site(session_limit="refuse")
     browsers = [site.browser() for _number in range(6)]
     assert [browser.get("/jwt/hub/", **bearer()).status for browser in browsers] == [200] * 5 + [403]
@@ -454,7 +454,7 @@ def test_the_session_limit_may_refuse() -> None:
     assert browsers[5].get("/jwt/hub/", **bearer()).status == 200
 
 
-def test_additional_response_headers_are_on_every_answer() -> None:
+def test_additional_headers_are_on_every_response() -> None:
     lines = "Access-Control-Allow-Origin: https://a.lab\nX-Frame: 1\r\nno header\nContent-Length: 5\nX-\u20ac: 1\n"
     browser = jwt_site(fields={"additionalResponseHeaders": lines}).browser()
     for answer in (browser.get("/jwt/hub/"), browser.get("/jwt/hub/", **bearer()), browser.get("/jwt/qrs/about")):
@@ -466,7 +466,7 @@ def test_additional_response_headers_are_on_every_answer() -> None:
 # --- The repository behind the prefix
 
 
-def test_the_repository_gets_the_user_and_nothing_that_could_pretend_to_be_one() -> None:
+def test_repository_ignores_user_headers_of_the_caller() -> None:
     browser = jwt_site().browser()
     headers = {
         **bearer(),
@@ -493,7 +493,7 @@ def test_the_repository_gets_the_user_and_nothing_that_could_pretend_to_be_one()
 # --- Other ways in
 
 
-def test_the_default_virtual_proxy_leads_to_a_login_form() -> None:
+def test_default_virtual_proxy_shows_a_login_form() -> None:
     browser = TwoNodes().browser()
     for path in ("/hub/", "/qrs/about", "/"):
         answer = browser.get(path)
@@ -507,7 +507,7 @@ def test_the_default_virtual_proxy_leads_to_a_login_form() -> None:
     assert browser.get("/unknown").status == 400
 
 
-def test_an_authentication_module_is_told_where_to_fetch_a_ticket() -> None:
+def test_authentication_module_gets_the_ticket_uri() -> None:
     site = TwoNodes()
     site.add(
         prefix="module", cookie="X-M", authenticationMethod=0, authenticationModuleRedirectUri="https://login.lab/?a=1"
@@ -540,7 +540,9 @@ def test_an_authentication_module_is_told_where_to_fetch_a_ticket() -> None:
         ({"authenticationMethod": 1, "headerAuthenticationStaticUserDirectory": "LAB"}, None, None),
     ],
 )
-def test_header_authentication(fields: dict[str, t.Any], header: str | None, expected: tuple[str, str] | None) -> None:
+def test_header_authenticates_the_user(
+    fields: dict[str, t.Any], header: str | None, expected: tuple[str, str] | None
+) -> None:
     site = TwoNodes()
     site.add(prefix="hdr", cookie="X-H", headerAuthenticationHeaderName="X-User", **fields)
     headers = {"X-User": header} if header is not None else {}
@@ -554,14 +556,14 @@ def test_header_authentication(fields: dict[str, t.Any], header: str | None, exp
         assert answer.text.startswith(PREFIX)
 
 
-def test_anonymous_visitors() -> None:
+def test_anonymous_user_depends_on_access_mode() -> None:
     site = TwoNodes()
     site.add(prefix="allow", cookie="X-A", anonymousAccessMode=1)
     site.add(prefix="always", cookie="X-B", anonymousAccessMode=2)
-    visitor = site.browser()
-    assert visitor.get("/allow/hub/").status == 200
-    assert who(visitor, "/allow")["userDirectory"] == "NONE"
-    assert who(visitor, "/allow", **bearer())["userId"] == "ada"
+    browser = site.browser()
+    assert browser.get("/allow/hub/").status == 200
+    assert who(browser, "/allow")["userDirectory"] == "NONE"
+    assert who(browser, "/allow", **bearer())["userId"] == "ada"
     assert who(site.browser(), "/always", **bearer())["userDirectory"] == "NONE"
     assert site.users == [("LAB", "ada")]
 
@@ -569,7 +571,7 @@ def test_anonymous_visitors() -> None:
 # --- Saves
 
 
-def test_a_save_takes_effect_at_once_without_a_window() -> None:
+def test_change_is_active_at_once_without_reload_time() -> None:
     site = jwt_site()
     assert site.browser().get("/late/hub/", **bearer()).status == 400
     vp_id = site.add(prefix="late", cookie="X-Late")
@@ -579,7 +581,7 @@ def test_a_save_takes_effect_at_once_without_a_window() -> None:
     assert site.browser().get("/late/hub/", **bearer(key=rsa_key("new"))).status == 200
 
 
-def test_during_the_window_the_proxy_is_away_and_then_the_change_works() -> None:
+def test_change_is_active_after_reload_time() -> None:
     site = jwt_site(reload_seconds=10)
     site.clock.now += 10
     assert site.browser().get("/jwt/hub/", **bearer()).status == 200
@@ -591,7 +593,7 @@ def test_during_the_window_the_proxy_is_away_and_then_the_change_works() -> None
     assert site.browser().get("/late/hub/", **bearer()).status == 200
 
 
-def test_during_the_window_connections_may_end_without_an_answer() -> None:
+def test_reload_may_close_connections() -> None:
     site = jwt_site(reload_seconds=10, reload_answer="disconnect")
     with pytest.raises(AbortedError):
         site.browser().get("/jwt/hub/", **bearer())
@@ -602,7 +604,7 @@ def test_during_the_window_connections_may_end_without_an_answer() -> None:
 @pytest.mark.parametrize(
     ("switch", "jwt_status", "other_status"), [("none", 200, 200), ("virtual_proxy", 401, 200), ("all", 401, 401)]
 )
-def test_which_sessions_a_save_ends(switch: str, jwt_status: int, other_status: int) -> None:
+def test_sessions_after_reload_depend_on_switch(switch: str, jwt_status: int, other_status: int) -> None:
     site = TwoNodes(reload_drops_sessions=switch)
     changed = site.add(prefix="jwt", cookie="X-Jwt")
     site.add(prefix="other", cookie="X-Other")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proxy's own API: sessions and tickets made by others, and what they open on the proxy."""
+"""The proxy's own API: its sessions and tickets, and their use on the proxy."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ADA = {"UserDirectory": "LAB", "UserId": "ada"}
 
 
 @pytest.mark.parametrize("key", ["", "short", "0123456789abcdeg", "0123456789abcde!"])
-def test_the_xrfkey_rule(key: str) -> None:
+def test_request_without_xrfkey_is_refused(key: str) -> None:
     _site, api = ticket_site()
     answer = call(api, "GET", "session", key=key)
     assert (answer.status, answer.text) == (403, "XSRF prevention check failed. Possible XSRF discovered.")
 
 
 @pytest.mark.parametrize("prefix", ["", "portal/"])
-def test_a_ticket_opens_the_hub_once(prefix: str) -> None:
+def test_ticket_opens_the_hub_once(prefix: str) -> None:
     site, api = ticket_site()
     attributes = [{"group": "a"}, {"group": "b"}, {"empty": ""}]
     answer = call(api, "POST", f"{prefix}ticket", {**ADA, "UserId": " ada ", "Attributes": attributes})
@@ -54,7 +54,7 @@ def test_a_ticket_opens_the_hub_once(prefix: str) -> None:
     assert session["Attributes"] == attributes
 
 
-def test_a_ticket_is_good_for_a_minute_on_one_proxy() -> None:
+def test_ticket_is_valid_for_a_minute_on_one_proxy() -> None:
     site, api = ticket_site()
     ticket = call(api, "POST", "portal/ticket", ADA).json()["Ticket"]
     assert site.browser("Rim1").get(f"/portal/hub/?qlikTicket={ticket}").status == 302
@@ -62,7 +62,7 @@ def test_a_ticket_is_good_for_a_minute_on_one_proxy() -> None:
     assert site.browser().get(f"/portal/hub/?qlikTicket={ticket}").status == 302
 
 
-def test_a_ticket_leads_back_to_where_the_user_wanted_to_go() -> None:
+def test_ticket_returns_to_the_requested_page() -> None:
     site, api = ticket_site()
     location = site.browser().get("/portal/hub/my/work?a=1").header("location") or ""
     target_id = location.partition("targetId=")[2]
@@ -70,7 +70,7 @@ def test_a_ticket_leads_back_to_where_the_user_wanted_to_go() -> None:
     assert answer["TargetUri"] == "https://localhost/portal/hub/my/work?a=1"
 
 
-def test_redirecting_away_from_the_ticket_and_the_created_status_are_switches() -> None:
+def test_ticket_redirect_and_status_depend_on_switches() -> None:
     site, api = ticket_site(ticket_redirect=True, qps_created_status="200")
     answer = call(api, "POST", "portal/ticket", ADA)
     assert answer.status == 200
@@ -80,7 +80,7 @@ def test_redirecting_away_from_the_ticket_and_the_created_status_are_switches() 
     assert browser.get("/portal/hub/").status == 200
 
 
-def test_sessions_can_be_made_listed_and_ended() -> None:
+def test_sessions_are_created_listed_and_ended() -> None:
     site, api = ticket_site()
     made = call(api, "POST", "portal/session", {**ADA, "SessionId": "chosen"})
     assert made.status == 201
@@ -98,7 +98,7 @@ def test_sessions_can_be_made_listed_and_ended() -> None:
     assert browser.get("/portal/hub/").status == 302
 
 
-def test_a_users_sessions_can_be_listed_and_ended() -> None:
+def test_sessions_of_a_user_are_listed_and_ended() -> None:
     site, api = ticket_site()
     for number, user in enumerate(("ada", "ada", "bob")):
         call(api, "POST", "portal/session", {"UserDirectory": "LAB", "UserId": user, "SessionId": f"s{number}"})
@@ -131,13 +131,13 @@ def test_a_users_sessions_can_be_listed_and_ended() -> None:
         {**ADA, "Attributes": [{"group": 1}]},
     ],
 )
-def test_bad_bodies(body: object) -> None:
+def test_malformed_body_is_refused(body: object) -> None:
     _site, api = ticket_site()
     assert call(api, "POST", "portal/ticket", body).status == 400
 
 
 @pytest.mark.parametrize("session_id", [None, "", 7, "a b", "a;b", "a,b", "a\r\nb"])
-def test_session_ids_that_are_no_cookie_values(session_id: object) -> None:
+def test_session_id_must_be_a_cookie_value(session_id: object) -> None:
     _site, api = ticket_site()
     assert call(api, "POST", "portal/session", {**ADA, "SessionId": session_id}).status == 400
 
@@ -155,12 +155,12 @@ def test_session_ids_that_are_no_cookie_values(session_id: object) -> None:
         ("GET", "about"),
     ],
 )
-def test_what_is_not_there(method: str, path: str) -> None:
+def test_unknown_path_is_not_found(method: str, path: str) -> None:
     _site, api = ticket_site()
     assert call(api, method, path).status == 404
 
 
-def test_path_tricks() -> None:
+def test_unsafe_path_is_refused() -> None:
     _site, api = ticket_site()
     assert call(api, "GET", "portal/../session").status == 400
 
@@ -169,7 +169,7 @@ def test_path_tricks() -> None:
     ("value", "shown"),
     [("listed", {"Attributes": [{"group": "a"}, {"group": "b"}]}), ("empty", {"Attributes": []}), ("absent", {})],
 )
-def test_how_the_session_of_a_token_is_listed(value: str, shown: dict[str, t.Any]) -> None:
+def test_attributes_of_token_session_depend_on_switch(value: str, shown: dict[str, t.Any]) -> None:
     site = TwoNodes(token_session_attributes=value)
     mapped = {"jwtAttribute": "groups", "senseAttribute": "group", "isMandatory": False}
     site.add(prefix="portal", cookie="X-Qlik-Session-portal", jwtAttributeMap=[mapped])

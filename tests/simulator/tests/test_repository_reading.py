@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the repository answers to readers, and whom it refuses."""
+"""Reads from the repository, and refused requests."""
 
 from __future__ import annotations
 
@@ -37,15 +37,17 @@ class TestXrfkey:
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-    def test_is_needed_in_both_places(self, client: Client, method: str, query: str, key: str | None) -> None:
+    def test_missing_or_different_key_is_refused(
+        self, client: Client, method: str, query: str, key: str | None
+    ) -> None:
         answer = client.send(method, "/qrs/about", query=query, headers={} if key is None else {"X-Qlik-Xrfkey": key})
         assert (answer.status, answer.text) == (403, "XSRF prevention check failed. Possible XSRF discovered.")
 
-    def test_comes_before_everything_else(self, client: Client) -> None:
+    def test_is_checked_first(self, client: Client) -> None:
         assert client.send("GET", "/qrs/nosuchentity", query="filter").status == 403
 
     @pytest.mark.parametrize("name", ["xrfkey", "Xrfkey", "xrfKey", "XRFKEY"])
-    def test_has_a_name_in_any_case(self, client: Client, name: str) -> None:
+    def test_name_is_case_insensitive(self, client: Client, name: str) -> None:
         assert client.send("GET", "/qrs/about", query=f"{name}={XRFKEY}", headers=KEY).status == 200
 
 
@@ -62,16 +64,18 @@ class TestUser:
             None,
         ],
     )
-    def test_in_all_spellings_has_all_rights(self, client: Client, value: str | None) -> None:
+    def test_header_in_any_spelling_has_all_rights(self, client: Client, value: str | None) -> None:
         assert len(client.call("GET", "virtualproxyconfig", user=value).json()) == 3
 
-    @pytest.mark.parametrize("value", ["nonsense", "", "UserDirectory=;UserId=", "UserDirectory=EXAMPLE;UserId=nobody"])
-    def test_that_nobody_knows_sees_nothing(self, client: Client, value: str) -> None:
+    @pytest.mark.parametrize(
+        "value", ["nonsense", "", "UserDirectory=;UserId=", "UserDirectory=EXAMPLE;UserId=unknown"]
+    )
+    def test_unknown_user_gets_an_empty_list(self, client: Client, value: str) -> None:
         headers = {**KEY, "X-Qlik-User": value}
         answer = client.send("GET", "/qrs/virtualproxyconfig", query=f"xrfkey={XRFKEY}", headers=headers)
         assert (answer.status, answer.json()) == (200, [])
 
-    def test_without_role_may_do_nothing(self, client: Client) -> None:
+    def test_user_without_role_has_no_rights(self, client: Client) -> None:
         anna = "UserDirectory=EXAMPLE;UserId=anna"
         [default] = client.get("virtualproxyconfig/full", filter="defaultVirtualProxy eq true")
         path = f"virtualproxyconfig/{default['id']}"
@@ -81,29 +85,29 @@ class TestUser:
             answer = client.call(method, where, default, user=anna)
             assert (answer.status, answer.text) == (403, "Forbidden"), (method, where)
 
-    def test_who_audits_may_read(self, client: Client) -> None:
+    def test_audit_admin_may_only_read(self, client: Client) -> None:
         auditor = "UserDirectory=EXAMPLE;UserId=auditor"
         entities = client.call("GET", "virtualproxyconfig/full", user=auditor, privileges="true").json()
         assert [entity["privileges"] for entity in entities] == [["read"]] * 3
         assert client.call("PUT", f"virtualproxyconfig/{entities[0]['id']}", entities[0], user=auditor).status == 403
 
-    def test_of_the_proxy_counts_and_not_the_header(self, client: Client) -> None:
+    def test_user_of_the_proxy_replaces_the_header(self, client: Client) -> None:
         state = {"via_proxy": True, "identity": ("example", "ANNA"), "client_certificate": None}
         headers = {**KEY, "X-Qlik-User": ADMINISTRATOR}
         answer = client.send("GET", "/qrs/tag", query=f"xrfkey={XRFKEY}", headers=headers, state=state)
         assert answer.json() == []
 
-    def test_missing(self) -> None:
+    def test_missing_header_depends_on_switch(self) -> None:
         client = Client({"switches": {"missing_user_header": "403"}})
         assert client.call("GET", "about", user=None).status == 403
         assert client.call("GET", "about").status == 200
 
-    def test_without_certificate(self, client: Client) -> None:
+    def test_missing_certificate_depends_on_switch(self, client: Client) -> None:
         state = {"client_certificate": None}
         answer = client.send("GET", "/qrs/about", query=f"xrfkey={XRFKEY}", headers=KEY, state=state)
         assert (answer.status, answer.text) == (403, "Forbidden")
 
-    def test_unauthorized_list(self) -> None:
+    def test_list_without_rights_depends_on_switch(self) -> None:
         client = Client({"switches": {"unauthorized_list": "403"}})
         assert client.call("GET", "tag", user="UserDirectory=EXAMPLE;UserId=anna").status == 403
 
@@ -113,24 +117,24 @@ class TestPath:
         "path",
         ["/qrs/virtualproxyconfig", "/QRS/VirtualProxyConfig/", "/qrs//virtualProxyConfig", "/Qrs/VIRTUALPROXYCONFIG"],
     )
-    def test_in_any_case_with_slashes_to_spare(self, client: Client, path: str) -> None:
+    def test_case_and_extra_slashes_are_ignored(self, client: Client, path: str) -> None:
         assert len(client.send("GET", path, query=f"xrfkey={XRFKEY}", headers=KEY).json()) == 3
 
     @pytest.mark.parametrize(
         "path",
         ["/", "/jwt/qrs/about", "/qrs", "/qrs/nosuchentity", "/qrs/about/nothing", "/qrs/tag/full/more", "/hub/"],
     )
-    def test_that_leads_nowhere(self, client: Client, path: str) -> None:
+    def test_unknown_path_is_not_found(self, client: Client, path: str) -> None:
         assert client.send("GET", path, query=f"xrfkey={XRFKEY}", headers=KEY).status == 404
 
     @pytest.mark.parametrize(
         "path", ["/qrs/../simulator", "/qrs/%2e%2e/about", "/qrs/tag%2Ffull", "/qrs/%ff", "/qrs/%00"]
     )
-    def test_tricks(self, client: Client, path: str) -> None:
+    def test_unsafe_path_is_refused(self, client: Client, path: str) -> None:
         assert client.send("GET", path, query=f"xrfkey={XRFKEY}", headers=KEY).status == 400
 
     @pytest.mark.parametrize("status", [405, 404])
-    def test_without_the_method(self, status: int) -> None:
+    def test_method_that_path_lacks_is_refused(self, status: int) -> None:
         client = Client({"switches": {"missing_route": status}})
         proxy = client.proxy()
         assert client.call("POST", "proxyservice", {}).status == status
@@ -140,7 +144,7 @@ class TestPath:
 
 
 class TestList:
-    def test_condensed_lacks_what_only_the_full_form_has(self, client: Client) -> None:
+    def test_condensed_lacks_fields_of_full_format(self, client: Client) -> None:
         [condensed] = client.get("virtualproxyconfig", filter="prefix eq 'jwt'")
         [full] = client.get("virtualproxyconfig/full", filter="prefix eq 'jwt'")
         assert full == client.get(f"virtualproxyconfig/{full['id']}")
@@ -149,7 +153,7 @@ class TestList:
         assert full.items() >= condensed.items()
         assert full["schemaPath"] == "VirtualProxyConfig"
 
-    def test_proxy_services(self, client: Client) -> None:
+    def test_proxy_services_have_their_settings(self, client: Client) -> None:
         assert [sorted(proxy) for proxy in client.get("proxyservice")] == [["id", "privileges"]] * 2
         proxy = client.proxy("Rim1")
         assert list(proxy["serverNodeConfiguration"]) == CONDENSED_NODE
@@ -162,7 +166,7 @@ class TestList:
         ]
         assert [one["prefix"] for one in proxy["settings"]["virtualProxies"]] == [""]
 
-    def test_nodes(self, client: Client) -> None:
+    def test_nodes_have_their_fields(self, client: Client) -> None:
         central, rim = client.get("servernodeconfiguration")
         assert list(central) == CONDENSED_NODE
         assert [role["definition"] for role in central["roles"]] == [0, 1, 2, 3, 4, 5]
@@ -175,16 +179,16 @@ class TestList:
         assert client.get("servernodeconfiguration/local")["isCentral"] is True
         assert client.get("proxyservice/local") == client.proxy("Central")
 
-    def test_local_container(self) -> None:
+    def test_local_node_depends_on_switch(self) -> None:
         client = Client({"switches": {"local_node": "container"}})
         assert client.get("servernodeconfiguration/local")["configuration"]["isCentral"] is True
 
-    def test_count(self, client: Client) -> None:
+    def test_count_depends_on_switch(self, client: Client) -> None:
         assert client.get("virtualproxyconfig/count") == {"value": 3}
         assert client.get("virtualproxyconfig/count", filter="authenticationMethod eq JWT") == {"value": 2}
         assert Client({"switches": {"count_body": "number"}}).get("tag/count") == 3
 
-    def test_privileges_only_when_asked(self, client: Client) -> None:
+    def test_privileges_are_listed_on_request(self, client: Client) -> None:
         assert {tag["privileges"] for tag in client.get("tag")} == {None}
         assert client.get("tag", privileges="True")[0]["privileges"] == ["create", "read", "update", "delete"]
 
@@ -197,27 +201,27 @@ class TestList:
             ("modifiedByUserName desc,name desc", ["production", "embedding", "ansible"]),
         ],
     )
-    def test_order(self, client: Client, orderby: str, expected: list[str]) -> None:
+    def test_orderby_sorts_the_list(self, client: Client, orderby: str, expected: list[str]) -> None:
         assert [tag["name"] for tag in client.get("tag", orderby=orderby)] == expected
 
     @pytest.mark.parametrize("orderby", ["nosuch", "name sideways", "privileges"])
-    def test_order_by_nothing(self, client: Client, orderby: str) -> None:
+    def test_invalid_orderby_is_refused(self, client: Client, orderby: str) -> None:
         assert client.call("GET", "tag", orderby=orderby).status == 400
 
-    def test_limit(self) -> None:
+    def test_record_limit_cuts_unfiltered_lists(self) -> None:
         client = Client({"switches": {"record_limit": 2}})
         assert len(client.get("tag/full")) == 2
         assert len(client.get("tag/full", filter="name so 'n'")) == 3
 
-    def test_unknown_id(self, client: Client) -> None:
+    def test_unknown_id_is_not_found(self, client: Client) -> None:
         for entity_id in ("00000000-0000-0000-0000-000000000000", "nonsense"):
             assert client.call("GET", f"virtualproxyconfig/{entity_id}").status == 404
 
-    def test_id_in_any_case(self, client: Client) -> None:
+    def test_id_is_case_insensitive(self, client: Client) -> None:
         tag = client.get("tag/full")[0]
         assert client.get(f"tag/{tag['id'].upper()}") == tag
 
-    def test_head(self, client: Client) -> None:
+    def test_head_request_succeeds(self, client: Client) -> None:
         assert client.call("HEAD", "tag").status == 200
 
 
@@ -234,7 +238,7 @@ class TestTable:
         assert answer.json()["columnNames"] == ["id", "prefix", "node", "other"]
         return [row[1:] for row in answer.json()["rows"]]
 
-    def test_rows(self, client: Client) -> None:
+    def test_table_has_rows_and_columns(self, client: Client) -> None:
         rows = self.table(client, sortColumn="prefix", orderAscending="false")
         assert rows == [["jwt", [], None], ["embed", [], None], ["", ["Central"], None]]
         assert self.table(client, sortcolumn="prefix", skip="1", take="1") == [["embed", [], None]]
@@ -243,38 +247,38 @@ class TestTable:
     @pytest.mark.parametrize(
         "query", [{"sortColumn": "nosuch"}, {"take": "many"}, {"skip": "-1"}, {"take": "99999999999999999999"}]
     )
-    def test_nonsense(self, client: Client, query: dict[str, str]) -> None:
+    def test_malformed_definition_is_refused(self, client: Client, query: dict[str, str]) -> None:
         assert client.call("POST", "tag/table", {"columns": []}, **query).status == 400
 
     @pytest.mark.parametrize(
         "body", [[], {}, {"columns": [1]}, {"columns": [{"definition": "nosuch"}]}, {"columns": [{"name": "\ud800"}]}]
     )
-    def test_bad_body(self, client: Client, body: t.Any) -> None:
+    def test_malformed_body_is_refused(self, client: Client, body: t.Any) -> None:
         assert client.call("POST", "tag/table", body).status == 400
 
 
 class TestAbout:
-    def test_release(self) -> None:
+    def test_about_names_the_release(self) -> None:
         about = Client({"release": "november-2024"}).get("about")
         assert about["buildVersion"] == "31.56.1.0"
         assert about["schemaPath"] == "About"
 
-    def test_enums(self, client: Client) -> None:
+    def test_enums_have_their_values(self, client: Client) -> None:
         enums = client.get("about/api/enums")
         assert enums["AuthenticationMethod"]["values"][4] == "4: JWT"
         assert "VirtualProxyConfig.authenticationMethod" in enums["AuthenticationMethod"]["usages"]
 
-    def test_relations(self, client: Client) -> None:
+    def test_relations_are_listed(self, client: Client) -> None:
         relations = client.get("about/api/relations")
         assert "ProxyService.serverNodeConfiguration > ServerNodeConfiguration" in relations
 
-    def test_description(self, client: Client) -> None:
+    def test_description_lists_the_endpoints(self, client: Client) -> None:
         assert "PUT /qrs/proxyservice/{id}" in client.get("about/api/description")
         assert "POST /qrs/proxyservice" not in client.get("about/api/description")
         extended = client.get("about/api/description", extended="true", method="delete")
         assert '{"method": "DELETE", "path": "/qrs/tag/{id}"}' in extended
 
-    def test_default_is_what_a_new_one_gets(self, client: Client) -> None:
+    def test_default_equals_a_new_entity(self, client: Client) -> None:
         default = client.get("about/api/default/virtualproxyconfig")
         created = client.create_virtual_proxy("plain")
         own = {"id", "createdDate", "modifiedDate", "modifiedByUserName", "prefix", "description"}
@@ -283,7 +287,7 @@ class TestAbout:
         client.call("DELETE", f"virtualproxyconfig/{created['id']}")
         assert client.get("about/api/default").keys() >= {"VirtualProxyConfig", "ProxyService", "Tag"}
 
-    def test_openapi(self, client: Client) -> None:
+    def test_openapi_lists_the_endpoints(self, client: Client) -> None:
         document = client.get("about/openapi/main")
         assert document["info"]["version"] == "38.35.0"
         assert document["components"]["schemas"]["VirtualProxyConfig"]["required"] == ["sessionCookieHeaderName"]
@@ -295,15 +299,15 @@ class TestQueryString:
         "query",
         ["filter=name eq 'a & b'", "filter", "filter=", "filter=%20", "filter=+", "filter=name eq 'a'&nonsense"],
     )
-    def test_that_lost_a_value(self, client: Client, query: str) -> None:
+    def test_missing_value_is_refused(self, client: Client, query: str) -> None:
         answer = client.send("GET", "/qrs/tag", query=f"xrfkey={XRFKEY}&{query}", headers=KEY)
         assert (answer.status, answer.text) == (400, "Missing parameter value(s)")
 
     @pytest.mark.parametrize("query", ["filter=name eq '%ff'", "filter=id eq 1&filter=id eq 2", "%ff=1"])
-    def test_that_makes_no_sense(self, client: Client, query: str) -> None:
+    def test_malformed_value_is_refused(self, client: Client, query: str) -> None:
         assert client.send("GET", "/qrs/tag", query=f"xrfkey={XRFKEY}&{query}", headers=KEY).status == 400
 
-    def test_blanks(self, client: Client) -> None:
+    def test_plus_and_percent_20_are_blanks(self, client: Client) -> None:
         for blank in ("+", "%20", " "):
             query = f"FILTER=name eq 'jwt' or name eq 'ansible'&xrfkey={XRFKEY}".replace(" ", blank)
             assert len(client.send("GET", "/qrs/tag", query=query, headers=KEY).json()) == 1
@@ -313,5 +317,5 @@ class TestQueryString:
     ("form", "expected"),
     [("text", "Not Found"), ("json_string", '"Not Found"'), ("json_object", '{"message":"Not Found"}')],
 )
-def test_refusals_in_three_forms(form: str, expected: str) -> None:
+def test_refusal_format_depends_on_switch(form: str, expected: str) -> None:
     assert Client({"switches": {"error_body": form}}).call("GET", "nosuchentity").text == expected

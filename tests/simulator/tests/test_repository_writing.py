@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Creating, updating, linking and deleting, with everything that a body can get wrong."""
+"""Create, update, link and delete, with all errors that a body can have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from repository_client import XRFKEY, Client
 from signing import certificate
 
-from qlik_sense_simulator.bodies import EMPTY_ID, LARGEST_BODY, parse_date
+from qlik_sense_simulator.repository.bodies import EMPTY_ID, LARGEST_BODY, parse_date
 
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -30,12 +30,12 @@ def client() -> Client:
 
 
 def later(date: str, **by: float) -> str:
-    """A date some time after (or before) another."""
+    """Return a date some time after (or before) another."""
     return (datetime.datetime.fromisoformat(date) + datetime.timedelta(**by)).isoformat()
 
 
 class TestCreate:
-    def test_fills_in_what_is_not_said(self, client: Client) -> None:
+    def test_missing_fields_get_their_defaults(self, client: Client) -> None:
         body = {"prefix": "hdr", "description": "Test proxy", "sessionCookieHeaderName": "X-Qlik-Session-hdr"}
         answer = client.call("POST", "virtualproxyconfig", body)
         entity = answer.json()
@@ -68,7 +68,7 @@ class TestCreate:
             }.items()
         )
 
-    def test_with_everything(self, client: Client) -> None:
+    def test_all_fields_are_stored(self, client: Client) -> None:
         node, tag = client.get("servernodeconfiguration")[0], client.get("tag")[0]
         [definition] = client.get("custompropertydefinition", filter="name eq 'Environment'")
         attributes = [{"jwtAttribute": "groups", "senseAttribute": "Group", "isMandatory": True}]
@@ -91,27 +91,27 @@ class TestCreate:
         assert GUID.fullmatch(item["id"])
 
     @pytest.mark.parametrize(("method", "mode"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 0), (5, 0)])
-    def test_derives_the_header_mode(self, client: Client, method: int, mode: int) -> None:
+    def test_header_mode_is_derived(self, client: Client, method: int, mode: int) -> None:
         entity = client.create_virtual_proxy(authenticationMethod=method, headerAuthenticationMode=3)
         assert entity["headerAuthenticationMode"] == mode
 
-    def test_with_names_in_any_case_and_an_empty_id(self, client: Client) -> None:
+    def test_names_in_any_case_and_empty_id_are_accepted(self, client: Client) -> None:
         entity = client.create("virtualproxyconfig", Id=EMPTY_ID, Prefix="a", sessioncookieheadername="X-A")
         assert (entity["prefix"], entity["sessionCookieHeaderName"]) == ("a", "X-A")
         assert entity["id"] != EMPTY_ID
 
-    def test_with_an_id_of_ones_own(self, client: Client) -> None:
+    def test_given_id_is_used(self, client: Client) -> None:
         own = str(uuid.uuid4())
         assert client.create_virtual_proxy(id=own.upper())["id"] == own
         assert client.call("POST", "tag", {"id": own, "name": "another type"}).status == 201
         answer = client.call("POST", "virtualproxyconfig", {"id": own, "prefix": "b", "sessionCookieHeaderName": "b"})
         assert answer.status == 400
 
-    def test_nobody_makes_a_second_default(self, client: Client) -> None:
+    def test_second_default_virtual_proxy_is_not_created(self, client: Client) -> None:
         assert client.create_virtual_proxy(defaultVirtualProxy=True)["defaultVirtualProxy"] is False
 
     @pytest.mark.parametrize("status", [400, 409, 500])
-    def test_unique_values(self, status: int) -> None:
+    def test_duplicate_value_is_refused(self, status: int) -> None:
         client = Client({"switches": {"duplicate_status": status}})
         client.create_virtual_proxy("jwt")
         for body in (
@@ -171,7 +171,7 @@ class TestCreate:
             {"id": "nonsense"},
         ],
     )
-    def test_refuses(self, client: Client, body: dict[str, t.Any]) -> None:
+    def test_invalid_body_is_refused(self, client: Client, body: dict[str, t.Any]) -> None:
         answer = client.call("POST", "virtualproxyconfig", {"prefix": "x", "sessionCookieHeaderName": "X-X", **body})
         assert answer.status == 400
         assert answer.text
@@ -195,33 +195,33 @@ class TestCreate:
         ],
     )
     @pytest.mark.parametrize("method", ["POST", "PUT"])
-    def test_refuses_what_is_no_entity(self, client: Client, method: str, body: bytes) -> None:
+    def test_body_that_is_not_an_entity_is_refused(self, client: Client, method: str, body: bytes) -> None:
         path = "/qrs/virtualproxyconfig"
         if method == "PUT":
             path += f"/{client.get('virtualproxyconfig')[0]['id']}"
         answer = client.send(method, path, query=f"xrfkey={XRFKEY}", headers={"X-Qlik-Xrfkey": XRFKEY}, body=body)
         assert answer.status == 400
 
-    def test_refuses_what_is_too_large(self, client: Client) -> None:
+    def test_too_large_body_is_refused(self, client: Client) -> None:
         headers = {"X-Qlik-Xrfkey": XRFKEY}
         pieces = [b'{"description": "', *[b"x" * (LARGEST_BODY // 4)] * 5, b'"}']
         answer = client.send("POST", "/qrs/tag", query=f"xrfkey={XRFKEY}", headers=headers, body=pieces)
         assert answer.status == 413
 
-    def test_reads_pieces_and_a_byte_order_mark(self, client: Client) -> None:
+    def test_chunks_and_byte_order_mark_are_accepted(self, client: Client) -> None:
         headers = {"X-Qlik-Xrfkey": XRFKEY, "Content-Type": "text/plain"}
         pieces = [b"\xef\xbb\xbf{", b'"name":', b' "new"}']
         answer = client.send("POST", "/qrs/tag", query=f"xrfkey={XRFKEY}", headers=headers, body=pieces)
         assert answer.status == 201
 
-    def test_many_or_none(self, client: Client) -> None:
+    def test_many_are_created_or_none(self, client: Client) -> None:
         answer = client.call("POST", "tag/many", [{"name": "one"}, {"name": "two", "id": EMPTY_ID}])
         assert [tag["name"] for tag in answer.json()] == ["one", "two"]
         assert client.call("POST", "tag/many", [{"name": "three"}, {"name": "THREE"}]).status == 400
         assert client.call("POST", "tag/many", {"name": "three"}).status == 400
         assert client.get("tag/count") == {"value": 5}
 
-    def test_preview(self, client: Client) -> None:
+    def test_preview_returns_the_privilege(self, client: Client) -> None:
         assert client.call("POST", "tag/previewcreateprivilege", {}).json() is True
         user = "UserDirectory=EXAMPLE;UserId=anna"
         assert client.call("POST", "tag/previewcreateprivilege", {}, user=user).json() is False
@@ -240,7 +240,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=examples(150), deadline=None)
 @given(st.data())
-def test_any_body_gets_an_answer(data: st.DataObject) -> None:
+def test_any_body_gets_a_response(data: st.DataObject) -> None:
     client = Client()
     path = data.draw(st.sampled_from(["virtualproxyconfig", "proxyservice", "user", "custompropertydefinition"]))
     before = client.get(f"{path}/full")
@@ -254,7 +254,7 @@ def test_any_body_gets_an_answer(data: st.DataObject) -> None:
 
 
 class TestUpdate:
-    def test_changes_what_is_sent(self, client: Client) -> None:
+    def test_sent_fields_are_changed(self, client: Client) -> None:
         entity = client.create_virtual_proxy()
         answer = client.put("virtualproxyconfig", entity, description="new", id=entity["id"].upper())
         changed = answer.json()
@@ -267,26 +267,26 @@ class TestUpdate:
             name: entity[name] for name in entity if name not in own
         }
 
-    def test_names_who_did_it(self, client: Client) -> None:
+    def test_author_is_stored(self, client: Client) -> None:
         entity = client.create_virtual_proxy()
         user = "UserDirectory=example;UserId=ADMIN"
         changed = client.call("PUT", f"virtualproxyconfig/{entity['id']}", entity, user=user).json()
         assert changed["modifiedByUserName"] == "EXAMPLE\\admin"
 
     @pytest.mark.parametrize("by", [{"seconds": 0}, {"milliseconds": 1}, {"days": 400}, {"microseconds": 999}])
-    def test_accepts_dates_that_are_not_older(self, client: Client, by: dict[str, float]) -> None:
+    def test_date_that_is_not_older_is_accepted(self, client: Client, by: dict[str, float]) -> None:
         entity = client.create_virtual_proxy()
         assert client.put("virtualproxyconfig", entity, modifiedDate=later(entity["modifiedDate"], **by)).status == 200
 
     @pytest.mark.parametrize("date", [{"milliseconds": -1}, {"hours": -1}, None])
-    def test_conflict(self, client: Client, date: dict[str, float] | None) -> None:
+    def test_old_or_missing_date_is_a_conflict(self, client: Client, date: dict[str, float] | None) -> None:
         entity = client.create_virtual_proxy()
         sent = None if date is None else later(entity["modifiedDate"], **date)
         answer = client.put("virtualproxyconfig", entity, modifiedDate=sent, description="lost")
         assert answer.status == 409
         assert client.get(f"virtualproxyconfig/{entity['id']}") == entity
 
-    def test_second_writer_loses(self, client: Client) -> None:
+    def test_second_writer_gets_a_conflict(self, client: Client) -> None:
         entity = client.create_virtual_proxy()
         assert client.put("virtualproxyconfig", entity, description="first").status == 200
         assert client.put("virtualproxyconfig", entity, description="second").status == 409
@@ -299,14 +299,14 @@ class TestUpdate:
             dates.append(entity["modifiedDate"])
         assert sorted(set(dates)) == dates
 
-    def test_refuses_another_id(self, client: Client) -> None:
+    def test_different_id_is_refused(self, client: Client) -> None:
         one, two = client.create_virtual_proxy("one"), client.create_virtual_proxy("two")
         path = f"virtualproxyconfig/{one['id']}"
         assert client.call("PUT", path, {**one, "id": two["id"]}).status == 400
         assert client.call("PUT", path, {name: one[name] for name in one if name != "id"}).status == 400
         assert client.call("PUT", f"virtualproxyconfig/{EMPTY_ID}", {**one, "id": EMPTY_ID}).status == 404
 
-    def test_refuses_what_another_has(self, client: Client) -> None:
+    def test_value_of_another_entity_is_refused(self, client: Client) -> None:
         client.create_virtual_proxy("one")
         two = client.create_virtual_proxy("two")
         assert client.put("virtualproxyconfig", two, prefix="one").status == 400
@@ -336,7 +336,7 @@ class TestUpdate:
             ("reset", ("", [], 30, [])),
         ],
     )
-    def test_omitted_fields(self, switch: str, expected: tuple[t.Any, ...]) -> None:
+    def test_omitted_fields_depend_on_switch(self, switch: str, expected: tuple[t.Any, ...]) -> None:
         client = Client({"switches": {"omitted_fields": switch}})
         entity = client.create_virtual_proxy(
             description="kept",
@@ -354,19 +354,19 @@ class TestUpdate:
             [item["jwtAttribute"] for item in changed["jwtAttributeMap"]],
         ) == expected
 
-    def test_read_only_fields_are_passed_over(self, client: Client) -> None:
+    def test_read_only_fields_are_ignored(self, client: Client) -> None:
         node = client.get("servernodeconfiguration/full")[1]
         changed = client.put("servernodeconfiguration", node, isCentral=True, roles=[], createdDate=None).json()
         assert (changed["isCentral"], changed["createdDate"]) == (False, node["createdDate"])
 
-    def test_status_without_body(self) -> None:
+    def test_update_status_depends_on_switch(self) -> None:
         client = Client({"switches": {"update_status": "204"}})
         answer = client.put("virtualproxyconfig", client.create_virtual_proxy(), description="new")
         assert (answer.status, answer.body) == (204, b"")
 
 
 class TestLink:
-    def test_by_id_alone(self, client: Client) -> None:
+    def test_reference_needs_only_an_id(self, client: Client) -> None:
         entity = client.create_virtual_proxy()
         answer = client.link(entity)
         assert answer.status == 200
@@ -376,7 +376,7 @@ class TestLink:
         assert [one["prefix"] for one in client.proxy("Rim1")["settings"]["virtualProxies"]] == [""]
         assert client.store.linked_virtual_proxies("Central")[1] == entity
 
-    def test_is_what_was_sent_in_that_order(self, client: Client) -> None:
+    def test_links_are_stored_in_their_order(self, client: Client) -> None:
         one, two = client.create_virtual_proxy("one"), client.create_virtual_proxy("two")
         proxy = client.proxy()
         links = [{"id": two["id"]}, {"id": one["id"].upper()}, {"id": two["id"]}]
@@ -385,14 +385,14 @@ class TestLink:
         assert [link["prefix"] for link in changed["settings"]["virtualProxies"]] == ["two", "one"]
         assert client.proxy()["settings"]["virtualProxies"] == changed["settings"]["virtualProxies"]
 
-    def test_conflict_counts_the_root(self, client: Client) -> None:
+    def test_date_of_the_proxy_service_decides_conflict(self, client: Client) -> None:
         entity, proxy = client.create_virtual_proxy(), client.proxy()
         assert client.link(entity).status == 200
         assert client.put("proxyservice", proxy).status == 409
         stale = {**client.proxy()["settings"], "modifiedDate": proxy["settings"]["modifiedDate"]}
         assert client.put("proxyservice", client.proxy(), settings=stale).status == 200
 
-    def test_moves_no_other_date(self, client: Client) -> None:
+    def test_other_dates_stay(self, client: Client) -> None:
         entity, other = client.create_virtual_proxy(), client.proxy("Rim1")
         client.link(entity)
         assert client.get(f"virtualproxyconfig/{entity['id']}") == entity
@@ -401,7 +401,7 @@ class TestLink:
         client.put("virtualproxyconfig", entity, description="new")
         assert client.proxy()["modifiedDate"] == proxy["modifiedDate"]
 
-    def test_may_move_the_other_side(self) -> None:
+    def test_date_of_other_side_depends_on_switch(self) -> None:
         client = Client({"switches": {"link_touches_virtual_proxy": True, "save_touches_proxy_service": True}})
         entity = client.create_virtual_proxy()
         client.link(entity)
@@ -415,19 +415,19 @@ class TestLink:
     @pytest.mark.parametrize(
         "virtual_proxies", [[{"id": EMPTY_ID}], [{}], ["jwt"], "jwt", [{"id": None}], [{"prefix": "jwt"}]]
     )
-    def test_refuses(self, client: Client, virtual_proxies: t.Any) -> None:
+    def test_invalid_link_is_refused(self, client: Client, virtual_proxies: t.Any) -> None:
         client.create_virtual_proxy()
         before = client.proxy()
         settings = {**before["settings"], "virtualProxies": virtual_proxies}
         assert client.put("proxyservice", before, settings=settings).status == 400
         assert client.proxy() == before
 
-    def test_stays_with_its_node(self, client: Client) -> None:
+    def test_node_of_proxy_service_cannot_be_changed(self, client: Client) -> None:
         proxy, other = client.proxy(), client.proxy("Rim1")
         node = other["serverNodeConfiguration"]
         assert client.put("proxyservice", proxy, serverNodeConfiguration=node).json()["serverNodeConfiguration"] != node
 
-    def test_announces_saves(self, client: Client) -> None:
+    def test_callback_is_called_after_save(self, client: Client) -> None:
         calls: list[int] = []
         client.store.on_save(lambda: calls.append(client.store.generation))
         entity = client.create_virtual_proxy()
@@ -438,14 +438,14 @@ class TestLink:
 
 
 class TestDelete:
-    def test_once(self, client: Client) -> None:
+    def test_second_delete_is_not_found(self, client: Client) -> None:
         path = f"virtualproxyconfig/{client.create_virtual_proxy()['id']}"
         answer = client.call("DELETE", path)
         assert (answer.status, answer.body) == (204, b"")
         assert client.call("DELETE", path).status == 404
         assert client.call("GET", path).status == 404
 
-    def test_takes_links_along(self, client: Client) -> None:
+    def test_links_are_deleted_too(self, client: Client) -> None:
         entity = client.create_virtual_proxy()
         before = client.link(entity).json()
         assert client.call("DELETE", f"virtualproxyconfig/{entity['id']}").status == 204
@@ -454,18 +454,18 @@ class TestDelete:
         assert after["modifiedDate"] > before["modifiedDate"]
 
     @pytest.mark.parametrize("status", [400, 409])
-    def test_refuses_what_is_linked(self, status: int) -> None:
+    def test_linked_virtual_proxy_is_refused_by_switch(self, status: int) -> None:
         client = Client({"switches": {"delete_linked": status}})
         entity = client.create_virtual_proxy()
         client.link(entity)
         assert client.call("DELETE", f"virtualproxyconfig/{entity['id']}").status == status
         assert client.get("virtualproxyconfig/count") == {"value": 2}
 
-    def test_refuses_the_default(self, client: Client) -> None:
+    def test_default_virtual_proxy_is_refused(self, client: Client) -> None:
         [default] = client.get("virtualproxyconfig")
         assert client.call("DELETE", f"virtualproxyconfig/{default['id']}").status == 400
 
-    def test_of_tags_and_properties_leaves_no_trace(self, client: Client) -> None:
+    def test_deleted_tags_and_properties_are_removed(self, client: Client) -> None:
         tag = client.create("tag", name="gone")
         [definition] = client.get("custompropertydefinition", filter="name eq 'Owner'")
         entity = client.create_virtual_proxy(
@@ -478,12 +478,12 @@ class TestDelete:
 
 
 class TestOtherEntities:
-    def test_tag(self, client: Client) -> None:
+    def test_tag_is_created_and_changed(self, client: Client) -> None:
         tag = client.create("tag", name="new")
         assert client.put("tag", tag, name="newer").json()["name"] == "newer"
         assert client.call("POST", "tag", {}).status == 400
 
-    def test_custom_property(self, client: Client) -> None:
+    def test_custom_property_is_created_and_changed(self, client: Client) -> None:
         body = {"name": "Stage", "valueType": "Text", "choiceValues": ["a"], "objectTypes": ["VirtualProxyConfig"]}
         entity = client.create("custompropertydefinition", **body)
         assert entity.items() >= body.items()
@@ -495,7 +495,7 @@ class TestOtherEntities:
         assert client.put("virtualproxyconfig", virtual_proxy, customProperties=[value]).status == 400
         assert client.put("proxyservice", client.proxy(), customProperties=[{**value, "value": "a"}]).status == 400
 
-    def test_user(self, client: Client) -> None:
+    def test_user_is_created_and_changed(self, client: Client) -> None:
         user = client.store.touch_user("EXAMPLE", "new")
         assert client.store.touch_user("example", "NEW") == user
         assert (user["name"], user["roles"], user["inactive"]) == ("new", [], False)
@@ -504,7 +504,7 @@ class TestOtherEntities:
         [account] = client.get("user/full", filter="userId eq 'sa_api'")
         assert client.call("DELETE", f"user/{account['id']}").status == 400
 
-    def test_proxy_settings(self, client: Client) -> None:
+    def test_proxy_settings_are_changed(self, client: Client) -> None:
         proxy = client.proxy()
         wrong: dict[str, t.Any]
         for wrong in ({"listenPort": 0}, {"maxHeaderLines": 5}, {"listenPort": "443"}, {"logVerbosity": []}):
@@ -514,21 +514,21 @@ class TestOtherEntities:
 
 class TestSwitches:
     @pytest.mark.parametrize(("switch", "expected"), [("lower", "jwt"), ("keep", "JWT"), ("400", None)])
-    def test_upper_case_prefix(self, switch: str, expected: str | None) -> None:
+    def test_upper_case_prefix_depends_on_switch(self, switch: str, expected: str | None) -> None:
         client = Client({"switches": {"upper_case_prefix": switch}})
         body = {"prefix": "JWT", "sessionCookieHeaderName": "X"}
         answer = client.call("POST", "virtualproxyconfig", body)
         assert answer.status == (201 if expected else 400)
         assert expected is None or answer.json()["prefix"] == expected
 
-    def test_slash_in_prefix(self) -> None:
+    def test_slash_in_prefix_depends_on_switch(self) -> None:
         client = Client({"switches": {"slash_in_prefix": "accept"}})
         assert client.create_virtual_proxy("a/b", sessionCookieHeaderName="X")["prefix"] == "a/b"
         for prefix in ("/a", "a/", "a//b"):
             body = {"prefix": prefix, "sessionCookieHeaderName": "Y"}
             assert client.call("POST", "virtualproxyconfig", body).status == 400
 
-    def test_unknown_fields(self) -> None:
+    def test_unknown_fields_depend_on_switch(self) -> None:
         body = {"prefix": "jwt", "sessionCookieHeaderName": "X", "sessionCookieCustomPath": "/", "nonsense": 1}
         entity = Client().create("virtualproxyconfig", **body)
         assert not {"nonsense", "sessionCookieCustomPath"} & entity.keys()
@@ -536,12 +536,12 @@ class TestSwitches:
         assert strict.call("POST", "virtualproxyconfig", body).status == 400
 
     @pytest.mark.parametrize(("switch", "status"), [("empty", 201), ("400", 400), ("500", 500)])
-    def test_null_lists(self, switch: str, status: int) -> None:
+    def test_null_lists_depend_on_switch(self, switch: str, status: int) -> None:
         client = Client({"switches": {"null_lists": switch}})
         body = {"prefix": "jwt", "sessionCookieHeaderName": "X", "samlAttributeMap": None}
         assert client.call("POST", "virtualproxyconfig", body).status == status
 
-    def test_certificate(self) -> None:
+    def test_certificate_depends_on_switches(self) -> None:
         pem = "\r\n".join(certificate().splitlines()) + "\r\n \r\n"
         assert Client().create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"] == pem
         assert Client().create_virtual_proxy(jwtPublicKeyCertificate="none")["jwtPublicKeyCertificate"] == "none"
@@ -560,13 +560,13 @@ class TestSwitches:
         ("switch", "expected"),
         [("verbatim", " A: b\nC: d \r\n"), ("normalised", "A: b\nC: d"), ("crlf", "A: b\r\nC: d")],
     )
-    def test_response_headers_text(self, switch: str, expected: str) -> None:
+    def test_response_headers_depend_on_switch(self, switch: str, expected: str) -> None:
         client = Client({"switches": {"response_headers_text": switch}})
         entity = client.create_virtual_proxy(additionalResponseHeaders=" A: b\nC: d \r\n")
         assert entity["additionalResponseHeaders"] == expected
 
     @pytest.mark.parametrize("status", [400, 409, 422, 500])
-    def test_invalid_status(self, status: int) -> None:
+    def test_invalid_status_depends_on_switch(self, status: int) -> None:
         client = Client({"switches": {"invalid_status": status}})
         good = {"prefix": "jwt", "sessionCookieHeaderName": "X"}
         for wrong in (
@@ -579,7 +579,7 @@ class TestSwitches:
         assert client.call("POST", "virtualproxyconfig", []).status == 400
 
     @pytest.mark.parametrize("switch", ["400", "403", "409", "accept"])
-    def test_delete_default(self, switch: str) -> None:
+    def test_delete_of_default_depends_on_switch(self, switch: str) -> None:
         client = Client({"switches": {"delete_default": switch}})
         [default] = client.get("virtualproxyconfig", filter="defaultVirtualProxy eq true")
         answer = client.call("DELETE", f"virtualproxyconfig/{default['id']}")
@@ -590,7 +590,7 @@ class TestSwitches:
         ("switch", "pattern"),
         [("3", r"\.\d{3}Z"), ("7", r"\.\d{3}0000Z"), ("trimmed", r"(\.\d{0,2}[1-9])?Z"), ("0", "Z")],
     )
-    def test_date_fraction(self, switch: str, pattern: str) -> None:
+    def test_date_fraction_depends_on_switch(self, switch: str, pattern: str) -> None:
         client = Client({"switches": {"date_fraction": switch}})
         entity = client.create_virtual_proxy()
         for _time in range(3):
@@ -600,7 +600,7 @@ class TestSwitches:
             entity = client.put("virtualproxyconfig", entity).json()
 
     @pytest.mark.parametrize(("switch", "expected"), [("empty", ""), ("null", None), ("absent", "absent")])
-    def test_unset_strings(self, switch: str, expected: str | None) -> None:
+    def test_unset_strings_depend_on_switch(self, switch: str, expected: str | None) -> None:
         client = Client({"switches": {"unset_strings": switch}})
         entity = client.create_virtual_proxy()
         assert entity.get("jwtAudience", "absent") == expected
@@ -611,7 +611,7 @@ class TestSwitches:
             client.put("virtualproxyconfig", changed, jwtAudience=None).json().get("jwtAudience", "absent") == expected
         )
 
-    def test_lists(self) -> None:
+    def test_lists_depend_on_switches(self) -> None:
         entity = Client({"switches": {"unset_lists": "null"}}).create_virtual_proxy()
         assert (entity["tags"], entity["websocketCrossOriginWhiteList"]) == (None, None)
         entity = Client({"switches": {"list_order": "reversed"}}).create_virtual_proxy(
@@ -620,17 +620,17 @@ class TestSwitches:
         assert entity["websocketCrossOriginWhiteList"] == ["b", "a"]
 
     @pytest.mark.parametrize(("switch", "expected"), [("echo", "secret"), ("mask", "********"), ("absent", None)])
-    def test_secret_in_answer(self, switch: str, expected: str | None) -> None:
+    def test_secret_in_response_depends_on_switch(self, switch: str, expected: str | None) -> None:
         entity = Client({"switches": {"secret_in_answer": switch}}).create_virtual_proxy(oidcClientSecret="secret")
         assert entity.get("oidcClientSecret") == expected
 
-    def test_date_suffix(self) -> None:
+    def test_date_suffix_depends_on_switch(self) -> None:
         client = Client({"switches": {"date_suffix": "+00:00"}})
         entity = client.create_virtual_proxy()
         assert entity["modifiedDate"].endswith("+00:00")
         assert client.put("virtualproxyconfig", entity).status == 200
 
-    def test_create_status(self) -> None:
+    def test_create_status_depends_on_switch(self) -> None:
         answer = Client({"switches": {"create_status": 200}}).call("POST", "tag", {"name": "new"})
         assert (answer.status, answer.json()["name"]) == (200, "new")
 
@@ -647,14 +647,14 @@ class TestDates:
             "2026-01-01T22:04:05.600-0500",
         ],
     )
-    def test_in_all_spellings(self, text: str) -> None:
+    def test_date_in_any_format_is_parsed(self, text: str) -> None:
         expected = datetime.datetime(2026, 1, 2, 3, 4, 5, 600_000, datetime.UTC)
         assert parse_date(text) == expected
 
     @pytest.mark.parametrize(
         "text", ["2026/01/02 03:04", "2026-13-01", "", "now", "0001-01-01T00:00:00+02:00", 5, None]
     )
-    def test_that_are_none(self, text: object) -> None:
+    def test_text_that_is_not_a_date_is_refused(self, text: object) -> None:
         assert parse_date(text) is None
 
 
@@ -671,7 +671,7 @@ class TestReleases:
             ("november-2025", ["sessionCookieCustomPath"], ["impactSecurityAccess"]),
         ],
     )
-    def test_fields(self, release: str, has: list[str], has_not: list[str]) -> None:
+    def test_fields_depend_on_release(self, release: str, has: list[str], has_not: list[str]) -> None:
         client = Client({"release": release})
         entity = client.create_virtual_proxy(jwtAudience="a", loadBalancingAlgorithm=1)
         assert set(has) <= entity.keys()
@@ -679,19 +679,19 @@ class TestReleases:
         for name in has_not:
             assert client.call("GET", "virtualproxyconfig", filter=f"{name} eq 'a'").status == 400
 
-    def test_enums(self) -> None:
+    def test_enums_depend_on_release(self) -> None:
         client = Client({"release": "november-2017"})
         assert len(client.get("about/api/enums")["AuthenticationMethod"]["values"]) == 5
         body = {"prefix": "oidc", "sessionCookieHeaderName": "X", "authenticationMethod": 5}
         assert client.call("POST", "virtualproxyconfig", body).status == 400
 
     @pytest.mark.parametrize(("release", "status"), [("november-2017", 404), ("may-2021", 200)])
-    def test_openapi(self, release: str, status: int) -> None:
+    def test_openapi_depends_on_release(self, release: str, status: int) -> None:
         client = Client({"release": release})
         assert client.call("GET", "about/openapi/main").status == status
         assert ("GET /qrs/about/openapi/main" in client.get("about/api/description")) == (status == 200)
 
-    def test_upgrade_keeps_what_there_is(self, tmp_path: t.Any) -> None:
+    def test_upgrade_keeps_the_entities(self, tmp_path: t.Any) -> None:
         database = str(tmp_path / "database")
         old = Client({"release": "november-2017"}, database=database)
         before = old.create_virtual_proxy("jwt", jwtAttributeUserId="id")

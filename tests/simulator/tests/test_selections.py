@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Selections, and synthetic entities to change all that is selected."""
+"""Selections, and synthetic entities that change all selected entities."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import pytest
 from repository_client import Client
 
 AUDITOR = "UserDirectory=EXAMPLE;UserId=auditor"
-NOBODY = "UserDirectory=EXAMPLE;UserId=anna"
+UNPRIVILEGED = "UserDirectory=EXAMPLE;UserId=anna"
 MISSING_ID = "00000000-0000-0000-0000-000000000001"
 
 
 def moment(**distance: float) -> str:
-    """A date at a distance from now, as JavaScript writes it."""
+    """Return a date at a distance from now, in the format of JavaScript."""
     date = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(**distance)
     return date.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def modified(name: str, value: t.Any) -> dict[str, t.Any]:
-    """A property that is to be changed."""
+    """Return a property that is to be changed."""
     return {"name": name, "value": value, "valueIsDifferent": False, "valueIsModified": True}
 
 
 def body(*properties: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
-    """A synthetic entity as scripts write it, with a clock that is ahead."""
+    """Return a synthetic entity as scripts write it, with a clock that is ahead."""
     return {"latestModifiedDate": moment(hours=1), "properties": list(properties), **more}
 
 
 def links(change: dict[str, list[str]], **more: t.Any) -> dict[str, t.Any]:
-    """The body by which installers link and unlink virtual proxies."""
+    """Return the body by which installers link and unlink virtual proxies."""
     settings = {
         "name": "settings",
         "type": "ProxyService.Settings",
@@ -54,14 +54,14 @@ def client() -> Client:
 
 @pytest.fixture
 def selection(client: Client) -> str:
-    """The path of a selection of two virtual proxies."""
+    """Create a selection of two virtual proxies and return its path."""
     answer = client.call("POST", "selection/virtualproxyconfig", filter="prefix eq 'first' or prefix eq 'second'")
     return f"selection/{answer.json()['id']}"
 
 
 @pytest.fixture
 def proxies(client: Client) -> str:
-    """The path of a selection of both proxy services."""
+    """Create a selection of both proxy services and return its path."""
     return f"selection/{client.call('POST', 'selection/ProxyService').json()['id']}"
 
 
@@ -70,7 +70,7 @@ def prefixes(client: Client) -> list[str]:
 
 
 class TestSelection:
-    def test_by_items(self, client: Client) -> None:
+    def test_selection_of_items_is_created(self, client: Client) -> None:
         proxy, [tag, *_others] = client.proxy(), client.get("tag")
         items = [{"type": "PROXYSERVICE", "objectID": proxy["id"].upper()}, {"type": "Tag", "objectID": tag["id"]}]
         answer = client.call("POST", "Selection", {"items": items})
@@ -83,13 +83,13 @@ class TestSelection:
         assert [one["id"] for one in client.get(f"{path}/proxyservice")] == [proxy["id"]]
         assert client.get(f"{path}/tag/full") == [client.get(f"tag/{tag['id']}")]
 
-    def test_by_filter(self, client: Client, selection: str) -> None:
+    def test_selection_by_filter_is_created(self, client: Client, selection: str) -> None:
         assert [item["objectName"] for item in client.get(selection)["items"]] == ["first", "second"]
         assert client.get(f"{selection}/virtualproxyconfig/count") == {"value": 2}
         assert client.get(f"{selection}/tag") == []
 
-    def test_body_of_a_selection_by_type_does_not_count(self, client: Client) -> None:
-        """As public scripts send it."""
+    def test_body_of_selection_by_type_is_ignored(self, client: Client) -> None:
+        """Send the body of public scripts."""
         answer = client.send(
             "POST",
             "/qrs/selection/tag",
@@ -99,7 +99,7 @@ class TestSelection:
         )
         assert (answer.status, len(answer.json()["items"])) == (201, 3)
 
-    def test_is_read_like_the_whole(self, client: Client, selection: str) -> None:
+    def test_selected_entities_are_read_like_all(self, client: Client, selection: str) -> None:
         path = f"{selection}/virtualproxyconfig"
         found = client.get(f"{path}/full", orderby="prefix desc", privileges="true")
         assert [one["prefix"] for one in found] == ["second", "first"]
@@ -110,7 +110,7 @@ class TestSelection:
         answer = client.call("POST", f"{path}/table", columns, sortColumn="p", orderAscending="false", take="1")
         assert (answer.status, answer.json()["rows"]) == (201, [["second"]])
 
-    def test_is_a_set_of_ids_and_not_a_filter(self, client: Client, selection: str) -> None:
+    def test_selection_keeps_its_ids(self, client: Client, selection: str) -> None:
         [first] = client.get("virtualproxyconfig/full", filter="prefix eq 'first'")
         assert (
             client.put("virtualproxyconfig", first, prefix="renamed", sessionCookieHeaderName="X-Other").status == 200
@@ -119,13 +119,13 @@ class TestSelection:
         found = [one["prefix"] for one in client.get(f"{selection}/virtualproxyconfig")]
         assert found == ["renamed", "second"]
 
-    def test_changes(self, client: Client, selection: str) -> None:
+    def test_selection_is_changed(self, client: Client, selection: str) -> None:
         entity = client.get(selection)
         assert client.put("selection", entity, items=entity["items"][:1]).status == 200
         assert client.get(f"{selection}/virtualproxyconfig/count") == {"value": 1}
         assert client.put("selection", entity).status == 409
 
-    def test_ends(self, client: Client, selection: str) -> None:
+    def test_selection_is_deleted(self, client: Client, selection: str) -> None:
         assert client.call("DELETE", selection).status == 204
         for path in (selection, f"{selection}/virtualproxyconfig", f"{selection}/virtualproxyconfig/synthetic"):
             assert client.call("GET", path).status == 404
@@ -142,10 +142,10 @@ class TestSelection:
             {"type": "Tag", "objectID": MISSING_ID},
         ],
     )
-    def test_refuses(self, client: Client, items: t.Any) -> None:
+    def test_invalid_selection_is_refused(self, client: Client, items: t.Any) -> None:
         assert client.call("POST", "selection", {"items": items}).status == 400
 
-    def test_of_what_is_gone(self, client: Client) -> None:
+    def test_deleted_entity_is_not_selected(self, client: Client) -> None:
         selection = client.create("selection", items=[{"type": "Tag", "objectID": MISSING_ID}])
         assert client.get(f"selection/{selection['id']}/tag") == []
 
@@ -160,49 +160,51 @@ class TestSelection:
             ("POST", "virtualproxyconfig/synthetic", 405),
         ],
     )
-    def test_paths_that_lead_nowhere(self, client: Client, selection: str, method: str, path: str, status: int) -> None:
+    def test_unknown_path_is_not_found(
+        self, client: Client, selection: str, method: str, path: str, status: int
+    ) -> None:
         assert client.call(method, f"{selection}/{path}", {}).status == status
 
-    def test_collection_without_the_method(self, client: Client) -> None:
+    def test_method_that_collection_lacks_is_refused(self, client: Client) -> None:
         assert client.call("DELETE", "selection").status == 405
         assert client.call("POST", "selection/nosuchtype").status == 404
 
-    def test_rights(self, client: Client, selection: str) -> None:
+    def test_selection_requires_rights(self, client: Client, selection: str) -> None:
         path = f"{selection}/virtualproxyconfig"
         assert len(client.call("GET", path, user=AUDITOR).json()) == 2
         assert client.call("POST", "selection/tag", user=AUDITOR).status == 201
-        assert client.call("POST", "selection/tag", user=NOBODY).status == 403
-        assert client.call("GET", selection, user=NOBODY).status == 403
+        assert client.call("POST", "selection/tag", user=UNPRIVILEGED).status == 403
+        assert client.call("GET", selection, user=UNPRIVILEGED).status == 403
         assert client.call("DELETE", path, user=AUDITOR).status == 403
         assert client.call("PUT", f"{path}/synthetic", body(), user=AUDITOR).status == 403
 
 
 class TestDelete:
-    def test_what_is_selected(self, client: Client, selection: str) -> None:
+    def test_selected_entities_are_deleted(self, client: Client, selection: str) -> None:
         assert client.call("DELETE", f"{selection}/virtualproxyconfig").status == 204
         assert prefixes(client) == ["", "third"]
         assert client.get(f"{selection}/virtualproxyconfig") == []
 
-    def test_what_is_selected_and_filtered(self, client: Client, selection: str) -> None:
+    def test_filter_limits_the_deletion(self, client: Client, selection: str) -> None:
         assert client.call("DELETE", f"{selection}/virtualproxyconfig", filter="prefix eq 'first'").status == 204
         assert prefixes(client) == ["", "second", "third"]
 
-    def test_takes_all_links_along(self, client: Client, selection: str) -> None:
+    def test_links_are_deleted_too(self, client: Client, selection: str) -> None:
         assert client.link(*client.get("virtualproxyconfig", filter="prefix ne ''")).status == 200
         assert client.call("DELETE", f"{selection}/virtualproxyconfig").status == 204
         assert [one["prefix"] for one in client.proxy()["settings"]["virtualProxies"]] == ["", "third"]
 
-    def test_all_or_none(self, client: Client) -> None:
+    def test_all_are_deleted_or_none(self, client: Client) -> None:
         path = f"selection/{client.call('POST', 'selection/virtualproxyconfig').json()['id']}/virtualproxyconfig"
         assert client.call("DELETE", path).status == 400
         assert prefixes(client) == ["", "first", "second", "third"]
 
-    def test_no_proxy_services(self, client: Client, proxies: str) -> None:
+    def test_proxy_services_are_not_deleted(self, client: Client, proxies: str) -> None:
         assert client.call("DELETE", f"{proxies}/proxyservice").status == 405
 
 
 class TestSyntheticRead:
-    def test_what_is_common(self, client: Client, selection: str) -> None:
+    def test_common_values_are_shown(self, client: Client, selection: str) -> None:
         entity = client.get(f"{selection}/virtualproxyconfig/synthetic")
         assert entity["type"] == "VirtualProxyConfig"
         assert entity["access"] == ["create", "read", "update", "delete"]
@@ -220,7 +222,7 @@ class TestSyntheticRead:
         dates = [one["modifiedDate"] for one in client.get(f"{selection}/virtualproxyconfig/full")]
         assert entity["latestModifiedDate"] == max(dates)
 
-    def test_parts_and_lists(self, client: Client, proxies: str) -> None:
+    def test_parts_and_lists_are_shown(self, client: Client, proxies: str) -> None:
         [extra] = client.get("virtualproxyconfig", filter="prefix eq 'first'")
         client.link(extra)
         entity = client.get(f"{proxies}/proxyservice/synthetic")
@@ -231,18 +233,18 @@ class TestSyntheticRead:
         [default] = client.get("virtualproxyconfig", filter="defaultVirtualProxy eq true")
         assert (linked["value"], linked["valueIsDifferent"]) == ({"added": [default["id"]], "removed": []}, True)
 
-    def test_of_nothing(self, client: Client, selection: str) -> None:
+    def test_empty_selection_is_null(self, client: Client, selection: str) -> None:
         entity = client.get(f"{selection}/tag/synthetic")
         assert entity["latestModifiedDate"] is None
         assert {one["value"] for one in entity["properties"]} == {None}
 
-    def test_goes_back_as_it_came(self, client: Client, selection: str) -> None:
+    def test_unchanged_body_changes_nothing(self, client: Client, selection: str) -> None:
         path = f"{selection}/virtualproxyconfig"
         before = client.get(f"{path}/full")
         assert client.call("PUT", f"{path}/synthetic", client.get(f"{path}/synthetic")).status == 204
         assert client.get(f"{path}/full") == before
 
-    def test_goes_back_with_all_marked_as_modified(self, client: Client) -> None:
+    def test_body_with_all_properties_modified_is_accepted(self, client: Client) -> None:
         attribute = {"jwtAttribute": "groups", "senseAttribute": "Group", "isMandatory": True}
         [definition] = client.get("custompropertydefinition", filter="name eq 'Owner'")
         client.create_virtual_proxy(
@@ -265,7 +267,7 @@ class TestSyntheticRead:
 
 
 class TestSyntheticWrite:
-    def test_changes_all_and_only_what_is_said(self, client: Client, selection: str) -> None:
+    def test_only_modified_properties_change(self, client: Client, selection: str) -> None:
         before = client.get("virtualproxyconfig/full", filter="prefix eq 'third'")
         path = f"{selection}/virtualproxyconfig"
         answer = client.call("PUT", f"{path}/synthetic", body(modified("SessionInactivityTimeout", 99)))
@@ -277,7 +279,7 @@ class TestSyntheticWrite:
         ]
         assert client.get("virtualproxyconfig/full", filter="prefix eq 'third'") == before
 
-    def test_links_as_installers_do(self, client: Client, proxies: str) -> None:
+    def test_virtual_proxies_are_linked_and_unlinked(self, client: Client, proxies: str) -> None:
         [default, first, second, _third] = client.get("virtualproxyconfig", orderby="prefix")
         path = f"{proxies}/ProxyService/synthetic"
         assert (
@@ -289,14 +291,14 @@ class TestSyntheticWrite:
         assert client.call("PUT", path, links({"removed": [first["id"]]})).status == 204
         assert [one["prefix"] for one in client.proxy()["settings"]["virtualProxies"]] == ["", "second"]
 
-    def test_announces_links(self, client: Client, proxies: str) -> None:
+    def test_callback_is_called_after_link(self, client: Client, proxies: str) -> None:
         [first] = client.get("virtualproxyconfig", filter="prefix eq 'first'")
         before = client.store.generation
         client.call("PUT", f"{proxies}/proxyservice/synthetic", links({"added": [first["id"]]}))
         assert client.store.generation == before + 1
         assert [one["prefix"] for one in client.store.linked_virtual_proxies("Rim1")] == ["", "first"]
 
-    def test_tags(self, client: Client, selection: str) -> None:
+    def test_tags_are_added_and_removed(self, client: Client, selection: str) -> None:
         [tag, *_others] = client.get("tag")
         change = {"name": "refList_Tag", "value": {"added": [tag["id"]]}, "valueIsModified": True}
         path = f"{selection}/virtualproxyconfig"
@@ -304,16 +306,16 @@ class TestSyntheticWrite:
             assert client.call("PUT", f"{path}/synthetic", body(change)).status == 204
         assert [one["tags"] for one in client.get(path)] == [[tag], [tag]]
 
-    def test_users_of_a_day_ahead(self, client: Client) -> None:
-        """A public script that wakes up inactive users sends tomorrow's date."""
+    def test_date_in_the_future_is_accepted(self, client: Client) -> None:
+        """Send tomorrow's date, as a public script does that activates inactive users."""
         selection = client.call("POST", "selection/user", filter="userDirectory eq 'EXAMPLE'").json()
         path = f"selection/{selection['id']}/user"
         change = body(modified("inactive", True), latestModifiedDate=moment(days=1), type="User")
         assert client.call("PUT", f"{path}/synthetic", change).status == 204
         assert all(one["inactive"] for one in client.get(f"{path}/full"))
 
-    def test_names_in_any_case(self, client: Client, selection: str) -> None:
-        """Qlik's help writes valueismodified."""
+    def test_names_are_case_insensitive(self, client: Client, selection: str) -> None:
+        """Send valueismodified, as in Qlik's help."""
         path = f"{selection}/virtualproxyconfig"
         change = {"NAME": "description", "VALUE": "same", "valueismodified": True}
         content = {"latestmodifieddate": moment(), "Properties": [change], "Type": "virtualproxyconfig"}
@@ -321,20 +323,20 @@ class TestSyntheticWrite:
         assert {one["description"] for one in client.get(path)} == {"same"}
 
     @pytest.mark.parametrize("date", [{}, {"latestModifiedDate": None}, {"latestModifiedDate": moment(minutes=-5)}])
-    def test_conflict(self, client: Client, selection: str, date: dict[str, t.Any]) -> None:
+    def test_old_or_missing_date_is_a_conflict(self, client: Client, selection: str, date: dict[str, t.Any]) -> None:
         path = f"{selection}/virtualproxyconfig"
         content = {"properties": [modified("description", "late")], **date}
         assert client.call("PUT", f"{path}/synthetic", content).status == 409
         assert [one["description"] for one in client.get(path)] == ["first", "second"]
 
-    def test_second_writer_loses(self, client: Client, selection: str) -> None:
+    def test_second_writer_gets_a_conflict(self, client: Client, selection: str) -> None:
         path = f"{selection}/virtualproxyconfig/synthetic"
         entity = client.get(path)
         [first] = client.get("virtualproxyconfig/full", filter="prefix eq 'first'")
         client.put("virtualproxyconfig", first, description="faster")
         assert client.call("PUT", path, {**entity, "properties": [modified("description", "late")]}).status == 409
 
-    def test_all_or_none(self, client: Client, selection: str) -> None:
+    def test_all_change_or_none(self, client: Client, selection: str) -> None:
         path = f"{selection}/virtualproxyconfig"
         assert client.call("PUT", f"{path}/synthetic", body(modified("prefix", "same"))).status == 400
         assert [one["prefix"] for one in client.get(path)] == ["first", "second"]
@@ -357,12 +359,12 @@ class TestSyntheticWrite:
             {"latestModifiedDate": "yesterday"},
         ],
     )
-    def test_refuses(self, client: Client, selection: str, content: t.Any) -> None:
+    def test_invalid_synthetic_entity_is_refused(self, client: Client, selection: str, content: t.Any) -> None:
         before = client.get("virtualproxyconfig/full")
         assert client.call("PUT", f"{selection}/virtualproxyconfig/synthetic", content).status == 400
         assert client.get("virtualproxyconfig/full") == before
 
-    def test_of_nothing(self, client: Client, selection: str) -> None:
+    def test_empty_selection_changes_nothing(self, client: Client, selection: str) -> None:
         assert client.call("PUT", f"{selection}/tag/synthetic", {"properties": [modified("name", "a")]}).status == 204
 
 
@@ -375,24 +377,25 @@ class TestPreview:
             ({"privilegesfilter": "4096"}, []),
         ],
     )
-    def test_privileges(self, client: Client, query: dict[str, str], expected: list[str]) -> None:
+    def test_preview_returns_privileges(self, client: Client, query: dict[str, str], expected: list[str]) -> None:
         answer = client.call("POST", "virtualproxyconfig/previewprivileges", {"prefix": "a"}, **query)
         assert (answer.status, answer.json()) == (201, expected)
 
-    def test_of_others(self, client: Client) -> None:
+    def test_preview_of_others_has_fewer_privileges(self, client: Client) -> None:
         answers = [
-            client.call("POST", "tag/previewprivileges", {"name": "a"}, user=user).json() for user in (AUDITOR, NOBODY)
+            client.call("POST", "tag/previewprivileges", {"name": "a"}, user=user).json()
+            for user in (AUDITOR, UNPRIVILEGED)
         ]
         assert answers == [["read"], []]
 
     @pytest.mark.parametrize(
         ("kind", "status"), [("virtualproxyconfig", 200), ("servernodeconfiguration", 200), ("proxyservice", 405)]
     )
-    def test_of_creating(self, client: Client, kind: str, status: int) -> None:
+    def test_preview_of_create_returns_the_privilege(self, client: Client, kind: str, status: int) -> None:
         answer = client.call("POST", f"{kind}/previewcreateprivilege", {})
         assert answer.status == status
         assert status != 200 or answer.json() is True
 
-    def test_nonsense(self, client: Client) -> None:
+    def test_malformed_preview_is_refused(self, client: Client) -> None:
         assert client.call("POST", "tag/previewprivileges", []).status == 400
         assert client.call("POST", "tag/previewprivileges", {}, privilegesFilter="all").status == 400

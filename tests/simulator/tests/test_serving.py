@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator as a process: ports, certificates, the ready file, the end, a restart, and what goes wrong."""
+"""The simulator as a process: ports, certificates, the ready file, stop, restart and errors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def port(url: str) -> int:
 
 
 class TestReady:
-    def test_has_the_addresses_of_every_port(self, running: Simulator) -> None:
+    def test_ready_file_has_all_addresses(self, running: Simulator) -> None:
         ready = running.ready
         assert list(ready) == ["pid", "qrs_url", "nodes"]
         assert [list(node) for node in ready["nodes"]] == [
@@ -65,7 +65,7 @@ class TestReady:
             # The name in each address is in the certificate, and the port answers.
             assert running.session.get(url, timeout=60, allow_redirects=False).status_code in (302, 403, 404)
 
-    def test_proxies_know_where_they_listen(self, running: Simulator) -> None:
+    def test_proxy_settings_have_the_ports(self, running: Simulator) -> None:
         settings = [proxy["settings"] for proxy in running.qrs("GET", "proxyservice/full").json()]
         assert [(one["listenPort"], one["restListenPort"]) for one in settings] == [
             (port(node["proxy_url"]), port(node["qps_url"])) for node in running.ready["nodes"]
@@ -74,7 +74,7 @@ class TestReady:
     def test_log_has_one_line(self, running: Simulator) -> None:
         assert running.log.read_text() == f"{running.directory / 'ready.json'}\n"
 
-    def test_loopback_only(self, running: Simulator) -> None:
+    def test_ports_are_on_loopback_only(self, running: Simulator) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("192.0.2.1", 9))
             address = probe.getsockname()[0]
@@ -85,18 +85,18 @@ class TestReady:
 
 
 class TestCertificates:
-    def test_files(self, running: Simulator) -> None:
+    def test_files_have_their_permissions(self, running: Simulator) -> None:
         pki = running.directory / "pki"
         assert {path.name for path in pki.iterdir()} == PKI
         keys = [running.directory / "root_key.pem", *pki.glob("*_key.pem")]
         assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
         assert len(keys) == 3
 
-    def test_client_is_called_as_on_a_real_site(self, running: Simulator) -> None:
+    def test_client_certificate_has_the_name_of_a_real_site(self, running: Simulator) -> None:
         client = x509.load_pem_x509_certificate((running.directory / "pki" / "client.pem").read_bytes())
         assert client.subject.rfc4514_string() == "CN=QlikClient"
 
-    def test_strict_verification(self, running: Simulator) -> None:
+    def test_certificates_pass_strict_verification(self, running: Simulator) -> None:
         pki = running.directory / "pki"
         context = ssl.create_default_context(cafile=pki / "root.pem")
         context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -109,7 +109,7 @@ class TestCertificates:
 
     @pytest.mark.parametrize("name", ["qrs", "qps"])
     @pytest.mark.parametrize(("foreign", "alert"), [(False, "CERTIFICATE_REQUIRED"), (True, "UNKNOWN_CA")])
-    def test_callers_without_ours_are_told_so(
+    def test_foreign_client_certificate_gets_an_alert(
         self, running: Simulator, tmp_path: pathlib.Path, name: str, foreign: bool, alert: str
     ) -> None:
         url = running.ready["qrs_url"] if name == "qrs" else running.ready["nodes"][1]["qps_url"]
@@ -126,15 +126,15 @@ class TestCertificates:
             context.wrap_socket(plain, server_hostname="localhost") as connection,
             pytest.raises(ssl.SSLError) as caught,
         ):
-            connection.recv(1)  # in TLS 1.3 a client only hears of it when it reads
+            connection.recv(1)  # in TLS 1.3 the client gets the alert when it reads
         assert alert in str(caught.value.reason)
 
-    def test_proxies_ask_for_none(self, running: Simulator) -> None:
+    def test_proxies_request_no_client_certificate(self, running: Simulator) -> None:
         url = f"{running.ready['nodes'][0]['proxy_url']}/hub/"
         answer = requests.get(url, verify=running.session.verify, timeout=60, allow_redirects=False)
         assert answer.status_code == 302
 
-    def test_refused_by_http(self, tmp_path: pathlib.Path) -> None:
+    def test_missing_certificate_is_403_by_switch(self, tmp_path: pathlib.Path) -> None:
         with Simulator(tmp_path / "site", {"switches": {"missing_client_certificate": "403"}}) as simulator:
             assert simulator.qrs("GET", "about").status_code == 200
             for path in ("qrs/about", "simulator/database"):
@@ -149,11 +149,11 @@ class TestCertificates:
                 assert (answer.status_code, answer.text) == (403, "Forbidden")
 
 
-class TestEnd:
+class TestStop:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_is_clean(self, tmp_path: pathlib.Path, number: signal.Signals) -> None:
+    def test_signal_stops_the_simulator_cleanly(self, tmp_path: pathlib.Path, number: signal.Signals) -> None:
         simulator = Simulator(tmp_path / "site")
-        # An open connection, with a client that waits for more, does not keep it from ending.
+        # An open connection of a waiting client does not prevent the stop.
         assert simulator.qrs("GET", "about").status_code == 200
         assert simulator.stop(number) == 0
         assert not (tmp_path / "site" / "ready.json").exists()
@@ -161,13 +161,13 @@ class TestEnd:
 
     @staticmethod
     def without_ports(simulator: Simulator) -> dict[str, t.Any]:
-        """The database, but for the ports, of which the machine has others each time."""
+        """Return the database without the ports, which differ at each start."""
         database: dict[str, t.Any] = simulator.control("GET", "database").json()
         for proxy in database["ProxyService"]:
             del proxy["settings"]["listenPort"], proxy["settings"]["restListenPort"]
         return database
 
-    def test_state_survives(self, tmp_path: pathlib.Path) -> None:
+    def test_entities_survive_a_restart(self, tmp_path: pathlib.Path) -> None:
         body = {"prefix": "jwt", "sessionCookieHeaderName": "X"}
         with Simulator(tmp_path / "site") as simulator:
             pki = {path.name: path.read_bytes() for path in (tmp_path / "site" / "pki").iterdir()}
@@ -178,7 +178,7 @@ class TestEnd:
             assert simulator.qrs("GET", f"virtualproxyconfig/{created['id']}").json() == created
             assert self.without_ports(simulator) == database
 
-    def test_killed_in_the_middle(self, tmp_path: pathlib.Path) -> None:
+    def test_killed_simulator_starts_again(self, tmp_path: pathlib.Path) -> None:
         simulator = Simulator(tmp_path / "site")
         created = simulator.qrs("POST", "tag", {"name": "survives"}).json()
         simulator.stop(signal.SIGKILL)
@@ -189,7 +189,7 @@ class TestEnd:
 
 class TestStart:
     def run(self, *arguments: object) -> str:
-        """The one line on standard error of a start that fails."""
+        """Return the line on standard error of a start that fails."""
         command = [sys.executable, "-m", "qlik_sense_simulator", *map(str, arguments)]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert result.returncode == 1, result
@@ -197,24 +197,24 @@ class TestStart:
         [line] = result.stderr.splitlines()
         return line
 
-    def test_second_on_the_same_directory(self, running: Simulator) -> None:
+    def test_second_simulator_in_directory_is_refused(self, running: Simulator) -> None:
         line = self.run("serve", "--directory", running.directory)
         assert line.startswith("qlik-sense-simulator: Another simulator runs in ")
         assert running.qrs("GET", "about").status_code == 200
         assert (running.directory / "ready.json").exists()
 
-    def test_taken_port(self, running: Simulator, tmp_path: pathlib.Path) -> None:
+    def test_port_in_use_is_reported(self, running: Simulator, tmp_path: pathlib.Path) -> None:
         number = port(running.ready["qrs_url"])
         line = self.run("serve", "--directory", tmp_path / "site", "--qrs-port", number)
         assert f"Port {number} for qrs" in line
         assert not (tmp_path / "site" / "ready.json").exists()
 
-    def test_wrong_site_file(self, tmp_path: pathlib.Path) -> None:
+    def test_wrong_site_file_is_reported(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / "site.yml").write_text("switchs: {}\n")
         line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "site.yml")
-        assert "unknown keys: switchs. Known are: release, nodes," in line
+        assert "unknown name switchs. Known are: release, nodes," in line
 
-    def test_wrong_virtual_proxy_and_then_the_right_one(self, tmp_path: pathlib.Path) -> None:
+    def test_start_after_a_wrong_virtual_proxy_succeeds(self, tmp_path: pathlib.Path) -> None:
         site = {"virtual_proxies": [{"prefix": "not possible", "sessionCookieHeaderName": "X"}]}
         (tmp_path / "site.yml").write_text(json.dumps(site))
         line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "site.yml")
@@ -223,20 +223,20 @@ class TestStart:
         with Simulator(tmp_path / "site", site) as simulator:
             assert simulator.qrs("GET", "virtualproxyconfig/count").json() == {"value": 2}
 
-    def test_directory_of_another_site(self, tmp_path: pathlib.Path) -> None:
+    def test_directory_of_another_site_is_refused(self, tmp_path: pathlib.Path) -> None:
         Simulator(tmp_path / "site").stop()
         nodes = [{"name": "Alone", "host_name": "localhost", "is_central": True}]
         (tmp_path / "other.yml").write_text(json.dumps({"nodes": nodes}))
         line = self.run("serve", "--directory", tmp_path / "site", "--site", tmp_path / "other.yml")
         assert "nodes Central, Rim1, not Alone" in line
 
-    def test_broken_database(self, tmp_path: pathlib.Path) -> None:
+    def test_broken_database_is_reported(self, tmp_path: pathlib.Path) -> None:
         (tmp_path / "repository.sqlite").write_text("not a database, but long enough to look like a broken one" * 20)
         assert "cannot be read" in self.run("serve", "--directory", tmp_path)
 
-    def test_given_ports_and_other_host_names(self, tmp_path: pathlib.Path) -> None:
+    def test_given_ports_and_host_names_are_used(self, tmp_path: pathlib.Path) -> None:
         def free() -> int:
-            """A port below those that the kernel gives to others in the meantime."""
+            """Return a free port below those that the kernel assigns."""
             for port in random.sample(range(20000, 30000), 100):
                 with socket.socket() as probe, contextlib.suppress(OSError):
                     probe.bind(("127.0.0.1", port))
@@ -265,7 +265,7 @@ def two_authorities(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Simu
 
 
 def verifies(simulator: Simulator, ca: str, url: str) -> bool:
-    """Whether a file in the directory of PEM files verifies the server at a URL."""
+    """Return True if a file in the directory of PEM files verifies the server at a URL."""
     context = ssl.create_default_context(cafile=simulator.pki / ca)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     try:
@@ -285,12 +285,12 @@ def thumbprints(simulator: Simulator) -> set[str]:
 
 
 class TestProxyAuthority:
-    def test_of_the_site_by_default(self, running: Simulator) -> None:
+    def test_default_is_the_authority_of_the_site(self, running: Simulator) -> None:
         assert (running.pki / "proxy_root.pem").read_bytes() == (running.pki / "root.pem").read_bytes()
         assert not (running.directory / "proxy_root_key.pem").exists()
         assert thumbprints(running) == {""}
 
-    def test_proxies_have_another_than_repository_and_qps(self, two_authorities: Simulator) -> None:
+    def test_other_authority_is_used_by_proxies_only(self, two_authorities: Simulator) -> None:
         for node in two_authorities.ready["nodes"]:
             assert verifies(two_authorities, "proxy_root.pem", node["proxy_url"])
             assert not verifies(two_authorities, "root.pem", node["proxy_url"])
@@ -299,16 +299,16 @@ class TestProxyAuthority:
         assert verifies(two_authorities, "root.pem", two_authorities.ready["qrs_url"])
         assert not verifies(two_authorities, "proxy_root.pem", two_authorities.ready["qrs_url"])
 
-    def test_files(self, two_authorities: Simulator) -> None:
+    def test_other_authority_has_its_own_files(self, two_authorities: Simulator) -> None:
         assert {path.name for path in two_authorities.pki.iterdir()} == PKI | {"proxy.pem", "proxy_key.pem"}
         for key in (two_authorities.pki / "proxy_key.pem", two_authorities.directory / "proxy_root_key.pem"):
             assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
-    def test_settings_name_the_certificate(self, two_authorities: Simulator) -> None:
+    def test_settings_have_the_thumbprint(self, two_authorities: Simulator) -> None:
         der = ssl.PEM_cert_to_DER_cert((two_authorities.pki / "proxy.pem").read_text())
         assert thumbprints(two_authorities) == {hashlib.sha1(der).hexdigest().upper()}
 
-    def test_stays_the_same_and_can_be_taken_back(self, tmp_path: pathlib.Path) -> None:
+    def test_authority_is_kept_and_can_be_reverted(self, tmp_path: pathlib.Path) -> None:
         kept = [tmp_path / "site" / "pki" / name for name in ("root.pem", "proxy_root.pem", "proxy.pem")]
         with Simulator(tmp_path / "site", {"proxy_authority": "other"}):
             before = [path.read_bytes() for path in kept]
@@ -331,9 +331,9 @@ class TestProxyAuthority:
             assert not verifies(simulator, "root.pem", simulator.ready["nodes"][0]["proxy_url"])
 
 
-class TestHeads:
+class TestRequestHead:
     def answer(self, running: Simulator, head: bytes) -> bytes:
-        """What comes back for these very bytes, until the other side closes the connection."""
+        """Send data, and return what arrives until the other side closes the connection."""
         pki = running.directory / "pki"
         context = ssl.create_default_context(cafile=pki / "root.pem")
         context.load_cert_chain(pki / "client.pem", pki / "client_key.pem")
@@ -359,31 +359,31 @@ class TestHeads:
             b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ],
     )
-    def test_beyond_reason(self, running: Simulator, head: bytes) -> None:
+    def test_too_large_head_is_refused(self, running: Simulator, head: bytes) -> None:
         assert self.answer(running, head).startswith(b"HTTP/1.1 400 ")
 
-    def test_without_an_end(self, running: Simulator) -> None:
+    def test_endless_header_line_is_refused(self, running: Simulator) -> None:
         head = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Endless: " + b"x" * 2_000_000
-        # The connection ends, or this would wait for ever; whether our client still gets to read the answer is chance.
+        # The test would not end if the connection stayed open. The client may or may not read the response.
         assert self.answer(running, head)[:13] in (b"", b"HTTP/1.1 400 ")
         assert running.qrs("GET", "about").status_code == 200
 
-    def test_reasonable_ones_on_one_connection(self, running: Simulator) -> None:
+    def test_normal_heads_on_one_connection_are_accepted(self, running: Simulator) -> None:
         head = b"GET /qrs/about HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"x" * 30_000 + b"\r\n"
         received = self.answer(running, (head + b"\r\n") * 5 + head + b"Connection: close\r\n\r\n")
         assert received.count(b"HTTP/1.1 403 ") == 6
 
-    def test_large_body(self, running: Simulator) -> None:
+    def test_too_large_body_is_refused(self, running: Simulator) -> None:
         answer = running.qrs("POST", "tag", {"name": "x" * 10_000_000})
         assert answer.status_code == 413
         assert running.qrs("GET", "tag/count").status_code == 200
 
 
-class TestJournal:
+class TestRequestLog:
     def requests(self, running: Simulator) -> list[dict[str, t.Any]]:
         return t.cast("list[dict[str, t.Any]]", running.control("GET", "requests").json()["requests"])
 
-    def test_counts_requests_and_connections(self, tmp_path: pathlib.Path) -> None:
+    def test_requests_and_connections_are_counted(self, tmp_path: pathlib.Path) -> None:
         with Simulator(tmp_path / "site") as simulator:
             simulator.qrs("GET", "about")
             simulator.qrs("GET", "Tag//full", params={"filter": "name eq 'a'"})
@@ -401,7 +401,7 @@ class TestJournal:
             assert found[0]["connection"] == found[1]["connection"] != found[2]["connection"]
             assert "filter=name+eq+%27a%27" in found[1]["query"]
             assert found[2]["query"] == "qlikTicket=***"
-            # The control paths themselves are not in it, and their neighbours are.
+            # The control paths are not in it, and similar paths are.
             simulator.session.get(f"{simulator.ready['qrs_url']}/simulatornot", timeout=60)
             assert [one["path"] for one in self.requests(simulator)[3:]] == ["/simulatornot"]
 
@@ -415,14 +415,14 @@ class TestFaults:
     def plan(self, running: Simulator, **fault: t.Any) -> None:
         assert running.control("PUT", "faults", [fault]).status_code == 204
 
-    def test_request_lost(self, running: Simulator) -> None:
+    def test_drop_before_loses_the_request(self, running: Simulator) -> None:
         self.plan(running, port="qrs", method="post", path="/qrs/tag$", action="drop_before")
         with pytest.raises(requests.ConnectionError):
             running.qrs("POST", "tag", {"name": "lost request"})
         assert running.qrs("GET", "tag/count", params={"filter": "name eq 'lost request'"}).json() == {"value": 0}
         assert running.qrs("POST", "tag", {"name": "lost request"}).status_code == 201
 
-    def test_answer_lost(self, running: Simulator) -> None:
+    def test_drop_after_loses_the_response(self, running: Simulator) -> None:
         self.plan(running, method="POST", path="TAG", action="drop_after")
         with pytest.raises(requests.ConnectionError):
             running.qrs("POST", "tag", {"name": "lost answer"})
@@ -430,13 +430,13 @@ class TestFaults:
         last = running.control("GET", "requests").json()["requests"][-2]
         assert (last["method"], last["status"]) == ("POST", None)
 
-    def test_answer_cut(self, running: Simulator) -> None:
+    def test_truncate_cuts_the_response(self, running: Simulator) -> None:
         self.plan(running, path="about/api/enums", action="truncate")
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
             running.qrs("GET", "about/api/enums")
         assert running.qrs("GET", "about/api/enums").status_code == 200
 
-    def test_status(self, running: Simulator) -> None:
+    def test_status_replaces_the_response(self, running: Simulator) -> None:
         self.plan(
             running,
             path="about",
@@ -453,19 +453,19 @@ class TestFaults:
         assert answers[1].text == "<h1>Slow down</h1>"
         assert (answers[1].headers["Content-Type"], answers[1].headers["Retry-After"]) == ("text/html", "1")
 
-    def test_for_ever(self, running: Simulator) -> None:
+    def test_times_zero_never_ends(self, running: Simulator) -> None:
         self.plan(running, port="qrs", action="status", times=0)
         assert {running.qrs("GET", "about").status_code for _time in range(3)} == {503}
         url = f"{running.ready['nodes'][0]['proxy_url']}/hub/"
         assert running.session.get(url, timeout=60, allow_redirects=False).status_code == 302
 
-    def test_delay(self, running: Simulator) -> None:
+    def test_delay_postpones_the_response(self, running: Simulator) -> None:
         self.plan(running, path="about", action="delay", seconds=0.3)
         slow, quick = running.qrs("GET", "about"), running.qrs("GET", "about")
         assert slow.elapsed >= datetime.timedelta(seconds=0.3)
         assert (slow.status_code, quick.status_code) == (200, 200)
 
-    def test_hold_until_another_request_has_arrived(self, running: Simulator) -> None:
+    def test_hold_waits_for_another_request(self, running: Simulator) -> None:
         self.plan(running, path="about", action="hold", until_path="/tag", until_count=2, seconds=30)
         with ThreadPoolExecutor(1) as pool:
             held = pool.submit(running.qrs, "GET", "about")
@@ -475,7 +475,7 @@ class TestFaults:
                 assert running.qrs("GET", "tag/count").status_code == 200
             assert held.result(timeout=30).status_code == 200
 
-    def test_hold_ends_by_itself(self, running: Simulator) -> None:
+    def test_hold_ends_after_its_seconds(self, running: Simulator) -> None:
         self.plan(running, path="about", action="hold", until_path="/tag", seconds=0.3)
         answer = running.qrs("GET", "about")
         assert answer.elapsed >= datetime.timedelta(seconds=0.3)
@@ -498,21 +498,21 @@ class TestFaults:
             [{"action": "status", "headers": {"X": "a\r\nb"}}],
         ],
     )
-    def test_wrong_plan(self, running: Simulator, plan: t.Any) -> None:
+    def test_wrong_plan_is_refused(self, running: Simulator, plan: t.Any) -> None:
         answer = running.control("PUT", "faults", plan)
         assert answer.status_code == 400
         assert running.qrs("GET", "about").status_code == 200
 
-    def test_of_the_site_file(self, tmp_path: pathlib.Path) -> None:
+    def test_faults_of_the_site_file_are_used(self, tmp_path: pathlib.Path) -> None:
         site = {"faults": [{"port": "qrs", "action": "status", "status": 500}]}
         with Simulator(tmp_path / "site", site) as simulator:
             assert [simulator.qrs("GET", "about").status_code for _time in range(2)] == [500, 200]
 
 
 class TestWholeSite:
-    """The support article by hand: a virtual proxy, a token, the hub; and the repository through the proxy."""
+    """The steps of the support article: a virtual proxy, a token, the hub; and the repository through the proxy."""
 
-    def test_from_the_virtual_proxy_to_the_login(self, tmp_path: pathlib.Path) -> None:
+    def test_virtual_proxy_is_created_and_used(self, tmp_path: pathlib.Path) -> None:
         body = {
             "prefix": "jwt",
             "description": "JWT",
@@ -539,7 +539,7 @@ class TestWholeSite:
             assert [user["userId"] for user in users] == ["new at Central", "new at Rim1"]
 
     def get(self, simulator: Simulator, url: str, user_id: str | None = None) -> requests.Response:
-        """GET with the xrfkey, and with a token if there is a user."""
+        """Send a GET with the xrfkey, and with a token if a user is given."""
         headers = {"X-Qlik-Xrfkey": XRFKEY}
         if user_id:
             headers["Authorization"] = f"Bearer {signing.token(userId=user_id, userDirectory='EXAMPLE')}"
@@ -547,7 +547,7 @@ class TestWholeSite:
         return requests.get(url, params={"xrfkey": XRFKEY}, headers=headers, verify=verify, timeout=60)
 
 
-def test_database_has_everything(running: Simulator) -> None:
+def test_database_has_all_entities(running: Simulator) -> None:
     database = running.control("GET", "database").json()
     assert {"VirtualProxyConfig", "ProxyService", "ServerNodeConfiguration", "Tag", "User"} <= database.keys()
     [default, *_others] = database["VirtualProxyConfig"]
@@ -556,7 +556,7 @@ def test_database_has_everything(running: Simulator) -> None:
 
 
 class TestSeveralSites:
-    def test_are_apart_and_end_together(self, tmp_path: pathlib.Path) -> None:
+    def test_sites_are_separate_and_stop_together(self, tmp_path: pathlib.Path) -> None:
         site_files: dict[str, dict[str, t.Any]] = {
             "first": {"tags": ["one"]},
             "second": {"tags": ["two"], "faults": [{"action": "drop_before"}]},
@@ -579,7 +579,7 @@ class TestSeveralSites:
             assert running.stop() == 0
         assert not (running.directory / "first.json").exists()
 
-    def test_share_the_authority_of_the_proxies(self, tmp_path: pathlib.Path) -> None:
+    def test_sites_share_the_authority_of_the_proxies(self, tmp_path: pathlib.Path) -> None:
         other = {"proxy_authority": "other"}
         with RunningSites(tmp_path / "sites", {"first": other, "second": other}) as running:
             url = running.sites["second"]["nodes"][0]["proxy_url"]
@@ -593,6 +593,6 @@ class TestSeveralSites:
         with pytest.raises(RuntimeError, match="must be the same for all sites"):
             RunningSites(tmp_path / "different", {"first": other, "second": {}})
 
-    def test_an_error_in_one_is_told(self, tmp_path: pathlib.Path) -> None:
+    def test_error_in_one_site_is_reported(self, tmp_path: pathlib.Path) -> None:
         with pytest.raises(RuntimeError, match="no-such-release"):
             RunningSites(tmp_path / "sites", {"wrong": {"release": "no-such-release"}})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sessions and tickets, with a clock that only moves when told."""
+"""Sessions and tickets, with a clock that the tests set."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import uuid
 
 import pytest
 
-from qlik_sense_simulator.identity import Identity
-from qlik_sense_simulator.sessions import Session, SessionTable, TicketTable
-from qlik_sense_simulator.switches import Switches
+from qlik_sense_simulator.behaviors import Switches
+from qlik_sense_simulator.proxy.identity import Identity
+from qlik_sense_simulator.proxy.sessions import Session, SessionTable, TicketTable
 
 ADA = Identity(user_directory="LAB", user_id="ada")
 BOB = Identity(user_directory="LAB", user_id="bob")
@@ -22,7 +22,7 @@ TWO: dict[str, t.Any] = {"id": "two", "sessionInactivityTimeout": 1}
 
 
 class Clock:
-    """Seconds, as many as the test says."""
+    """A clock with the time that a test sets, in seconds."""
 
     now = 1000.0
 
@@ -45,7 +45,7 @@ def opened(sessions: SessionTable, virtual_proxy: dict[str, t.Any] | None = None
     return session
 
 
-def test_a_session_is_a_guid_on_one_virtual_proxy(clock: Clock) -> None:
+def test_session_is_a_guid_on_one_virtual_proxy(clock: Clock) -> None:
     sessions = table(clock)
     session = opened(sessions)
     assert str(uuid.UUID(session.session_id)) == session.session_id
@@ -55,14 +55,14 @@ def test_a_session_is_a_guid_on_one_virtual_proxy(clock: Clock) -> None:
     assert table(clock).find(session.session_id, virtual_proxy_id="one") is None, "another proxy knows it"
 
 
-def test_the_value_of_the_cookie_may_be_anything(clock: Clock) -> None:
+def test_session_id_may_be_opaque(clock: Clock) -> None:
     value = opened(table(clock, session_id="opaque")).session_id
     assert len(value) >= 32
     with pytest.raises(ValueError, match="UUID"):
         uuid.UUID(value)
 
 
-def test_inactivity_is_counted_in_minutes_since_the_last_use(clock: Clock) -> None:
+def test_session_ends_after_minutes_of_inactivity(clock: Clock) -> None:
     sessions = table(clock)
     long, short = opened(sessions), opened(sessions, TWO)
     clock.now += 59
@@ -77,7 +77,7 @@ def test_inactivity_is_counted_in_minutes_since_the_last_use(clock: Clock) -> No
     assert sessions.of_virtual_proxy("one") == []
 
 
-def test_logging_out_ends_a_users_sessions_on_one_virtual_proxy(clock: Clock) -> None:
+def test_logout_ends_sessions_on_one_virtual_proxy(clock: Clock) -> None:
     sessions = table(clock)
     first, second = opened(sessions), opened(sessions, identity=Identity(user_directory="lab", user_id="ADA"))
     elsewhere, other = opened(sessions, TWO), opened(sessions, identity=BOB)
@@ -87,7 +87,7 @@ def test_logging_out_ends_a_users_sessions_on_one_virtual_proxy(clock: Clock) ->
     assert sessions.of_virtual_proxy("two") == [elsewhere]
 
 
-def test_dropping(clock: Clock) -> None:
+def test_drop_removes_sessions_of_virtual_proxies(clock: Clock) -> None:
     sessions = table(clock)
     _one, two = opened(sessions), opened(sessions, TWO)
     sessions.drop(["one"])
@@ -97,7 +97,7 @@ def test_dropping(clock: Clock) -> None:
     assert sessions.of_virtual_proxy("two") == []
 
 
-def test_the_sixth_session_exceeds_the_limit_until_an_older_one_ends(clock: Clock) -> None:
+def test_sixth_session_exceeds_the_limit(clock: Clock) -> None:
     sessions = table(clock)
     first, *others, sixth = [opened(sessions, ONE if number % 2 else TWO) for number in range(6)]
     assert [sessions.exceeds_limit(session) for session in (first, *others, sixth)] == [False] * 5 + [True]
@@ -106,7 +106,7 @@ def test_the_sixth_session_exceeds_the_limit_until_an_older_one_ends(clock: Cloc
     assert not sessions.exceeds_limit(sixth)
 
 
-def test_the_limit_may_refuse(clock: Clock) -> None:
+def test_limit_refuses_by_switch(clock: Clock) -> None:
     sessions = table(clock, session_limit="refuse")
     first, *_others = [opened(sessions) for _number in range(5)]
     assert sessions.open(virtual_proxy=ONE, identity=ADA) is None
@@ -115,14 +115,14 @@ def test_the_limit_may_refuse(clock: Clock) -> None:
     assert opened(sessions)
 
 
-def test_the_limit_may_drop_the_oldest(clock: Clock) -> None:
+def test_limit_drops_the_oldest_by_switch(clock: Clock) -> None:
     sessions = table(clock, session_limit="drop_oldest")
     first, *others = [opened(sessions) for _number in range(6)]
     assert sessions.of_virtual_proxy("one") == others
     assert first not in others
 
 
-def test_the_limit_may_count_what_began_in_five_minutes(clock: Clock) -> None:
+def test_limit_counts_five_minutes_by_switch(clock: Clock) -> None:
     sessions = table(clock, session_limit="refuse", session_limit_counts="five_minutes")
     sessions.close([opened(sessions) for _number in range(5)])
     assert sessions.open(virtual_proxy=ONE, identity=ADA) is None
@@ -130,7 +130,7 @@ def test_the_limit_may_count_what_began_in_five_minutes(clock: Clock) -> None:
     assert opened(sessions)
 
 
-def test_a_session_id_may_be_chosen(clock: Clock) -> None:
+def test_given_session_id_is_used(clock: Clock) -> None:
     sessions = table(clock)
     session = sessions.open(virtual_proxy=ONE, identity=ADA, session_id="chosen")
     assert sessions.find("chosen", virtual_proxy_id="one") is session
@@ -139,13 +139,13 @@ def test_a_session_id_may_be_chosen(clock: Clock) -> None:
     assert sessions.find("chosen", virtual_proxy_id="two") is again
 
 
-def test_secrets_stay_out_of_the_representation(clock: Clock) -> None:
+def test_repr_has_no_secrets(clock: Clock) -> None:
     session = opened(table(clock))
     assert session.session_id not in repr(session)
     assert session.csrf_token not in repr(session)
 
 
-def test_a_ticket_is_good_once_within_a_minute_on_its_virtual_proxy(clock: Clock) -> None:
+def test_ticket_is_valid_once_within_a_minute(clock: Clock) -> None:
     tickets = TicketTable(clock=clock)
     ticket = tickets.issue(virtual_proxy_id="one", identity=ADA)
     clock.now += 59
@@ -159,7 +159,7 @@ def test_a_ticket_is_good_once_within_a_minute_on_its_virtual_proxy(clock: Clock
     assert tickets.redeem("unknown", virtual_proxy_id="one") is None
 
 
-def test_targets_are_remembered_within_bounds(clock: Clock) -> None:
+def test_number_of_targets_is_limited(clock: Clock) -> None:
     tickets = TicketTable(clock=clock)
     first = tickets.remember_target("https://localhost/hub/?a=1")
     assert tickets.target(first) == "https://localhost/hub/?a=1"

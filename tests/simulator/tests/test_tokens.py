@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Verdicts on tokens: every reason to let somebody in, and every reason not to."""
+"""Validation of tokens: all reasons to accept and to refuse one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import warnings
 import pytest
 from signing import certificate, ec_key, public_key, rsa_key, token
 
-from qlik_sense_simulator.identity import Identity, Refusal
-from qlik_sense_simulator.switches import Switches
-from qlik_sense_simulator.tokens import judge_authorization, judge_token
+from qlik_sense_simulator.behaviors import Switches
+from qlik_sense_simulator.proxy.identity import Identity, Refusal
+from qlik_sense_simulator.proxy.tokens import judge_authorization, judge_token
 
 
 def virtual_proxy(**fields: t.Any) -> dict[str, t.Any]:
@@ -62,7 +62,7 @@ def test_other_signatures_are_refused(text: str) -> None:
     assert judge(text) == Refusal("The signature algorithm is not supported.")
 
 
-def test_the_certificate_cannot_be_abused_as_a_shared_secret() -> None:
+def test_certificate_as_shared_secret_is_refused() -> None:
     pem = certificate()
 
     def part(value: dict[str, t.Any]) -> bytes:
@@ -93,7 +93,7 @@ def test_the_certificate_cannot_be_abused_as_a_shared_secret() -> None:
         ),
     ],
 )
-def test_claims_that_refuse(claims: dict[str, t.Any], reason: str) -> None:
+def test_invalid_claims_are_refused(claims: dict[str, t.Any], reason: str) -> None:
     assert judge(token(**claims)) == Refusal(reason)
 
 
@@ -102,16 +102,16 @@ def test_claims_that_refuse(claims: dict[str, t.Any], reason: str) -> None:
     [
         pytest.param({"exp": None, "nbf": None}, id="no dates at all"),
         pytest.param({"iat": int(time.time()) + 600}, id="iat in the future"),
-        pytest.param({"aud": "somebody else"}, id="an audience nobody asked for"),
-        pytest.param({"iss": "anybody"}, id="an issuer"),
+        pytest.param({"aud": "another service"}, id="an audience that is not required"),
+        pytest.param({"iss": "any issuer"}, id="an issuer"),
         pytest.param({"sub": 5, "jti": 6}, id="numeric sub and jti"),
     ],
 )
-def test_claims_that_do_not_matter(claims: dict[str, t.Any]) -> None:
+def test_unchecked_claims_are_accepted(claims: dict[str, t.Any]) -> None:
     assert judge(token(**claims)) == ADA
 
 
-def test_a_wrong_key_is_refused() -> None:
+def test_foreign_key_is_refused() -> None:
     assert judge(token(key=rsa_key("theirs"))) == Refusal("The signature of the token is not valid.")
 
 
@@ -124,7 +124,7 @@ def test_changed_claims_are_refused() -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "a.b", "a.b.c", "....", "\x00", "ä.ö.ü", "e30.e30.", "." * 100_000, "é" * 70_000]
 )
-def test_garbage_is_refused(text: str) -> None:
+def test_text_that_is_not_a_token_is_refused(text: str) -> None:
     assert isinstance(judge(text), Refusal)
 
 
@@ -133,27 +133,27 @@ def test_deeply_nested_claims_are_refused() -> None:
     assert isinstance(judge(f"{nested}.{nested}.{nested}"), Refusal)
 
 
-def test_dates_beyond_the_calendar_do_no_harm() -> None:
+def test_dates_out_of_range_are_handled() -> None:
     assert judge(token(exp=10**30)) == ADA
     assert isinstance(judge(token(exp=-(10**30))), Refusal)
 
 
-def test_an_encrypted_token_is_refused_as_such() -> None:
+def test_encrypted_token_is_refused() -> None:
     assert judge("a.b.c.d.e") == Refusal("Encrypted tokens are not supported.")
 
 
 @pytest.mark.parametrize("aud", ["us", ["them", "us"]])
-def test_an_audience_that_was_asked_for(aud: str | list[str]) -> None:
+def test_required_audience_is_accepted(aud: str | list[str]) -> None:
     assert judge(token(aud=aud), jwtAudience="us") == ADA
 
 
 @pytest.mark.parametrize("aud", [None, "them"])
-def test_an_audience_that_is_missing(aud: str | None) -> None:
+def test_missing_or_wrong_audience_is_refused(aud: str | None) -> None:
     assert judge(token(aud=aud), jwtAudience="us") == Refusal("The token is for another audience.")
     assert judge(token(aud=aud), jwtAudience="us", switches=Switches(enforce_audience=False)) == ADA
 
 
-def test_mapped_attributes_keep_order_and_repeat() -> None:
+def test_mapped_attributes_keep_order_and_duplicates() -> None:
     verdict = judge(
         token(group=["Sales", "Ops", ""], level=3, vip=True, secret="not mapped", nothing=None),
         jwtAttributeMap=[mapped("vip", "vip"), mapped("group", "group"), mapped("level", "lvl"), mapped("gone", "x")],
@@ -163,12 +163,12 @@ def test_mapped_attributes_keep_order_and_repeat() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", [], {"a": 1}])
-def test_a_mandatory_attribute_has_to_have_a_value(value: object) -> None:
+def test_mandatory_attribute_without_value_is_refused(value: object) -> None:
     verdict = judge(token(group=value), jwtAttributeMap=[mapped("group", "group", mandatory=True)])
     assert verdict == Refusal("A mandatory attribute is missing in the token.")
 
 
-def test_a_directory_in_brackets_is_a_constant() -> None:
+def test_directory_in_brackets_is_a_constant() -> None:
     verdict = judge(token(userDirectory=None), jwtAttributeUserDirectory="[LAB]")
     assert verdict == ADA
     assert isinstance(
@@ -176,7 +176,7 @@ def test_a_directory_in_brackets_is_a_constant() -> None:
     )
 
 
-def test_the_case_of_claim_names_is_a_switch() -> None:
+def test_case_of_claim_names_depends_on_switch() -> None:
     fields: dict[str, t.Any] = {
         "jwtAttributeUserId": "UserID",
         "jwtAttributeMap": [mapped("GROUPS", "group", mandatory=True)],
@@ -188,7 +188,7 @@ def test_the_case_of_claim_names_is_a_switch() -> None:
     assert (verdict.user_id, verdict.attributes) == ("ada", (("group", "ops"),))
 
 
-def test_the_issuer_of_the_certificate_is_a_switch() -> None:
+def test_foreign_issuer_depends_on_switch() -> None:
     strict = Switches(refuse_foreign_issuer=True)
     issued = {name: certificate(issuer=name) for name in ("simulated-site-CA", "Another CA")}
     assert judge(token(), switches=strict) == ADA
@@ -197,7 +197,7 @@ def test_the_issuer_of_the_certificate_is_a_switch() -> None:
     assert isinstance(judge(token(), jwtPublicKeyCertificate=issued["Another CA"], switches=strict), Refusal)
 
 
-def test_leeway_and_future_iat_are_switches() -> None:
+def test_leeway_and_future_iat_depend_on_switches() -> None:
     late = token(exp=int(time.time()) - 20)
     assert isinstance(judge(late), Refusal)
     assert judge(late, switches=Switches(leeway_seconds=60)) == ADA
@@ -216,18 +216,18 @@ def test_leeway_and_future_iat_are_switches() -> None:
         pytest.param(certificate(ec_key()), id="elliptic curve"),
     ],
 )
-def test_without_a_usable_certificate_nobody_gets_in(pem: str | None) -> None:
+def test_unusable_certificate_refuses_tokens(pem: str | None) -> None:
     assert judge(token(), jwtPublicKeyCertificate=pem) == Refusal("The virtual proxy has no usable certificate.")
 
 
 @pytest.mark.parametrize(
     "change", [lambda pem: pem.replace("\n", "\r\n"), lambda pem: pem.replace("\n", " "), str.strip]
 )
-def test_certificates_in_other_line_endings_work(change: t.Callable[[str], str]) -> None:
+def test_certificate_with_any_line_ending_works(change: t.Callable[[str], str]) -> None:
     assert judge(token(), jwtPublicKeyCertificate=change(certificate())) == ADA
 
 
-def test_what_nobody_knows_about_certificates_is_a_switch() -> None:
+def test_certificate_rules_depend_on_switches() -> None:
     assert judge(token(), jwtPublicKeyCertificate=public_key(), switches=Switches(accept_bare_public_key=True)) == ADA
     old = certificate(days=-1)
     assert judge(token(), jwtPublicKeyCertificate=old) == ADA
@@ -238,7 +238,7 @@ def test_what_nobody_knows_about_certificates_is_a_switch() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "BEARER", "bearer"])
-def test_the_scheme_in_any_case(scheme: str) -> None:
+def test_scheme_is_case_insensitive(scheme: str) -> None:
     assert judge_authorization(f"{scheme}  {token()}", virtual_proxy(), switches=Switches()) == ADA
 
 
@@ -248,7 +248,7 @@ def test_other_authorization_headers_are_refused(header: str) -> None:
     assert verdict == Refusal("Expected a bearer token in the authentication header.")
 
 
-def test_several_certificates_and_short_keys_are_switches() -> None:
+def test_several_certificates_depend_on_switch() -> None:
     both = certificate() + certificate(rsa_key("other"))
     assert judge(token(), jwtPublicKeyCertificate=both) == ADA
     unusable = Refusal("The virtual proxy has no usable certificate.")
@@ -262,13 +262,13 @@ def test_several_certificates_and_short_keys_are_switches() -> None:
     assert judge(text, jwtPublicKeyCertificate=pem, switches=Switches(refuse_short_keys=True)) == unusable
 
 
-def test_reserved_claims_as_user_are_a_switch() -> None:
+def test_reserved_claims_depend_on_switch() -> None:
     assert judge(token(sub="ada", userId=None), jwtAttributeUserId="sub") == ADA
     verdict = judge(token(sub="ada"), jwtAttributeUserId="sub", switches=Switches(reserved_claims_work=False))
     assert verdict == Refusal("A reserved claim cannot name the user.")
 
 
-def test_no_reason_repeats_the_token() -> None:
+def test_reason_has_no_part_of_the_token() -> None:
     text = token(key=rsa_key("theirs"), userId="mallory")
     verdict = judge(text)
     assert isinstance(verdict, Refusal)

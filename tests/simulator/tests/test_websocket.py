@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Websockets of a running site: who may open one, what is said, and when it ends."""
+"""Websockets of a running site: who may open one, its messages, and its end."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ OLD, NEW = "may-2024", "november-2024"
 _TIMEOUT = 60.0
 
 
-class Person:
-    """Somebody with a token at one proxy of a site."""
+class UserAgent:
+    """A user with a token at one proxy of a site."""
 
     def __init__(self, site: Simulator, **claims: t.Any) -> None:
         self.token = signing.token(**claims)
@@ -55,7 +55,7 @@ class Person:
         csrf_token: str = "",
         headers: t.Sequence[str] = (),
     ) -> websocket.WebSocket:
-        """A websocket with our cookie; the Origin is ours if it is "", and none if it is None."""
+        """Open a websocket with the session cookie. The origin is the site for "", and none for None."""
         query = f"?qlik-csrf-token={csrf_token}" if csrf_token else ""
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.session.cookies)
         return websocket.create_connection(
@@ -70,19 +70,19 @@ class Person:
         )
 
     def refused(self, path: str = "app/engineData", **manner: t.Any) -> int:
-        """The status of an upgrade that has to fail."""
+        """Return the status of an upgrade, which must fail."""
         with pytest.raises(websocket.WebSocketBadStatusException) as caught:
             self.open(path, **manner)
         return caught.value.status_code
 
 
 def read(socket: websocket.WebSocket) -> dict[str, t.Any]:
-    """The next message."""
+    """Return the next message."""
     return t.cast("dict[str, t.Any]", json.loads(socket.recv()))
 
 
-def greeting(socket: websocket.WebSocket) -> str:
-    """The state of the session, after the information about the user."""
+def session_state(socket: websocket.WebSocket) -> str:
+    """Return the session state that follows the information about the user."""
     information = read(socket)
     assert information["method"] == "OnAuthenticationInformation"
     assert information["params"]["mustAuthenticate"] is False
@@ -91,7 +91,7 @@ def greeting(socket: websocket.WebSocket) -> str:
 
 
 def call(socket: websocket.WebSocket, method: str, **more: t.Any) -> dict[str, t.Any]:
-    """The answer to one call."""
+    """Call a method and return the response."""
     socket.send(json.dumps({"jsonrpc": "2.0", "id": 7, "handle": -1, "method": method, "params": [], **more}))
     answer = read(socket)
     assert answer["id"] == 7
@@ -100,7 +100,7 @@ def call(socket: websocket.WebSocket, method: str, **more: t.Any) -> dict[str, t
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[..., Simulator]]:
-    """Starts sites; each combination of release and switches once."""
+    """Start sites, one for each combination of release and switches."""
     running: dict[str, Simulator] = {}
     with contextlib.ExitStack() as stack:
 
@@ -128,15 +128,15 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[...
 
 
 @pytest.fixture
-def ada(start: t.Callable[..., Simulator]) -> t.Iterator[Person]:
-    """Somebody who is signed in at a site that protects its websockets."""
-    person = Person(start(NEW), userId="ada").log_in()
+def ada(start: t.Callable[..., Simulator]) -> t.Iterator[UserAgent]:
+    """Return a signed-in user at a site with csrf protection of websockets."""
+    person = UserAgent(start(NEW), userId="ada").log_in()
     yield person
     person.log_out()
 
 
 class TestUpgrade:
-    def test_with_cookie_token_and_origin(self, ada: Person) -> None:
+    def test_cookie_csrf_token_and_origin_open_it(self, ada: UserAgent) -> None:
         socket = ada.open(csrf_token=ada.csrf_token)
         information = read(socket)
         assert information["params"] == {
@@ -149,27 +149,27 @@ class TestUpgrade:
         socket.close()
 
     @pytest.mark.parametrize("path", ["APP/an-id", "app/an-id/identity/me", "app/engineData/identity/me/ttl/5"])
-    def test_paths(self, ada: Person, path: str) -> None:
-        assert greeting(ada.open(path, csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
+    def test_engine_path_opens_it(self, ada: UserAgent, path: str) -> None:
+        assert session_state(ada.open(path, csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
 
-    @pytest.mark.parametrize("path", ["app", "hub", "app/a/b", "app/a/colour/red", "app/a/ttl/long", ""])
-    def test_paths_without_an_engine(self, ada: Person, path: str) -> None:
+    @pytest.mark.parametrize("path", ["app", "hub", "app/a/b", "app/a/color/red", "app/a/ttl/long", ""])
+    def test_path_without_engine_is_not_found(self, ada: UserAgent, path: str) -> None:
         assert ada.refused(path, csrf_token=ada.csrf_token) == 404
 
-    def test_path_tricks(self, ada: Person) -> None:
+    def test_unsafe_path_is_refused(self, ada: UserAgent) -> None:
         assert ada.refused("app/..%2fhub", csrf_token=ada.csrf_token) == 400
 
-    def test_unknown_prefix(self, ada: Person) -> None:
+    def test_unknown_prefix_is_refused(self, ada: UserAgent) -> None:
         ada.url, url = ada.url.replace("/jwt", "/nowhere"), ada.url
         assert ada.refused() == 400
         ada.url = url
 
-    def test_without_the_csrf_token(self, ada: Person) -> None:
+    def test_missing_csrf_token_is_refused(self, ada: UserAgent) -> None:
         assert ada.refused() == 403
         assert ada.refused(csrf_token="wrong") == 403
         assert ada.refused(headers=[f"qlik-csrf-token: {ada.csrf_token}"]) == 403
 
-    def test_without_a_cookie(self, ada: Person) -> None:
+    def test_missing_cookie_is_refused(self, ada: UserAgent) -> None:
         token = ada.csrf_token
         cookies = ada.session.cookies.copy()
         ada.session.cookies.clear()
@@ -177,23 +177,23 @@ class TestUpgrade:
         assert ada.refused(csrf_token=token, header=True) == 403
         ada.session.cookies.update(cookies)
 
-    def test_the_token_of_another_session(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
-        other = Person(start(NEW), userId="other").log_in()
+    def test_csrf_token_of_another_session_is_refused(self, ada: UserAgent, start: t.Callable[..., Simulator]) -> None:
+        other = UserAgent(start(NEW), userId="other").log_in()
         assert ada.refused(csrf_token=other.csrf_token) == 403
         other.log_out()
 
-    def test_a_header_next_to_all_of_it_is_ignored(self, ada: Person) -> None:
-        assert greeting(ada.open(csrf_token=ada.csrf_token, header=True)) == "OnConnected SESSION_CREATED"
+    def test_additional_header_is_ignored(self, ada: UserAgent) -> None:
+        assert session_state(ada.open(csrf_token=ada.csrf_token, header=True)) == "OnConnected SESSION_CREATED"
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "null", "portal.example", "ftp://portal.example", None])
-    def test_origins_that_are_refused(self, ada: Person, origin: str | None) -> None:
+    def test_foreign_origin_is_refused(self, ada: UserAgent, origin: str | None) -> None:
         assert ada.refused(csrf_token=ada.csrf_token, origin=origin) == 403
 
     @pytest.mark.parametrize("origin", ["https://portal.example", "http://PORTAL.example:8080", "https://localhost"])
-    def test_origins_of_the_host_allow_list(self, ada: Person, origin: str) -> None:
-        assert greeting(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
+    def test_origin_on_host_allow_list_is_accepted(self, ada: UserAgent, origin: str) -> None:
+        assert session_state(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
 
-    def test_the_journal_keeps_no_token(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
+    def test_request_log_has_no_token(self, ada: UserAgent, start: t.Callable[..., Simulator]) -> None:
         token = ada.csrf_token
         ada.open(csrf_token=token).close()
         entries = start(NEW).control("GET", "requests").json()["requests"]
@@ -202,121 +202,123 @@ class TestUpgrade:
 
 
 class TestBefore2024:
-    def test_the_header_signs_in_and_brings_a_cookie(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(OLD))
+    def test_header_signs_in_and_sets_the_cookie(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(OLD))
         socket = person.open(header=True, origin=None)
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         assert (socket.getheaders() or {})["set-cookie"].startswith(f"{COOKIE}=")
 
-    def test_the_cookie_alone_and_a_query_that_says_nothing(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(OLD)).log_in()
-        assert greeting(person.open()) == "OnConnected SESSION_CREATED"
-        assert greeting(person.open("app/b", csrf_token="whatever")) == "OnConnected SESSION_CREATED"
+    def test_cookie_alone_is_accepted(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(OLD)).log_in()
+        assert session_state(person.open()) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open("app/b", csrf_token="whatever")) == "OnConnected SESSION_CREATED"
         person.log_out()
 
-    def test_a_bad_token(self, start: t.Callable[..., Simulator]) -> None:
-        assert Person(start(OLD), exp=1).refused(header=True) == 401
+    def test_invalid_token_is_refused(self, start: t.Callable[..., Simulator]) -> None:
+        assert UserAgent(start(OLD), exp=1).refused(header=True) == 401
 
-    def test_an_origin_of_somebody_else(self, start: t.Callable[..., Simulator]) -> None:
-        assert Person(start(OLD)).refused(header=True, origin="https://evil.example") == 403
+    def test_foreign_origin_is_refused(self, start: t.Callable[..., Simulator]) -> None:
+        assert UserAgent(start(OLD)).refused(header=True, origin="https://evil.example") == 403
 
-    def test_nobody_is_told_to_sign_in(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(OLD))
+    def test_request_without_credentials_must_authenticate(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(OLD))
         assert read(person.open())["params"] == {"loginUri": f"{person.url}/hub/", "mustAuthenticate": True}
-        assert Person(start(OLD, websocket_asks_to_sign_in=False)).refused() == 401
+        assert UserAgent(start(OLD, websocket_asks_to_sign_in=False)).refused() == 401
 
 
 class TestSwitches:
-    def test_a_header_may_be_allowed(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(NEW, websocket_authorization="allowed")).log_in()
+    def test_header_is_allowed_by_switch(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW, websocket_authorization="allowed")).log_in()
         token = person.csrf_token
         cookies = person.session.cookies.copy()
         person.session.cookies.clear()
-        assert greeting(person.open(header=True, csrf_token=token)) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open(header=True, csrf_token=token)) == "OnConnected SESSION_CREATED"
         assert person.refused(header=True) == 403
         person.token = "no.good.token"
         assert person.refused(header=True, csrf_token=token) == 401
         person.session.cookies.update(cookies)
         person.log_out()
 
-    def test_a_header_may_be_refused(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(NEW, websocket_authorization="refused")).log_in()
+    def test_header_is_refused_by_switch(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW, websocket_authorization="refused")).log_in()
         assert person.refused(header=True, csrf_token=person.csrf_token) == 403
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
 
-    @pytest.mark.parametrize(("wanted", "stranger"), [("checked", 403), ("ignored", 101)])
-    def test_the_origin_may_be_missing(self, start: t.Callable[..., Simulator], wanted: str, stranger: int) -> None:
-        person = Person(start(NEW, websocket_origin=wanted)).log_in()
+    @pytest.mark.parametrize(("policy", "foreign_status"), [("checked", 403), ("ignored", 101)])
+    def test_missing_origin_is_accepted_by_switch(
+        self, start: t.Callable[..., Simulator], policy: str, foreign_status: int
+    ) -> None:
+        person = UserAgent(start(NEW, websocket_origin=policy)).log_in()
         token = person.csrf_token
-        assert greeting(person.open(csrf_token=token, origin=None)) == "OnConnected SESSION_CREATED"
-        if stranger == 403:
+        assert session_state(person.open(csrf_token=token, origin=None)) == "OnConnected SESSION_CREATED"
+        if foreign_status == 403:
             assert person.refused(csrf_token=token, origin="https://evil.example") == 403
         else:
             assert person.open(csrf_token=token, origin="https://evil.example").getstatus() == 101
 
-    def test_the_greeting_may_wait_for_the_first_message(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(NEW, websocket_greeting="first_message")).log_in()
+    def test_first_message_is_delayed_by_switch(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW, websocket_greeting="first_message")).log_in()
         socket = person.open(csrf_token=person.csrf_token)
         socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "OSName", "params": []}))
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         assert read(socket) == {"jsonrpc": "2.0", "id": 1, "result": {"qReturn": "Windows"}}
 
 
 class TestRefusals:
-    def test_the_sixth_session(self, start: t.Callable[..., Simulator]) -> None:
-        people = [Person(start(NEW), userId="many").log_in() for _number in range(6)]
-        states = [greeting(person.open(csrf_token=person.csrf_token)) for person in people]
+    def test_sixth_session_is_refused(self, start: t.Callable[..., Simulator]) -> None:
+        users = [UserAgent(start(NEW), userId="many").log_in() for _number in range(6)]
+        states = [session_state(person.open(csrf_token=person.csrf_token)) for person in users]
         assert states == ["OnConnected SESSION_CREATED"] * 5 + ["OnMaxParallelSessionsExceeded"]
-        people[0].log_out()
+        users[0].log_out()
 
-    def test_no_licence(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(NEW, access_pass=False)).log_in()
+    def test_missing_license_is_refused(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW, access_pass=False)).log_in()
         socket = person.open(csrf_token=person.csrf_token)
-        assert greeting(socket) == "OnLicenseAccessDenied"
+        assert session_state(socket) == "OnLicenseAccessDenied"
         assert socket.recv() == ""
-        person = Person(start(NEW, access_pass=False, websocket_refusal="session_state")).log_in()
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_NO_LICENSE"
+        person = UserAgent(start(NEW, access_pass=False, websocket_refusal="session_state")).log_in()
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_NO_LICENSE"
 
-    def test_too_many_by_state(self, start: t.Callable[..., Simulator]) -> None:
+    def test_session_state_refuses_by_switch(self, start: t.Callable[..., Simulator]) -> None:
         site = start(NEW, websocket_refusal="session_state")
-        person = [Person(site, userId="many").log_in() for _number in range(6)][-1]
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_LIMIT_EXCEEDED"
+        person = [UserAgent(site, userId="many").log_in() for _number in range(6)][-1]
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_ERROR_LIMIT_EXCEEDED"
 
-    def test_no_load_balancing_node(self, ada: Person, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(NEW), userId="idler")
+    def test_missing_load_balancing_node_is_reported(self, ada: UserAgent, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW), userId="idler")
         person.url = person.url.replace("/jwt", "/idle")
         person.log_in()
-        assert greeting(person.open(csrf_token=person.csrf_token)) == "OnNoEngineAvailable"
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnNoEngineAvailable"
 
 
-class TestLife:
-    def test_a_logout_ends_it(self, start: t.Callable[..., Simulator]) -> None:
-        person = Person(start(NEW), userId="leaver").log_in()
+class TestConnection:
+    def test_logout_closes_it(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW), userId="leaver").log_in()
         socket = person.open(csrf_token=person.csrf_token)
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         person.log_out()
         assert read(socket)["method"] == "OnSessionLoggedOut"
         assert socket.recv() == ""
 
-    def test_a_reload_ends_it(self, start: t.Callable[..., Simulator]) -> None:
+    def test_reload_closes_it(self, start: t.Callable[..., Simulator]) -> None:
         site = start(NEW, reload_drops_sessions="all")
-        person = Person(site, userId="dropped").log_in()
+        person = UserAgent(site, userId="dropped").log_in()
         socket = person.open(csrf_token=person.csrf_token)
-        assert greeting(socket) == "OnConnected SESSION_CREATED"
+        assert session_state(socket) == "OnConnected SESSION_CREATED"
         entity = site.qrs("GET", "virtualproxyconfig/full", params={"filter": "prefix eq 'idle'"}).json()[0]
         entity["description"] = "changed"
         assert site.qrs("PUT", f"virtualproxyconfig/{entity['id']}", entity).status_code == 200
         assert read(socket)["method"] == "OnSessionClosed"
 
-    def test_a_second_one_is_attached(self, ada: Person) -> None:
+    def test_second_websocket_is_attached(self, ada: UserAgent) -> None:
         first = ada.open("app/one", csrf_token=ada.csrf_token)
-        assert greeting(first) == "OnConnected SESSION_CREATED"
-        assert greeting(ada.open("app/ONE", csrf_token=ada.csrf_token)) == "OnConnected SESSION_ATTACHED"
-        assert greeting(ada.open("app/one/identity/x", csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
+        assert session_state(first) == "OnConnected SESSION_CREATED"
+        assert session_state(ada.open("app/ONE", csrf_token=ada.csrf_token)) == "OnConnected SESSION_ATTACHED"
+        assert session_state(ada.open("app/one/identity/x", csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
 
-    def test_bytes_are_no_messages(self, ada: Person) -> None:
+    def test_binary_message_closes_it(self, ada: UserAgent) -> None:
         socket = ada.open(csrf_token=ada.csrf_token)
-        greeting(socket)
+        session_state(socket)
         socket.send_binary(b"\x00")
         opcode, content = socket.recv_data()
         assert (opcode, int.from_bytes(content[:2])) == (websocket.ABNF.OPCODE_CLOSE, 1003)
@@ -324,9 +326,9 @@ class TestLife:
 
 class TestEngine:
     @pytest.fixture
-    def socket(self, ada: Person) -> websocket.WebSocket:
+    def socket(self, ada: UserAgent) -> websocket.WebSocket:
         socket = ada.open(csrf_token=ada.csrf_token)
-        assert greeting(socket).startswith("OnConnected")
+        assert session_state(socket).startswith("OnConnected")
         return socket
 
     @pytest.mark.parametrize(
@@ -340,10 +342,12 @@ class TestEngine:
             ("EngineVersion", {"qVersion": {"qComponentVersion": "12.31.56.1.0"}}),
         ],
     )
-    def test_probes(self, socket: websocket.WebSocket, method: str, result: dict[str, t.Any]) -> None:
+    def test_global_methods_return_results(
+        self, socket: websocket.WebSocket, method: str, result: dict[str, t.Any]
+    ) -> None:
         assert call(socket, method) == {"jsonrpc": "2.0", "id": 7, "result": result}
 
-    def test_deltas(self, socket: websocket.WebSocket) -> None:
+    def test_delta_returns_changes(self, socket: websocket.WebSocket) -> None:
         first = call(socket, "OSName", delta=True)
         assert first["delta"] is True
         assert first["result"] == {"qReturn": [{"op": "add", "path": "/", "value": "Windows"}]}
@@ -360,7 +364,7 @@ class TestEngine:
             ({"method": None}, -32600),
         ],
     )
-    def test_errors(self, socket: websocket.WebSocket, more: dict[str, t.Any], code: int) -> None:
+    def test_invalid_call_is_an_error(self, socket: websocket.WebSocket, more: dict[str, t.Any], code: int) -> None:
         method = more.pop("method")
         assert call(socket, method, **more)["error"]["code"] == code
 
@@ -376,7 +380,7 @@ class TestEngine:
             ("", -32700),
         ],
     )
-    def test_what_is_no_request(self, socket: websocket.WebSocket, text: str, code: int) -> None:
+    def test_text_that_is_not_a_request_is_an_error(self, socket: websocket.WebSocket, text: str, code: int) -> None:
         socket.send(text)
         assert read(socket)["error"]["code"] == code
         assert call(socket, "OSName")["result"] == {"qReturn": "Windows"}

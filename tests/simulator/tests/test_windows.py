@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Windows authentication: real NTLM messages on both sides, over real TLS."""
+"""Windows authentication: NTLM messages on both sides, over TLS."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         yield simulator
 
 
-class Person:
-    """Somebody at the proxy of Central, with or without Windows."""
+class UserAgent:
+    """A user at the proxy of Central, with or without Windows."""
 
     def __init__(self, running: Simulator, *, agent: str = "Mozilla/5.0 (Windows NT 10.0)") -> None:
         self.base = running.ready["nodes"][0]["proxy_url"]
@@ -63,8 +63,8 @@ class Person:
 
 @pytest.mark.parametrize("user", ["LAB\\ada", "lab\\ADA", "ada"])
 @pytest.mark.parametrize("prefix", ["", "/win"])
-def test_a_password_begins_a_session(running: Simulator, user: str, prefix: str) -> None:
-    person = Person(running)
+def test_password_creates_a_session(running: Simulator, user: str, prefix: str) -> None:
+    person = UserAgent(running)
     answer = person.signs_in(user, "lovelace", prefix=prefix)
     assert answer.json()["schemaPath"] == "About"
     assert "qlikTicket=" in answer.url
@@ -73,27 +73,27 @@ def test_a_password_begins_a_session(running: Simulator, user: str, prefix: str)
     who = person.get(f"{prefix}/qps/user").json()
     assert (who["userDirectory"], who["userId"]) == ("LAB", "ada")
     # The ticket is used up.
-    other = Person(running)
+    other = UserAgent(running)
     assert other.get(answer.url, allow_redirects=False).status_code == 302
     assert not other.session.cookies
 
 
 @pytest.mark.parametrize(
     ("user", "password"),
-    [("LAB\\ada", "wrong"), ("LAB\\nobody", "lovelace"), ("OTHER\\ada", "lovelace"), ("LAB\\tokens-only", "x")],
+    [("LAB\\ada", "wrong"), ("LAB\\unknown", "lovelace"), ("OTHER\\ada", "lovelace"), ("LAB\\tokens-only", "x")],
 )
-def test_a_wrong_password_and_a_wrong_user_look_the_same(running: Simulator, user: str, password: str) -> None:
-    person = Person(running)
+def test_wrong_password_and_user_get_the_same_response(running: Simulator, user: str, password: str) -> None:
+    person = UserAgent(running)
     answer = person.signs_in(user, password)
     assert (answer.status_code, answer.text) == (401, "Unauthorized")
     assert re.fullmatch(r"NTLM|Negotiate|Negotiate, NTLM", answer.headers["WWW-Authenticate"])
     assert not person.session.cookies
-    # And the next one on the same connection gets in.
+    # The next user on the same connection signs in.
     assert person.signs_in("LAB\\bo", "b o").status_code == 200
 
 
-def test_an_inactive_user_is_told_so(running: Simulator) -> None:
-    answer = Person(running).signs_in("LAB\\gone", "away")
+def test_inactive_user_is_refused(running: Simulator) -> None:
+    answer = UserAgent(running).signs_in("LAB\\gone", "away")
     assert answer.status_code == 403
     assert "inactive" in answer.text
 
@@ -109,15 +109,15 @@ def test_an_inactive_user_is_told_so(running: Simulator) -> None:
         ("Mozilla/5.0 (Windows NT 10.0)", "/never/hub/", "/never/internal_forms_authentication/"),
     ],
 )
-def test_the_user_agent_decides(running: Simulator, agent: str, path: str, expected: str) -> None:
-    answer = Person(running, agent=agent).get(path, allow_redirects=False)
+def test_user_agent_selects_windows_authentication(running: Simulator, agent: str, path: str, expected: str) -> None:
+    answer = UserAgent(running, agent=agent).get(path, allow_redirects=False)
     assert answer.status_code == 302
     assert urllib.parse.urlsplit(answer.headers["Location"]).path == expected
 
 
-def test_other_virtual_proxies_have_no_windows_login(running: Simulator) -> None:
-    assert "Expected an authentication header" in Person(running).get("/jwt/hub/").text
-    answer = Person(running).get("/jwt/internal_windows_authentication/")
+def test_only_ticket_method_has_windows_authentication(running: Simulator) -> None:
+    assert "Expected an authentication header" in UserAgent(running).get("/jwt/hub/").text
+    answer = UserAgent(running).get("/jwt/internal_windows_authentication/")
     assert "NTLM" not in answer.headers.get("WWW-Authenticate", "")
 
 
@@ -142,8 +142,8 @@ def _message(kind: int, rest: bytes = b"") -> str:
     ],
     ids=range(10),
 )
-def test_odd_messages_are_challenged_again(running: Simulator, scheme: str, message: str) -> None:
-    person = Person(running)
+def test_unexpected_message_is_challenged_again(running: Simulator, scheme: str, message: str) -> None:
+    person = UserAgent(running)
     for _time in range(2):
         answer = person.get("/internal_windows_authentication/", headers={"Authorization": f"{scheme} {message}"})
         assert answer.status_code == 401
@@ -151,7 +151,7 @@ def test_odd_messages_are_challenged_again(running: Simulator, scheme: str, mess
     assert person.signs_in("LAB\\bo", "b o").status_code == 200
 
 
-def test_passwords_fit_the_line_that_they_are_handed_on_in(tmp_path: pathlib.Path) -> None:
+def test_password_with_colon_is_refused(tmp_path: pathlib.Path) -> None:
     for password in ("a:b", "a\nb"):
         with pytest.raises(SiteError, match="colon") as caught:
             parse_site({"users": [{"user_directory": "LAB", "user_id": "ada", "password": password}]})

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A two-node site in memory: both proxies and their APIs as real applications, the repository as a stand-in."""
+"""A two-node site in memory: both proxies and their APIs as applications, the repository as a stub."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qlik_sense_simulator.bodies import Merger
-from qlik_sense_simulator.catalogue import VIRTUAL_PROXY
-from qlik_sense_simulator.proxy import proxy_app
-from qlik_sense_simulator.qps import qps_app
-from qlik_sense_simulator.releases import RELEASES
-from qlik_sense_simulator.repository_switches import Switches
-from qlik_sense_simulator.seed import seed
-from qlik_sense_simulator.sessions import SessionTable, TicketTable
+from qlik_sense_simulator.behaviors import Switches
+from qlik_sense_simulator.proxy.app import proxy_app
+from qlik_sense_simulator.proxy.qps import qps_app
+from qlik_sense_simulator.proxy.sessions import SessionTable, TicketTable
+from qlik_sense_simulator.repository.bodies import Merger
+from qlik_sense_simulator.repository.catalog import VIRTUAL_PROXY
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Change, Store
 from qlik_sense_simulator.site import Node, Site
-from qlik_sense_simulator.store import Change, Store
 
 
 class Clock:
-    """Seconds, as many as the test says."""
+    """A clock with the time that a test sets, in seconds."""
 
     now = 1000.0
 
@@ -39,7 +38,7 @@ class Clock:
 
 
 async def repository(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with what it was told."""
+    """Respond with the received request."""
     request = Request(scope, receive)
     state = scope["state"]
     content = {
@@ -59,14 +58,14 @@ class AbortedError(Exception):
 
 
 class Transport:
-    """The connection, as far as an application may touch it."""
+    """The part of the connection that applications use."""
 
     def abort(self) -> None:
         raise AbortedError
 
 
 class WithState:
-    """What the server puts into every request."""
+    """Adds the state that the server adds to each request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -83,14 +82,14 @@ class WithState:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The first header of that name."""
+        """Return the first header of a name."""
         return next((value for key, value in self.headers if key == name), None)
 
     @property
@@ -102,7 +101,7 @@ class Answer:
 
 
 class Browser:
-    """Calls an application with exactly the bytes it is given, and keeps cookies."""
+    """Calls an application byte for byte, and stores cookies."""
 
     def __init__(self, app: ASGIApp, *, scheme: str = "https", host: str = "localhost") -> None:
         self.app = app
@@ -111,13 +110,13 @@ class Browser:
         self.cookies: dict[str, str] = {}
 
     def get(self, target: str, **headers: str) -> Answer:
-        """GET; headers as keywords, with _ for -."""
+        """Send a GET; headers are keywords, with _ for -."""
         return self.send("GET", target, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
     def send(
         self, method: str, target: str, *, headers: t.Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer:
-        """Any request. The target is sent as it is; a Host header given replaces ours."""
+        """Send a request. The target is sent unchanged. A given Host header replaces the default."""
         path, _mark, query = target.partition("?")
         sent = {"host": self.host, **{name.lower(): value for name, value in (headers or {}).items()}}
         if self.cookies and "cookie" not in sent:
@@ -159,12 +158,12 @@ class Browser:
 
 
 class TwoNodes:
-    """Central and Rim1, a default virtual proxy on both, and whatever the test adds."""
+    """Central and Rim1, with a default virtual proxy on both."""
 
     def __init__(self, *, release: str = "november-2025", **switches: t.Any) -> None:
         self.clock = Clock()
         self.site = Site(
-            release=RELEASES[release],
+            release_name=release,
             nodes=[
                 Node(name="Central", host_name="central.lab", is_central=True, qps_port=4243),
                 Node(name="Rim1", host_name="rim1.lab", qps_port=4243),
@@ -186,7 +185,7 @@ class TwoNodes:
             self.apps[f"qps:{node.name}"] = WithState(qps_app(site=self.site, store=self.store, node=node, **shared))
 
     def add(self, *, prefix: str, cookie: str, nodes: t.Iterable[str] = ("Central", "Rim1"), **fields: t.Any) -> str:
-        """Save a virtual proxy (JWT, unless the fields say otherwise) and its links, past the rules for bodies."""
+        """Save a virtual proxy (JWT unless the fields differ) and its links, without the rules for bodies."""
         body = {
             "prefix": prefix,
             "description": f"Virtual proxy {prefix}",
@@ -228,10 +227,10 @@ class TwoNodes:
 
     @property
     def users(self) -> list[tuple[str, str]]:
-        """Directory and id of the users that came in, without the service accounts."""
+        """Return directory and id of the users that signed in, without the service accounts."""
         rows = self.store.rows("User")
         return [(row["userDirectory"], row["userId"]) for row in rows if row["userDirectory"] != "INTERNAL"]
 
     def browser(self, app: str = "Central", *, scheme: str = "https", host: str = "localhost") -> Browser:
-        """A client with a cookie jar of its own, on a proxy ("Central") or its API ("qps:Central")."""
+        """Return a client with its own cookies, on a proxy ("Central") or its API ("qps:Central")."""
         return Browser(self.apps[app], scheme=scheme, host=host)

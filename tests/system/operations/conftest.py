@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from qlik_sense_simulator.testing import RunningSite
 
-INSIDE = pathlib.Path(__file__).parents[2] / "kills" / "inside"
+INSIDE = pathlib.Path(__file__).parents[1] / "crash_recovery" / "inside"
 TIMEOUT = 300
 """Seconds after which a playbook counts as hanging."""
 
@@ -259,13 +259,13 @@ class Operator:
                 "ANSIBLE_CALLBACK_PLUGINS": str(INSIDE / "callback"),
                 "ANSIBLE_NOCOLOR": "1",
                 "PYTHONPATH": str(INSIDE),
-                "KILLS_JOURNAL": str(file),
-                "KILLS_FILES": f"{self.inventory}/",
-                "KILLS_ONLY": at[0],
-                "KILLS_AT": str(at[1]),
-                "KILLS_HOW": how,
-                "KILLS_FULL": ":".join(map(str, full)),
-                "KILLS_READ_ONLY": ":".join(map(str, read_only)),
+                "INJECT_JOURNAL": str(file),
+                "INJECT_FILES": f"{self.inventory}/",
+                "INJECT_ONLY": at[0],
+                "INJECT_AT": str(at[1]),
+                "INJECT_HOW": how,
+                "INJECT_FULL": ":".join(map(str, full)),
+                "INJECT_READ_ONLY": ":".join(map(str, read_only)),
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -271,7 +271,7 @@ def test_files_cannot_be_written(name: str, fault: str, operator: Operator) -> N
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("two at once"))
-def test_two_at_once(name: str, fault: str, operator: Operator) -> None:
+def test_simultaneous_runs_do_not_disturb_each_other(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     arguments = [*job.arguments, *job.more(operator)]

@@ -77,7 +77,7 @@ def playbooks(tmp_path: Path) -> Playbooks:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSite]:
-    """A site of two nodes, whose proxies have certificates of another authority than its repository."""
+    """Yield a site of two nodes, whose proxies have certificates of another CA than its repository."""
     directory = tmp_path_factory.mktemp("site") / "site"
     with RunningSite(directory, {"proxy_authority": "other", "switches": {"reload_seconds": 0}}) as running:
         yield running

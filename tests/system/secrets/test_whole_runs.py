@@ -125,7 +125,7 @@ def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str
     for name, arguments in {
         "provision": [],
         "smoke_test": ["--limit", "one"],
-        "drift": ["-e", "drift_undeclared_tag=nobody"],
+        "drift": ["-e", "drift_undeclared_tag=unused"],
         "promote": ["-e", "promote_source=one", "-e", "promote_target=two"],
         "rotate_keys": ["--limit", "one"],
         "rotate_keys in place": ["--limit", "one", "-e", "key_rotation_mode=in_place"],

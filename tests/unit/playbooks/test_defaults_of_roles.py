@@ -44,7 +44,7 @@ FROM_SITE = {
 
 
 @pytest.mark.parametrize("role", FROM_SITE)
-def test_each_place_wins_over_the_one_before(role: str, tmp_path: Path) -> None:
+def test_later_variable_sources_win(role: str, tmp_path: Path) -> None:
     names = list(FROM_SITE[role])
     shutil.copytree(ROLES / role / "defaults", tmp_path / "roles" / "probe" / "defaults")
     (tmp_path / "roles" / "probe" / "tasks").mkdir()

@@ -33,7 +33,7 @@ def make_certificate(name: str, *, days: int = 365) -> str:
 
 @pytest.fixture(scope="session")
 def pem() -> str:
-    """A certificate that a virtual proxy can use."""
+    """Return a certificate that a virtual proxy can use."""
     return make_certificate("portal")
 
 

@@ -42,14 +42,14 @@ class Reply(t.NamedTuple):
 
 
 def frame(content: t.Any, *, opcode: int = 1) -> bytes:
-    """A websocket frame: text, JSON, or bytes for other kinds (RFC 6455, section 5.2)."""
+    """Return a websocket frame: text, JSON, or bytes for other kinds (RFC 6455, section 5.2)."""
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
     return bytes([0x80 | opcode]) + length + data
 
 
 def said(method: str, **params: t.Any) -> bytes:
-    """A notification of proxy or engine."""
+    """Return a notification of proxy or engine."""
     return frame({"jsonrpc": "2.0", "method": method, "params": params})
 
 
@@ -134,13 +134,13 @@ class FakeProxy:
 
     @staticmethod
     def introduced(user: tuple[str, str]) -> bytes:
-        """What is said about somebody who is signed in."""
+        """Return the description of the user of a session."""
         known = {"userDirectory": user[0], "userId": user[1], "logoutUri": "https://x/logout"}
         return said("OnAuthenticationInformation", mustAuthenticate=False, **known)
 
     @staticmethod
     def upgraded(request: Request, *frames: bytes) -> Reply:
-        """The answer that opens a websocket (RFC 6455, section 4.2.2), and what is sent on it."""
+        """Return the answer that opens a websocket (RFC 6455, section 4.2.2), and what is sent on it."""
         key = request.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
         headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))

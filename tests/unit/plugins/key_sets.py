@@ -23,7 +23,7 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 def key(number: int = 0, *, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """The same key for the same number."""
+    """Return the same key for the same number."""
     return _made(number, bits)
 
 
@@ -56,7 +56,7 @@ def pem(one: x509.Certificate) -> str:
 
 
 def restricted_to_pss(one: x509.Certificate) -> str:
-    """The certificate with its key restricted to RSASSA-PSS, with a signature that does not fit any more, as PEM.
+    """Return the certificate as PEM, with its key restricted to RSASSA-PSS and an invalid signature.
 
     No library writes such a certificate.
     """
@@ -66,14 +66,14 @@ def restricted_to_pss(one: x509.Certificate) -> str:
 
 
 def pss(der: bytes) -> bytes:
-    """A key in DER with the algorithm RSASSA-PSS in place of the one for all of RSA. Both have the same length."""
+    """Return a key as DER with the algorithm RSASSA-PSS in place of the one for all of RSA. The length is unchanged."""
     every, only = bytes.fromhex("300d06092a864886f70d0101010500"), bytes.fromhex("300d06092a864886f70d01010a3000")
     assert every in der
     return der.replace(every, only)
 
 
 def pss_private_pem(private: rsa.RSAPrivateKey) -> str:
-    """A private key for RSASSA-PSS only."""
+    """Return a private key for RSASSA-PSS only."""
     text = base64.encodebytes(pss(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))).decode()
     return "-----BEGIN {0}-----\n{1}-----END {0}-----\n".format("PRIVATE KEY", text)
 

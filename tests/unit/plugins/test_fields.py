@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import QRS_NAMES
-from qlik_sense_simulator.catalogue import VIRTUAL_PROXY
 from qlik_sense_simulator.releases import RELEASES
+from qlik_sense_simulator.repository.catalog import VIRTUAL_PROXY
 
 GUIDE = Path(__file__).parents[3] / "docs/docsite/rst/guide_provisioning.rst"
 
 
-def test_each_field_of_the_newest_release_is_an_option_or_has_a_reason() -> None:
+def test_each_field_is_an_option_or_has_a_reason() -> None:
     newest = max(RELEASES.values(), key=lambda release: release.date)
     section = GUIDE.read_text().partition("\nFields that are not managed\n")[2]
     assert f"in {newest.name.replace('-', ' ').title()}, the newest release" in section

@@ -27,10 +27,10 @@ from ansible_collections.sensible.qlik.plugins.module_utils._repository.site imp
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import Repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
-from qlik_sense_simulator import documents
-from qlik_sense_simulator.seed import seed
+from qlik_sense_simulator.repository import documents
+from qlik_sense_simulator.repository.seed import seed
+from qlik_sense_simulator.repository.store import Store
 from qlik_sense_simulator.site import parse_site
-from qlik_sense_simulator.store import Store
 
 Path = tuple[str | int, ...]
 REMOVED = object()
@@ -250,7 +250,7 @@ def operations(entities: dict[str, t.Any], pem: str) -> Operations:
     return Operations(entities, pem)
 
 
-def test_the_walk_does_what_it_should_on_a_sound_site(entities: dict[str, t.Any], operations: Operations) -> None:
+def test_a_valid_site_passes(entities: dict[str, t.Any], operations: Operations) -> None:
     repository = ForeignRepository(entities)
     operations._reconcile(repository, operations._declared)
     assert repository.writes == 3
@@ -262,7 +262,7 @@ def test_the_walk_does_what_it_should_on_a_sound_site(entities: dict[str, t.Any]
 @pytest.mark.parametrize(
     "value", ["null", "in turn", *(pytest.param(one, marks=pytest.mark.nightly) for one in OTHERS)]
 )
-def test_a_foreign_value_ends_no_run_with_a_traceback(
+def test_unexpected_values_cause_no_traceback(
     entities: dict[str, t.Any], operations: Operations, kind: str, value: str
 ) -> None:
     failures = []

@@ -89,7 +89,7 @@ def assert_hidden(text: str, secret: str) -> None:
     assert [piece for piece in pieces(secret) if piece in text] == []
 
 
-def test_the_scan_finds_what_is_there() -> None:
+def test_the_scan_finds_planted_text() -> None:
     for secret in SECRETS.values():
         for shown in (secret, json.dumps(secret), f"x{secret}y", base64.b64encode(secret.encode()).decode()):
             with pytest.raises(AssertionError):

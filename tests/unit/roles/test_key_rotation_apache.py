@@ -137,7 +137,7 @@ def apache(tmp_path: pathlib.Path) -> collections.abc.Iterator[Apache]:
     apache.stop()
 
 
-def test_each_token_gets_in_and_its_session_stays_where_it_is(apache: Apache) -> None:
+def test_each_token_is_accepted_and_its_session_is_sticky(apache: Apache) -> None:
     for prefix in ("portal", "portal-2"):
         status, headers, body = apache.ask("/portal/a%2Fb/?x=%3F&y", Authorization=f"Bearer {prefix}")
         assert (status, body.split()[2]) == (200, f"/{prefix}/a%2Fb/?x=%3F&y")
@@ -149,15 +149,15 @@ def test_each_token_gets_in_and_its_session_stays_where_it_is(apache: Apache) ->
                 assert (status, body.split()[:3]) == (200, [node, method, f"/{prefix}/qps/user"])
 
 
-def test_who_belongs_nowhere_is_refused(apache: Apache) -> None:
-    assert apache.ask("/portal/", Authorization="Bearer stranger")[0] == 401
+def test_foreign_tokens_are_refused(apache: Apache) -> None:
+    assert apache.ask("/portal/", Authorization="Bearer foreign")[0] == 401
     assert apache.ask("/portal.second", Authorization="Bearer portal")[0] == 404
     assert apache.ask("/portal/", Authorization="Bearer portal", host="elsewhere.example.com")[0] == 403
     # What has a body cannot be sent twice.
     assert apache.ask("/portal/", method="POST", Authorization="Bearer portal")[0] == 401
 
 
-def test_an_old_session_that_has_ended_begins_anew(apache: Apache) -> None:
+def test_an_ended_session_is_renewed(apache: Apache) -> None:
     status, headers, body = apache.ask("/portal/", Authorization="Bearer portal-2", Cookie="portal_route=portal:1")
     assert (status, body.split()[2]) == (200, "/portal-2/?")  # an empty query, where there was none
     assert "portal_route=portal-2:" in headers["Cookie"]
@@ -174,7 +174,7 @@ def test_a_node_that_does_not_answer_is_left_out(apache: Apache) -> None:
 
 
 def test_a_certificate_for_another_name_is_not_trusted(tmp_path: pathlib.Path) -> None:
-    apache = Apache(tmp_path, name="somebody-else")
+    apache = Apache(tmp_path, name="another")
     try:
         assert apache.ask("/portal/", Authorization="Bearer portal-2")[0] >= 500
     finally:

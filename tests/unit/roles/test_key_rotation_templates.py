@@ -50,7 +50,7 @@ class TestNginx:
     @pytest.mark.parametrize(
         ("written", "unwritten"), [([OLD], [OLD]), ([NEW, OLD], [NEW, OLD]), ([NEW, OLD], [OLD]), ([NEW], [NEW, OLD])]
     )
-    def test_nginx_understands_it_also_if_only_the_first_file_was_written(
+    def test_nginx_accepts_the_first_file_alone(
         self, tmp_path: pathlib.Path, written: list[dict[str, t.Any]], unwritten: list[dict[str, t.Any]]
     ) -> None:
         # Name resolution is not what is tested.

@@ -169,7 +169,7 @@ def test_certificates_warn_in_words_below_thirty_days(days_left: int, words: str
 
 
 def evil_report() -> dict[str, t.Any]:
-    """A report in which every text is an attack."""
+    """Return a report in which every text is an attack."""
 
     def poisoned(value: t.Any, key: str = "") -> t.Any:
         if isinstance(value, dict):

@@ -56,12 +56,12 @@ def test_wrong_values_are_reported_by_the_name_of_the_variable(name: str, value:
         connection_options({"qlik_host": "q", name: value})
 
 
-def test_something_else_is_refused() -> None:
+def test_other_input_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="variables of a host"):
         connection_options(t.cast("t.Any", "test"))
 
 
-def test_its_name() -> None:
+def test_the_filter_has_its_name() -> None:
     assert FilterModule().filters() == {"connection_options": connection_options}
 
 

@@ -15,7 +15,7 @@ drift = FilterModule().filters()["drift"]
 
 
 def there(prefix: str, *, days_left: int = 300, tags: tuple[str, ...] = ()) -> dict[str, t.Any]:
-    """A virtual proxy as virtual_proxy_info returns it."""
+    """Return a virtual proxy as virtual_proxy_info returns it."""
     certificate = {"subject": f"CN={prefix}", "not_after": "2027-11-01T00:00:00Z", "days_left": days_left}
     return {"prefix": prefix, "tags": list(tags), "certificate": certificate}
 
@@ -23,7 +23,7 @@ def there(prefix: str, *, days_left: int = 300, tags: tuple[str, ...] = ()) -> d
 def site(
     outcomes: dict[str, str], *found: dict[str, t.Any], diff: t.Sequence[t.Any] = (), **more: t.Any
 ) -> dict[str, t.Any]:
-    """A site as the role hands it over."""
+    """Return a site as the role passes it."""
     entries = [{"prefix": prefix, "outcome": outcome, "writes": []} for prefix, outcome in outcomes.items()]
     return {"checked": {"outcomes": entries, "diff": list(diff)}, "found": list(found), **more}
 
@@ -47,7 +47,7 @@ def test_sites_as_declared() -> None:
     assert rows(report) == {"portal": "same", "trial": "absent"}
 
 
-def test_each_way_to_drift() -> None:
+def test_each_kind_of_drift_is_reported() -> None:
     outcomes = {"portal": "updated", "new": "created", "old": "deleted", "fine": "unchanged"}
     found = [there("stray"), there("portal"), there("old"), there("fine")]
     diff = [
@@ -81,13 +81,13 @@ def test_each_way_to_drift() -> None:
         ({"undeclared_tag": "other"}, True),
     ],
 )
-def test_what_is_not_declared_is_listed_and_counts_if_told_to(more: dict[str, t.Any], passed: bool) -> None:
+def test_undeclared_entries_are_listed_and_count_on_request(more: dict[str, t.Any], passed: bool) -> None:
     report = drift({"dev": site({}, there("stray", tags=("portal",)), **more)})
     assert rows(report) == {"stray": "undeclared"}
     assert report["passed"] is passed
 
 
-def test_a_site_that_could_not_be_compared_does_not_stop_the_others() -> None:
+def test_an_unreachable_site_does_not_stop_the_comparison() -> None:
     report = drift({"gone": {"error": "The connection was refused."}, "never": {}, "dev": site({}), "test": site({})})
     assert [one["status"] for one in report["sites"]] == ["unreadable", "unreadable", "same", "same"]
     assert report["sites"][0]["error"] == "The connection was refused."
@@ -96,7 +96,7 @@ def test_a_site_that_could_not_be_compared_does_not_stop_the_others() -> None:
     assert report["summary"] == "2 of 4 sites are as declared, 2 could not be compared."
 
 
-def test_certificates_those_that_end_first_in_front() -> None:
+def test_certificates_are_sorted_by_expiry() -> None:
     sites = {
         "dev": site({"portal": "unchanged"}, there("portal", days_left=30)),
         "test": site({"portal": "unchanged"}, there("portal", days_left=29), there("stray", days_left=-1)),
@@ -117,12 +117,12 @@ def test_a_virtual_proxy_that_was_converted_has_no_certificate() -> None:
 
 
 @pytest.mark.parametrize("outcome", [{"checked": {}}, {"checked": {"outcomes": [{}], "diff": []}, "found": []}])
-def test_something_else_is_refused_in_words(outcome: dict[str, t.Any]) -> None:
+def test_other_input_is_refused_with_a_message(outcome: dict[str, t.Any]) -> None:
     with pytest.raises(AnsibleError, match="virtual_proxy_info"):
         drift({"dev": outcome})
 
 
-def test_what_stands_on_a_site_is_printable() -> None:
+def test_texts_of_a_site_are_made_printable() -> None:
     diff = [change({"description": "A\x1b[2J\x0b B\nC", "tags": ["\x00x"]}, {"description": "B", "tags": []})]
     report = drift({"dev": site({"portal": "updated"}, there("portal"), there("stray\x07"), diff=diff)})
     [portal, stray] = report["sites"][0]["virtual_proxies"]

@@ -56,7 +56,7 @@ def test_nodes_with_one_host_are_told_apart_by_their_ports() -> None:
     assert found["proxy_urls"] == {"Rim1": "https://qlik:2", "Central": "https://qlik:1"}
 
 
-def test_a_list_of_other_names_is_enough_for_what_is_linked_everywhere() -> None:
+def test_unknown_names_suffice_if_all_proxies_are_linked() -> None:
     urls = ["https://www1.example.com", "https://www2.example.com", "https://qlik3"]
     found = expected_logins([EVERYWHERE], SITE, urls)
     assert found == {
@@ -84,5 +84,5 @@ def test_addresses_that_are_not_sufficient(given: t.Any, problem: str) -> None:
     assert expected_logins([PORTAL], SITE, given)["problem"] == problem
 
 
-def test_what_is_no_address_is_a_problem() -> None:
+def test_invalid_addresses_are_problems() -> None:
     assert "proxy_urls" in expected_logins([PORTAL], SITE, 7)["problem"]

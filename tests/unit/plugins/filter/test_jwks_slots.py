@@ -32,7 +32,7 @@ TEMPLATE = {"description": "Tokens of Keycloak", "host_allow_list": ["portal.exa
 
 
 def keys(*jwks: t.Any, ca: OwnCA | None = None) -> list[dict[str, t.Any]]:
-    """What jwks_info returns for a key set."""
+    """Return the result of jwks_info for a key set."""
     return [jwks_info.to_result(one, ca.issue if ca else None) for one in _jwks.read(key_set(*jwks))]
 
 
@@ -83,7 +83,7 @@ class Site:
 
 
 def slot(number: int) -> str:
-    """The prefix of a key's slot, computed another way."""
+    """Return the prefix of a key's slot, computed in another way."""
     thumbprint = keys(keycloak(key(number), "any"))[0]["thumbprint"]
     return f"idp-{_slots.slot_name(thumbprint)}"
 
@@ -95,7 +95,7 @@ def states(plan: dict[str, t.Any]) -> dict[str, str]:
 A, B, C = (keycloak(key(number), kid) for number, kid in enumerate("abc"))
 
 
-def test_the_life_of_a_slot() -> None:
+def test_slots_are_opened_kept_and_closed() -> None:
     site = Site()
     plan = site.follow(keys(A))
     assert plan["routes"] == {"a": slot(0)}
@@ -149,12 +149,12 @@ def test_without_a_usable_key_nothing_is_done(unknown: list[dict[str, t.Any]]) -
         assert states(plan) == {slot(0): "gone", slot(1): "open"}
 
 
-def test_the_order_of_the_provider_means_nothing() -> None:
+def test_the_order_of_the_keys_is_ignored() -> None:
     plans = [Site().plan(keys(*order)) for order in itertools.permutations([A, B, C])]
     assert all(plan == plans[0] for plan in plans)
 
 
-def test_the_slot_that_is_gone_longest_makes_room_for_a_new_key() -> None:
+def test_the_oldest_withdrawn_slot_is_replaced_first() -> None:
     site = Site(limit=3)
     site.follow(keys(A, B, C))
     site.follow(keys(B, C), 60)
@@ -166,7 +166,7 @@ def test_the_slot_that_is_gone_longest_makes_room_for_a_new_key() -> None:
     assert set(plan["routes"]) == {"b", "c", "d"}
 
 
-def test_a_key_that_has_no_room_is_named_and_no_published_one_goes_for_it() -> None:
+def test_a_key_beyond_the_limit_replaces_no_published_key() -> None:
     site = Site(limit=2)
     site.follow(keys(C, A))
     plan = site.follow(keys(A, B, C), 60)
@@ -178,7 +178,7 @@ def test_a_key_that_has_no_room_is_named_and_no_published_one_goes_for_it() -> N
     assert states(plan) == {slot(0): "open", slot(1): "opened", slot(2): "evicted"}
 
 
-def test_a_lower_limit_takes_what_is_gone_and_leaves_what_is_published() -> None:
+def test_a_lower_limit_removes_withdrawn_keys_only() -> None:
     site = Site()
     site.follow(keys(A, B, C))
     site.follow(keys(A, B), 60)
@@ -186,7 +186,7 @@ def test_a_lower_limit_takes_what_is_gone_and_leaves_what_is_published() -> None
     assert states(plan) == {slot(0): "open", slot(1): "open", slot(2): "evicted"}
 
 
-def test_a_note_with_a_time_that_is_none_counts_from_now() -> None:
+def test_a_note_with_an_invalid_time_counts_from_now() -> None:
     site = Site()
     site.follow(keys(A, B))
     site.entities[slot(0)]["description"] = "Edited [kid a; gone since 2026-13-25T01:00:00Z]"
@@ -195,7 +195,7 @@ def test_a_note_with_a_time_that_is_none_counts_from_now() -> None:
 
 
 @pytest.mark.parametrize("odd", ["x\n", "x\r\ny", "\x1b[2J", "x\x00"])
-def test_no_line_of_a_map_can_be_broken_in_two(odd: str) -> None:
+def test_kids_with_line_breaks_get_no_route(odd: str) -> None:
     site = Site()
     site.follow(keys(A))
     site.entities[slot(0)]["description"] = f"Edited [kid a {urllib.parse.quote(odd)}]"
@@ -209,7 +209,7 @@ def test_no_line_of_a_map_can_be_broken_in_two(odd: str) -> None:
 
 
 @pytest.mark.parametrize(("kid", "warnings"), [("#1", 1), ("my key", 1), ("key#1", 0), ("a/b+c=", 0)])
-def test_a_kid_that_no_map_in_lines_can_hold_is_reported(kid: str, warnings: int) -> None:
+def test_a_kid_with_a_blank_or_number_sign_causes_a_warning(kid: str, warnings: int) -> None:
     site = Site()
     [key] = keys(A)
     plan = site.plan([{**key, "kid": kid}])
@@ -219,7 +219,7 @@ def test_a_kid_that_no_map_in_lines_can_hold_is_reported(kid: str, warnings: int
     ] * warnings
 
 
-def test_overlap_zero_closes_at_once_without_a_note() -> None:
+def test_overlap_zero_closes_slots_at_once() -> None:
     site = Site()
     site.follow(keys(A, B), overlap=0)
     site.follow(keys(B), 60, overlap=0)
@@ -237,7 +237,7 @@ def test_clocks_that_step() -> None:
     assert states(site.follow(keys(B), -7200 + HOUR))[slot(0)] == "closed"
 
 
-def test_what_differs_from_the_template_is_mended_also_during_the_overlap() -> None:
+def test_drift_from_the_template_is_corrected_in_the_overlap() -> None:
     site = Site()
     site.follow(keys(A, B))
     site.follow(keys(B), 60)
@@ -254,7 +254,7 @@ def test_what_differs_from_the_template_is_mended_also_during_the_overlap() -> N
     assert len(site.writes) == 6
 
 
-def test_others_are_left_alone() -> None:
+def test_other_virtual_proxies_are_unchanged() -> None:
     site = Site()
     site.follow(keys(A))
     entity = site.entities[slot(0)]
@@ -270,7 +270,7 @@ def test_others_are_left_alone() -> None:
     assert list(site.entities) == [*others, slot(1)]
 
 
-def test_another_certificate_of_the_same_key_is_no_reason_to_write() -> None:
+def test_another_certificate_of_the_same_key_changes_nothing() -> None:
     site = Site()
     site.follow(keys(A))
     reissued = {**key_sets.numbers(key(0)), "kid": "a", **key_sets.x5c(key_sets.certificate(key(0), "reissued"))}
@@ -280,7 +280,7 @@ def test_another_certificate_of_the_same_key_is_no_reason_to_write() -> None:
     assert not site.plan(keys(key_sets.okta(key(0), "a"), ca=ca))["differs"]
 
 
-def test_a_certificate_that_ends_soon_is_replaced_once() -> None:
+def test_a_certificate_that_expires_soon_is_replaced_once() -> None:
     def with_days(days: int) -> dict[str, t.Any]:
         return {**key_sets.numbers(key(0)), "kid": "a", **key_sets.x5c(key_sets.certificate(key(0), days=days))}
 
@@ -316,7 +316,7 @@ def test_names_of_a_key() -> None:
 
 
 @pytest.mark.parametrize("name", ["{{x}}", "{%x%}", "{#x#}"])
-def test_nothing_that_a_provider_says_is_a_template(name: str) -> None:
+def test_texts_of_a_provider_are_not_templates(name: str) -> None:
     with pytest.raises(AnsibleFilterError, match="could take for a template"):
         Site().plan(keys(A, keycloak(key(1), name)))
     site = Site()
@@ -328,13 +328,13 @@ def test_nothing_that_a_provider_says_is_a_template(name: str) -> None:
     assert name[:2] not in str(plan)
 
 
-def test_two_published_keys_with_the_same_name_are_said() -> None:
+def test_duplicate_kids_are_reported() -> None:
     plan = Site().follow(keys(keycloak(key(0), "a"), keycloak(key(1), "a")))
     assert plan["routes"]["a"] in (slot(0), slot(1))
     assert "Two published keys are called a" in plan["warnings"][0]
 
 
-def test_a_published_key_that_has_become_unusable_keeps_its_slot() -> None:
+def test_a_published_key_that_becomes_unusable_keeps_its_slot() -> None:
     site = Site()
     site.follow(keys(A, B))
     plan = site.follow(keys(key_sets.okta(key(0), "a"), B), 60)
@@ -354,7 +354,7 @@ def test_two_keys_with_one_slot_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ({"template": {"prefix": "x"}}, "prefix, which each slot has of its own"),
         ({"template": {"session_cookie_header_name": "x"}}, "session_cookie_header_name"),
-        ({"template": {"colour": "red"}}, "colour"),
+        ({"template": {"color": "red"}}, "color"),
         ({"template": {"session_inactivity_timeout": "soon"}}, "session_inactivity_timeout"),
         ({"template": {"jwt_attribute_user_id": "iss"}}, "reserved"),
         ({"template": {"description": "x [kid a]"}}, "ends like the note"),
@@ -364,13 +364,13 @@ def test_two_keys_with_one_slot_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         ({"limit": 0}, "limit is not a number"),
     ],
 )
-def test_what_cannot_be_right(options: dict[str, t.Any], because: str) -> None:
+def test_invalid_input_is_refused(options: dict[str, t.Any], because: str) -> None:
     with pytest.raises(AnsibleFilterError, match=because):
         Site().plan(keys(A), **options)
 
 
 @pytest.mark.parametrize("now", ["soon", "2026-11-25T01:00:00"])
-def test_a_time_that_is_none(now: str) -> None:
+def test_an_invalid_time_is_refused(now: str) -> None:
     with pytest.raises(AnsibleFilterError, match="now is not a time"):
         plugin.jwks_slots([], [], prefix="idp", now=now)
 

@@ -50,7 +50,7 @@ def judge(text: t.Any, **options: t.Any) -> dict[str, t.Any]:
     return result
 
 
-def test_what_is_in_a_token() -> None:
+def test_claims_and_header_are_returned() -> None:
     result = judge(token(kid="k1", nbf=NOW - 60))
     left = result.pop("seconds_left")
 
@@ -72,7 +72,7 @@ def test_what_is_in_a_token() -> None:
     }
 
 
-def test_the_documentation_has_what_is_returned() -> None:
+def test_all_results_are_documented() -> None:
     import yaml
 
     [documented] = yaml.safe_load(plugin.RETURN).values()
@@ -100,7 +100,7 @@ def test_times() -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", True, [1], 1e300, 10**400, float("nan"), 9e14])
-def test_times_that_no_calendar_has(value: t.Any) -> None:
+def test_times_out_of_range_are_returned_as_null(value: t.Any) -> None:
     result = judge(raw({"alg": "RS256"}, {"exp": value}))
 
     assert result["times"]["exp"] is None
@@ -115,7 +115,7 @@ def test_a_certificate_verifies() -> None:
     assert "does not fit the certificate" in wrong["reasons"][0]
 
 
-def test_a_virtual_proxy_is_judged_as_a_whole() -> None:
+def test_all_settings_of_a_virtual_proxy_are_checked() -> None:
     virtual_proxy = {
         "prefix": "portal",
         "jwt_public_key_certificate": PEM,
@@ -141,7 +141,7 @@ def test_a_virtual_proxy_is_judged_as_a_whole() -> None:
     assert not both["verified"]
 
 
-def test_a_mapped_claim_that_becomes_no_attribute_is_warned_about() -> None:
+def test_unusable_mapped_claims_cause_warnings() -> None:
     entry = {"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": False}
 
     result = judge(token(Groups=["a"]), virtual_proxy={"jwt_attribute_map": [entry]})
@@ -178,7 +178,7 @@ def test_a_key_set_verifies_by_kid() -> None:
     assert judge(token(), jwks=key_set())["reasons"] == ["The JWKS is empty."]
 
 
-def test_the_key_set_goes_before_the_certificate_of_the_virtual_proxy() -> None:
+def test_key_set_precedes_the_certificate_of_the_virtual_proxy() -> None:
     virtual_proxy = {"jwt_public_key_certificate": OTHER_PEM}
     jwks = key_set(key_sets.okta(key(), "k0"))
 
@@ -186,7 +186,7 @@ def test_the_key_set_goes_before_the_certificate_of_the_virtual_proxy() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "HS256", "PS256", "none"])
-def test_other_algorithms_are_told_once(algorithm: str) -> None:
+def test_other_algorithms_are_reported_once(algorithm: str) -> None:
     if algorithm == "ES256":
         text = jwt.encode(USER, ec.generate_private_key(ec.SECP256R1()), algorithm)
     elif algorithm == "PS256":
@@ -227,7 +227,7 @@ REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_token_or_no_option_is_refused_and_not_quoted(case: str) -> None:
+def test_invalid_input_is_refused_and_not_quoted(case: str) -> None:
     text, options, sentence = REFUSED[case]
 
     with pytest.raises(AnsibleFilterError) as caught:
@@ -240,7 +240,7 @@ def test_what_is_no_token_or_no_option_is_refused_and_not_quoted(case: str) -> N
     assert all(part not in message for part in str(text or "-").split(".") if len(part) > 5)
 
 
-def test_blanks_around_a_token_and_options_that_are_none() -> None:
+def test_blanks_and_empty_options_are_ignored() -> None:
     assert judge(f" {token()}\n", certificate=None, jwks=None, leeway=None)["accepted"]
 
 
@@ -255,7 +255,7 @@ HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "typ"]), JSON | st.samp
 
 @settings(max_examples=100, deadline=None)
 @given(HEADERS | JSON, CLAIMS | JSON)
-def test_whatever_a_token_says_it_is_judged_or_refused(header: t.Any, claims: t.Any) -> None:
+def test_any_token_is_accepted_or_refused_without_an_exception(header: t.Any, claims: t.Any) -> None:
     for options in ({}, {"virtual_proxy": {"jwt_public_key_certificate": PEM, "jwt_audience": "qlik"}}):
         with contextlib.suppress(AnsibleFilterError):
             json.dumps(judge(raw(header, claims), jwks=key_set(key_sets.okta(key(), "k1")), **options))

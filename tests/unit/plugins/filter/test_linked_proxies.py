@@ -37,9 +37,7 @@ BALANCED = {"Central": URLS[0], "Rim1": URLS[0], "Rim2": URLS[2]}
         ([], ["Rim1"], []),
     ],
 )
-def test_only_linked_proxies_are_selected_where_the_nodes_are_named(
-    proxies: t.Any, links: t.Any, expected: list[str]
-) -> None:
+def test_only_linked_proxies_are_selected_if_nodes_are_named(proxies: t.Any, links: t.Any, expected: list[str]) -> None:
     assert FilterModule().filters()["linked_proxies"](proxies, links) == expected
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -29,6 +30,14 @@ from ansible_collections.sensible.qlik.plugins.filter.output_directory import Fi
 )
 def test_files_lie_beside_the_inventory(inventory_dir: t.Any, sources: list[str], host: str, expected: str) -> None:
     assert FilterModule().filters()["output_directory"](inventory_dir, sources, "keys", host) == expected
+
+
+def test_an_existing_directory_is_used_again(tmp_path: Path) -> None:
+    """Runs with -i inventory/sites.yml and with -i inventory find the same files."""
+    inventory = tmp_path / "inventory"
+    assert output_directory(str(inventory), [str(inventory)], "keys") == str(tmp_path / "keys")
+    (inventory / "keys").mkdir(parents=True)
+    assert output_directory(str(inventory), [str(inventory)], "keys") == str(inventory / "keys")
 
 
 def test_sources_must_be_a_list() -> None:

@@ -59,7 +59,7 @@ def test_what_is_kept_is_not_declared() -> None:
     assert not {"jwt_public_key_certificate", "websocket_cross_origin_white_list"} & set(result)
 
 
-def test_a_prefix_goes_before_all_and_an_override_before_keep_and_nodes() -> None:
+def test_precedence_is_prefix_override_then_keep_and_nodes() -> None:
     result = only(
         keep=["jwt_public_key_certificate"],
         nodes={"*": "Rim1"},

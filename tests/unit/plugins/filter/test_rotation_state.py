@@ -87,7 +87,7 @@ def test_what_was_renamed_deleted_or_edited_is_recognized(
     assert summary(*reversed(site)) == expected
 
 
-def test_a_renamed_virtual_proxy_keeps_the_names_of_its_files_and_its_cookie() -> None:
+def test_a_renamed_virtual_proxy_keeps_its_files_and_cookie() -> None:
     cookies = [{"session_cookie_header_name": f"x-qlik-session-{prefix}"} for prefix in ("portal", "portal-2")]
     state = rotation_state([one("kept", id=ID, **cookies[0]), one("shop", NOTE, **cookies[1])], "portal")
     assert (state["old_name"], state["new_name"]) == ("portal", "portal-2")
@@ -112,9 +112,7 @@ def test_a_renamed_virtual_proxy_keeps_the_names_of_its_files_and_its_cookie() -
         ([], [], []),
     ],
 )
-def test_no_run_unlinks_the_new_one_where_the_old_one_is_not_linked_any_more(
-    old: list[str], new: list[str], wanted: list[str]
-) -> None:
+def test_the_last_link_on_a_proxy_is_never_removed(old: list[str], new: list[str], wanted: list[str]) -> None:
     site = [one("portal", proxies=old), one("portal-2", NOTE, proxies=new)]
     assert rotation_state(site, "portal")["wanted"]["proxies"] == wanted
 

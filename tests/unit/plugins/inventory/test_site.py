@@ -76,7 +76,7 @@ class Source:
 
 @pytest.fixture
 def source(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
-    """A file for a site whose central node does everything, with a second proxy and an engine."""
+    """Create a file for a site whose central node has all services, with a second proxy and an engine."""
     central, rim, engines = repository.nodes
     central.update(dict.fromkeys(SERVICES, True), isCentral=True)
     rim.update(dict.fromkeys(SERVICES, False), proxyEnabled=True)
@@ -143,7 +143,7 @@ def test_strict_tells_of_mistakes(source: Source, what: str) -> None:
     assert "engines.example.com" in source.error(strict=True, **changes)
 
 
-def test_a_node_of_the_same_name_of_another_site_is_not_overwritten(source: Source) -> None:
+def test_nodes_of_the_same_name_on_two_sites_are_kept(source: Source) -> None:
     inventory = source.parse(hostname="name")
     source.parse(inventory, hostname="name")
     for node in source.repository.nodes:

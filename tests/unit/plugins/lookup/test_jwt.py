@@ -50,7 +50,7 @@ CERTIFICATE = certificate_of(KEY)
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variables of whoever runs the tests, and an empty directory."""
+    """Remove variables of the user's environment, and change to an empty directory."""
     for name in [name for name in os.environ if name.startswith("QLIK_SENSE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -460,7 +460,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
     "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem in "),
     "directory": ({"private_key_path": "/"}, "/ is a directory."),
-    "no home": ({"private_key_path": "~nobody-has-this-name/x"}, "private_key_path holds text, not a path"),
+    "no home": ({"private_key_path": "~no-such-user/x"}, "private_key_path holds text, not a path"),
     "null byte": ({"private_key_path": "a\0b"}, "private_key_path holds text, not a path"),
     "key as path": ({"private_key_path": PEM}, "private_key_path holds PEM text, not a path. Give the path"),
     "path as key": ({"private_key_content": "/etc/key.pem"}, "no PEM private key"),
@@ -545,7 +545,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
 
 
 def pieces_of(secret: str) -> list[str]:
-    """What must not be seen of a secret: parts of its lines, and of its base64."""
+    """Return the texts that must not appear: parts of the lines of a secret, and of its base64."""
     lines = [line for line in secret.splitlines() if "-----" not in line]
     encoded = base64.b64encode(secret.encode()).decode()
     return [

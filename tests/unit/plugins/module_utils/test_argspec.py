@@ -71,7 +71,7 @@ def test_both_forms_from_one_source_are_refused(failure: Failure, monkeypatch: p
     assert failure()["msg"] == "TEST_CLIENT_KEY and TEST_CLIENT_KEY_CONTENT are both set. Set one of them."
 
 
-def test_text_in_a_path_is_neither_shown_nor_logged(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_in_a_path_option_is_not_shown(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     logged = capture_log(monkeypatch)
     result = failure(client_key=KEY, description="a planted text")
     assert result["msg"] == (
@@ -106,12 +106,12 @@ def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> No
         ({"private_key": [KEY]}, "private_key[0]"),
     ],
 )
-def test_a_private_key_where_none_belongs(failure: Failure, options: dict[str, t.Any], name: str) -> None:
+def test_a_private_key_in_another_option_is_refused(failure: Failure, options: dict[str, t.Any], name: str) -> None:
     assert failure(**options)["msg"].startswith(f"{name} holds a private key, which does not belong there.")
 
 
 @pytest.mark.parametrize("options", [{"entries": [{"certificate": BARE}]}, {"anything": {"ca_content": BARE}}])
-def test_a_key_without_its_first_line_in_an_option_for_a_certificate(
+def test_a_truncated_key_in_a_certificate_option_is_refused(
     options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logged = capture_log(monkeypatch)

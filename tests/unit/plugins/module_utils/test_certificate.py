@@ -73,7 +73,7 @@ VARIANTS: dict[str, t.Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_spelling_is_the_same_certificate(certificate: x509.Certificate, pem: str, variant: str) -> None:
+def test_all_notations_give_the_same_certificate(certificate: x509.Certificate, pem: str, variant: str) -> None:
     text = VARIANTS[variant](pem)
 
     assert _certificate.der_of(text) == certificate.public_bytes(Encoding.DER)
@@ -131,7 +131,7 @@ def test_no_text_has_no_fingerprint() -> None:
     assert _certificate.fingerprint(None) is None
 
 
-def test_inspect_says_what_may_be_shown(pem: str, certificate: x509.Certificate) -> None:
+def test_inspect_returns_public_data_only(pem: str, certificate: x509.Certificate) -> None:
     assert _certificate.inspect(pem) == {
         "subject": "CN=signing",
         "issuer": "CN=authority,O=Example",
@@ -144,7 +144,7 @@ def test_inspect_says_what_may_be_shown(pem: str, certificate: x509.Certificate)
     assert _certificate.require_rsa(pem) == _certificate.inspect(pem)
 
 
-def test_an_expired_certificate_is_told_not_refused(key: rsa.RSAPrivateKey) -> None:
+def test_an_expired_certificate_is_reported_not_refused(key: rsa.RSAPrivateKey) -> None:
     expired = certificate_of(key, days=-10).public_bytes(Encoding.PEM).decode()
 
     assert _certificate.require_rsa(expired)["days_left"] == -10
@@ -175,7 +175,7 @@ def changed(certificate: x509.Certificate, old: bytes, new: bytes) -> str:
         (b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x63"),  # the kind of key
     ],
 )
-def test_what_a_parser_refuses_is_an_input_error(certificate: x509.Certificate, old: bytes, new: bytes) -> None:
+def test_parser_errors_become_input_errors(certificate: x509.Certificate, old: bytes, new: bytes) -> None:
     text = changed(certificate, old, new)
 
     for function in (_certificate.rsa_public_key, _certificate.require_rsa):
@@ -185,7 +185,7 @@ def test_what_a_parser_refuses_is_an_input_error(certificate: x509.Certificate, 
 
 @settings(max_examples=300, deadline=None)
 @given(position=st.integers(0, 400), value=st.integers(0, 255))
-def test_whatever_byte_is_changed_there_is_a_summary_or_an_input_error(position: int, value: int) -> None:
+def test_any_changed_byte_gives_a_summary_or_an_input_error(position: int, value: int) -> None:
     der = bytearray(_certificate.der_of(FUZZED))
     der[position] = value
     text = f"-----BEGIN CERTIFICATE-----{base64.b64encode(der).decode()}-----END CERTIFICATE-----"

@@ -76,7 +76,7 @@ LINES = (
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_megabyte_of_begin_lines_takes_no_hours(line: str) -> None:
+def test_a_megabyte_of_begin_lines_is_read_quickly(line: str) -> None:
     """Each pattern that looks for an END line from each BEGIN line would need 10^10 steps."""
     text = line * (1_000_000 // len(line))
 
@@ -224,7 +224,7 @@ def test_the_converted_file_never_replaces_the_original(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("alternative", [None, "client_key_content"])
-def test_a_vault_file_is_named_with_the_way_to_use_it(alternative: str | None, tmp_path: Path) -> None:
+def test_a_vault_file_is_named_with_a_hint(alternative: str | None, tmp_path: Path) -> None:
     path = tmp_path / "client_key.pem"
     path.write_text(VAULTED)
     with pytest.raises(InputError) as caught:
@@ -246,7 +246,7 @@ def test_other_content_is_text(content: bytes) -> None:
     _files.decode("path", content)
 
 
-def test_a_name_in_another_encoding_beside_a_certificate_does_not_matter() -> None:
+def test_other_encodings_around_a_certificate_are_ignored() -> None:
     text = _files.decode("client_cert", "friendlyName: Zoë\n".encode("latin-1") + CERTIFICATE.encode())
     assert [block.label for block in _content.blocks(text)] == ["CERTIFICATE"]
 

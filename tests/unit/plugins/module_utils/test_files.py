@@ -46,7 +46,7 @@ VAULTED = "$ANSIBLE_VAULT;1.1;AES256\n3339623\n"
         ("x" * 300 + ".pem", "text"),
     ],
 )
-def test_text_is_no_path(value: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_is_not_a_path(value: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert _files.text_kind(value) == kind
 
@@ -67,20 +67,20 @@ def test_text_is_no_path(value: str, kind: str, tmp_path: Path, monkeypatch: pyt
         "www.example.com.key",
     ],
 )
-def test_paths_are_paths(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_accepted(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "key without an ending").touch()
     assert _files.text_kind(value) is None
 
 
-def test_a_file_that_is_to_be_created_can_have_any_name_but_holds_no_secret() -> None:
+def test_new_files_can_have_any_name_without_secrets() -> None:
     assert _files.text_kind("reports", new=True) is None
     assert _files.text_kind(TOKEN, new=True) == "a token"
     assert _files.text_kind(KEY, new=True) == "PEM text"
 
 
-def test_relative_paths_belong_to_the_base(tmp_path: Path) -> None:
+def test_relative_paths_start_at_the_base(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     assert _files.text_kind("keys/signing", base=str(tmp_path)) is None
     assert _files.text_kind("keys/signing") == "text"

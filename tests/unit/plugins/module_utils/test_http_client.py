@@ -100,7 +100,9 @@ def dripping(*before: bytes, part: bytes) -> t.Callable[[], Parts]:
     ],
     ids=["status", "headers", "header", "continue", "body", "body-to-the-end", "chunk-size", "chunks", "trailers"],
 )
-def test_a_dripping_answer_ends_at_the_deadline(serve: t.Callable[..., Server], answer: t.Callable[[], Parts]) -> None:
+def test_a_byte_by_byte_answer_ends_at_the_deadline(
+    serve: t.Callable[..., Server], answer: t.Callable[[], Parts]
+) -> None:
     with pytest.raises(TransportError) as caught:
         get(serve(answer), timeout=(5.0, 0.3))
     # http.client takes no more than 100 headers and may be there before the deadline.
@@ -121,7 +123,7 @@ def test_each_attempt_has_its_own_deadline(serve: t.Callable[..., Server]) -> No
     assert len(server.requests) == 2
 
 
-def test_a_pause_between_attempts_is_not_the_answers_time(serve: t.Callable[..., Server]) -> None:
+def test_pauses_between_attempts_do_not_count_as_answer_time(serve: t.Callable[..., Server]) -> None:
     busy = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     server = serve([busy], [OK + b"Content-Length: 2\r\n\r\n{}"])
     assert get(server, timeout=(5.0, 0.3), retries=1).json() == {}
@@ -180,7 +182,7 @@ def test_answers_that_cannot_be_read(serve: t.Callable[..., Server], answer: Par
     "location",
     [b"http://[", b"http://a:b/", b"//[::1", b"http://\xff\xfe/", b"https://other.example.com/", b"ftp://127.0.0.1/"],
 )
-def test_a_redirect_never_leads_elsewhere(serve: t.Callable[..., Server], location: bytes) -> None:
+def test_redirects_to_other_hosts_are_not_followed(serve: t.Callable[..., Server], location: bytes) -> None:
     server = serve([b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"])
     response = get(server)
     assert response.status == 302
@@ -215,7 +217,7 @@ def test_a_broken_retry_after_is_ignored(serve: t.Callable[..., Server]) -> None
     assert get(server, retries=1).json() == {}
 
 
-def test_a_refusal_shows_the_beginning_of_a_long_body(serve: t.Callable[..., Server]) -> None:
+def test_refusals_show_the_beginning_of_a_long_body(serve: t.Callable[..., Server]) -> None:
     response = get(serve([b"HTTP/1.1 400 Bad\r\n\r\n", b" a" * 1_000_000]))
     assert len(str(response.refusal("Look."))) < 300
 
@@ -239,7 +241,7 @@ def test_a_body_that_is_nested_too_deeply_is_not_sent() -> None:
     assert caught.value.uncertain
 
 
-def test_what_a_server_says_is_printable(serve: t.Callable[..., Server]) -> None:
+def test_texts_of_a_server_are_made_printable(serve: t.Callable[..., Server]) -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln"
     body = f"\x1b[31m\x9b0m no {token} and secret".encode()
     head = b"HTTP/1.1 400 Bad\x1b[2J \x9bRequest\r\nContent-Length: "

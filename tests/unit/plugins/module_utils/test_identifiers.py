@@ -74,15 +74,13 @@ REFUSED: list[tuple[t.Callable[..., t.Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("validator", "value", "expected"), ACCEPTED)
-def test_an_identifier_is_returned_in_its_usual_form(
-    validator: t.Callable[..., t.Any], value: str, expected: t.Any
-) -> None:
+def test_identifiers_are_normalized(validator: t.Callable[..., t.Any], value: str, expected: t.Any) -> None:
     assert validator(value, "the_option") == expected
     assert _identifiers.is_valid(lambda one: validator(one, "the_option"), value)
 
 
 @pytest.mark.parametrize(("validator", "value", "problem"), REFUSED)
-def test_what_cannot_be_one_is_refused_by_the_name_of_its_option(
+def test_invalid_identifiers_are_refused_with_the_option_name(
     validator: t.Callable[..., t.Any], value: str, problem: str
 ) -> None:
     with pytest.raises(InputError) as error:
@@ -99,7 +97,7 @@ def test_what_cannot_be_one_is_refused_by_the_name_of_its_option(
 )
 @pytest.mark.parametrize("end", ["", "/hub", "?x", "#x"])
 @pytest.mark.parametrize("letter", ["j", "%6A", "%256a"])
-def test_a_path_is_taken_as_a_server_takes_it(path: str, end: str, letter: str) -> None:
+def test_paths_are_resolved_as_servers_do(path: str, end: str, letter: str) -> None:
     path = path.replace("j", letter) + end
     assert _identifiers.leads_to(path, "jwt")
     assert not _identifiers.leads_to(path, "jw")
@@ -107,5 +105,5 @@ def test_a_path_is_taken_as_a_server_takes_it(path: str, end: str, letter: str) 
 
 
 @pytest.mark.parametrize("path", [None, "", "jwt2", "x/jwt", "..", "jwt/.."])
-def test_another_path_leads_elsewhere(path: str | None) -> None:
+def test_other_paths_are_different(path: str | None) -> None:
     assert not _identifiers.leads_to(path, "jwt")

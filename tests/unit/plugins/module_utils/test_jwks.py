@@ -105,7 +105,7 @@ UNUSABLE: dict[str, tuple[t.Any, str]] = {
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_what_cannot_be_used_says_so_and_harms_no_other(case: str) -> None:
+def test_unusable_keys_are_reported_and_others_are_used(case: str) -> None:
     entry, reason = UNUSABLE[case]
     good = key_sets.auth0(key(1), "good")
 
@@ -144,7 +144,7 @@ def test_a_bad_certificate_hides_no_other_key() -> None:
 
 
 @pytest.mark.parametrize("case", ODD)
-def test_a_certificate_that_does_not_belong_is_left_aside(case: str) -> None:
+def test_a_certificate_of_another_key_is_ignored(case: str) -> None:
     entry, warning = ODD[case]
 
     one = read_one(entry)
@@ -154,7 +154,7 @@ def test_a_certificate_that_does_not_belong_is_left_aside(case: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["use", "alg", "kid"])
-def test_what_a_key_may_leave_out(name: str) -> None:
+def test_optional_members_may_be_missing(name: str) -> None:
     one = read_one(WITHOUT[name])
 
     assert one.reasons == []
@@ -193,18 +193,18 @@ NO_KEY_SET: dict[str, tuple[t.Any, str]] = {
 
 
 @pytest.mark.parametrize("case", NO_KEY_SET)
-def test_what_is_no_key_set_is_refused(case: str) -> None:
+def test_other_documents_are_refused(case: str) -> None:
     document, sentence = NO_KEY_SET[case]
 
     with pytest.raises(InputError, match=sentence):
         _jwks.read(document)
 
 
-def test_a_byte_order_mark_is_no_matter() -> None:
+def test_a_byte_order_mark_is_accepted() -> None:
     assert _jwks.read("\ufeff" + json.dumps(key_set(SIGNING))) == [read_one(SIGNING)]
 
 
-def test_no_order_of_the_provider_shows() -> None:
+def test_results_do_not_depend_on_the_order_of_keys() -> None:
     entries = [
         key_sets.okta(key(), "b"),
         key_sets.keycloak(key(), "b"),
@@ -219,7 +219,7 @@ def test_no_order_of_the_provider_shows() -> None:
         assert _jwks.read(key_set(*order)) == first
 
 
-def test_an_entry_that_comes_twice_is_used_once_and_with_its_certificate() -> None:
+def test_duplicate_entries_are_used_once() -> None:
     first, second = _jwks.read(key_set(key_sets.okta(key(), "k"), key_sets.keycloak(key(), "k")))
 
     assert first.reasons == []
@@ -227,7 +227,7 @@ def test_an_entry_that_comes_twice_is_used_once_and_with_its_certificate() -> No
     assert second.reasons == ["It is listed more than once; the other entry is taken."]
 
 
-def test_names_that_are_not_unique_are_warned_about() -> None:
+def test_duplicate_kids_cause_warnings() -> None:
     same_kid = _jwks.read(key_set(key_sets.okta(key(), "k"), key_sets.okta(key(1), "k")))
     same_key = _jwks.read(key_set(key_sets.okta(key(), "k"), key_sets.okta(key(), "l")))
     other_kind = _jwks.read(key_set(key_sets.okta(key(), "k"), key_sets.elliptic("k")))
@@ -239,7 +239,7 @@ def test_names_that_are_not_unique_are_warned_about() -> None:
     assert all(one.warnings == [] for one in other_kind)
 
 
-def test_private_keys_are_noticed_and_never_kept() -> None:
+def test_private_keys_are_reported_and_not_returned() -> None:
     private = key_sets.private_numbers(key())
     document = key_set({**SIGNING, **private})
 
@@ -261,7 +261,7 @@ ENTRIES = st.dictionaries(MEMBERS, TEXTS | ANY_JSON, max_size=9).map(lambda some
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ENTRIES, max_size=4), st.randoms(use_true_random=False))
-def test_whatever_is_in_the_list_each_entry_is_told(entries: list[t.Any], random: t.Any) -> None:
+def test_each_entry_is_reported_whatever_it_contains(entries: list[t.Any], random: t.Any) -> None:
     keys = _jwks.read(key_set(*entries))
 
     assert len(keys) == len(entries)
@@ -274,6 +274,6 @@ def test_whatever_is_in_the_list_each_entry_is_told(entries: list[t.Any], random
 
 @settings(max_examples=100, deadline=None)
 @given(ANY_JSON | st.text())
-def test_whatever_the_document_is_it_is_read_or_refused(document: t.Any) -> None:
+def test_any_document_is_read_or_refused(document: t.Any) -> None:
     with contextlib.suppress(InputError):
         _jwks.read(document)

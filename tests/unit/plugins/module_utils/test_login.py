@@ -24,7 +24,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import HUB, FakeProxy, Reply, Request
 
 KEY = rsa.generate_private_key(65537, 2048)
-STRANGER = rsa.generate_private_key(65537, 2048)
+FOREIGN_KEY = rsa.generate_private_key(65537, 2048)
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
 CLAIMS = {"userDirectory": "ACME", "userId": "smoke", "email": "secret.person@example.com", "groups": ["Board42"]}
 COOKIE_SETTINGS = {"session_cookie_header_name": "X-Qlik-Session-portal"}
@@ -122,7 +122,7 @@ def clock() -> Clock:
 @pytest.fixture
 def run_options(clock: Clock, proxy: FakeProxy) -> RunOptions:
     return RunOptions(
-        verify=True, timeout=(2, 5), wait=0, threads=4, foreign_key=STRANGER, clock=clock, sleep=clock.sleep,
+        verify=True, timeout=(2, 5), wait=0, threads=4, foreign_key=FOREIGN_KEY, clock=clock, sleep=clock.sleep,
         session_apis=lambda _prefix, _proxy: [t.cast("t.Any", SessionApi(proxy))],
     )  # fmt: skip
 
@@ -141,7 +141,7 @@ def check_of(run: LoginRun, name: str) -> CheckResult:
     return check
 
 
-def test_a_login_that_works_passes_every_check_and_leaves_no_session(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_a_working_login_passes_all_checks_and_is_ended(proxy: FakeProxy, run_options: RunOptions) -> None:
     run = run_one(login_at(proxy), run_options)
     assert statuses(run) == dict.fromkeys(ALL, "passed")
     assert [check.name for check in run.results] == ALL
@@ -151,7 +151,7 @@ def test_a_login_that_works_passes_every_check_and_leaves_no_session(proxy: Fake
     assert proxy.most_sessions == 1
 
 
-def test_tokens_and_settings_that_are_not_given_are_skipped_checks(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_checks_without_tokens_or_settings_are_skipped(proxy: FakeProxy, run_options: RunOptions) -> None:
     run = run_one(login_at(proxy, negative_tokens={}, virtual_proxy={}), run_options)
     assert [name for name, status in statuses(run).items() if status == "skipped"] == [
         "response_headers", "host_allow_list", "expired_token", "wrong_audience_token", "incomplete_token",
@@ -160,7 +160,7 @@ def test_tokens_and_settings_that_are_not_given_are_skipped_checks(proxy: FakePr
     assert run.passed
 
 
-def test_the_token_goes_only_where_it_belongs(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_the_token_is_sent_below_the_prefix_only(proxy: FakeProxy, run_options: RunOptions) -> None:
     with FakeProxy(KEY.public_key()) as elsewhere:
         proxy.answer = lambda request: Reply(302, "", (("Location", f"{elsewhere.url}/portal/hub/?ticket=secret"),))
         run = run_one(login_at(proxy), run_options)
@@ -169,9 +169,7 @@ def test_the_token_goes_only_where_it_belongs(proxy: FakeProxy, run_options: Run
     assert "ticket" not in check_of(run, "login").actual
 
 
-def test_redirects_below_the_prefix_are_followed_and_their_cookies_kept(
-    proxy: FakeProxy, run_options: RunOptions
-) -> None:
+def test_redirects_below_the_prefix_are_followed_with_cookies(proxy: FakeProxy, run_options: RunOptions) -> None:
     hops: list[str] = []
 
     def detour(request: Request) -> Reply | None:
@@ -209,7 +207,7 @@ def test_a_loop_of_redirects_ends(proxy: FakeProxy, run_options: RunOptions) -> 
         (Reply(302, "", (("Location", "/portal/login"),)), "not a JWT virtual proxy"),
     ],
 )
-def test_a_failed_login_says_why_and_proves_nothing_else(
+def test_a_failed_login_has_a_cause_and_skips_other_checks(
     proxy: FakeProxy, run_options: RunOptions, reply: Reply, words: str
 ) -> None:
     proxy.answer = lambda request: reply
@@ -222,9 +220,7 @@ def test_a_failed_login_says_why_and_proves_nothing_else(
 
 
 @pytest.mark.parametrize("hosts", [[], ["127.0.0.1"]])
-def test_the_advice_is_never_to_link_the_virtual_proxy_to_more_proxies(
-    proxy: FakeProxy, run_options: RunOptions, hosts: list[str]
-) -> None:
+def test_no_diagnosis_advises_more_links(proxy: FakeProxy, run_options: RunOptions, hosts: list[str]) -> None:
     proxy.answer = lambda request: Reply(400, "<html><body>The http request header is incorrect.</body></html>")
     settings = {"proxies": ["Central"], "websocket_cross_origin_white_list": hosts}
     advice = check_of(run_one(login_at(proxy, virtual_proxy=settings), run_options), "login").diagnosis or ""
@@ -233,40 +229,40 @@ def test_the_advice_is_never_to_link_the_virtual_proxy_to_more_proxies(
     assert "Link " not in advice
 
 
-def test_an_open_door_is_news_even_if_the_login_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_anonymous_access_is_reported_even_if_the_login_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(401) if request.token else Reply(200, HUB)
     run = run_one(login_at(proxy), run_options)
     assert statuses(run)["no_token"] == "failed"
     assert "without a sign-in" in (check_of(run, "no_token").diagnosis or "")
 
 
-def test_anonymous_access_that_nobody_declared(proxy: FakeProxy, run_options: RunOptions) -> None:
-    def anybody(request: Request) -> Reply | None:
+def test_undeclared_anonymous_access_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
+    def accept_all(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "qps/user"):
             return Reply(200, json.dumps({"userDirectory": "NONE", "userId": "anonymous"}))
         return Reply(200, HUB)
 
-    proxy.answer = anybody
+    proxy.answer = accept_all
     run = run_one(login_at(proxy), run_options)
     for name in ("no_token", "forged_token", "wrong_key_token", "expired_token"):
         assert "anonymous_access_mode" in (check_of(run, name).diagnosis or "")
     assert "ignores tokens" in (check_of(run, "identity").diagnosis or "")
 
 
-def test_somebody_in_front_who_signs_everybody_in(proxy: FakeProxy, run_options: RunOptions) -> None:
-    def everybody_is_smoke(request: Request) -> Reply | None:
+def test_a_front_end_that_logs_in_all_requests_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
+    def accept_all(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "qps/user"):
             return Reply(200, json.dumps({"userDirectory": "ACME", "userId": "smoke"}))
         return Reply(200, HUB)
 
-    proxy.answer = everybody_is_smoke
+    proxy.answer = accept_all
     run = run_one(login_at(proxy), run_options)
     assert "in front of Qlik Sense" in (check_of(run, "no_token").diagnosis or "")
     assert "not verified" in (check_of(run, "wrong_key_token").diagnosis or "")
 
 
 @pytest.mark.parametrize("status", [403, 302])
-def test_a_refusal_need_not_be_401(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
+def test_refusals_with_other_status_codes_pass(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
     def refuse(request: Request) -> Reply | None:
         if request.path == "hub/" and not request.token and not request.cookies:
             return Reply(status, "", (("Location", "https://login.example.com/"),) if status == 302 else ())
@@ -276,7 +272,7 @@ def test_a_refusal_need_not_be_401(proxy: FakeProxy, run_options: RunOptions, st
     assert run_one(login_at(proxy), run_options).passed
 
 
-def test_a_proxy_that_verifies_nothing_is_found_out_and_left_without_sessions(
+def test_accepted_negative_tokens_fail_and_sessions_are_ended(
     proxy: FakeProxy, run_options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def believe(token: str) -> tuple[str, str]:
@@ -349,7 +345,7 @@ def test_checks_can_be_left_out(proxy: FakeProxy, run_options: RunOptions) -> No
 
 
 @pytest.mark.parametrize("status", [400, 404, 302])
-def test_where_it_is_not_linked_it_has_to_be_unknown(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
+def test_unlinked_proxies_must_not_know_the_prefix(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
     location = (("Location", "/login/"),) if status == 302 else ()
     proxy.answer = lambda request: Reply(status, "", location)
     run = run_one(login_at(proxy, linked=False), run_options)
@@ -357,7 +353,7 @@ def test_where_it_is_not_linked_it_has_to_be_unknown(proxy: FakeProxy, run_optio
     assert len(proxy.requests) == 1
 
 
-def test_where_it_is_still_linked_it_is_said_and_logged_out(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_unexpected_links_fail_and_sessions_are_ended(proxy: FakeProxy, run_options: RunOptions) -> None:
     run = run_one(login_at(proxy, linked=False), run_options)
     assert statuses(run) == {"not_linked": "failed", "logout": "passed"}
     assert "the links in the repository differ" in (check_of(run, "not_linked").diagnosis or "")
@@ -502,14 +498,14 @@ def test_new_connections_are_as_many_as_those_of_a_browser(proxy: FakeProxy, run
     assert len({request.connection for request in proxy.requests}) == 6
 
 
-def test_the_wrong_person_is_noticed(proxy: FakeProxy, run_options: RunOptions) -> None:
-    run = run_one(login_at(proxy, user=("ACME", "somebody")), run_options)
+def test_another_user_fails_the_check(proxy: FakeProxy, run_options: RunOptions) -> None:
+    run = run_one(login_at(proxy, user=("ACME", "another")), run_options)
     assert [check.name for check in run.results if check.status == "failed"] == ["identity", "attributes"]
     assert check_of(run, "identity").actual == "ACME\\smoke"
     assert proxy.sessions == {}
 
 
-def test_nobody_to_expect_is_no_success(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_a_missing_expected_user_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
     run = run_one(login_at(proxy, user=("", "")), run_options)
     assert statuses(run)["identity"] == "failed"
     assert "user_directory and user_id" in (check_of(run, "identity").diagnosis or "")
@@ -566,11 +562,11 @@ def test_a_cookie_that_is_not_as_configured(
 
 
 def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, run_options: RunOptions) -> None:
-    def let_anybody_in(request: Request) -> Reply | None:
-        somebody = request.token == login.token or request.cookies
-        if request.path == "hub/" and not somebody:
+    def accept_without_token(request: Request) -> Reply | None:
+        signed_in = request.token == login.token or request.cookies
+        if request.path == "hub/" and not signed_in:
             return Reply(200, HUB)
-        if (request.method, request.path) == ("GET", "qps/user") and not somebody:
+        if (request.method, request.path) == ("GET", "qps/user") and not signed_in:
             return Reply(200, json.dumps({"userDirectory": "NONE", "userId": "anonymous"}))
         return None
 
@@ -578,7 +574,7 @@ def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, r
     login = login_at(proxy, virtual_proxy=settings)
     refused = run_one(login, run_options)
     assert [check.name for check in refused.results if check.status == "failed"] == ["no_token"]
-    proxy.answer = let_anybody_in
+    proxy.answer = accept_without_token
     granted = run_one(login, run_options)
     assert granted.passed
     assert check_of(granted, "no_token").actual == "200 with HTML, as NONE\\anonymous"
@@ -606,7 +602,7 @@ def test_a_logout_that_wants_a_csrf_token_gets_it(proxy: FakeProxy, run_options:
 # --- Waiting
 
 
-def test_it_waits_until_the_change_works(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
+def test_pending_changes_are_awaited(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     outcomes: t.Iterator[Reply | None] = iter([Reply(400, "<html/>"), Reply(503), Reply(401)])
     now: list[Reply | None] = [next(outcomes)]
     clock.at_wake = lambda: now.__setitem__(0, next(outcomes, None))
@@ -617,7 +613,7 @@ def test_it_waits_until_the_change_works(proxy: FakeProxy, run_options: RunOptio
     assert run.seconds_waited == sum(clock.naps)
 
 
-def test_it_gives_up_when_the_time_is_over(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
+def test_waiting_ends_after_the_time_limit(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     proxy.answer = lambda request: Reply(503)
     run = run_one(login_at(proxy), dataclasses.replace(run_options, wait=60))
     assert not run.passed
@@ -625,9 +621,7 @@ def test_it_gives_up_when_the_time_is_over(proxy: FakeProxy, run_options: RunOpt
     assert max(clock.naps) <= 10
 
 
-def test_it_waits_for_cookie_settings_and_opens_a_fresh_session_for_them(
-    proxy: FakeProxy, run_options: RunOptions, clock: Clock
-) -> None:
+def test_cookie_settings_are_awaited_with_new_sessions(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     settings = {**COOKIE_SETTINGS, "same_site_attribute_http": "strict"}
     clock.at_wake = lambda: setattr(proxy, "attributes", "Path=/; HttpOnly; SameSite=Strict")
     run = run_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(run_options, wait=60))
@@ -648,7 +642,7 @@ def test_it_waits_for_cookie_settings_and_opens_a_fresh_session_for_them(
         ({"token": jwt.encode(CLAIMS, "x" * 32, algorithm="HS256")}, "HS256"),
     ],
 )
-def test_it_does_not_wait_for_a_token_that_cannot_be_accepted(
+def test_permanent_failures_are_not_awaited(
     proxy: FakeProxy, run_options: RunOptions, clock: Clock, more: dict[str, t.Any], words: str
 ) -> None:
     run = run_one(login_at(proxy, **more), dataclasses.replace(run_options, wait=60))
@@ -656,7 +650,7 @@ def test_it_does_not_wait_for_a_token_that_cannot_be_accepted(
     assert words in (check_of(run, "login").diagnosis or "")
 
 
-def test_unknown_claim_names_are_not_held_against_a_token(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_unknown_claim_names_are_not_in_the_diagnosis(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(401)
     custom = token(userId=None, userDirectory=None, user="smoke", directory="ACME")
     run = run_one(login_at(proxy, token=custom), run_options)
@@ -666,14 +660,14 @@ def test_unknown_claim_names_are_not_held_against_a_token(proxy: FakeProxy, run_
 def test_a_certificate_of_another_key_is_named(
     proxy: FakeProxy, run_options: RunOptions, clock: Clock, other_pem: str
 ) -> None:
-    proxy.key = STRANGER.public_key()
+    proxy.key = FOREIGN_KEY.public_key()
     settings = {"jwt_public_key_certificate": other_pem}
     run = run_one(login_at(proxy, virtual_proxy=settings), dataclasses.replace(run_options, wait=60))
     assert clock.naps == []
     assert "signed with another key" in (check_of(run, "login").diagnosis or "")
 
 
-def test_a_server_clock_that_is_off_is_named(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_a_wrong_server_clock_is_named(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(401)
     ahead = dataclasses.replace(run_options, wall_clock=lambda: time.time() - 200)
     run = run_one(login_at(proxy), ahead)
@@ -769,17 +763,17 @@ def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, run_options: Ru
     assert "***" in shown
 
 
-def test_what_a_server_says_is_one_printable_line(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_texts_of_a_server_become_one_printable_line(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(500, "a\x00b\x1b[31m\n\nc" + "d" * 5000)
     actual = check_of(run_one(login_at(proxy), run_options), "login").actual
     assert actual.isprintable()
     assert len(actual) < 300
 
 
-# --- Forgery
+# --- Negative tokens
 
 
-def test_a_forged_token_differs_in_the_user_alone() -> None:
+def test_forged_tokens_differ_only_in_the_user() -> None:
     original = token()
     forged = negative.forged(original, "userId")
     header, _claims, signature = original.split(".")
@@ -791,8 +785,8 @@ def test_a_forged_token_differs_in_the_user_alone() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
-def test_a_token_of_a_stranger_is_sound_but_for_the_key(algorithm: str) -> None:
+def test_tokens_of_a_foreign_key_differ_only_in_the_key(algorithm: str) -> None:
     original = jwt.encode(CLAIMS, KEY, algorithm=algorithm, headers={"kid": "1"})
-    signed = negative.signed_with(STRANGER, original)
+    signed = negative.signed_with(FOREIGN_KEY, original)
     assert signed.rpartition(".")[0] == original.rpartition(".")[0]
-    assert jwt.decode(signed, STRANGER.public_key(), algorithms=[algorithm]) == CLAIMS
+    assert jwt.decode(signed, FOREIGN_KEY.public_key(), algorithms=[algorithm]) == CLAIMS

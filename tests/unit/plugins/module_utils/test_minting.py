@@ -69,7 +69,7 @@ def test_any_other_text_is_refused_and_not_repeated(text: str) -> None:
 @pytest.mark.parametrize(
     "value", [True, 1.5, None, [], "", "15 minutes", "1h30m", "0x10", "1e3", "\u0661\u0665m", 10**10, "99999w"]
 )
-def test_values_that_are_no_duration(value: t.Any) -> None:
+def test_invalid_durations_are_refused(value: t.Any) -> None:
     with pytest.raises(InputError, match="backdate is not a duration"):
         seconds(value, option="backdate")
 
@@ -153,11 +153,11 @@ def test_the_usual_claims_in_their_usual_order() -> None:
         ),
     ],
 )
-def test_who_it_is(user: t.Any, options: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
+def test_user_and_directory_are_claims(user: t.Any, options: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
     assert claims_of(user, **options) == {**expected, **TIMES}
 
 
-def test_what_else_is_known_of_a_user() -> None:
+def test_attributes_of_a_user_are_claims() -> None:
     claims = claims_of(
         "CORP\\alice",
         name="Alice",
@@ -192,12 +192,12 @@ def test_what_else_is_known_of_a_user() -> None:
         ({"audience": ["a"]}, {"aud": "a"}),
     ],
 )
-def test_one_value_several_or_none(options: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
+def test_a_claim_has_one_several_or_no_values(options: dict[str, t.Any], expected: dict[str, t.Any]) -> None:
     assert claims_of("C\\a", **options) == {"userId": "a", "userDirectory": "C", **expected, **TIMES}
 
 
 def test_a_user_may_differ_from_the_rest() -> None:
-    recipe = Recipe(user_directory="CORP", name="Everybody", expires_in="1h", claims={"region": "north", "level": 1})
+    recipe = Recipe(user_directory="CORP", name="Default", expires_in="1h", claims={"region": "north", "level": 1})
 
     special = recipe.claims_of(
         {"user_id": "bob", "name": "Bob", "expires_in": "5m", "backdate": 0, "claims": {"level": 2}, "email": None},
@@ -209,7 +209,7 @@ def test_a_user_may_differ_from_the_rest() -> None:
         "iat": NOW, "nbf": NOW, "exp": NOW + 300,
     }  # fmt: skip
     assert recipe.claims_of("alice", now=NOW) == {
-        "userId": "alice", "userDirectory": "CORP", "region": "north", "level": 1, "name": "Everybody",
+        "userId": "alice", "userDirectory": "CORP", "region": "north", "level": 1, "name": "Default",
         "iat": NOW - 60, "nbf": NOW - 60, "exp": NOW + 3600,
     }  # fmt: skip
 
@@ -275,12 +275,12 @@ def test_times_are_in_order(expires_in: int, backdate: int) -> None:
         ("C\\a", {"jwt_attribute_user_id": "x", "jwt_attribute_user_directory": "x"}, "have the same claim"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_a_token(user: t.Any, options: dict[str, t.Any], sentence: str) -> None:
+def test_invalid_claims_are_refused(user: t.Any, options: dict[str, t.Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         claims_of(user, **options)
 
 
-def test_a_secret_in_the_place_of_a_name_is_not_repeated() -> None:
+def test_a_secret_in_place_of_a_name_is_not_quoted() -> None:
     for user in ("hunter-2\n", {"hunter-2": 1}, {"user": "C\\hunter-2\n"}, {"user_id": "hunter-2 "}):
         with pytest.raises(InputError) as caught:
             claims_of(user)
@@ -302,7 +302,7 @@ def test_subclasses_become_plain_json_types() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512"])
-def test_a_token_is_what_others_accept(algorithm: str) -> None:
+def test_tokens_are_accepted_by_other_libraries(algorithm: str) -> None:
     claims = {"userId": "Zoë", "userDirectory": "CORP", "groups": ["a"]}
 
     token = minter(KEY, algorithm=algorithm)(claims)

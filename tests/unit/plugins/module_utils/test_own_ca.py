@@ -44,7 +44,7 @@ def own_ca() -> OwnCA:
     return OwnCA(pem(CA), private_pem(CA_KEY))
 
 
-def test_the_certificate_says_the_truth_about_the_key() -> None:
+def test_the_certificate_has_the_public_key() -> None:
     text = own_ca().issue(key().public_key())
     issued = x509.load_pem_x509_certificate(text.encode())
 
@@ -65,7 +65,7 @@ def test_other_keys_get_other_certificates() -> None:
     assert first.subject != second.subject
 
 
-def test_the_same_key_gets_the_same_certificate_in_another_process_at_another_time(tmp_path: Path) -> None:
+def test_the_same_key_always_gets_the_same_certificate(tmp_path: Path) -> None:
     """A changed byte would be a write, and a write restarts Qlik's proxies."""
     (tmp_path / "ca.pem").write_text(pem(CA))
     (tmp_path / "ca_key.pem").write_text(private_pem(CA_KEY))
@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[t.Callable[[], tuple[str, str]], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_ca_is_refused_without_a_word_of_the_key(case: str) -> None:
+def test_invalid_cas_are_refused_without_quoting_the_key(case: str) -> None:
     make, sentence = REFUSED[case]
     texts = make()
 

@@ -182,6 +182,6 @@ def test_neither_path_nor_content(files: PrivateFiles) -> None:
         client_certificate({"client_cert_content": CERTIFICATE}, files)
 
 
-def test_a_text_of_half_characters_gives_no_traceback(files: PrivateFiles) -> None:
+def test_surrogates_in_a_text_give_no_traceback(files: PrivateFiles) -> None:
     path = pem_file({"ca_content": f"\udcff\ud800{CERTIFICATE}"}, "ca_path", files, holds="CA certificate")
     assert path

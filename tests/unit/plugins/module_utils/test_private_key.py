@@ -75,7 +75,7 @@ GOOD: dict[str, tuple[str, str | None]] = {
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_every_usual_form_is_the_same_key(case: str) -> None:
+def test_all_formats_give_the_same_key(case: str) -> None:
     pem, passphrase = GOOD[case]
 
     key = _private_key.load_private_key(pem, passphrase=passphrase)
@@ -87,7 +87,7 @@ def test_a_key_is_loaded_once_per_process() -> None:
     assert _private_key.load_private_key(pem_of(KEY)) is _private_key.load_private_key(pem_of(KEY))
 
 
-def test_a_wrong_passphrase_is_not_helped_by_an_earlier_right_one() -> None:
+def test_a_wrong_passphrase_fails_after_a_right_one() -> None:
     pem = pem_of(KEY, passphrase=PASSPHRASE)
     _private_key.load_private_key(pem, passphrase=PASSPHRASE)
 
@@ -137,7 +137,7 @@ BAD: dict[str, tuple[str, str | None, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_keys_are_refused_in_words_that_give_nothing_away(case: str) -> None:
+def test_invalid_keys_are_refused_and_not_quoted(case: str) -> None:
     pem, passphrase, sentence = BAD[case]
 
     with pytest.raises(InputError, match=sentence) as caught:
@@ -146,14 +146,14 @@ def test_bad_keys_are_refused_in_words_that_give_nothing_away(case: str) -> None
     assert_silent_about(pem, message_of(caught.value))
 
 
-def test_shorter_keys_pass_when_asked_for() -> None:
+def test_shorter_keys_are_accepted_on_request() -> None:
     short = rsa.generate_private_key(65537, 1024)
 
     assert _private_key.load_private_key(pem_of(short), minimum_bits=1024).key_size == 1024
 
 
 def altered(key: rsa.RSAPrivateKey) -> str:
-    """The key with one of its public numbers changed, as PEM. Made by hand: no library writes such a key."""
+    """Return the key as PEM with one of its public numbers changed. No library writes such a key."""
     der = key.private_bytes(Encoding.DER, PKCS1, NoEncryption())
     modulus = key.public_key().public_numbers().n
     changed = der.replace(modulus.to_bytes(256, "big"), (modulus ^ (1 << 500)).to_bytes(256, "big"))
@@ -173,9 +173,7 @@ def test_a_key_whose_halves_differ_is_refused() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(position=st.integers(28, 1670), character=st.sampled_from("AQgw09/+=- \n\\é"), cut=st.integers(0, 60))
-def test_whatever_is_damaged_the_answer_is_a_key_that_signs_or_a_clean_error(
-    position: int, character: str, cut: int
-) -> None:
+def test_damaged_keys_work_or_give_a_clean_error(position: int, character: str, cut: int) -> None:
     original = pem_of(KEY)
     damaged = original[:position] + character + original[position + cut :]
 

@@ -134,8 +134,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("other"), "stranger")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("other"), "foreign")
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +153,10 @@ def context(authority: Authority) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="module")
-def proxy_context(stranger: Authority) -> ssl.SSLContext:
+def proxy_context(foreign: Authority) -> ssl.SSLContext:
     """TLS of a proxy that has a certificate of another authority and requires none of its clients."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*stranger.issue("localhost"))
+    context.load_cert_chain(*foreign.issue("localhost"))
     return context
 
 
@@ -230,7 +230,7 @@ def failure(options: dict[str, t.Any], method: str = "GET") -> QlikError:
     return caught.value
 
 
-def test_asks_as_the_repository_wants_to_be_asked(server: Server, options: dict[str, t.Any]) -> None:
+def test_requests_have_the_required_headers(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(200, {}, b'{"buildVersion": "31.60.0.0"}')]
     connection = QrsClient(options)
     assert connection.request("GET", "about", query={"filter": "name eq 'a b'"}).body == {"buildVersion": "31.60.0.0"}
@@ -271,9 +271,9 @@ def test_keys_and_certificates_can_be_texts(
 
 
 def test_a_text_of_another_authority_is_not_trusted(
-    server: Server, options: dict[str, t.Any], stranger: Authority
+    server: Server, options: dict[str, t.Any], foreign: Authority
 ) -> None:
-    options |= {"ca_path": None, "ca_content": stranger.path.read_text()}
+    options |= {"ca_path": None, "ca_content": foreign.path.read_text()}
     assert "not trusted" in failure(options).message
 
 
@@ -293,7 +293,7 @@ def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, opt
 
 
 def signed_in(options: dict[str, t.Any], **changed: t.Any) -> QrsClient:
-    """A connection through a virtual proxy to a server that insists on a client certificate there, too."""
+    """Return a connection through a virtual proxy to a server that requires a client certificate."""
     connection = QrsClient(options | changed)
     connection._http._pools.connection_pool_kw.update(cert_file=options["client_cert"], key_file=options["client_key"])
     return connection
@@ -363,7 +363,7 @@ def test_a_ticket_is_fetched_used_once_and_logged_out(
         ([TICKET, (403, {}, b"Your account is inactive.")], "inactive", "is active"),
     ],
 )
-def test_a_ticket_that_lets_nobody_in(
+def test_a_refused_ticket_fails_with_a_hint(
     server: Server, options: dict[str, t.Any], answers: list[t.Any], outcome: str, advice: str
 ) -> None:
     server.answers = answers
@@ -374,7 +374,7 @@ def test_a_ticket_that_lets_nobody_in(
     assert "one-time-secret" not in str(caught.value)
 
 
-def test_a_session_that_a_restart_has_ended_begins_anew(server: Server, options: dict[str, t.Any]) -> None:
+def test_a_session_lost_in_a_restart_is_renewed(server: Server, options: dict[str, t.Any]) -> None:
     entered = [TICKET, (200, COOKIE, b"{}")]
     lost = (302, {"Location": "/internal_forms_authentication/"}, b"")
     server.answers = [*entered, (201, {}, b'{"id": 1}'), lost, *entered, (200, {}, b'{"id": 2}'), lost, *entered, lost]
@@ -397,7 +397,7 @@ def test_a_header_names_the_user_and_the_session_is_logged_out(server: Server, o
     ]
 
 
-def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, options: dict[str, t.Any]) -> None:
+def test_a_given_session_is_used_and_not_ended(server: Server, options: dict[str, t.Any]) -> None:
     connection = signed_in(options, auth_method="session", session_cookie="X-Qlik-Session=some-secret")
     connection.request("GET", "about")
     server.answers = [(401, {}, b"some-secret is over")]
@@ -409,7 +409,7 @@ def test_a_session_of_somebody_else_is_used_and_left_alone(server: Server, optio
     assert "some-secret" not in str(caught.value)
 
 
-def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ntlm_requires_its_library(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spnego", None)
     monkeypatch.delitem(sys.modules, QrsClient.__module__.replace("qrs", "ntlm"), raising=False)
     with pytest.raises(InputError) as caught:
@@ -419,7 +419,7 @@ def test_ntlm_wants_its_library(options: dict[str, t.Any], monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("challenge", ["NTLM", "NTLM !!!", "NTLM TlRMTVNTUAACAAAA", "Negotiate"])
-def test_a_challenge_that_is_none(server: Server, options: dict[str, t.Any], challenge: str) -> None:
+def test_an_invalid_challenge_is_refused(server: Server, options: dict[str, t.Any], challenge: str) -> None:
     pytest.importorskip("spnego")
     server.answers = [(401, {"WWW-Authenticate": challenge}, b"")]
     with pytest.raises(QlikError) as caught:
@@ -448,7 +448,7 @@ def test_a_machine_without_the_algorithms_of_ntlm_is_named(
 
 
 @pytest.mark.parametrize("whose", ["server", "client"])
-def test_a_certificate_that_this_machine_does_not_allow_is_named(
+def test_certificates_that_openssl_forbids_are_named(
     authority: Authority, context: ssl.SSLContext, options: dict[str, t.Any], whose: str
 ) -> None:
     certificate, key = authority.issue(f"weak_{whose}", bits=1024)
@@ -466,22 +466,22 @@ def test_a_certificate_that_this_machine_does_not_allow_is_named(
     assert "at least 2048 bits" in error.hint
 
 
-def test_the_environment_changes_nothing(
-    server: Server, options: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stranger: Authority
+def test_netrc_and_environment_are_ignored(
+    server: Server, options: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foreign: Authority
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine localhost login somebody password else\n")
+    netrc.write_text("machine localhost login another password else\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(stranger.path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(foreign.path))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     ask(options)
     [(_method, _path, headers, _body)] = server.asked
     assert "Authorization" not in headers
 
 
-def test_another_ca_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
-    error = failure(options | {"ca_path": str(stranger.path)})
+def test_another_ca_is_named(options: dict[str, t.Any], foreign: Authority) -> None:
+    error = failure(options | {"ca_path": str(foreign.path)})
     assert "not trusted" in error.message
     assert "root.pem" in error.hint
     assert error.hint.endswith(" as ca_path.")
@@ -498,18 +498,16 @@ THROUGH_A_PROXY: dict[str, dict[str, t.Any]] = {
 
 @pytest.fixture(params=THROUGH_A_PROXY)
 def two_authorities(
-    request: pytest.FixtureRequest, options: dict[str, t.Any], proxy: Server, stranger: Authority
+    request: pytest.FixtureRequest, options: dict[str, t.Any], proxy: Server, foreign: Authority
 ) -> dict[str, t.Any]:
     """Options to sign in through a proxy with a certificate of another authority than that of the QPS."""
     if request.param == "ntlm":
         pytest.importorskip("spnego")
     way = {"auth_method": request.param, **THROUGH_A_PROXY[request.param]}
-    return options | way | {"port": proxy.server_port, "proxy_ca_path": str(stranger.path)}
+    return options | way | {"port": proxy.server_port, "proxy_ca_path": str(foreign.path)}
 
 
-def test_a_proxy_of_another_authority_lets_us_in(
-    two_authorities: dict[str, t.Any], server: Server, proxy: Server
-) -> None:
+def test_proxy_ca_path_verifies_a_proxy(two_authorities: dict[str, t.Any], server: Server, proxy: Server) -> None:
     server.answers = [TICKET]
     ask(two_authorities)
     assert proxy.asked
@@ -517,10 +515,10 @@ def test_a_proxy_of_another_authority_lets_us_in(
 
 
 @pytest.fixture
-def both(tmp_path: Path, authority: Authority, stranger: Authority) -> str:
-    """A file with both authorities."""
+def both(tmp_path: Path, authority: Authority, foreign: Authority) -> str:
+    """Return a file with both authorities."""
     path = tmp_path / "both.pem"
-    path.write_text(authority.path.read_text() + stranger.path.read_text())
+    path.write_text(authority.path.read_text() + foreign.path.read_text())
     return str(path)
 
 
@@ -536,10 +534,10 @@ def test_ca_path_does_not_verify_a_proxy(
 
 
 def test_proxy_ca_path_does_not_verify_repository_and_qps(
-    options: dict[str, t.Any], server: Server, stranger: Authority, both: str
+    options: dict[str, t.Any], server: Server, foreign: Authority, both: str
 ) -> None:
     for way in ({}, {"auth_method": "ticket"}):
-        for ca_path in (None, str(stranger.path)):
+        for ca_path in (None, str(foreign.path)):
             error = failure(options | way | {"ca_path": ca_path, "proxy_ca_path": both})
             assert "not trusted" in error.message
             assert error.hint.endswith(" as ca_path.")
@@ -556,8 +554,8 @@ def test_another_host_name_is_named(options: dict[str, t.Any]) -> None:
     assert "not for this host name" in error.message
 
 
-def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any], stranger: Authority) -> None:
-    certificate, key = stranger.issue("client")
+def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any], foreign: Authority) -> None:
+    certificate, key = foreign.issue("client")
     error = failure(options | {"client_cert": certificate, "client_key": key})
     assert "client certificate" in f"{error.message} {error.hint}"
     assert "client.pem" in error.hint
@@ -574,7 +572,7 @@ def test_a_key_of_another_pair_is_named(options: dict[str, t.Any], authority: Au
     assert "does not belong" in failure(options | {"client_key": key}).message
 
 
-def test_nobody_listens(options: dict[str, t.Any]) -> None:
+def test_a_refused_connection_is_named(options: dict[str, t.Any]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         error = failure(options | {"port": free.getsockname()[1]})
@@ -671,7 +669,7 @@ def test_a_csrf_token_is_fetched_where_a_proxy_wants_it(server: Server, options:
         pytest.param([(403, {}, b"no"), (204, {"qlik-csrf-token": "a"}, b""), (403, {}, b"no")], 3, id="of no help"),
     ],
 )
-def test_without_rights_a_csrf_token_changes_nothing(
+def test_a_csrf_token_does_not_help_without_rights(
     server: Server, options: dict[str, t.Any], answers: t.Any, requests: int
 ) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
@@ -697,7 +695,7 @@ def test_an_echoed_token_is_not_repeated(server: Server, options: dict[str, t.An
     assert "***" in str(caught.value)
 
 
-def test_a_busy_server_is_asked_again(server: Server, options: dict[str, t.Any]) -> None:
+def test_a_busy_server_is_retried(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(503, {"Retry-After": "0"}, b""), (429, {"Retry-After": "0"}, b""), (200, {}, b"[]")]
     assert ask(options | {"retries": 3}) == []
     assert len(server.asked) == 3
@@ -722,7 +720,7 @@ def test_a_create_is_never_repeated_blindly(server: Server, options: dict[str, t
     assert len(server.asked) == 2
 
 
-def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server, options: dict[str, t.Any]) -> None:
+def test_a_conflict_after_a_lost_attempt_is_uncertain(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(0, {}, b""), (409, {}, b"")]
     error = failure(options | {"retries": 2}, "PUT")
     assert isinstance(error, ConflictError)
@@ -786,7 +784,7 @@ def test_a_conflict_with_ones_own_lost_first_attempt_is_uncertain(server: Server
         ({"auth_method": "session", "session_cookie": "X-Qlik-Session=a; Path=/"}, "NAME=VALUE"),
     ],
 )
-def test_options_that_cannot_be_right(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:
+def test_invalid_options_are_refused(options: dict[str, t.Any], changed: dict[str, t.Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
         QrsClient(options | changed)
     assert words in caught.value.message
@@ -862,7 +860,7 @@ def test_the_next_host_is_used_if_one_does_not_answer(
         ({"ca_path": None}, (200, {}, b"{}"), "not trusted"),
     ],
 )
-def test_a_refusal_is_an_answer(
+def test_a_refusal_stops_the_search_for_a_host(
     server: Server, options: dict[str, t.Any], warned: list[str], changed: dict[str, t.Any], answer: t.Any, words: str
 ) -> None:
     server.answers = [answer]
@@ -872,15 +870,15 @@ def test_a_refusal_is_an_answer(
     assert warned == []
 
 
-def test_a_refused_client_certificate_is_an_answer(
-    server: Server, options: dict[str, t.Any], stranger: Authority
+def test_a_refused_client_certificate_stops_the_search(
+    server: Server, options: dict[str, t.Any], foreign: Authority
 ) -> None:
-    certificate, key = stranger.issue("client")
+    certificate, key = foreign.issue("client")
     pair = {"client_cert": certificate, "client_key": key}
     assert "qlik.invalid" not in str(failure(options | pair | {"host": ["localhost", "qlik.invalid"]}))
 
 
-def test_a_port_without_tls_is_an_answer(server: Server, options: dict[str, t.Any]) -> None:
+def test_a_port_without_tls_stops_the_search(server: Server, options: dict[str, t.Any]) -> None:
     with listening(server.server_port, b"HTTP/1.1 400 Bad Request\r\n\r\n"):
         assert "does not speak TLS" in failure(options | HOSTS).message
     assert server.asked == []
@@ -902,7 +900,7 @@ def test_a_refusal_names_the_hosts_before_it(server: Server, options: dict[str, 
 
 
 @pytest.mark.parametrize(("method", "asked"), [("GET", ["GET"]), ("PUT", [])])
-def test_only_reading_goes_on_at_another_host(
+def test_writes_are_not_repeated_on_another_host(
     server: Server,
     context: ssl.SSLContext,
     options: dict[str, t.Any],

@@ -52,7 +52,7 @@ def portal(pem: str) -> dict[str, t.Any]:
     }
 
 
-def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_create_then_link_then_change_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     first = reconcile(repository, portal)
     assert first.changed
     assert repository.requests == [
@@ -76,7 +76,7 @@ def test_creates_then_links_then_rests(repository: FakeRepository, portal: dict[
     assert results(second) == results(first)
 
 
-def test_a_result_fed_back_changes_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_a_result_as_input_changes_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     portal |= {
         "tags": ["PORTAL"],
         "custom_properties": {"stage": "prod"},
@@ -101,7 +101,7 @@ def test_check_mode_predicts_the_real_diff_and_writes_nothing(
     assert predicted.changed is real.changed is True
 
 
-def test_an_update_writes_one_whole_entity_with_only_the_named_fields_changed(repository: FakeRepository) -> None:
+def test_an_update_changes_only_the_named_fields(repository: FakeRepository) -> None:
     entity = repository.add("jwt", websocketCrossOriginWhiteList=["a.example"], sameSiteAttributeHttps=2)
     outcome = reconcile(repository, {"prefix": "jwt", "session_inactivity_timeout": 5})
     assert repository.writes == [("PUT", f"virtualproxyconfig/{entity['id']}")]
@@ -125,7 +125,7 @@ def test_rows_of_the_attribute_map_that_stay_keep_their_ids(repository: FakeRepo
     assert new == {"jwtAttribute": "b", "senseAttribute": "B", "isMandatory": True}
 
 
-def test_an_empty_list_empties_and_an_absent_one_is_left_alone(repository: FakeRepository) -> None:
+def test_empty_lists_are_written_and_missing_ones_ignored(repository: FakeRepository) -> None:
     entity = repository.add("jwt", tags=[repository.tags[0]], websocketCrossOriginWhiteList=["a.example"])
     reconcile(repository, {"prefix": "jwt", "tags": []})
     stored = repository.virtual_proxies[entity["id"]]
@@ -153,7 +153,7 @@ def test_absent_unlinks_and_deletes_once(repository: FakeRepository, portal: dic
     assert not reconcile(repository, {"prefix": "portal", "state": "absent"}).changed
 
 
-def test_many_are_linked_with_one_write_a_proxy(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_each_proxy_is_written_once(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     declared = [{**portal, "prefix": f"p{number}"} for number in range(5)]
     reconcile(repository, *declared)
     assert len(repository.requests) == 2 + 5 + 2
@@ -184,7 +184,7 @@ def test_a_node_without_a_proxy_costs_one_request_more(repository: FakeRepositor
     ],
 )
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_what_the_site_does_not_have_is_refused_before_the_first_write(
+def test_unknown_names_are_refused_before_the_first_write(
     repository: FakeRepository,
     portal: dict[str, t.Any],
     options: dict[str, t.Any],
@@ -203,7 +203,7 @@ PROPERTIES = {"VirtualProxyConfig": {"properties": {"jwtAudience": {"type": "str
 
 
 @pytest.mark.parametrize("openapi", [{"components": {"schemas": PROPERTIES}}, {"definitions": PROPERTIES}])
-def test_a_field_that_nobody_has_ever_set_may_be_missing_in_answers(
+def test_fields_that_were_never_set_may_be_missing(
     repository: FakeRepository, portal: dict[str, t.Any], openapi: t.Any
 ) -> None:
     repository.openapi = openapi
@@ -224,7 +224,7 @@ def test_a_field_that_nobody_has_ever_set_may_be_missing_in_answers(
 
 
 @pytest.mark.parametrize("openapi", [[], {}, {"components": None}, {"components": {"schemas": {"App": {}}}}])
-def test_an_api_description_that_says_nothing_is_passed_over(
+def test_an_unusable_api_description_is_ignored(
     repository: FakeRepository, portal: dict[str, t.Any], openapi: t.Any
 ) -> None:
     repository.openapi = openapi
@@ -232,7 +232,7 @@ def test_an_api_description_that_says_nothing_is_passed_over(
         reconcile(repository, {**portal, "jwt_audience": "qlik"})
 
 
-def test_a_list_that_is_cut_hides_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_names_are_found_in_truncated_lists(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     repository.record_limit = 1
     repository.tags.append({"id": "tag3", "name": "it's \\ odd"})
     repository.definitions.reverse()
@@ -253,9 +253,7 @@ def test_a_cookie_name_of_another_virtual_proxy_is_refused(
     assert caught.value.hint == "Set another session_cookie_header_name, such as X-Qlik-Session-portal."
 
 
-def test_a_renamed_virtual_proxy_is_recognized_by_its_cookie_name(
-    repository: FakeRepository, portal: dict[str, t.Any]
-) -> None:
+def test_renamed_virtual_proxies_are_recognized_by_cookie(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     repository.add("renamed", sessionCookieHeaderName="X-Qlik-Session-portal")
     with pytest.raises(InputError, match="already the one of the virtual proxy 'renamed'") as caught:
         reconcile(repository, portal)
@@ -321,7 +319,7 @@ LOCKING_OUT: list[dict[str, t.Any]] = [
 
 
 @pytest.mark.parametrize("path", ["JWT", "./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt/hub"])
-def test_the_guard_compares_what_the_server_sees(repository: FakeRepository, path: str) -> None:
+def test_the_guard_recognizes_other_spellings_of_the_path(repository: FakeRepository, path: str) -> None:
     link = {"id": repository.add("jwt")["id"]}
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append(link)
     for change in LOCKING_OUT:
@@ -455,7 +453,7 @@ def test_entries_are_added_to_what_is_created(repository: FakeRepository, pem: s
         ({"jwt_attribute_map_add": [{**MAIL, "jwt_attribute": "aud"}]}, "'aud', which is reserved"),
     ],
 )
-def test_changes_that_cannot_be_right(repository: FakeRepository, changes: dict[str, t.Any], words: str) -> None:
+def test_conflicting_changes_are_refused(repository: FakeRepository, changes: dict[str, t.Any], words: str) -> None:
     repository.add("portal", tags=[repository.tags[0]])
     with pytest.raises(InputError) as caught:
         reconcile(repository, {"prefix": "portal", **changes})
@@ -498,7 +496,7 @@ def test_a_node_that_the_user_cannot_see_stays(repository: FakeRepository) -> No
     assert [node["id"] for node in nodes] == ["node0", "node2", "node3"]
 
 
-def test_a_list_that_cannot_be_read_is_not_changed_entry_by_entry(repository: FakeRepository) -> None:
+def test_single_entries_of_unreadable_lists_are_not_changed(repository: FakeRepository) -> None:
     shared(repository)["websocketCrossOriginWhiteList"] = "a.example"
     with pytest.raises(InputError, match="The list for host_allow_list_add cannot be read"):
         reconcile(repository, {"prefix": "shared", "host_allow_list_add": ["c.example"]})
@@ -525,9 +523,7 @@ def test_a_conflict_keeps_what_others_added_and_removed(repository: FakeReposito
 
 
 @pytest.mark.parametrize("changes", [{"host_allow_list_remove": ["a.example"]}, {"proxies_remove": ["Central"]}])
-def test_the_connections_own_virtual_proxy_is_guarded_entry_by_entry(
-    repository: FakeRepository, changes: dict[str, t.Any]
-) -> None:
+def test_the_own_virtual_proxy_is_guarded_entry_by_entry(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
     shared(repository)
     with pytest.raises(InputError, match="This very connection"):
         reconcile(repository, {"prefix": "shared", **changes}, signs_in_through="shared")
@@ -565,7 +561,7 @@ def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
         ("default", "prefix", None, "prefix", "odd"),
     ],
 )  # fmt: skip
-def test_one_odd_value_hides_nothing_else(
+def test_an_unexpected_value_hides_no_other(
     repository: FakeRepository, pem: str, where: str, field: str, value: t.Any, option: str, expected: t.Any
 ) -> None:
     odd_site(repository)[where][field] = value
@@ -581,7 +577,7 @@ def test_one_odd_value_hides_nothing_else(
     assert len(repository.requests) == 2
 
 
-def test_a_default_virtual_proxy_without_a_prefix_is_the_default_one(repository: FakeRepository) -> None:
+def test_null_prefix_means_the_default_virtual_proxy(repository: FakeRepository) -> None:
     [default] = convert.virtual_proxies([{"id": "vp1", "authenticationMethod": 4}])
     assert default.fields == {"prefix": "", "authentication_method": "jwt"}
     snapshot = convert.snapshot([dict(default.raw)], [repository._expanded(repository.proxies["proxy0"])])
@@ -635,7 +631,7 @@ def test_a_list_of_links_that_cannot_be_read_is_never_written(settings: t.Any, p
     assert "The list of virtual proxies of the proxy 'Node0' cannot be read and is left as it is." in plan.warnings
 
 
-def test_an_accepted_write_counts_although_its_answer_is_no_use(
+def test_accepted_writes_count_without_a_usable_answer(
     repository: FakeRepository, portal: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = repository.add
@@ -661,19 +657,19 @@ def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
 
 
 @pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
-def test_who_sees_no_nodes_or_proxies_is_told_so(repository: FakeRepository, what: str, unseen: str) -> None:
+def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, what: str, unseen: str) -> None:
     getattr(repository, what).clear()
     with pytest.raises(AnswerError, match=f"sees no {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
         read_site(repository)
 
 
-def test_another_web_service_is_no_repository(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_web_service_is_recognized(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "_read", lambda path, query: ["about"])
     with pytest.raises(AnswerError, match=r"GET https://.*/qrs/about: .* but not an object"):
         read_site(repository)
 
 
-def test_who_sees_nothing_is_not_told_that_there_is_nothing(repository: FakeRepository) -> None:
+def test_missing_rights_are_not_reported_as_an_empty_site(repository: FakeRepository) -> None:
     repository.proxies.clear()
     with pytest.raises(AnswerError, match="sees no proxy"):
         reconcile(repository, {"prefix": "portal", "state": "absent"})
@@ -684,7 +680,7 @@ class TestTroubleInTheMiddle:
 
     @pytest.mark.parametrize("number", [1, 2, 3])
     @pytest.mark.parametrize("failure", ["lost", "dropped"])
-    def test_a_lost_answer_is_looked_into(
+    def test_the_site_is_read_after_a_lost_answer(
         self, repository: FakeRepository, portal: dict[str, t.Any], number: int, failure: str
     ) -> None:
         repository.failures = {number: failure}
@@ -715,7 +711,9 @@ class TestTroubleInTheMiddle:
         assert reconcile(repository, portal).changed
         assert repository.links(["Central", "Rim1"][number - 2]) == ["", "other", "portal"]
 
-    def test_a_second_conflict_fails_and_names_who(self, repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+    def test_a_second_conflict_fails_and_names_the_user(
+        self, repository: FakeRepository, portal: dict[str, t.Any]
+    ) -> None:
         repository.failures = {2: "conflict", 3: "conflict"}
         with pytest.raises(ConflictError) as caught:
             reconcile(repository, portal)
@@ -724,7 +722,7 @@ class TestTroubleInTheMiddle:
         repository.failures = {}
         assert reconcile(repository, portal).changed  # the next run finishes it
 
-    def test_a_second_lost_answer_is_success_if_the_site_is_right(
+    def test_a_second_lost_answer_succeeds_if_the_site_is_right(
         self, repository: FakeRepository, portal: dict[str, t.Any]
     ) -> None:
         repository.failures = {1: "lost", 3: "lost"}
@@ -732,7 +730,7 @@ class TestTroubleInTheMiddle:
         assert outcome.changed
         assert len(outcome.writes) == 3
 
-    def test_a_write_that_stays_lost_fails_and_says_what_was_done(
+    def test_a_lost_write_fails_and_reports_completed_writes(
         self, repository: FakeRepository, portal: dict[str, t.Any]
     ) -> None:
         repository.failures = {2: "dropped", 3: "dropped"}
@@ -748,7 +746,7 @@ class TestTroubleInTheMiddle:
         assert len(repository.writes) == 1
         assert caught.value.done == []
 
-    def test_somebody_else_creating_the_same_is_no_failure_and_no_change_of_ours(
+    def test_simultaneous_creation_is_no_failure_and_no_change(
         self, repository: FakeRepository, portal: dict[str, t.Any]
     ) -> None:
         del portal["proxies"]
@@ -763,7 +761,7 @@ class TestTroubleInTheMiddle:
         assert not outcome.changed
         assert len(repository.writes) == 1
 
-    def test_an_unreachable_site_after_a_lost_answer_is_not_called_success(
+    def test_unreachable_site_after_a_lost_answer_fails(
         self, repository: FakeRepository, portal: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         repository.failures = {1: "dropped"}

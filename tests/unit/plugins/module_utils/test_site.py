@@ -22,7 +22,7 @@ def proxy(of: dict[str, t.Any] | None, **settings: t.Any) -> dict[str, t.Any]:
     return {"id": "p", "serverNodeConfiguration": condensed, "settings": settings}
 
 
-def test_a_node_in_words() -> None:
+def test_a_node_is_described() -> None:
     central = node(
         "1",
         "Central",
@@ -56,7 +56,7 @@ def test_a_node_in_words() -> None:
     ]
 
 
-def test_a_proxy_in_words() -> None:
+def test_a_proxy_is_described() -> None:
     central = node("1", "Central")
     linked = [{"id": "v2", "prefix": "portal"}, {"id": "v1", "prefix": ""}, {"id": "v3", "prefix": "Admin"}]
     entity = proxy(
@@ -77,7 +77,7 @@ def test_a_proxy_in_words() -> None:
     ]
 
 
-def test_the_release_in_words() -> None:
+def test_the_release_is_described() -> None:
     assert in_words(ABOUT, [], []).release == {
         "build_version": "31.62.1.0",
         "node_type": "central",
@@ -94,13 +94,13 @@ def test_the_release_in_words() -> None:
         ("fd00::1", 443, "https://[fd00::1]"),
     ],
 )
-def test_where_people_reach_a_proxy(host_name: str, port: int | None, url: str) -> None:
+def test_the_url_of_a_proxy_is_described(host_name: str, port: int | None, url: str) -> None:
     settings = {} if port is None else {"listenPort": port}
     [words] = in_words(ABOUT, [], [proxy(node("1", "x", hostName=host_name), **settings)]).proxies
     assert words["url"] == url
 
 
-def test_the_central_node_comes_first_and_proxies_follow_their_nodes() -> None:
+def test_nodes_and_proxies_are_sorted_central_first() -> None:
     nodes = [node("1", "beta"), node("2", "Omega", isCentral=True), node("3", "Alpha")]
     site = in_words(ABOUT, nodes, [proxy(one) for one in nodes])
     assert [one["name"] for one in site.nodes] == ["Omega", "Alpha", "beta"]
@@ -115,7 +115,7 @@ def test_numbers_of_later_releases_stay_numbers() -> None:
     assert site.nodes[0]["roles"] == ["licence_maintenance", 9]
 
 
-def test_what_is_null_does_no_harm() -> None:
+def test_null_values_are_accepted() -> None:
     empty = {"id": "1", "name": None, "hostName": None, "roles": None, "serviceCluster": None, "tags": None}
     site = in_words({}, [empty], [proxy(None, virtualProxies=None), {"id": "q", "settings": None}])
     assert site.nodes == [{"id": "1", "name": "", "host_name": "", "roles": [], "service_cluster": "", "tags": []}]

@@ -18,7 +18,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._identifiers import 
 
 @pytest.fixture
 def dripping() -> t.Iterator[str]:
-    """The URL of a web proxy that sends a header byte by byte until it is left."""
+    """Yield the URL of a web proxy that sends a header byte by byte until the client disconnects."""
     ended = threading.Event()
 
     class Handler(socketserver.BaseRequestHandler):
@@ -36,7 +36,7 @@ def dripping() -> t.Iterator[str]:
         server.shutdown()
 
 
-def test_a_web_proxy_that_drips_is_left_in_time(dripping: str) -> None:
+def test_a_byte_by_byte_web_proxy_ends_at_the_deadline(dripping: str) -> None:
     with pytest.raises(TimeoutError):
         open_stream("https://qlik.invalid", verify=False, timeout=(0.2, 0.2), http_proxy=dripping)
     assert server_certificate("https://qlik.invalid", timeout=(0.2, 0.2), http_proxy=dripping) is None
@@ -46,7 +46,7 @@ def test_a_web_proxy_that_drips_is_left_in_time(dripping: str) -> None:
     "given",
     ["proxy.example.com:3128", "https://proxy.example.com", "http://", "http://u:hidden@a", "http://a?b", "http://a:"],
 )
-def test_what_is_no_web_proxy_is_refused_without_quoting_it(given: str) -> None:
+def test_invalid_web_proxies_are_refused_and_not_quoted(given: str) -> None:
     with pytest.raises(InputError) as error:
         web_proxy(given)
     assert "not the address of a web proxy" in str(error.value)

@@ -49,7 +49,7 @@ def test_option_names_are_field_names(option: str, field: str) -> None:
     assert QRS_NAMES[option] == field
 
 
-def test_only_links_wishes_and_what_results_add_are_no_fields() -> None:
+def test_options_without_a_field_are_listed() -> None:
     assert set(SPEC) - set(FIELDS) == {"state", "proxies", "allow_non_jwt", "id", "certificate"}
 
 
@@ -99,7 +99,7 @@ def test_a_list_is_given_as_a_whole_or_entry_by_entry(options: dict[str, t.Any],
     assert caught.value.message.startswith(words)
 
 
-def test_what_the_site_holds_already_is_not_validated_again() -> None:
+def test_unchanged_values_are_not_validated() -> None:
     row = {"jwt_attribute": "aud", "sense_attribute": "x", "is_mandatory": False}
     held = {"websocket_cross_origin_white_list": ["x.example:443"], "jwt_attribute_map": [row]}
     require_valid(held, held)
@@ -107,7 +107,7 @@ def test_what_the_site_holds_already_is_not_validated_again() -> None:
         require_valid({"websocket_cross_origin_white_list": ["x.example:443", "y.example:443"]}, held)
 
 
-def test_reads_an_entity_in_the_words_of_the_options() -> None:
+def test_an_entity_is_read_as_options() -> None:
     entity = {
         "id": "1",
         "prefix": "jwt",
@@ -139,7 +139,7 @@ def test_reads_an_entity_in_the_words_of_the_options() -> None:
     }
 
 
-def test_an_enumeration_value_of_a_later_release_is_kept_as_its_number() -> None:
+def test_unknown_enumeration_values_are_kept_as_numbers() -> None:
     assert read(loadBalancingAlgorithm=7).fields["load_balancing_algorithm"] == 7
 
 
@@ -178,14 +178,14 @@ def test_certificates_compare_by_content(pem: str, other_pem: str) -> None:
     assert comparison_key(name, "no certificate") == "no certificate"
 
 
-def test_what_is_not_given_is_not_managed() -> None:
+def test_options_that_are_not_given_are_not_managed() -> None:
     declared, warnings = from_options({"prefix": "jwt", "description": None, "tags": [], "password": "secret"})
     assert declared == VirtualProxy({"prefix": "jwt", "authentication_method": "jwt", "tags": []})
     assert declared.fields == {"prefix": "jwt", "authentication_method": "jwt", "tags": []}
     assert warnings == []
 
 
-def test_upper_case_is_lowered_and_said() -> None:
+def test_upper_case_is_lowered_with_a_warning() -> None:
     declared, [warning] = from_options({"prefix": "JWT"})
     assert declared.fields["prefix"] == "jwt"
     assert "'JWT'" in warning
@@ -205,7 +205,7 @@ def test_custom_properties_take_a_value_or_a_list() -> None:
         (40, None),
     ],
 )
-def test_the_certificate_is_summarized_and_its_expiry_warned_about(days: int, warning: str | None) -> None:
+def test_the_expiry_of_the_certificate_causes_a_warning(days: int, warning: str | None) -> None:
     virtual_proxy = VirtualProxy({"prefix": "jwt", "jwt_public_key_certificate": make_certificate("portal", days=days)})
     assert to_result(virtual_proxy)["certificate"]["subject"] == "CN=portal"
     assert [text.startswith(str(warning)) for text in virtual_proxy.warnings] == ([True] if warning else [])
@@ -219,7 +219,7 @@ def test_names_have_defaults() -> None:
     assert read(jwtAttributeUserId="sub").user_id_claim == "sub"
 
 
-def test_a_private_key_goes_neither_in_nor_out() -> None:
+def test_private_keys_are_neither_sent_nor_returned() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nbm90IGEga2V5\n-----END RSA PRIVATE KEY-----"
     with pytest.raises(InputError, match="holds a private key"):
         from_options({"prefix": "jwt", "jwt_public_key_certificate": key})
@@ -232,7 +232,7 @@ def test_the_certificate_is_sent_in_its_usual_form(pem: str) -> None:
         assert declared.fields["jwt_public_key_certificate"] == pem
 
 
-def test_sub_is_warned_about() -> None:
+def test_the_claim_sub_causes_a_warning() -> None:
     _declared, [warning] = from_options({"prefix": "jwt", "jwt_attribute_user_id": "sub"})
     assert "'sub'" in warning
 
@@ -278,6 +278,6 @@ def test_a_diff_shows_a_certificate_in_one_line(pem: str) -> None:
     assert shown["jwt_public_key_certificate"].startswith("CN=portal, expires ")
 
 
-def test_a_stored_text_that_is_no_certificate_has_no_description() -> None:
+def test_an_invalid_stored_certificate_has_no_description() -> None:
     assert to_result(VirtualProxy({"prefix": "x", "jwt_public_key_certificate": "nonsense"}))["certificate"] is None
     assert to_result(None) == to_diff(None) == {}

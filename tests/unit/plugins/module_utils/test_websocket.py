@@ -46,7 +46,7 @@ def token() -> str:
 
 
 def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) -> CheckResult:
-    """The outcome of the check, when all others pass."""
+    """Return the outcome of the check; all others must pass."""
     login = Login(
         proxy=proxy.url,
         prefix=proxy.prefix,
@@ -67,7 +67,7 @@ def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) 
 
 
 def says(*frames: bytes) -> t.Callable[[Request], Reply | None]:
-    """Opens the websocket, and sends these."""
+    """Open the websocket, and send these frames."""
     return lambda request: FakeProxy.upgraded(request, *frames) if request.path == ENGINE else None
 
 
@@ -76,12 +76,12 @@ def refuses(reply: Reply, path: str = ENGINE) -> t.Callable[[Request], Reply | N
 
 
 def upgrade(proxy: FakeProxy) -> Request:
-    """The only request for a websocket."""
+    """Return the only request for a websocket."""
     [request] = [request for request in proxy.requests if request.path == ENGINE]
     return request
 
 
-def test_cookie_token_and_origin_and_nothing_else(proxy: FakeProxy) -> None:
+def test_only_cookie_token_and_origin_are_sent(proxy: FakeProxy) -> None:
     outcome = checked(proxy)
     assert outcome.status == "passed"
     assert outcome.actual == "OnConnected (SESSION_CREATED), as ACME\\smoke"
@@ -113,7 +113,7 @@ def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
         (INTRODUCED, frame(b"", opcode=9), CONNECTED),
     ],
 )  # fmt: skip
-def test_what_is_good_enough(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
+def test_a_session_and_an_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
     proxy.answer = says(*frames)
     assert checked(proxy).status == "passed"
 
@@ -139,7 +139,9 @@ def test_what_is_good_enough(proxy: FakeProxy, frames: tuple[bytes, ...]) -> Non
         ((b"\x81\x7f" + (2**40).to_bytes(8, "big"), b"a" * 1_100_000), "the connection was lost", "no engine answered"),
     ],
 )
-def test_what_is_not(proxy: FakeProxy, frames: tuple[bytes, ...], actual: str, words: str) -> None:
+def test_other_messages_fail_with_a_diagnosis(
+    proxy: FakeProxy, frames: tuple[bytes, ...], actual: str, words: str
+) -> None:
     proxy.answer = says(*frames)
     outcome = checked(proxy)
     assert outcome.status == "failed"
@@ -176,7 +178,7 @@ def test_an_upgrade_that_is_refused(proxy: FakeProxy, reply: Reply, words: str) 
     assert words in (outcome.diagnosis or "")
 
 
-def test_an_upgrade_that_is_none(proxy: FakeProxy) -> None:
+def test_an_invalid_upgrade_fails(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(101, "", (("Upgrade", "websocket"),)))
     outcome = checked(proxy)
     assert outcome.status == "failed"
@@ -190,7 +192,7 @@ def test_a_refusal_although_the_host_is_on_the_list(proxy: FakeProxy) -> None:
 
 
 @pytest.mark.parametrize("reply", [Reply(403), Reply(204), Reply(500)])
-def test_no_csrf_token_to_be_had(proxy: FakeProxy, reply: Reply) -> None:
+def test_a_missing_csrf_token_fails(proxy: FakeProxy, reply: Reply) -> None:
     proxy.answer = refuses(reply, "qps/csrftoken")
     outcome = checked(proxy)
     assert outcome.status == "failed"

@@ -226,7 +226,7 @@ FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
     "no https": ({"url": "http://127.0.0.1/keys"}, "not an https address"),
     "a password": ({"url": "https://me:secret@127.0.0.1/keys"}, "not an https address"),
     "no address": ({"url": "keys"}, "not an https address"),
-    "nobody there": ({"url": "https://127.0.0.1:1/keys", "retries": 0}, "The connection was refused."),
+    "no server": ({"url": "https://127.0.0.1:1/keys", "retries": 0}, "The connection was refused."),
     "no CA file": (
         {"jwks": "{}", **OWN_CA, "ownca_content": None, "ownca_path": "/nowhere/ca.pem"},
         "ownca_path: There is no file",

@@ -164,7 +164,7 @@ def test_a_path_in_the_place_of_a_prefix_is_refused(info: Run, repository: FakeR
     assert repository.requests == []
 
 
-def test_a_declared_certificate_that_expires_soon_is_warned_about(
+def test_certificates_that_expire_soon_cause_warnings(
     run: Run, repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
@@ -178,7 +178,7 @@ def test_a_declared_certificate_that_expires_soon_is_warned_about(
 
 
 @pytest.mark.parametrize(("option", "value"), [("prefix", "a/b"), ("session_cookie_header_name", "a b")])
-def test_what_addresses_a_virtual_proxy_is_checked_even_when_restored(
+def test_prefix_and_cookie_are_checked_when_restored(
     run: Run, repository: FakeRepository, pem: str, option: str, value: str
 ) -> None:
     restored = {"prefix": "a", "jwt_public_key_certificate": pem, option: value}

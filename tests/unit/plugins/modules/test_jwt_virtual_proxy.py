@@ -26,7 +26,9 @@ def run(run_module: t.Callable[..., t.Any]) -> t.Callable[..., dict[str, t.Any]]
     return functools.partial(run_module, jwt_virtual_proxy)
 
 
-def test_says_what_was_done(run: t.Callable[..., dict[str, t.Any]], pem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_reports_its_writes(
+    run: t.Callable[..., dict[str, t.Any]], pem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Not from the result: ansible-core 2.19 and later leave out what the same process has warned of before.
     warnings: list[str] = []
     monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
@@ -43,7 +45,7 @@ def test_says_what_was_done(run: t.Callable[..., dict[str, t.Any]], pem: str, mo
     assert "load_balancing_server_nodes" in without_nodes
 
 
-def test_a_failure_says_what_had_been_done(
+def test_a_failure_reports_completed_writes(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository, pem: str
 ) -> None:
     repository.failures = {2: 403}
@@ -55,7 +57,7 @@ def test_a_failure_says_what_had_been_done(
     assert "Done before that: create the virtual proxy 'portal'." in result["msg"]
 
 
-def test_a_library_that_is_missing_afterwards_does_not_hide_the_change(
+def test_a_missing_library_does_not_hide_the_change(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.add("portal", jwtPublicKeyCertificate=make_certificate("missing"))
@@ -80,7 +82,7 @@ def test_single_entries_are_changed_and_whole_lists_shown(
 
 
 @pytest.mark.parametrize("name", ["host_allow_list", "websocket_cross_origin_white_list"])
-def test_a_list_given_as_a_whole_and_entry_by_entry_is_named_as_the_user_wrote_it(
+def test_conflicting_list_options_are_named_as_written(
     name: str, run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
 ) -> None:
     result = run(**{"prefix": "portal", name: ["a.example"], "host_allow_list_remove": ["b.example"]})
@@ -88,9 +90,7 @@ def test_a_list_given_as_a_whole_and_entry_by_entry_is_named_as_the_user_wrote_i
     assert repository.requests == []
 
 
-def test_nothing_is_written_when_the_input_is_wrong(
-    run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository
-) -> None:
+def test_invalid_input_writes_nothing(run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository) -> None:
     result = run(prefix="a/b")
     assert result["failed"] is True
     assert result["changed"] is False
@@ -116,7 +116,7 @@ PASTED = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7"
 
 
 @pytest.mark.parametrize("form", ["-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", "{}"])
-def test_a_private_key_pasted_by_mistake_is_neither_shown_nor_logged(
+def test_a_private_key_in_a_wrong_option_is_not_shown(
     form: str, run: t.Callable[..., dict[str, t.Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged = capture_log(monkeypatch)
@@ -128,7 +128,7 @@ def test_a_private_key_pasted_by_mistake_is_neither_shown_nor_logged(
     assert PASTED not in "".join(logged)
 
 
-def test_the_certificate_is_no_secret(run: t.Callable[..., dict[str, t.Any]], pem: str) -> None:
+def test_the_certificate_is_not_masked(run: t.Callable[..., dict[str, t.Any]], pem: str) -> None:
     result = run(prefix="portal", jwt_public_key_certificate=pem, password="Correct-Horse7")
     assert result["virtual_proxy"]["jwt_public_key_certificate"] == pem
     assert result["invocation"]["module_args"]["jwt_public_key_certificate"] == pem

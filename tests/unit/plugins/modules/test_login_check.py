@@ -58,7 +58,7 @@ class Site(t.NamedTuple):
 
 @pytest.fixture
 def site(tmp_path: pathlib.Path) -> t.Iterator[Site]:
-    """A proxy with TLS whose certificate expires in ten days, and options with which the check passes."""
+    """Yield a proxy with TLS whose certificate expires in ten days, and options with which the check passes."""
     pem, key = tmp_path / "server.pem", tmp_path / "server_key.pem"
     pem.write_text(certificate(days=10))
     key.write_bytes(
@@ -116,7 +116,7 @@ def main(options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> FakeModu
     return module
 
 
-def test_a_proof_over_tls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_over_tls_passes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     module = main(site.options, monkeypatch)
     result = module.result
     assert not result["failed"]
@@ -168,14 +168,14 @@ def test_the_result_of_a_module_is_not_a_virtual_proxy(site: Site, monkeypatch: 
     assert "Give that one alone" in main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
 
 
-def test_changes_of_lists_are_no_settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_to_add_and_remove_are_not_settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies_add": ["Central"]}}
     message = main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
     assert "The virtual proxy has proxies_add" in message
     assert "jwt_virtual_proxies or virtual_proxy_info returned" in message
 
 
-def test_nothing_secret_is_returned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_contain_no_secret(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = site.options["logins"][0]
     shown = json.dumps(main(site.options, monkeypatch).result)
     values = [value for request in site.proxy.requests for value in request.cookies.values()]
@@ -184,7 +184,7 @@ def test_nothing_secret_is_returned(site: Site, monkeypatch: pytest.MonkeyPatch)
         assert secret not in shown
 
 
-def test_a_ca_that_did_not_issue_the_certificate(
+def test_a_foreign_ca_fails_with_a_message(
     site: Site, tmp_path: pathlib.Path, other_pem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.pem"
@@ -197,13 +197,13 @@ def test_a_ca_that_did_not_issue_the_certificate(
     assert result["endpoints"][0]["tls_certificate"]["subject"] == "CN=127.0.0.1"
 
 
-def test_without_validation_it_works_with_any_certificate(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_certificate_is_accepted_without_validation(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     module = main({**site.options, "proxy_ca_path": None, "validate_certs": False}, monkeypatch)
     assert module.result["passed"] is True
     assert any("not verified" in warning for warning in module.warnings)
 
 
-def test_plain_http_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_causes_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeProxy(KEY.public_key()) as proxy:
         options = {"proxy_urls": [proxy.url], "logins": [{"prefix": "/Portal/", "token": token()}], "wait": 0}
         module = main(options, monkeypatch)
@@ -233,7 +233,7 @@ def test_a_proxy_may_be_a_name_or_a_url(given: str, url: str) -> None:
         "qlik.example.com?a=geheim", "https://qlik.example.com:port", "qlik example.com", "https://[::1",
     ],
 )  # fmt: skip
-def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
+def test_invalid_proxies_are_refused_and_not_quoted(given: str) -> None:
     with pytest.raises(InputError) as error:
         _proxies.base_url(given, "proxy_urls")
     assert "geheim" not in str(error.value)
@@ -251,7 +251,7 @@ def test_what_is_no_proxy_is_refused_without_quoting_it(given: str) -> None:
         ({"prefix": "a/b"}, "prefix of login 1 is 'a/b', which holds '/'"),
     ],
 )
-def test_bad_logins_are_refused_before_anything_is_sent(
+def test_invalid_logins_are_refused_before_any_request(
     site: Site, monkeypatch: pytest.MonkeyPatch, change: dict[str, t.Any], words: str
 ) -> None:
     [login] = site.options["logins"]
@@ -262,16 +262,16 @@ def test_bad_logins_are_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("empty", ["proxy_urls", "logins"])
-def test_nothing_to_check_is_no_success(site: Site, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+def test_an_empty_list_of_logins_fails(site: Site, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
     assert f"'{empty}' is empty" in main({**site.options, empty: []}, monkeypatch).result["msg"]
 
 
-def test_a_ca_file_that_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_ca_file_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     result = main({**site.options, "proxy_ca_path": "/nowhere.pem"}, monkeypatch).result
     assert "proxy_ca_path: There is no file" in result["msg"]
 
 
-def test_the_authority_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ca_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QLIK_SENSE_CA_PATH", site.ca_path)
     options = {name: value for name, value in site.options.items() if name != "proxy_ca_path"}
     result = main(options, monkeypatch).result
@@ -312,7 +312,7 @@ PROXIES = {"Central": "https://a.example.com", "Rim1": "b.example.com", "Rim2": 
         ({"proxies": ["Rim1"]}, ["not_linked"], {"b": True}),
     ],
 )
-def test_names_of_nodes_tell_where_a_login_has_to_work(
+def test_names_of_nodes_define_where_a_login_must_work(
     site: Site, settings: dict[str, t.Any], skipped: list[str], linked: dict[str, bool]
 ) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", **settings}}
@@ -329,14 +329,14 @@ def test_a_list_of_urls_has_each_login_tried_on_each(site: Site) -> None:
     assert [login.linked for login in login_check.logins(FakeModule(options).params)] == [True, True, True]
 
 
-def test_a_linked_node_without_a_url_is_no_proof(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_linked_node_without_a_url_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central", "Rim9"]}}
     message = main({**site.options, "proxy_urls": PROXIES, "logins": [login]}, monkeypatch).result["msg"]
     assert "'Rim9'" in message
     assert "Central, Rim1, Rim2" in message
 
 
-def test_the_summary_tells_who_is_refused_where_there_is_no_link(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_summary_counts_refusals_on_unlinked_proxies(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     [login] = site.options["logins"]
     login = {**login, "virtual_proxy": {**login["virtual_proxy"], "proxies": ["Central"]}}
     with FakeProxy(KEY.public_key(), prefix="other") as elsewhere:

@@ -96,7 +96,7 @@ def run(run_module: Run, apis: Apis, tmp_path: Path, pem: str) -> Run:
     return main
 
 
-def test_everybody_goes_and_nobody_is_named_by_a_session(run: Run, apis: Apis) -> None:
+def test_all_sessions_end_and_no_session_id_is_returned(run: Run, apis: Apis) -> None:
     counted = run(_ansible_check_mode=True)
     assert apis.deleted == []
     result = run()
@@ -116,13 +116,13 @@ def test_some_users_only(run: Run, apis: Apis) -> None:
     assert sorted(apis.deleted) == ["secret-1", "secret-3"]
 
 
-def test_a_proxy_without_the_link_has_nobody(run: Run) -> None:
+def test_a_proxy_without_the_link_has_no_sessions(run: Run) -> None:
     result = run(prefix="other")
     assert result["changed"] is False
     assert [proxy["linked"] for proxy in result["proxies"]] == [False, False]
 
 
-def test_nobody_goes_if_a_proxy_cannot_be_asked(run: Run, apis: Apis) -> None:
+def test_no_session_ends_if_a_proxy_is_unreachable(run: Run, apis: Apis) -> None:
     def fault(_method: str, url: str) -> Response | None:
         if "qlik2" in url:
             raise ConnectionError
@@ -135,12 +135,12 @@ def test_nobody_goes_if_a_proxy_cannot_be_asked(run: Run, apis: Apis) -> None:
 
 
 @pytest.mark.parametrize("content", [{"error": 1}, [{"UserId": "x"}], ["x"], None])
-def test_an_answer_that_is_something_else(run: Run, apis: Apis, content: t.Any) -> None:
+def test_unexpected_answers_fail(run: Run, apis: Apis, content: t.Any) -> None:
     apis.fault = lambda _method, _url: answer(200, content)
     assert "not what this API says" in run()["msg"]
 
 
-def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -> None:
+def test_failed_logouts_are_reported_without_session_ids(run: Run, apis: Apis) -> None:
     def fault(method: str, url: str) -> Response | None:
         if method == "DELETE":
             raise ConnectionError
@@ -153,7 +153,7 @@ def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -
     assert "secret" not in json.dumps(result)
 
 
-def test_a_failure_says_what_had_been_done(run: Run, apis: Apis) -> None:
+def test_a_failure_reports_ended_sessions(run: Run, apis: Apis) -> None:
     apis.fault = lambda method, url: answer(500) if method == "DELETE" and "qlik2" in url else None
     result = run()
     assert result["failed"] is True
@@ -175,6 +175,6 @@ def test_a_failure_says_what_had_been_done(run: Run, apis: Apis) -> None:
         {"prefix": "a/b"},
     ],
 )
-def test_wrong_input_sends_nothing(run: Run, apis: Apis, options: dict[str, t.Any]) -> None:
+def test_invalid_input_sends_no_request(run: Run, apis: Apis, options: dict[str, t.Any]) -> None:
     apis.fault = lambda _method, _url: pytest.fail("something was sent")
     assert run(**options)["failed"] is True

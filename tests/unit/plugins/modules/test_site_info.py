@@ -13,7 +13,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model
 from ansible_collections.sensible.qlik.plugins.modules import site_info
 
 
-def test_each_word_is_documented() -> None:
+def test_each_value_is_documented() -> None:
     def entity(*kinds: dict[str, type]) -> dict[str, t.Any]:
         return {camel_case(name): kind() for one in kinds for name, kind in one.items()}
 

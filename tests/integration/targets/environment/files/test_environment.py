@@ -28,14 +28,14 @@ from qlik_sense_simulator.testing import RunningSites
 Values = dict[str, t.Any]
 
 HOSTS = ("machine localhost", "machine 127.0.0.1", "default")
-NETRC = "".join(f"{host} login nobody password nothing\n" for host in HOSTS)
+NETRC = "".join(f"{host} login guest password nothing\n" for host in HOSTS)
 DEAD_PROXY = "http://127.0.0.1:1"
 PROXIES = {name: DEAD_PROXY for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind}_proxy".lower())}
 LOCAL = {"hosts": "localhost", "gather_facts": False, "connection": "local"}
 
 
 def portal(prefix: str, pki: pathlib.Path) -> Values:
-    """A virtual proxy for tokens, as the inventory declares it."""
+    """Return a JWT virtual proxy, as the inventory declares it."""
     return {
         "prefix": prefix,
         "jwt_public_key_certificate": (pki / "server.pem").read_text(),
@@ -116,7 +116,7 @@ class Desk:
         return self.playbook(str(file), environment=environment)
 
     def token(self) -> str:
-        """A template for a token of an administrator."""
+        """Return a template for a token of an administrator."""
         key = f"private_key_path='{self.pki}/server_key.pem'"
         return f"{{{{ lookup('sensible.qlik.jwt', 'EXAMPLE\\\\admin', {key}) }}}}"
 
@@ -130,7 +130,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Desk]:
 
 @contextlib.contextmanager
 def provider(pki: pathlib.Path) -> t.Iterator[str]:
-    """The address of a key set, on a server that refuses requests with a credential."""
+    """Yield the URL of a key set, on a server that refuses requests with a credential."""
     key = rsa.generate_private_key(65537, 2048)
     public = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     certificate = "".join((pki / "server.pem").read_text().split("-----")[2].split())

@@ -86,7 +86,7 @@ def main(directory: Path) -> None:
     context.load_cert_chain(pem, key_pem)
     server = http.server.ThreadingHTTPServer(("localhost", 0), make_handler(directory))
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    # It listens from here on, so whoever reads the port need not wait for anything.
+    # The server listens already, so that readers of the port need not wait.
     if pid := os.fork():
         print(json.dumps({"pid": pid, "port": server.server_port}))
         return

@@ -36,7 +36,7 @@ def base64url(data: bytes) -> str:
 
 
 def shapes_of(kid: str, public: rsa.RSAPublicNumbers, der: bytes) -> dict[str, dict[str, object]]:
-    """A key as each provider publishes it. The same shapes, with their sources: tests/unit/plugins/key_sets.py."""
+    """Return a key as each provider publishes it. Sources of the formats: tests/unit/plugins/key_sets.py."""
     bare: dict[str, object] = {"kid": kid, "kty": "RSA", "use": "sig", "n": number(public.n), "e": number(public.e)}
     certified: dict[str, object] = {
         "x5c": [base64.b64encode(der).decode()],

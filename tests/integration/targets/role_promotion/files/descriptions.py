@@ -10,7 +10,7 @@ import typing as t
 
 
 def virtual_proxy(prefix: str, nodes: list[str], proxies: list[str], **fields: t.Any) -> dict[str, t.Any]:
-    """A JWT virtual proxy of a site file."""
+    """Return a JWT virtual proxy of a site file."""
     return {
         "prefix": prefix,
         "description": prefix,

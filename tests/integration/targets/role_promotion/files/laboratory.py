@@ -82,7 +82,7 @@ class Site:
         return (self.pki / "server.pem").read_text()
 
     def requests(self) -> list[tuple[str, str]]:
-        """What the repository was asked so far: method and path."""
+        """Return method and path of all requests to the repository so far."""
         journal = self._get("requests")["requests"]
         return [(entry["method"], entry["path"]) for entry in journal if entry["port"] == "qrs"]
 
@@ -125,7 +125,7 @@ class Site:
 
 
 def _essence(value: t.Any) -> t.Any:
-    """A value without the circumstances, and lists in an order that means nothing."""
+    """Return a value without ids and dates, and with sorted lists."""
     if isinstance(value, dict):
         return {name: _essence(one) for name, one in value.items() if name not in _CIRCUMSTANCES}
     if isinstance(value, list):
@@ -221,7 +221,7 @@ class Laboratory:
                     assert line not in text
 
     def snapshots(self) -> list[Path]:
-        """The snapshot files, oldest first. None of them may hold a secret."""
+        """Return the snapshot files, oldest first. Check that they contain no secret."""
         files = sorted((self.directory / "promotion_snapshots").glob("*"), key=lambda file: file.stat().st_mtime_ns)
         for file in files:
             self.check_secrets(file.read_text())

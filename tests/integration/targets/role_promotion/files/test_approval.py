@@ -23,7 +23,7 @@ PROMPT = "or nothing to stop here"
 
 @pytest.fixture(scope="module")
 def before(laboratory: Laboratory) -> State:
-    """What prod is before an approval."""
+    """Return the state of prod before an approval."""
     dev = laboratory.add("dev", SOURCE)
     dev.set_field("portal", jwtPublicKeyCertificate=dev.certificate)
     prod = laboratory.add("prod", TARGET)
@@ -79,7 +79,7 @@ def _press(terminal: int, keys: str) -> None:
 
 
 def _read(terminal: int) -> t.Iterator[str]:
-    """What appears at a terminal, until the program there has ended."""
+    """Yield the output at a terminal until the program ends."""
     while True:
         try:
             data = os.read(terminal, 4096)
@@ -91,7 +91,7 @@ def _read(terminal: int) -> t.Iterator[str]:
 
 
 @pytest.mark.parametrize("keys", ["\r", "yes\r", "dev\r", "\x03a"], ids=["nothing", "yes", "another", "Ctrl-C"])
-def test_without_the_name_of_the_site_nothing_is_written(laboratory: Laboratory, before: State, keys: str) -> None:
+def test_an_unapproved_site_is_not_written(laboratory: Laboratory, before: State, keys: str) -> None:
     done = answer(laboratory, keys)
     assert done.code == 2, done.output
     assert "not approved, so nothing was written" in done.output or "user requested abort" in done.output
@@ -99,7 +99,7 @@ def test_without_the_name_of_the_site_nothing_is_written(laboratory: Laboratory,
     assert laboratory.sites["prod"].state() == before
 
 
-def test_whoever_types_the_name_of_the_site_approves(laboratory: Laboratory, before: State) -> None:
+def test_typing_the_name_of_the_site_approves(laboratory: Laboratory, before: State) -> None:
     done = answer(laboratory, "prod\r")
     assert done.code == 0, done.output
     assert laboratory.sites["prod"].writes() > 0

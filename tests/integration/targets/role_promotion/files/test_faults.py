@@ -79,7 +79,7 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
 
 
 def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Values]]:
-    """The faults of each target: each write has every fault, and each read has one of them in turn.
+    """Return the faults of each target: all faults for each write, and one of them in turn for each read.
 
     What stops a read stops the run before its first write, whatever it was. Still, `make test-nightly` gives every
     fault to each read, too.
@@ -96,7 +96,7 @@ def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Val
 
 
 @pytest.mark.slow
-def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> None:
+def test_each_fault_leaves_a_consistent_site(laboratory: Laboratory, world: World) -> None:
     faults = cases(world.requests)
     add_targets(laboratory, faults)
     ended = promote(laboratory, *faults)
@@ -127,7 +127,7 @@ def test_each_request_goes_wrong_once(laboratory: Laboratory, world: World) -> N
         assert laboratory.sites[name].state() == world.new, name
 
 
-def test_what_cannot_be_restored_is_said_and_a_later_run_does_it(laboratory: Laboratory, world: World) -> None:
+def test_failed_restores_are_reported_and_done_by_a_later_run(laboratory: Laboratory, world: World) -> None:
     # The links are refused, and then the site is gone.
     refuse = {"method": "PUT", "path": "/proxyservice/", **FAULTS["refused"]}
     number = next(

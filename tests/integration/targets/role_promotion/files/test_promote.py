@@ -62,7 +62,7 @@ def _sites(laboratory: Laboratory) -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_is_said_before_anything_happens(
+def test_invalid_requests_are_refused_before_any_write(
     laboratory: Laboratory, arguments: list[str], message: str
 ) -> None:
     done = laboratory.run(PROMOTE, *arguments)
@@ -167,7 +167,7 @@ def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> 
     assert laboratory.snapshots() == []
 
 
-def test_it_goes_as_far_as_it_is_approved(laboratory: Laboratory) -> None:
+def test_promotion_stops_at_the_first_unapproved_site(laboratory: Laboratory) -> None:
     arguments = ["-e", "promote_stages=dev,test,prod", "-e", "promote_tag=portal", "-e", "promote_approved=test"]
     done = laboratory.run(PROMOTE, *arguments, "-vvv")
     assert done.code == 2
@@ -217,7 +217,7 @@ def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
     assert len(laboratory.snapshots()) == 2
 
 
-def test_the_second_run_writes_nothing_asks_nobody_and_proves_the_target(laboratory: Laboratory) -> None:
+def test_a_second_run_writes_nothing_and_verifies_the_target(laboratory: Laboratory) -> None:
     writes = laboratory.sites["prod"].writes()
     done = laboratory.run(
         PROMOTE, "-e", "promote_source=test", "-e", "promote_target=prod", "-e", "promote_prefixes=portal"
@@ -229,7 +229,7 @@ def test_the_second_run_writes_nothing_asks_nobody_and_proves_the_target(laborat
     assert len(laboratory.snapshots()) == 2
 
 
-def test_what_does_not_work_on_the_target_is_restored(laboratory: Laboratory) -> None:
+def test_a_promotion_that_does_not_work_is_rolled_back(laboratory: Laboratory) -> None:
     dev, test = laboratory.sites["dev"], laboratory.sites["test"]
     old = test.state()
     dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
@@ -263,7 +263,7 @@ def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
     assert test.writes() == writes
 
 
-def test_the_virtual_proxy_that_the_connection_goes_through_is_left_out(laboratory: Laboratory) -> None:
+def test_the_own_virtual_proxy_is_not_promoted(laboratory: Laboratory) -> None:
     """Where it is not named; where it is, the module refuses."""
     # Signing in with a certificate, the variable is without effect on the connection: the rule alone is seen here.
     laboratory.hosts["test"]["qlik_virtual_proxy_prefix"] = "embedded"
@@ -296,7 +296,7 @@ def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory
         (["-e", '{"roll_back_snapshot": ["a.yml"]}'], "roll_back_snapshot must be a path, not a list."),
     ],
 )
-def test_what_is_no_snapshot_is_named(laboratory: Laboratory, arguments: list[str], message: str) -> None:
+def test_invalid_snapshots_are_refused(laboratory: Laboratory, arguments: list[str], message: str) -> None:
     done = laboratory.run("sensible.qlik.roll_back", *arguments)
     assert done.code == 2
     assert message in done.output

@@ -35,7 +35,7 @@ def leave_unfinished(laboratory: Laboratory, world: World, *hosts: str) -> None:
 
 @pytest.fixture(scope="module")
 def second(laboratory: Laboratory, world: World) -> dict[str, End]:
-    """What became of a second promotion to each site, after one that could not be completed."""
+    """Return the results of a second promotion to each site, after one that was not completed."""
     hosts = ("finishes", "renamed", "other", "removed")
     leave_unfinished(laboratory, world, *hosts)
     directory = laboratory.directory / "promotion_snapshots"
@@ -117,7 +117,7 @@ def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     assert laboratory.sites["removed"].state() == world.old
 
 
-def test_virtual_proxies_that_were_renamed_are_rolled_back_by_id(
+def test_renamed_virtual_proxies_are_rolled_back_by_id(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
     site = laboratory.sites["finishes"]
@@ -135,7 +135,7 @@ def test_virtual_proxies_that_were_renamed_are_rolled_back_by_id(
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
-def test_whenever_a_run_is_killed_the_next_one_restores_or_finishes(
+def test_next_run_restores_or_finishes_after_each_kill(
     laboratory: Laboratory, world: World, number: signal.Signals
 ) -> None:
     writes = [index for index, (method, _path) in enumerate(world.requests["target"], 1) if method != "GET"]
