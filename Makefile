@@ -253,7 +253,7 @@ environment: dev stage ## Test modules, playbooks and inventory with a netrc fil
 	@cd $(COPY) && $(PYTEST) tests/integration/targets/environment/files
 
 .PHONY: sanity validate integration packaging tarball
-sanity: dev stage ## ansible-test sanity
+sanity: dev stage ## Run ansible-test sanity
 	@skipped=$$($(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)") || exit 1; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(call KEEP_RESULTS,sanity)
 
@@ -270,7 +270,7 @@ integration/%: dev stage
 tarball: dev install ## The tarball: what is in it, and does it work once installed
 	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
 
-packaging: dev install ## The tarball, also in new environments: oldest ansible-core, execution environment, galaxy-importer
+packaging: dev install ## Check the tarball, also with the oldest ansible-core, an execution environment and galaxy-importer
 	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) -m '' .
 
 # ---- Maintenance

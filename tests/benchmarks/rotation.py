@@ -51,10 +51,10 @@ SCENARIOS: dict[str, dict[str, t.Any]] = {
 STEPS = {
     "Prepare the new key": "prepare",
     "Publish a virtual proxy": "publish",
-    "Verify that each key": "verify",
-    "Switch front end": "switch",
+    "Verify that each virtual proxy": "verify",
+    "Switch the front end": "switch",
     "Drain the old": "drain",
-    "Retire it": "retire",
+    "Retire the old": "retire",
 }
 NGINX = """
 daemon off;
