@@ -163,7 +163,7 @@ def _key(entry: t.Any) -> Key:
         return key
     if holds_private_key([entry]):
         key.reasons.append(
-            "It holds its private half, so whoever has read it can sign tokens. Have the provider withdraw the key."
+            "It contains its private key, so every reader can sign tokens. Make the provider revoke the key."
         )
     key.kind, key.use = _text(entry, "kty", key.reasons), _text(entry, "use", key.reasons)
     if key.kind == "RSA":
