@@ -101,7 +101,7 @@ def text_problem(
         return None
     if kind == "text":
         return (
-            f"{option} contains text that is not the path of a file. The value is not shown, because it may be secret.",
+            f"{option} contains text, not a path. The value is not shown, because it may be a secret.",
             _hint(alternative, "Correct the path"),
         )
     return f"{option} contains {kind}, not a path.", _hint(alternative, "Give the path of the file")
@@ -214,7 +214,7 @@ def _kind_of(mode: int) -> str:
 def _reason(path: str, exc: Exception) -> str:
     if isinstance(exc, FileNotFoundError):
         where = "" if os.path.isabs(path) else f" in {os.getcwd()}"  # noqa: PTH109, PTH117
-        return f"The file {path} does not exist{where}."
+        return f"There is no file {path}{where}."
     if getattr(exc, "errno", None) == errno.ENXIO:
         return f"{path} is a socket."
     if getattr(exc, "errno", None) in (errno.EACCES, errno.EPERM):

@@ -32,5 +32,5 @@ def test_files_lie_beside_the_inventory(inventory_dir: t.Any, sources: list[str]
 
 
 def test_sources_must_be_a_list() -> None:
-    with pytest.raises(AnsibleFilterError, match="takes a list of inventory sources"):
+    with pytest.raises(AnsibleFilterError, match="requires a list of inventory sources"):
         output_directory("/etc/qlik", None, "keys")

@@ -288,7 +288,7 @@ def test_other_files_are_left_to_others(tmp_path: Path, name: str) -> None:
 
 def test_a_misspelt_option_is_named(source: Source) -> None:
     message = source.error(hostnam="name")
-    assert "has no option hostnam. Known are auth_method, " in message
+    assert "has no option hostnam. The options are auth_method, " in message
     assert source.repository.requests == []
 
 

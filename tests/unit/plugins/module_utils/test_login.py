@@ -643,7 +643,7 @@ def test_it_waits_for_cookie_settings_and_opens_a_fresh_session_for_them(
         ({"token": token(exp=1_700_000_000)}, "expired"),
         (
             {"token": token(userId=None, userid="smoke"), "virtual_proxy": {"jwt_attribute_user_id": "userId"}},
-            "capitals",
+            "case-sensitive",
         ),
         ({"token": jwt.encode(CLAIMS, "x" * 32, algorithm="HS256")}, "HS256"),
     ],
@@ -692,7 +692,7 @@ def test_a_proxy_that_is_down(run_options: RunOptions, clock: Clock) -> None:
 def test_https_where_http_is_spoken_ends_at_once(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     login = dataclasses.replace(login_at(proxy), proxy=proxy.url.replace("http:", "https:"))
     run = run_one(login, dataclasses.replace(run_options, wait=60))
-    assert "does not speak TLS" in check_of(run, "login").actual
+    assert "does not use TLS" in check_of(run, "login").actual
     assert clock.naps == []
 
 
@@ -708,7 +708,7 @@ def test_a_slow_proxy(proxy: FakeProxy, run_options: RunOptions) -> None:
         run = run_one(login_at(proxy), dataclasses.replace(run_options, timeout=(2, 0.2)))
     finally:
         over.set()
-    assert "no complete answer came within the read timeout" in check_of(run, "login").actual
+    assert "no complete answer arrived within the read timeout" in check_of(run, "login").actual
 
 
 # --- Many logins

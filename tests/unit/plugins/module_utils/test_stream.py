@@ -49,7 +49,7 @@ def test_a_web_proxy_that_drips_is_left_in_time(dripping: str) -> None:
 def test_what_is_no_web_proxy_is_refused_without_quoting_it(given: str) -> None:
     with pytest.raises(InputError) as error:
         web_proxy(given)
-    assert "not the address of a web proxy" in str(error.value)
+    assert "not the URL of a web proxy" in str(error.value)
     assert "hidden" not in str(error.value)
 
 

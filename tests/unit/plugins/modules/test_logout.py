@@ -137,7 +137,7 @@ def test_nobody_goes_if_a_proxy_cannot_be_asked(run: Run, apis: Apis) -> None:
 @pytest.mark.parametrize("content", [{"error": 1}, [{"UserId": "x"}], ["x"], None])
 def test_an_answer_that_is_something_else(run: Run, apis: Apis, content: t.Any) -> None:
     apis.fault = lambda _method, _url: answer(200, content)
-    assert "not what this API says" in run()["msg"]
+    assert "which this API does not document" in run()["msg"]
 
 
 def test_a_session_that_stays_is_an_error_without_its_id(run: Run, apis: Apis) -> None:
