@@ -24,33 +24,33 @@ description:
     M(sensible.qlik.jwt_virtual_proxy) in check mode compares these settings.
   - "The checks of each login on each proxy, in this order:"
   # generated: checks
-  - "B(login): With the token, the page of the hub opens, over redirects that stay below the prefix."
+  - "B(login): The token opens the page of the hub. Redirects below the prefix are followed."
   - "B(no_token): A request without a token is refused. If the virtual proxy allows anonymous access, the hub must
     open, but not as the user of the token."
   - "B(identity): The user that the proxy reports (C(/qps/user)) is the user of the token."
   - "B(attributes): The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of
-    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists the
-    session without its attributes, which is not published for sessions that a token opened."
-  - "B(cookie): The session cookie alone is enough to return as that user."
-  - "B(stickiness): The session cookie leads to the session on five new connections as well, as a browser opens them. A
-    load balancer without sticky sessions sends some of them to nodes that do not know the session."
-  - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
-    configured, as far as O(logins[].virtual_proxy) has them."
+    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if it lists
+    the session without attributes. It is not documented whether it lists those of sessions from tokens."
+  - "B(cookie): The session cookie without the token opens the hub as the same user."
+  - "B(stickiness): The session cookie is accepted on five new connections as well, as opened by a browser. A load
+    balancer without sticky sessions sends some of them to nodes that do not know the session."
+  - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as in
+    O(logins[].virtual_proxy), as far as they are given."
   - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
-  - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy), sent as C(Host), leads to the
-    session, and another name does not."
-  - "B(websocket): With the session cookie, a websocket to the engine opens, which hub and apps need, and it belongs to
-    that user. On releases since November 2024, a csrf token and the proxy's URL as C(Origin) are sent, on earlier ones
-    the token. Skipped if C(websocket-client) is not installed."
-  - "B(forged_token): The token with another user id in it is refused."
+  - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy) is accepted as C(Host), and
+    another name is refused."
+  - "B(websocket): The session cookie opens a websocket to the engine as the same user, as required by hub and apps. A
+    csrf token and the proxy's URL as C(Origin) are sent on releases since November 2024, the token on earlier ones.
+    Skipped if C(websocket-client) is not installed."
+  - "B(forged_token): The token with a changed user id is refused."
   - "B(wrong_key_token): The same header and claims, signed with a new key, are refused."
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if it is not given."
   - "B(wrong_audience_token): O(logins[].wrong_audience_token) is refused. Skipped if it is not given."
   - "B(incomplete_token): O(logins[].incomplete_token) is refused. Skipped if it is not given."
   - "B(other_key_token): O(logins[].other_key_token) is refused. Skipped if it is not given."
-  - "B(not_linked): On a proxy to which the virtual proxy is not linked, the prefix is unknown; there, this is the only
-    check. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has C(proxies)."
-  - "B(logout): The logout works, and the cookie is no longer accepted. Done also when other checks failed."
+  - "B(not_linked): The prefix is unknown on a proxy to which the virtual proxy is not linked. This is the only check
+    on such a proxy. It requires O(proxy_urls) with names, and C(proxies) in O(logins[].virtual_proxy)."
+  - "B(logout): The logout works, and the cookie is no longer accepted. It is also run if other checks failed."
   # end
 extends_documentation_fragment:
   - sensible.qlik.attributes
@@ -145,8 +145,8 @@ options:
       other_key_token:
         description:
           - A token of the same user that is signed with another key than that of the virtual proxy, for example with
-            the key that was replaced. The refusal counts only beside a successful login with O(logins[].token) on the
-            same proxy. It must be refused.
+            the key that was replaced. The refusal is only meaningful if the login with O(logins[].token) on the same
+            proxy succeeds. It must be refused.
         type: str
       # end
       user_id:

@@ -75,7 +75,7 @@ _FAILURES = (  # the first one with a matching mark is used
     _Failure(
         # In TLS 1.3 the refusal can get lost, so that only the end of the connection is received.
         ("alert", "sslv3", "certificate required", "eof occurred"),
-        "The server ended the TLS handshake. Most likely it refused the client certificate.",
+        "The server ended the TLS handshake. Most likely it refuses the client certificate.",
         "Use client.pem and client_key.pem as exported by the QMC of this site, and check the port.",
         (
             "The server ended the TLS handshake. Most likely it requires a client certificate.",

@@ -326,7 +326,7 @@ def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, run
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
-        (("127.0.0.1",), "'portal.example.com' is on the host allow list, and"),
+        (("127.0.0.1",), "'portal.example.com' is on the host allow list, but"),
         (("127.0.0.1", "portal.example.com", "not-on-the-host-allow-list.invalid"), "pages of any site"),
     ],
 )
@@ -397,8 +397,8 @@ def test_attributes_of_the_session_are_compared_with_the_token(
 
 
 WITHOUT = (
-    "the proxy's own API lists the session without attributes, as sites may do for sessions that a token opened, or "
-    "as after a map that finds none of the claims"
+    "the proxy's own API lists the session without attributes, because it does not list those of sessions from "
+    "tokens, or because no claim is mapped"
 )
 
 

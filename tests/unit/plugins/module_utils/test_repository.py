@@ -663,7 +663,7 @@ def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
 @pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
 def test_who_sees_no_nodes_or_proxies_is_told_so(repository: FakeRepository, what: str, unseen: str) -> None:
     getattr(repository, what).clear()
-    with pytest.raises(AnswerError, match=f"sees no {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
+    with pytest.raises(AnswerError, match=f"cannot read any {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
         read_site(repository)
 
 
@@ -675,7 +675,7 @@ def test_another_web_service_is_no_repository(repository: FakeRepository, monkey
 
 def test_who_sees_nothing_is_not_told_that_there_is_nothing(repository: FakeRepository) -> None:
     repository.proxies.clear()
-    with pytest.raises(AnswerError, match="sees no proxy"):
+    with pytest.raises(AnswerError, match="cannot read any proxy"):
         reconcile(repository, {"prefix": "portal", "state": "absent"})
 
 
