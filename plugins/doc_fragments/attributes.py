@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What a module promises to Ansible. A module adds its own C(support) values."""
+    """Attributes that modules share. A module adds its own C(support) values."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -21,7 +21,7 @@ attributes:
       - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
 """
 
-    # Only for the members; a module that is none says nothing about it.
+    # Only for members of the action group. Other modules leave the attribute out.
     ACTION_GROUP = r"""
 options: {}
 attributes:
@@ -39,11 +39,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - This module reads, and never changes anything.
+      - This module only reads and never changes anything.
   diff_mode:
     support: N/A
     details:
-      - This module reads, and never changes anything.
+      - This module only reads and never changes anything.
   idempotent:
     support: full
 """

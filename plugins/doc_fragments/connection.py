@@ -6,56 +6,59 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How to reach a site. The options are in module_utils/_http/client.py."""
+    """Options for the connection to a site. Their argument spec is in module_utils/_argspec.py."""
 
-    # And how to sign in to its repository service.
+    # The connection to the repository service.
     DOCUMENTATION = r"""
 options:
   host:
     description:
       - Host name of the Qlik Sense server, without scheme and port.
-      - With O(auth_method=certificate) the central node's name as its certificate carries it, usually the machine name.
-      - Where the central node can fail over, give its name and those of the failover candidates. They are tried in this
+      - With O(auth_method=certificate), use the central node's name as it is in its certificate, usually the machine
+        name.
+      - If the central node can fail over, give its name and those of the failover candidates. They are tried in this
         order, and the first one that answers is used.
-      - A host does not answer if its name is unknown, no TLS connection comes about, or nothing comes back within
+      - A host does not answer if its name is unknown, no TLS connection can be established, or no answer arrives within
         O(read_timeout). Everything else is an answer, for example an untrusted certificate or a refusal, and no other
-        host is tried then.
-      - From the first write request on, the task contacts no other host.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
-        between them.
+        host is tried in that case.
+      - After the first write request, the task contacts no other host.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used. Several names are separated by
+        commas.
     type: list
     elements: str
     required: true
   port:
     description:
-      - Port of the repository service with O(auth_method=certificate), else of the proxy.
+      - Port of the repository service with O(auth_method=certificate), otherwise port of the proxy.
       - The default is V(4242) for O(auth_method=certificate) and V(443) for all others.
       - If not set, the value of the environment variable E(QLIK_SENSE_PORT) is used.
     type: int
   auth_method:
     description:
       - How to sign in to the repository.
-      - V(certificate) and V(ticket) need O(client_cert) and O(client_key), or their texts.
-      - V(certificate) uses the client certificate that the QMC exports, directly on the repository's port. Whoever has
-        it can act as any user and do everything, and it cannot be revoked singly. So keep it in the safe, and use it
-        only where there is no other way in.
-      - All others go through a virtual proxy on the port of the users. The audit trail names a real user, who needs the
-        role RootAdmin, or rights on C(VirtualProxyConfig) and C(ProxyService); without them nothing can be written.
+      - V(certificate) and V(ticket) need O(client_cert) and O(client_key), or O(client_cert_content) and
+        O(client_key_content).
+      - V(certificate) uses the client certificate that the QMC exports, directly on the repository's port. Every holder
+        of this certificate can act as any user without restrictions, and a single certificate cannot be revoked. Store
+        it securely, and use it only if no other method is possible.
+      - All other methods use a virtual proxy on the port of the users. The audit trail names a real user. This user
+        needs the role RootAdmin, or rights on C(VirtualProxyConfig) and C(ProxyService); without them nothing can be
+        written.
       - V(jwt) uses a token, through an existing JWT virtual proxy. It needs no certificate and no password, and a token
-        expires; this is the way for everyday work.
+        expires. It is recommended for everyday work.
       - V(ntlm) uses a Windows user name and password, through a virtual proxy with the authentication method Ticket and
-        Windows authentication, such as the default one. It is the way to the first JWT virtual proxy of a site without
+        Windows authentication, such as the default one. It can create the first JWT virtual proxy of a site without
         the client certificate. It needs the Python package C(pyspnego), and the algorithms MD4, MD5 and RC4, which
         are not allowed in FIPS mode.
-      - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy believes
-        everybody who can reach it, so it has to be out of the reach of users.
-      - V(ticket) gets a ticket for the user from the proxy's own API on O(qps_port), which wants the client certificate
-        as well, and uses it through a virtual proxy with the authentication method Ticket. It is for sites where the
-        repository's port is closed.
-      - V(session) uses a session that exists already, of whatever virtual proxy, as a portal or a person at a browser
-        began it. It is not logged out.
-      - Every other session is logged out at the end, which ends B(all) sessions of that user on that virtual proxy, so
-        use a user of its own.
+      - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy trusts
+        every client that can reach it, so users must not be able to reach it.
+      - V(ticket) requests a ticket for the user from the proxy's own API on O(qps_port), which requires the client
+        certificate as well, and uses it through a virtual proxy with the authentication method Ticket. It is for sites
+        where the repository's port is closed.
+      - V(session) uses an existing session of any virtual proxy, for example one that was started by a portal or in a
+        browser. It is not logged out.
+      - Sessions of the other methods are logged out at the end. This ends B(all) sessions of that user on that virtual
+        proxy, so use a dedicated user.
       - If not set, the value of the environment variable E(QLIK_SENSE_AUTH_METHOD) is used.
     type: str
     choices: [certificate, jwt, ticket, header, ntlm, session]
@@ -65,9 +68,9 @@ options:
       - The user to act as, in the form V(DIRECTORY\\user).
       - Required with O(auth_method=ticket), O(auth_method=header) and O(auth_method=ntlm). With
         O(auth_method=certificate) the default is V(INTERNAL\\sa_api).
-      - With O(auth_method=header) the value of the header, in the form that the virtual proxy wants; that is the user
-        id alone where it has a static user directory.
-      - With O(auth_method=ntlm) the Windows user, in the form V(DOMAIN\\user).
+      - With O(auth_method=header), this is the value of the header, in the form that the virtual proxy requires. If the
+        virtual proxy has a static user directory, it is the user id alone.
+      - With O(auth_method=ntlm), this is the Windows user, in the form V(DOMAIN\\user).
       - If not set, the value of the environment variable E(QLIK_SENSE_USER) is used.
     type: str
   password:
@@ -88,14 +91,15 @@ options:
     type: str
   qps_port:
     description:
-      - Port of the proxy's own API (QPS), with O(auth_method=ticket), and for addresses of it that have no port.
+      - Port of the proxy's own API (QPS). It is used with O(auth_method=ticket), and for QPS addresses without a port.
       - If not set, the value of the environment variable E(QLIK_SENSE_QPS_PORT) is used.
     type: int
     default: 4243
   virtual_proxy_prefix:
     description:
       - Prefix of the virtual proxy to sign in through. Required with O(auth_method=jwt).
-      - With the other ways through a virtual proxy it is the default one, which has no prefix, if this is not set.
+      - The other methods that use a virtual proxy use the default virtual proxy, which has no prefix, if this is not
+        set.
       - If not set, the value of the environment variable E(QLIK_SENSE_VIRTUAL_PROXY_PREFIX) is used.
     type: str
   token:
@@ -107,23 +111,24 @@ options:
   http_proxy:
     description:
       - Address of the web proxy that this machine needs to reach the site, such as V(http://proxy.example.com:3128). It
-        is used for the repository, the proxies and their own API (QPS). It cannot have a user and a password.
+        is used for the repository, the proxies and their own API (QPS). It cannot contain a user and a password.
       - The proxy variables of the environment, such as E(HTTPS_PROXY), are ignored.
       - If not set, the value of the environment variable E(QLIK_SENSE_HTTP_PROXY) is used.
     type: str
   retries:
     description:
-      - How often a request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing pauses
-        and as the server's C(Retry-After) asks. A create is never repeated blindly, it is read back first.
-      - With several values of O(host), a connection error leads to the next host at once. If none of them answers, all
-        of them are tried again this often.
+      - Number of times that a request is repeated after a connection error or an answer 429, 502, 503 or 504, with
+        growing pauses that respect the server's C(Retry-After). A create request is repeated only after the site has
+        been read and the object does not exist.
+      - With several values of O(host), the next host is tried immediately after a connection error. If none of them
+        answers, all of them are tried again up to this number of times.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRIES) is used.
     type: int
     default: 3
   retry_deadline:
     description:
-      - Seconds after which a request is not repeated any more. With several values of O(host), they are counted on each
-        host, and for all of them together before they are tried again.
+      - Seconds after which a request is no longer repeated. With several values of O(host), they are counted for each
+        host, and for all hosts together before they are tried again.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
     type: float
     default: 120
@@ -131,7 +136,7 @@ requirements:
   - pyspnego >= 0.11, with O(auth_method=ntlm)
 """
 
-    # For everything that uses the client certificate of the site.
+    # For plugins that use the client certificate of the site.
     CLIENT_CERTIFICATE = r"""
 options:
   client_cert:
@@ -173,7 +178,7 @@ requirements:
   - cryptography >= 42, with O(client_key_passphrase)
 """
 
-    # For everything that talks to the repository or to the QPS, which have certificates of Qlik's own authority.
+    # For plugins that connect to the repository or to the QPS, whose certificates are issued by Qlik's own CA.
     CA = r"""
 options:
   ca_path:
@@ -181,9 +186,9 @@ options:
       - Path of the CA certificates that verify the repository (port 4242) and the proxy's own API (QPS, port 4243),
         which is C(root.pem) as exported by the QMC.
       - It does not verify the proxies.
-      - If neither it nor the environment variable is set, the CA certificates of the Python package C(certifi) are
-        used, which do not include Qlik's own CA.
       - If neither this nor O(ca_content) is set, the value of the environment variable E(QLIK_SENSE_CA_PATH) is used.
+      - If none of them is set, the CA certificates of the Python package C(certifi) are used, which do not include
+        Qlik's own CA.
     type: path
   ca_content:
     description:
@@ -192,18 +197,17 @@ options:
     type: str
 """
 
-    # For everything that talks to the proxies on the port of the users.
+    # For plugins that connect to the proxies on the port of the users.
     PROXY_CA = r"""
 options:
   proxy_ca_path:
     description:
       - Path of the CA certificates that verify the proxies (port 443), such as those of the company.
-      - If neither it nor the environment variable is set, the CA certificates of the Python package C(certifi) are
-        used, which fit proxies with a certificate of a public CA. The CA certificates for the repository are never
-        used.
-      - Set it to C(root.pem) as exported by the QMC where the proxies have no certificate of their own in the QMC.
+      - Set it to C(root.pem) as exported by the QMC if the proxies have no certificate of their own in the QMC.
       - If neither this nor O(proxy_ca_content) is set, the value of the environment variable
         E(QLIK_SENSE_PROXY_CA_PATH) is used.
+      - If none of them is set, the CA certificates of the Python package C(certifi) are used, which verify proxies with
+        a certificate of a public CA. The CA certificates for the repository are never used.
     type: path
   proxy_ca_content:
     description:
@@ -213,12 +217,12 @@ options:
     type: str
 """
 
-    # For everything that talks to the site over HTTPS.
+    # For plugins that connect to the site over HTTPS.
     HTTPS = r"""
 options:
   validate_certs:
     description:
-      - Whether to verify the server's certificate. Switch it off only to look for a fault.
+      - Whether to verify the server's certificate. Disable it only for troubleshooting.
       - If not set, the value of the environment variable E(QLIK_SENSE_VALIDATE_CERTS) is used.
     type: bool
     default: true
@@ -230,19 +234,19 @@ options:
     default: 10
   read_timeout:
     description:
-      - Seconds for a request and its whole answer, once the connection stands. Then the connection is closed, also if
-        the server still sends.
-      - A server that was idle can need twenty.
+      - Seconds for a request and its whole answer, once the connection is established. After this time the connection
+        is closed, even if the server is still sending.
+      - A server that was idle can need 20 seconds.
       - If not set, the value of the environment variable E(QLIK_SENSE_READ_TIMEOUT) is used.
     type: float
     default: 60
 requirements:
   - urllib3 >= 2.6.3
   - certifi
-  - idna, for host names with other letters than those of ASCII
+  - idna, for host names with non-ASCII characters
 """
 
-    # For plugins, on top of those above: where else their values come from. A module has that in its argument spec.
+    # For plugins, in addition to the options above: the environment variables. A module has them in its argument spec.
     PLUGINS = r"""
 options:
   host:

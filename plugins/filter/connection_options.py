@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: connection_options
-short_description: The connection options of a site from the variables of its host in the inventory
+short_description: Read the connection options of a site from its inventory variables
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - In an inventory of sites each connection option of M(sensible.qlik.jwt_virtual_proxies) is a variable with C(qlik_)
-    before its name, such as C(qlik_host) and C(qlik_client_cert). This filter makes options of those that are set, to
-    be given to C(module_defaults).
+  - In an inventory of sites, each connection option of M(sensible.qlik.jwt_virtual_proxies) is a variable with C(qlik_)
+    before its name, such as C(qlik_host) and C(qlik_client_cert). This filter converts those that are set to options
+    for C(module_defaults).
 options:
   _input:
     description:
@@ -22,8 +22,8 @@ options:
     required: true
   host_required:
     description:
-      - Whether it is an error if C(qlik_host) is not set. M(sensible.qlik.login_check) and M(sensible.qlik.logout) can
-        do without it.
+      - Whether it is an error if C(qlik_host) is not set. M(sensible.qlik.login_check) and M(sensible.qlik.logout) do
+        not always need it.
     type: bool
     default: true
 """
@@ -38,7 +38,7 @@ EXAMPLES = r"""
   module_defaults:
     group/sensible.qlik.qlik: "{{ hostvars[inventory_hostname] | sensible.qlik.connection_options }}"
   tasks:
-    - name: Read
+    - name: Read the virtual proxies
       sensible.qlik.virtual_proxy_info:
       register: site
 
@@ -52,7 +52,7 @@ EXAMPLES = r"""
     group/sensible.qlik.qlik: >-
       {{ hostvars[inventory_hostname] | sensible.qlik.connection_options(host_required=false) }}
   tasks:
-    - name: Log in and out
+    - name: Verify the login
       sensible.qlik.login_check:
         proxy_urls: [https://qlik1.example.com]
         logins:
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The options by name. They can hold secrets, such as C(token).
+    - The options by name. They can contain secrets, such as C(token).
   type: dict
   sample:
     host: qlik1.example.com
@@ -85,18 +85,19 @@ def connection_options(variables: Mapping[str, t.Any], host_required: bool = Tru
     """Return the connection options among a host's variables.
 
     Args:
-        variables: those of the host.
-        host_required: whether the repository is needed.
+        variables: the variables of the host.
+        host_required: True if the repository is needed.
 
     Raises:
-        AnsibleFilterError: these are no variables of a site, or a number or choice is wrong.
+        AnsibleFilterError: the variables are not those of a site, or a number or choice is not valid.
     """
     if not isinstance(variables, Mapping):
-        raise AnsibleFilterError("connection_options takes the variables of a host, such as hostvars['test'].")
-    # One by one: a host's other variables must not be templated for this.
+        raise AnsibleFilterError("connection_options requires the variables of a host, such as hostvars['test'].")
+    # One by one, so that other variables of the host are not templated.
     spec = connection_argument_spec()
     options = {name: variables[f"qlik_{name}"] for name in spec if f"qlik_{name}" in variables}
-    # The module would name the option, not the variable. No text is checked, because messages can quote the value.
+    # Checked here, because the module would name the option and not the variable. Texts are not checked, because the
+    # messages can quote the value.
     rules = {
         name: {"type": rule["type"], "choices": rule.get("choices")}
         for name, rule in spec.items()
@@ -109,14 +110,14 @@ def connection_options(variables: Mapping[str, t.Any], host_required: bool = Tru
         raise AnsibleFilterError(" ".join(f"{problem}." for problem in checked.error_messages))
     if host_required and not options.get("host"):
         raise AnsibleFilterError(
-            f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so it is not known how to "
-            "reach the site. Set it in the inventory."
+            f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so the address of the site "
+            "is not known. Set it in the inventory."
         )
     return options
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"connection_options": connection_options}

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: drift
-short_description: Compare sites with what is declared
+short_description: Report differences between sites and their declaration
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns one report of what M(sensible.qlik.jwt_virtual_proxies) would change on each of several sites, and of the
-    certificates that M(sensible.qlik.virtual_proxy_info) found there. The role P(sensible.qlik.drift#role) writes it as
-    text, HTML, JSON and JUnit XML.
+  - Returns one report of the changes that M(sensible.qlik.jwt_virtual_proxies) predicts for each of several sites, and
+    of the certificates that M(sensible.qlik.virtual_proxy_info) returns for them. The role P(sensible.qlik.drift#role)
+    writes it as text, HTML, JSON and JUnit XML.
 options:
   _input:
     description:
@@ -22,11 +22,11 @@ options:
     required: true
     suboptions:
       error:
-        description: Why the site could not be compared; empty if it could.
+        description: The reason why the site could not be compared. Empty if it could.
         type: str
         default: ''
       checked:
-        description: What M(sensible.qlik.jwt_virtual_proxies) returned in check mode, without C(purge).
+        description: The result of M(sensible.qlik.jwt_virtual_proxies) in check mode, without C(purge).
         type: dict
       found:
         description: The C(virtual_proxies) that M(sensible.qlik.virtual_proxy_info) returned.
@@ -37,7 +37,7 @@ options:
         type: str
         default: ''
   expires_within:
-    description: A certificate with fewer days left is listed as expiring soon.
+    description: Number of days. A certificate that expires earlier is listed as expiring soon.
     type: int
     default: 30
 seealso:
@@ -83,44 +83,45 @@ _value:
   type: dict
   contains:
     passed:
-      description: Whether each site could be compared and is as declared. Certificates do not count.
+      description: Whether each site could be compared and is as declared. Certificates have no influence.
       type: bool
     summary:
       description: The outcome in one sentence.
       type: str
       sample: 1 of 3 sites is as declared, 1 has drifted (2 virtual proxies), 1 could not be compared.
     sites:
-      description: The sites, in the order given.
+      description: The sites, in the order of the input.
       type: list
       elements: dict
       contains:
         site:
-          description: Its name.
+          description: Name of the site.
           type: str
         status:
           description: V(same), V(drifted) or V(unreadable).
           type: str
         error:
-          description: Why it could not be compared, otherwise empty.
+          description: The reason why it could not be compared, otherwise empty.
           type: str
         virtual_proxies:
-          description: The declared virtual proxies, in that order, then those that are not declared.
+          description: The declared virtual proxies, in the order of the declaration, then those that are not declared.
           type: list
           elements: dict
           contains:
             prefix:
-              description: Which one.
+              description: Prefix of the virtual proxy.
               type: str
             status:
               description:
-                - V(same) as declared, V(absent) as declared, V(differs), V(missing) declared and not present,
-                  V(unwanted) declared absent and present, V(undeclared) present and not declared.
+                - V(same) if it is as declared, V(absent) if it is absent as declared, V(differs) if a setting differs,
+                  V(missing) if it is declared and not present, V(unwanted) if it is declared absent and present,
+                  V(undeclared) if it is present and not declared.
               type: str
             drifted:
-              description: Whether that counts as drift.
+              description: Whether this status counts as drift.
               type: bool
             differences:
-              description: What differs.
+              description: The options that differ.
               type: list
               elements: dict
               contains:
@@ -152,16 +153,16 @@ _value:
           description: Prefix of the virtual proxy.
           type: str
         subject:
-          description: Whose it is.
+          description: Subject of the certificate.
           type: str
         not_after:
-          description: When it expires, in UTC.
+          description: End of its validity, in UTC.
           type: str
         days_left:
-          description: Days until then, negative after the expiry.
+          description: Days until it expires. Negative if it has expired.
           type: int
         soon:
-          description: Whether that is within O(expires_within) days.
+          description: Whether it expires within O(expires_within) days.
           type: bool
 """
 
@@ -176,26 +177,25 @@ if t.TYPE_CHECKING:
 
 Row = dict[str, t.Any]  # one virtual proxy of one site, as documented above
 
-# In the order in which the module that writes would have to do something.
 _STATUS = {"created": "missing", "updated": "differs", "deleted": "unwanted", "unchanged": "same"}
 
 
 def drift(sites: Mapping[str, Mapping[str, t.Any]], expires_within: int = 30) -> dict[str, t.Any]:
-    """Return one report of what was found on several sites.
+    """Return one report about several sites.
 
     Args:
-        sites: what was found, by the name of the site.
+        sites: the results of the modules, by the name of the site.
         expires_within: days.
 
     Raises:
-        AnsibleError: this is not what the modules return.
+        AnsibleError: these are not results of the modules.
     """
     try:
         # Text from a site must not break a report or control a terminal.
         compared = [printable_data(_site(name, dict(outcome or {}))) for name, outcome in sites.items()]
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise AnsibleError(
-            "What was given does not look like the results of "
+            "The input does not look like results of "
             f"jwt_virtual_proxies and virtual_proxy_info ({type(exc).__name__}: {exc}). "
             "Give each site 'checked' and 'found', or 'error'."
         ) from exc
@@ -291,8 +291,7 @@ def _summary(sites: Sequence[Mapping[str, t.Any]]) -> str:
 
 
 class FilterModule:
-    """What Ansible loads."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
-        """The filters in this file, by name."""
         return {"drift": drift}

@@ -11,10 +11,10 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes virtual proxies and the addresses of a site's proxies, and returns them in the form in which
-    P(sensible.qlik.smoke_test#role) verifies that a login works where the virtual proxy is linked, and nowhere else.
-    Nodes whose proxy is disabled are left out.
-  - A list of addresses is turned into a dictionary by node name, with the host names and ports that the site has for
+  - Takes virtual proxies and the addresses of a site's proxies, and returns them in the format with which
+    P(sensible.qlik.smoke_test#role) verifies that logins work only on proxies to which the virtual proxy is linked.
+    Nodes whose proxy is disabled are omitted.
+  - A list of addresses is converted to a dictionary by node name, with the host names and ports that the site has for
     its nodes.
 positional: site, proxy_urls
 options:
@@ -24,7 +24,7 @@ options:
     elements: dict
     required: true
   site:
-    description: What M(sensible.qlik.site_info) returned for the site.
+    description: The result of M(sensible.qlik.site_info) for the site.
     type: dict
     required: true
   proxy_urls:
@@ -42,7 +42,7 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
   register: site
 
-- name: Show where a login through the portal is expected
+- name: Show on which proxies a login through the portal is expected
   ansible.builtin.debug:
     msg: "{{ [{'prefix': 'portal', 'proxies': ['Central']}] | sensible.qlik.expected_logins(site, []) }}"
 """
@@ -59,12 +59,12 @@ _value:
       sample: [{prefix: portal, proxies: [Central]}]
     proxy_urls:
       description:
-        - Base URLs by node name. A list if that is not known and each virtual proxy is linked to each proxy. Empty if
-          no URL was given.
+        - Base URLs by node name. A list if the nodes are not known and each virtual proxy is linked to each proxy.
+          Empty if no URL was given.
       type: raw
       sample: {Central: https://qlik1.example.com}
     problem:
-      description: Why the logins cannot be verified, empty if they can.
+      description: The reason why the logins cannot be verified. Empty if they can.
       type: str
       sample: ''
 """

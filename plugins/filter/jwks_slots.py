@@ -6,28 +6,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: jwks_slots
-short_description: Say which virtual proxies a site needs for the keys of an identity provider
+short_description: Plan the virtual proxies for the keys of an identity provider
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes the keys that a provider publishes and the virtual proxies that a site has, and says what has to be done so
-    that there is one virtual proxy, a B(slot), for each key. It is what the role P(sensible.qlik.follow_jwks#role)
-    decides by. It changes nothing itself.
-  - A slot has the prefix C(PREFIX-) with the first twelve hexadecimal digits of its key's thumbprint (RFC 7638), so the
-    same key always has the same one.
-  - "At the end of its description is a note such as C([kid 2026-a]), or C([kid 2026-a; gone since
-    2026-11-25T01:00:00Z]) once the provider does not publish the key any more. Nothing is remembered anywhere else. A
-    virtual proxy without such a note and without a key is never taken for a slot, whatever its prefix."
-  - If no key is usable, the keys count as unknown, and nothing is to be done. So a provider that answers with an empty
-    list closes nothing.
-  - A certificate on the site stays while it is one of the same key and has thirty days left, whoever issued it.
+  - Takes the keys that a provider publishes and the virtual proxies of a site, and returns the changes after which
+    there is one virtual proxy, a B(slot), for each key. The role P(sensible.qlik.follow_jwks#role) uses this plan. The
+    filter itself changes nothing.
+  - A slot has the prefix C(PREFIX-) with the first 12 hexadecimal digits of its key's thumbprint (RFC 7638), so the
+    same key always has the same prefix.
+  - "Its description ends with a note such as C([kid 2026-a]), or C([kid 2026-a; gone since 2026-11-25T01:00:00Z]) after
+    the provider has stopped publishing the key. No other state is stored. A virtual proxy without such a note and
+    without a key is never a slot, regardless of its prefix."
+  - If no key is usable, the keys count as unknown, and no change is planned. Therefore an empty list of a provider
+    closes no slot.
+  - A certificate on the site is not replaced while it belongs to the same key and is valid for at least 30 days,
+    regardless of its issuer.
 positional: virtual_proxies
 requirements:
   - cryptography >= 42
 options:
   _input:
-    description: The keys, as M(sensible.qlik.jwks_info) returns them, the unusable ones included.
+    description: The keys, as M(sensible.qlik.jwks_info) returns them, including those that are not usable.
     type: list
     elements: dict
     required: true
@@ -37,28 +38,29 @@ options:
     elements: dict
     required: true
   prefix:
-    description: What the prefixes of the slots begin with, without the hyphen.
+    description: The first part of the prefixes of the slots, without the hyphen.
     type: str
     required: true
   template:
     description:
-      - What all slots have in common, as M(sensible.qlik.jwt_virtual_proxy) takes it. Prefix, certificate and the name
-        of the session cookie are each slot's own and cannot stand here.
+      - Settings for all slots, with the options of M(sensible.qlik.jwt_virtual_proxy). Prefix, certificate and the name
+        of the session cookie differ for each slot and are not allowed here.
     type: dict
     default: {}
   overlap:
-    description: Seconds for which a slot is kept after its key disappeared.
+    description: Seconds after which a slot is removed when its key is no longer published.
     type: float
     default: 86400
   limit:
     description:
-      - How many slots there may be at any time. For a new key the slot goes that has been without a key for longest. A
-        slot whose key is published never goes; a key for which there is no room is named in RV(_value.unopened).
+      - Maximum number of slots at any time. For a new key, the slot that has been without a published key for the
+        longest time is removed. A slot whose key is published is never removed. A key without a free slot is listed in
+        RV(_value.unopened).
     type: int
     default: 8
   now:
     description:
-      - The time to decide by, such as V(2026-11-25T01:00:00Z). It is there for tests. The default is the time of the
+      - The current time for the plan, such as V(2026-11-25T01:00:00Z), for tests. The default is the time of the
         control node.
     type: str
 seealso:
@@ -82,13 +84,13 @@ EXAMPLES = r"""
     ca_path: root.pem
   register: site
 
-- name: Say which prefix a token belongs to, by the kid in its header
+- name: Show which prefix a token belongs to, by the kid in its header
   ansible.builtin.debug:
     msg: "{{ plan.routes }}"
   vars:
     plan: "{{ provider.public_keys | sensible.qlik.jwks_slots(site.virtual_proxies, prefix='idp') }}"
 
-- name: Make the slots, without waiting for anything
+- name: Create and remove slots in one task
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: client.pem
@@ -105,51 +107,53 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What is to be done, and what there is then.
+  description: The planned changes and the slots after them.
   type: dict
   contains:
     keys_known:
-      description: Whether there is a usable key. If not, nothing is to be done.
+      description: Whether there is a usable key. If not, no change is planned.
       type: bool
     differs:
-      description: Whether anything is to be written.
+      description: Whether a change is planned.
       type: bool
     make_room:
       description:
-        - Slots to remove first, so that there are never more than O(limit), for
+        - Slots to remove first, so that there are never more than O(limit), as a value for
           O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies).
       type: list
       elements: dict
     virtual_proxies:
-      description: The slots to make, change and remove then, likewise. Those that need no change are not in it.
+      description:
+        - Slots to create, change and remove afterwards, as a value for the same option. Slots without a change are not
+          listed.
       type: list
       elements: dict
     slots:
-      description: Each slot, sorted by prefix, those to be removed among them.
+      description: All slots, sorted by prefix, including those to be removed.
       type: list
       elements: dict
       contains:
         prefix:
-          description: Its prefix.
+          description: Prefix of the slot.
           type: str
           sample: okta-35b2cbb1787c
         state:
           description:
-            - V(opened) if it is to be made, V(open) if it is there and its key is published, V(gone) if its key is not
-              published any more, V(closed) if the overlap is over as well, V(evicted) if it goes earlier to make room.
+            - V(opened) if it is created, V(open) if it exists and its key is published, V(gone) if its key is no longer
+              published, V(closed) if the overlap has passed as well, V(evicted) if it is removed earlier for a new key.
           type: str
           sample: open
         kids:
-          description: The names that its key has or had.
+          description: The current and former names of its key.
           type: list
           elements: str
           sample: [2026-a]
         gone_since:
-          description: When the key was found to be missing, in UTC. Null if it is published.
+          description: Time at which the key was first missing, in UTC. Null if it is published.
           type: str
           sample:
         closes_at:
-          description: When the overlap ends, in UTC. Null if the key is published.
+          description: End of the overlap, in UTC. Null if the key is published.
           type: str
           sample:
         session_cookie_header_name:
@@ -158,16 +162,17 @@ _value:
           sample: X-Qlik-Session-okta-35b2cbb1787c
     routes:
       description:
-        - The prefix that tokens belong to, by their C(kid). Keys that are gone are in it as long as they have a slot.
+        - The prefix that tokens belong to, by their C(kid). Keys that are no longer published are included as long as
+          they have a slot.
       type: dict
       sample: {2026-a: okta-35b2cbb1787c}
     unopened:
-      description: The C(kid) of each usable key for which there is no room. Nobody gets in with its tokens.
+      description: The C(kid) of each usable key without a free slot. Its tokens are refused.
       type: list
       elements: str
       sample: []
     warnings:
-      description: What is odd, one sentence each.
+      description: Unexpected conditions, one sentence each.
       type: list
       elements: str
       sample: []
@@ -193,10 +198,10 @@ def jwks_slots(
     limit: int = 8,
     now: str | None = None,
 ) -> dict[str, t.Any]:
-    """See RETURN.
+    """Return the plan. See RETURN.
 
     Raises:
-        AnsibleFilterError: something given cannot be right.
+        AnsibleFilterError: an argument is not valid.
     """
     try:
         if not _is_number(overlap) or not 0 <= overlap < math.inf:
@@ -233,7 +238,7 @@ def _time(text: str | None) -> datetime.datetime:
 
 
 class FilterModule:
-    """Ansible's way to find filters."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
         return {"jwks_slots": jwks_slots}

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: jwt_claims
-short_description: Say what is in a token, and whether Qlik Sense would accept it
+short_description: Inspect a token and check whether Qlik Sense would accept it
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes a signed JSON Web Token apart, shows its times as dates, and says why Qlik Sense would refuse it.
-  - Given a certificate, a virtual proxy or a provider's JWKS it also says whether the signature is genuine.
-  - It does what people use the web page jwt.io for, without giving the token to anybody. Nothing leaves the control
-    node.
+  - Decodes a signed JSON Web Token, converts its times to dates, and returns the reasons why Qlik Sense would refuse
+    it.
+  - With a certificate, a virtual proxy or a provider's JWKS, it also verifies the signature.
+  - It can replace web pages such as jwt.io, without sending the token to a third party. The token is only processed on
+    the control node.
 requirements:
   - cryptography >= 42, with O(certificate), O(virtual_proxy) or O(jwks)
 options:
@@ -25,23 +26,23 @@ options:
     required: true
   certificate:
     description:
-      - The certificate to verify the signature with, as PEM. At most one of O(certificate) and O(jwks).
+      - The certificate to verify the signature with, as PEM. Mutually exclusive with O(jwks).
     type: str
   jwks:
     description:
       - The provider's key set to verify the signature with, as JSON text or as a dictionary. The key is chosen by the
-        C(kid) of the token, as gateways do; a token without one may be signed with any of them.
+        C(kid) of the token, as by gateways. A token without a C(kid) may be signed with any of the keys.
     type: raw
   virtual_proxy:
     description:
-      - A virtual proxy in the words of M(sensible.qlik.jwt_virtual_proxy), for instance what that module returned. Then
-        everything is judged that it would judge - its certificate, the claims that name the user, the mandatory
-        attributes, the audience.
-      - O(certificate), O(jwks) and O(audience) go before what it says.
+      - A virtual proxy in the format of M(sensible.qlik.jwt_virtual_proxy), for instance the result of that module. The
+        token is checked in the same way as by this virtual proxy, with its certificate, the claims for the user, the
+        mandatory attributes and the audience.
+      - O(certificate), O(jwks) and O(audience) take precedence over its settings.
     type: dict
   audience:
     description:
-      - The audience that the token has to be for (C(aud)).
+      - The expected audience of the token (C(aud)).
     type: str
   leeway:
     description:
@@ -49,8 +50,8 @@ options:
     type: float
     default: 60
 notes:
-  - The result holds neither the token nor its signature, but all claims, which may be personal data.
-  - An encrypted token (JWE) and anything else that is no signed token is an error, and the message does not quote it.
+  - The result contains neither the token nor its signature, but all claims, which may be personal data.
+  - An encrypted token (JWE) or any other input that is not a signed token is an error. The message does not quote it.
 seealso:
   - plugin: sensible.qlik.jwt
     plugin_type: lookup
@@ -59,75 +60,75 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Why does this token not work?
+- name: Show why a token is refused
   ansible.builtin.debug:
     msg: "{{ token | sensible.qlik.jwt_claims(virtual_proxy=declared.virtual_proxy) }}"
 
-- name: Use a token of the provider only if Qlik Sense will accept it
+- name: Check that Qlik Sense would accept a token of the provider
   ansible.builtin.assert:
-    that: judged.accepted
-    fail_msg: "{{ judged.reasons | join(' ') }}"
+    that: result.accepted
+    fail_msg: "{{ result.reasons | join(' ') }}"
   vars:
     certificate: "{{ lookup('ansible.builtin.file', 'portal.pem') }}"
-    judged: "{{ token | sensible.qlik.jwt_claims(certificate=certificate, audience='qlik', leeway=0) }}"
+    result: "{{ token | sensible.qlik.jwt_claims(certificate=certificate, audience='qlik', leeway=0) }}"
 
-- name: Which of the provider's keys signed it, and how long does it live?
+- name: Show the provider's key that signed a token, and the remaining lifetime
   ansible.builtin.debug:
-    msg: "{{ judged.verified_by }} until {{ judged.times.exp }}, {{ judged.seconds_left }} s from now"
+    msg: "{{ result.verified_by }} until {{ result.times.exp }}, {{ result.seconds_left }} s from now"
   vars:
-    judged: "{{ token | sensible.qlik.jwt_claims(jwks=lookup('ansible.builtin.file', 'jwks.json')) }}"
+    result: "{{ token | sensible.qlik.jwt_claims(jwks=lookup('ansible.builtin.file', 'jwks.json')) }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - What is in the token, always in this form.
+    - The content of the token and the results of the checks.
   type: dict
   contains:
     header:
-      description: The header as it is.
+      description: The unchanged header.
       type: dict
       sample: {alg: RS256, kid: 0oa1b2c3, typ: JWT}
     claims:
-      description: All claims as they are, with the times in seconds since 1970.
+      description: All claims unchanged, with the times in seconds since 1970.
       type: dict
       sample: {userId: anna, userDirectory: ACME, exp: 1795603500}
     times:
-      description: The claims C(iat), C(nbf) and C(exp) as dates in UTC. Null for one that is absent or not a time.
+      description: The claims C(iat), C(nbf) and C(exp) as dates in UTC. Null if a claim is absent or not a time.
       type: dict
       sample: {iat: '2026-11-25T10:30:00Z', nbf: null, exp: '2026-11-25T10:45:00Z'}
     expired:
-      description: Whether the time C(exp) is past, by the clock of this machine and without O(leeway).
+      description: Whether the time C(exp) has passed, by the clock of the control node and without O(leeway).
       type: bool
       sample: false
     seconds_left:
-      description: Seconds until C(exp), negative after it. Null without one.
+      description: Seconds until C(exp). Negative if it has passed, null if there is no C(exp).
       type: int
       sample: 840
     verified:
       description:
-        - Whether the signature is one of RS256, RS384 and RS512 and genuine by O(certificate), O(virtual_proxy) or
-          O(jwks). Null if none of them has been given.
+        - Whether the algorithm of the signature is RS256, RS384 or RS512, and O(certificate), O(virtual_proxy) or
+          O(jwks) verifies it. Null if none of these options is given.
       type: bool
       sample: true
     verified_by:
-      description: The C(kid) of the key in O(jwks) that signed the token, else null.
+      description: The C(kid) of the key in O(jwks) that signed the token, otherwise null.
       type: str
       sample: 0oa1b2c3
     accepted:
-      description: Whether nothing is known that Qlik Sense would refuse the token for.
+      description: Whether there are no known reasons why Qlik Sense would refuse the token.
       type: bool
       sample: true
     reasons:
-      description: Why Qlik Sense would refuse it, one sentence each, the most basic first.
+      description: Reasons why Qlik Sense would refuse it, one sentence each, in descending order of importance.
       type: list
       elements: str
       sample: ["The token expired 5 minutes ago."]
     warnings:
       description:
-        - What is accepted but unwise, one sentence each.
-        - With O(virtual_proxy), also each claim of its C(jwt_attribute_map) that does not become the attribute it is
-          mapped to, because it is missing, named with other capitals, nested in another claim, or one text with commas.
+        - Properties that are accepted but not recommended, one sentence each.
+        - With O(virtual_proxy), also each claim of its C(jwt_attribute_map) that does not become the mapped attribute,
+          because it is missing, differs in case, is nested in another claim, or is one text with commas.
       type: list
       elements: str
       sample: ["The claim groups, which is mapped to the attribute group, is missing."]
@@ -151,10 +152,10 @@ _OPTIONS = ("audience", "certificate", "jwks", "leeway", "virtual_proxy")
 
 
 def jwt_claims(token: t.Any, **options: t.Any) -> dict[str, t.Any]:
-    """What is in a token, as RETURN says.
+    """Return the content of a token and the results of the checks. See RETURN.
 
     Raises:
-        AnsibleFilterError: it is no token, or an option cannot be right.
+        AnsibleFilterError: the input is not a token, or an option is not valid.
     """
     try:
         return _judged(token, {name: value for name, value in options.items() if value is not None})
@@ -166,10 +167,10 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
     if unknown := options.keys() - set(_OPTIONS):
         raise InputError(
             f"The filter sensible.qlik.jwt_claims has no option {join_names(unknown)}.",
-            hint=f"Known are {', '.join(_OPTIONS)}.",
+            hint=f"The options are {', '.join(_OPTIONS)}.",
         )
     if "certificate" in options and "jwks" in options:
-        raise InputError("There are both certificate and jwks.", hint="Give the one that must verify the token.")
+        raise InputError("certificate and jwks are both set.", hint="Set the one that must verify the token.")
     virtual_proxy = from_settings(options.get("virtual_proxy", {}))
     settings = virtual_proxy.fields
     if "certificate" in options:
@@ -195,7 +196,7 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 class FilterModule:
-    """Ansible's way to find filters."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, Callable[..., t.Any]]:
         return {"jwt_claims": jwt_claims}

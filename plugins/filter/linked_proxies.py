@@ -11,16 +11,16 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes the base URLs of a site's proxies and returns those of the proxies to which a virtual proxy is linked, by the
-    rule by which M(sensible.qlik.login_check) decides where a login must work.
+  - Takes the base URLs of a site's proxies and returns those of the proxies to which a virtual proxy is linked. The
+    rule is the same as that of M(sensible.qlik.login_check) for the proxies on which a login must work.
 positional: links
 options:
   _input:
     description:
       - >-
         A dictionary of base URLs by node name, such as V({Central: https://qlik1.example.com}), or a list of base URLs.
-      - With a list, the virtual proxy counts as linked to all of them. A list with more proxies than O(links) has is an
-        error, because logins would fail on some of them.
+      - With a list, the virtual proxy counts as linked to all of them. A list with more entries than O(links) is an
+        error, because logins would fail on some of the proxies.
     type: raw
     required: true
   links:
@@ -41,7 +41,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show where users of a virtual proxy can log in
+- name: Show on which proxies users of a virtual proxy can log in
   ansible.builtin.debug:
     msg: "{{ qlik_proxy_urls | sensible.qlik.linked_proxies(['Central']) }}"
   vars:
@@ -67,10 +67,10 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import Input
 
 
 def linked_proxies(proxies: t.Any, links: t.Any = None, option: str = "proxy_urls") -> list[str]:
-    """See RETURN.
+    """Return the base URLs. See RETURN.
 
     Raises:
-        AnsibleFilterError: the input is not a list or dictionary of base URLs, or does not fit the links.
+        AnsibleFilterError: the input is not a list or dictionary of base URLs, or does not match the links.
     """
     try:
         known = None if links is None else _proxies.names(links)

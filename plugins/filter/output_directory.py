@@ -13,15 +13,15 @@ author:
 description:
   - Returns the default directory for the keys, snapshots and reports of the roles of this collection. It depends on the
     inventory only, not on the directory from which Ansible was started.
-  - Where the inventory is a directory, the files are written beside it, because Ansible reads each file in it as an
-    inventory. A directory of this name beside the file that defines the host is used in any case, so that runs with
-    C(-i inventory/sites.yml) and with C(-i inventory) find the same keys.
+  - If the inventory is a directory, the output directory is beside it, because Ansible reads each file in an inventory
+    directory as an inventory. A directory of this name beside the file that defines the host is used in any case, so
+    that runs with C(-i inventory/sites.yml) and with C(-i inventory) find the same keys.
 positional: sources, name, host
 options:
   _input:
     description:
       - The variable C(inventory_dir), the directory of the file that defines the host. It is V(none) for hosts that are
-        in no file, such as those of C(-i host,) or M(ansible.builtin.add_host).
+        not defined in a file, such as those of C(-i host,) or M(ansible.builtin.add_host).
     type: raw
     required: true
   sources:
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The path, or an empty string if the host is in no file.
+  description: The path, or an empty string if the host is not defined in a file.
   type: str
   sample: /etc/ansible/reports/prod
 """
@@ -70,8 +70,8 @@ def output_directory(inventory_dir: t.Any, sources: t.Any, name: str, host: str 
         AnsibleFilterError: the sources are not a list.
     """
     if not isinstance(sources, Iterable):
-        raise AnsibleFilterError("output_directory takes a list of inventory sources.")
-    # Some releases of ansible-core have the text "None" for hosts that are in no file.
+        raise AnsibleFilterError("output_directory requires a list of inventory sources.")
+    # Some releases of ansible-core have the text "None" for hosts that are not defined in a file.
     if not isinstance(inventory_dir, str) or not pathlib.Path(inventory_dir).is_absolute():
         return ""
     directory = pathlib.Path(inventory_dir)

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: path_problems
-short_description: Find variables that hold text where a path is expected
+short_description: Find variables that contain text instead of a path
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns one message for each variable that holds PEM text, a token, or other text that is no path.
-  - The roles of this collection check their variables with it before they use them, so that a key which was given
-    instead of its path appears in no message.
+  - Returns one message for each variable that contains PEM text, a token, or other text that is not a path.
+  - The roles of this collection check their variables with it before they use them, so that no message quotes a key
+    that was given instead of its path.
 options:
   _input:
     description:
@@ -23,21 +23,21 @@ options:
   new:
     description:
       - Names of the variables for files and directories that may not exist yet, or that are on another host. Other
-        paths without the ending of a file have to exist, because a password cannot be told from them.
+        paths without a file extension must exist, because they cannot be distinguished from a password.
     type: list
     elements: str
     default: []
   contents:
     description:
-      - Names of the variables that take the text of a file instead of its path, to be named in the messages, such as
-        C(signing_key_content) for C(signing_key_path).
+      - Names of the variables for the text of a file instead of its path, such as C(signing_key_content) for
+        C(signing_key_path). The messages recommend them.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Check that the variables for paths hold paths
+- name: Check that the variables for paths contain paths
   ansible.builtin.assert:
     that: problems | length == 0
     fail_msg: "{{ problems | join(' ') }}"
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The messages, in the order of the variables. They name the variable and quote nothing of its value.
+    - The messages, in the order of the variables. They contain the name of the variable and no part of its value.
   type: list
   elements: str
   sample: ["signing_key_path holds PEM text, not a path. Give the path of the file."]
@@ -66,18 +66,18 @@ from ansible_collections.sensible.qlik.plugins.module_utils._files import conten
 
 
 def path_problems(paths: Mapping[str, t.Any], new: Collection[str] = (), contents: Collection[str] = ()) -> list[str]:
-    """See RETURN.
+    """Return the messages. See RETURN.
 
     Raises:
         AnsibleFilterError: the input is not a dictionary.
     """
     if not isinstance(paths, Mapping):
-        raise AnsibleFilterError("path_problems takes a dictionary of values by the names of their variables.")
+        raise AnsibleFilterError("path_problems requires a dictionary of values by the names of their variables.")
     found: list[tuple[str, ...] | None] = []
     for name, value in paths.items():
         alternative = content_option(name) if content_option(name) in contents else None
         if isinstance(value, (dict, list, tuple)):
-            kind = "dictionary" if isinstance(value, dict) else "list"  # Ansible has names of its own for these types
+            kind = "dictionary" if isinstance(value, dict) else "list"  # Ansible has its own names for these types
             found.append((f"{name} must be a path, not a {kind}.",))
         elif value is not None:
             found.append(text_problem(name, str(value), alternative=alternative, new=name in new))
@@ -85,7 +85,7 @@ def path_problems(paths: Mapping[str, t.Any], new: Collection[str] = (), content
 
 
 class FilterModule:
-    """Ansible looks for this class."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"path_problems": path_problems}

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: promoted
-short_description: Translate the virtual proxies of one site into what another site should have
+short_description: Convert the virtual proxies of one site for another site
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes what M(sensible.qlik.virtual_proxy_info) returned for one site and gives what
-    M(sensible.qlik.jwt_virtual_proxies) should make of another one. The role P(sensible.qlik.promotion#role) uses it.
-  - Everything is taken over but for the rules below. What belongs to one site only, as C(id), is left out.
+  - Takes the result of M(sensible.qlik.virtual_proxy_info) for one site, and returns the input of
+    M(sensible.qlik.jwt_virtual_proxies) for another site. The role P(sensible.qlik.promotion#role) uses it.
+  - All settings are copied, except for the rules below. Fields that belong to one site only, such as C(id), are
+    omitted.
 options:
   _input:
     description:
@@ -23,42 +24,42 @@ options:
     required: true
   nodes:
     description:
-      - What each node of the source is on the target, for C(load_balancing_server_nodes) and C(proxies). A name, or a
-        list of names where one node stands for several, or V([]) where it stands for none. The key V(*) is for all
-        nodes that are not named. Without it they keep their names.
+      - The target node for each node of the source, for C(load_balancing_server_nodes) and C(proxies). A value is a
+        name, a list of names if one node corresponds to several, or V([]) if it corresponds to none. The key V(*) is
+        for all nodes that are not listed. Without it their names do not change.
     type: dict
     default: {}
   keep:
     description:
-      - Options that are not taken over, so that the target keeps what it has.
+      - Options that are not copied, so that they do not change on the target.
     type: list
     elements: str
     default: []
   overrides:
     description:
-      - What the target has instead. Options of M(sensible.qlik.jwt_virtual_proxy) by prefix, under V(*) for all virtual
-        proxies; what stands under a prefix goes before what stands under V(*). Prefixes are without the suffix. A value
-        replaces the whole value, also a list. It goes before O(nodes) and O(keep).
-      - Options such as C(tags_add) and C(tags_remove) change the list that the other rules lead to, after O(nodes). If
-        O(keep) names that list, they change the one that the target has. Entries are compared by name, nodes not by
-        host name.
+      - Values for the target, as options of M(sensible.qlik.jwt_virtual_proxy) by prefix. The key V(*) is for all
+        virtual proxies, and values for a prefix take precedence over it. Prefixes are given without the suffix. A value
+        replaces the whole value, including a list. It takes precedence over O(nodes) and O(keep).
+      - Options such as C(tags_add) and C(tags_remove) change the list that results from the other rules, after
+        O(nodes). If O(keep) contains that list, they change the current list of the target. Entries are compared by
+        name, and nodes are not compared by host name.
     type: dict
     default: {}
   source_suffix:
     description:
-      - The end of the prefixes that belong to the source, such as V(-dev). Other virtual proxies are left out, and the
-        end is taken off.
+      - Suffix of the prefixes that belong to the source, such as V(-dev). Other virtual proxies are omitted, and the
+        suffix is removed.
     type: str
     default: ''
   target_suffix:
     description:
-      - The end that prefixes get on the target, such as V(-test). A session cookie that is named after the prefix is
-        renamed with it.
+      - Suffix that is added to the prefixes on the target, such as V(-test). A session cookie that is named after the
+        prefix is renamed as well.
     type: str
     default: ''
   without:
     description:
-      - Prefixes on the target that are left out.
+      - Prefixes on the target that are omitted.
     type: list
     elements: str
     default: []
@@ -73,7 +74,7 @@ EXAMPLES = r"""
     ca_path: certificates/dev/root.pem
   register: dev
 
-- name: Show what prod would be
+- name: Show the virtual proxies for the prod site
   ansible.builtin.debug:
     msg: "{{ dev.virtual_proxies | sensible.qlik.promoted(
       nodes={'*': ['Central', 'Rim1']}, keep=['jwt_public_key_certificate'], overrides=overrides) }}"
@@ -85,7 +86,7 @@ EXAMPLES = r"""
         host_allow_list: [portal.example.com]
         tags_add: [portal]
 
-- name: Show what test would be, where dev and test share one site
+- name: Show the virtual proxies for test, if dev and test share one site
   ansible.builtin.debug:
     msg: "{{ dev.virtual_proxies | sensible.qlik.promoted(
       source_suffix='-dev', target_suffix='-test', without=['admin-test']) }}"
@@ -94,7 +95,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The virtual proxies, as M(sensible.qlik.jwt_virtual_proxies) takes them.
+    - The virtual proxies, as a value for O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies).
   type: list
   elements: dict
   sample:
@@ -124,7 +125,7 @@ if t.TYPE_CHECKING:
 
 ALL = "*"
 NODE_LISTS = ("load_balancing_server_nodes", "proxies")
-# They say which virtual proxy this is, or are no settings.
+# Options that identify the virtual proxy or are not settings.
 _OF_ONE_SITE = ("id", "certificate", "state", "allow_non_jwt")
 _NO_RULE_FOR = (*_OF_ONE_SITE, "prefix", "authentication_method")
 
@@ -141,10 +142,10 @@ def promoted(
     target_suffix: str = "",
     without: Iterable[str] = (),
 ) -> list[Options]:
-    """What the target should have. See DOCUMENTATION for the arguments.
+    """Return the virtual proxies for the target. See DOCUMENTATION for the arguments.
 
     Raises:
-        AnsibleFilterError: a rule cannot be right.
+        AnsibleFilterError: a rule is not valid.
     """
     kept = [_option(name, "keep", _NAMES) for name in keep]
     rules = {str(prefix).casefold(): _rule(str(prefix), options) for prefix, options in (overrides or {}).items()}
@@ -171,7 +172,7 @@ def promoted(
 
 
 def _overridden(target: Options, rule: Options) -> Options:
-    """Return the target with a rule applied. Entries are added to the lists that it has, and removed from them."""
+    """Return the target with a rule applied. Entries are added to its lists and removed from them."""
     target = target | rule
     try:
         return with_whole_lists(target, target)
@@ -179,33 +180,33 @@ def _overridden(target: Options, rule: Options) -> Options:
         raise AnsibleFilterError(f"Virtual proxy '{target['prefix']}': {error}") from error
     except (AttributeError, KeyError, TypeError) as error:
         changes = ", ".join(name for name in rule if name in OPTIONS)
-        raise AnsibleFilterError(f"overrides has a value in {changes} that is no entry of such a list.") from error
+        raise AnsibleFilterError(f"overrides has a value in {changes} that is not a valid list entry.") from error
 
 
 def _option(name: str, rules: str, names: Mapping[str, str]) -> str:
-    """The option's own name, for an option that a rule may be about."""
+    """Return the name of an option without aliases, and raise if rules cannot change the option."""
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1)
-        meant = f" Do you mean {close[0]}?" if close else ""
-        raise AnsibleFilterError(f"{rules} names {name!r}, which is no option of jwt_virtual_proxy.{meant}")
+        meant = f" Did you mean {close[0]}?" if close else ""
+        raise AnsibleFilterError(f"{rules} contains {name!r}, which is not an option of jwt_virtual_proxy.{meant}")
     if names[name] in _NO_RULE_FOR:
         raise AnsibleFilterError(
-            f"{rules} names {name!r}, which says what is promoted and cannot be changed by a rule."
+            f"{rules} contains {name!r}, which identifies a virtual proxy and cannot be changed by a rule."
         )
     return names[name]
 
 
 def _rule(prefix: str, options: Options) -> Options:
     if not isinstance(options, Mapping):
-        raise AnsibleFilterError(f"overrides['{prefix}'] has to be options and their values.")
+        raise AnsibleFilterError(f"overrides['{prefix}'] must be a dictionary of options and their values.")
     for name, value in options.items():
         if value is None:
             raise AnsibleFilterError(
-                f"overrides['{prefix}'] has no value for {name}. Write '' or [] to empty it on the target, or name it "
-                "in keep to leave it as it is there."
+                f"overrides['{prefix}'] has no value for {name}. Use '' or [] to empty it on the target, or add it to "
+                "keep to leave it unchanged there."
             )
         if (name in OPTIONS or _NAMES.get(name) in LIST_CHANGES) and not isinstance(value, list):
-            raise AnsibleFilterError(f"overrides['{prefix}'] has no list in {name}.")
+            raise AnsibleFilterError(f"overrides['{prefix}'] must have a list for {name}.")
     try:
         require_one_way(options)
     except InputError as error:
@@ -218,7 +219,7 @@ def _node_translation(nodes: Mapping[str, str | list[str]]) -> t.Callable[[str],
         if not isinstance(value, str) and not (
             isinstance(value, list) and all(isinstance(element, str) for element in value)
         ):
-            raise AnsibleFilterError(f"nodes[{name!r}] has to be the name of a node, or a list of names.")
+            raise AnsibleFilterError(f"nodes[{name!r}] must be the name of a node, or a list of names.")
     known = {name.casefold(): [value] if isinstance(value, str) else list(value) for name, value in nodes.items()}
 
     def translate(name: str) -> list[str]:
@@ -228,7 +229,7 @@ def _node_translation(nodes: Mapping[str, str | list[str]]) -> t.Callable[[str],
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"promoted": promoted}

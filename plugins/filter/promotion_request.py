@@ -11,8 +11,8 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns what the variables of the playbook C(sensible.qlik.promote) request for each target, or what is wrong with
-    them. The playbook uses it.
+  - Returns the request of the variables of the playbook C(sensible.qlik.promote) for each target, or the problems with
+    these variables. The playbook uses it.
 positional: sites
 options:
   _input:
@@ -27,7 +27,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show what would be promoted
+- name: Show the request of a promotion
   ansible.builtin.debug:
     msg: "{{ {'promote_stages': 'dev,test,prod', 'promote_tag': 'portal'} | sensible.qlik.promotion_request(sites) }}"
   vars:
@@ -40,12 +40,12 @@ _value:
   type: dict
   contains:
     problems:
-      description: Sentences that say what is wrong, with the names of the variables. They quote names only.
+      description: The problems, one sentence each, with the names of the variables. They quote names only.
       type: list
       elements: str
       sample: []
     targets:
-      description: For each target, in the order of the promotions, what was given for it.
+      description: The values for each target, in the order of the promotions.
       type: dict
       sample:
         test: {source: dev, tags: [portal]}
@@ -72,7 +72,7 @@ def promotion_request(variables: t.Any, sites: Collection[str]) -> dict[str, t.A
         AnsibleFilterError: the input is not a dictionary.
     """
     if not isinstance(variables, Mapping):
-        raise AnsibleFilterError("promotion_request takes a dictionary of values by the names of their variables.")
+        raise AnsibleFilterError("promotion_request requires a dictionary of values by the names of their variables.")
     problems: list[str] = []
     given = {name: value for name, value in variables.items() if value is not None}
     read = {name: _names(name, value, problems) for name, value in given.items()}
@@ -80,14 +80,14 @@ def promotion_request(variables: t.Any, sites: Collection[str]) -> dict[str, t.A
     for name in ("promote_source", "promote_target", "promote_stages"):
         for site in read.get(name, []):
             if site not in sites:
-                known = ", ".join(sites) or "none: is there an -i INVENTORY?"
-                problems.append(f"{name} names {_quoted(site)}, which is no site of the inventory; known are {known}.")
+                known = ", ".join(sites) or "none: give one with -i INVENTORY"
+                problems.append(f"{name} has {_quoted(site)}, which is not a site of the inventory; sites are {known}.")
     problems += _prefix_problems(read.get("promote_prefixes", []))
     approved = read.get("promote_approved")
     for site in approved or []:
         if site not in stages[1:]:
             targets = ", ".join(stages[1:]) or "none"
-            problems.append(f"promote_approved names {_quoted(site)}, which is no target; targets are {targets}.")
+            problems.append(f"promote_approved has {_quoted(site)}, which is not a target; targets are {targets}.")
     requested: dict[str, t.Any] = {}
     for name, option in (("promote_prefixes", "prefixes"), ("promote_tag", "tags")):
         if name in read:
@@ -103,12 +103,12 @@ def promotion_request(variables: t.Any, sites: Collection[str]) -> dict[str, t.A
 
 
 def _names(name: str, value: t.Any, problems: list[str]) -> list[str]:
-    """Return the names that a variable holds. A text separates them by commas, except for the name of a tag."""
+    """Return the names in a variable. In a text they are separated by commas, except for the name of a tag."""
     one = name in ("promote_source", "promote_target")
     if isinstance(value, str):
         names = [value] if one or name == "promote_tag" else value.split(",")
         names = [text.strip() for text in names if text.strip()]
-        if not names and name != "promote_approved":  # such as that of a shell variable that is not set
+        if not names and name != "promote_approved":  # for example from a shell variable that is not set
             problems.append(f"{name} is empty.")
         return names
     if one or not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
@@ -131,9 +131,9 @@ def _stages(read: Mapping[str, list[str]], problems: list[str]) -> list[str]:
     if source is not None or target is not None:
         problems.append(f"promote_stages is given together with promote_source or promote_target. {_USAGE}")
     elif len(stages) == 1:
-        problems.append("promote_stages names one site only. The first one is the source, the others are targets.")
+        problems.append("promote_stages has only one site. The first one is the source, the others are targets.")
     twice = dict.fromkeys(site for site in stages if stages.count(site) > 1)
-    problems += [f"promote_stages names {_quoted(site)} twice." for site in twice]
+    problems += [f"promote_stages has {_quoted(site)} twice." for site in twice]
     return stages
 
 

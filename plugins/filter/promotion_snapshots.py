@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes the contents of snapshot files and returns what they hold, or why they are no snapshots. The role
+  - Takes the contents of snapshot files and returns the snapshots, or the reasons why they are not snapshots. The role
     P(sensible.qlik.promotion#role) uses it.
 positional: paths
 options:
@@ -31,13 +31,13 @@ options:
     type: str
     default: ''
   site:
-    description: What M(sensible.qlik.site_info) returned for that host. A snapshot with no proxy of this site is of
-      another site, from an inventory with a host of the same name, and left out.
+    description: The result of M(sensible.qlik.site_info) for that host. A snapshot without a proxy of this site belongs
+      to another site, from an inventory with a host of the same name, and is omitted.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Show of which site a snapshot is
+- name: Show the site of a snapshot
   ansible.builtin.debug:
     msg: "{{ ([lookup('ansible.builtin.file', path)] | sensible.qlik.promotion_snapshots([path]) | first).site }}"
   vars:
@@ -54,7 +54,7 @@ _value:
       description: Path of the file.
       type: str
     problem:
-      description: Why it is no snapshot, without quoting its content; empty if it is one.
+      description: The reason why the file is not a snapshot, without its content. Empty if it is a snapshot.
       type: str
     site:
       description: The host of the inventory.
@@ -70,7 +70,7 @@ _value:
       elements: str
       sample: [portal]
     virtual_proxies:
-      description: The virtual proxies, as O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies) takes them.
+      description: The virtual proxies, as a value for O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies).
       type: list
       elements: dict
     created:
@@ -116,7 +116,7 @@ def _snapshot(text: t.Any) -> dict[str, t.Any]:
     if not isinstance(text, str):
         return {**empty, "problem": "It cannot be read."}
     if not text.strip():
-        return {**empty, "problem": "It is empty: the promotion was interrupted before it wrote anything."}
+        return {**empty, "problem": "It is empty, because the promotion was interrupted before the first write."}
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -131,7 +131,7 @@ def _snapshot(text: t.Any) -> dict[str, t.Any]:
         and all(isinstance(one, dict) and isinstance(one.get("prefix"), str) for one in entries)
         and all(isinstance(one, dict) and {"id", "name"} <= one.keys() for one in rows)
     ):
-        return {**empty, "problem": "It is a snapshot of a promotion, but was changed and cannot be read."}
+        return {**empty, "problem": "It is a snapshot of a promotion, but it was changed and cannot be read."}
     return snapshot
 
 

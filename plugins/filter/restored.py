@@ -6,46 +6,46 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: restored
-short_description: Translate snapshots of a site into what restores it today
+short_description: Convert snapshots of a site to the declaration that restores it
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes snapshots of promotions and returns what M(sensible.qlik.jwt_virtual_proxies) must make of the site to restore
-    it. Virtual proxies, nodes and proxies are found by id, so that they can have been renamed since. One that is not
-    found by id is looked for by name. The role P(sensible.qlik.promotion#role) uses it.
-  - A virtual proxy that was renamed keeps its new prefix. One that the promotion created and that was deleted since is
-    left out, even if there is another one with its prefix.
+  - Takes snapshots of promotions and returns the input of M(sensible.qlik.jwt_virtual_proxies) that restores the site.
+    Virtual proxies, nodes and proxies are found by id, even if they have been renamed, otherwise by name. The role
+    P(sensible.qlik.promotion#role) uses it.
+  - A virtual proxy that was renamed keeps its new prefix. A virtual proxy that the promotion created and that has been
+    deleted is omitted, even if there is another one with its prefix.
 positional: site, virtual_proxies
 options:
   _input:
     description:
-      - Snapshots, as P(sensible.qlik.promotion_snapshots#filter) returns them. Where two hold the same virtual proxy,
+      - Snapshots, as P(sensible.qlik.promotion_snapshots#filter) returns them. If two contain the same virtual proxy,
         the first one is used.
     type: list
     elements: dict
     required: true
   site:
-    description: What M(sensible.qlik.site_info) returns for the site today.
+    description: The current result of M(sensible.qlik.site_info) for the site.
     type: dict
     required: true
   virtual_proxies:
-    description: All virtual proxies of the site today, as M(sensible.qlik.virtual_proxy_info) returns them.
+    description: All current virtual proxies of the site, as M(sensible.qlik.virtual_proxy_info) returns them.
     type: list
     elements: dict
     required: true
   prefixes:
-    description: Only the virtual proxies with these prefixes, today or in the snapshot. All if it is not given.
+    description: Return only virtual proxies with these prefixes, on the site or in the snapshot. The default is all.
     type: list
     elements: str
   skip_missing_nodes:
-    description: Whether nodes that the site does not have any more are left out. Otherwise they are a problem.
+    description: Whether nodes that the site no longer has are omitted. Otherwise they are a problem.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Show what would restore the site
+- name: Show the declaration that restores the site
   ansible.builtin.debug:
     msg: "{{ [snapshot] | sensible.qlik.restored(site, []) }}"
   vars:
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What restores the site.
+  description: The declaration that restores the site.
   type: dict
   contains:
     virtual_proxies:
@@ -69,14 +69,14 @@ _value:
       elements: dict
       sample: [{prefix: portal, proxies: [Rim2]}, {prefix: embedded, state: absent}]
     notes:
-      description: Sentences about what was renamed or is left out.
+      description: Sentences about virtual proxies and nodes that were renamed or are omitted.
       type: list
       elements: str
       sample: ["The virtual proxy 'portal' is 'portal-old' now."]
     problem:
-      description: Why the site cannot be restored completely, empty if it can.
+      description: The reason why the site cannot be restored completely. Empty if it can.
       type: str
-      sample: "The site does not have the node 'Rim1' any more (portal)."
+      sample: "The site no longer has these nodes: 'Rim1' (portal)."
 """
 
 import typing as t
@@ -93,7 +93,7 @@ def restored(
     prefixes: Collection[str] | None = None,
     skip_missing_nodes: bool = False,
 ) -> dict[str, t.Any]:
-    """Return what restores a site. See RETURN."""
+    """Return the declaration that restores a site. See RETURN."""
     prefixes_now = {one["id"].lower(): one["prefix"] for one in virtual_proxies if one.get("id")}
     entries: dict[str, dict[str, t.Any]] = {}
     notes: list[str] = []
@@ -105,7 +105,7 @@ def restored(
             if prefix in entries or (prefixes is not None and not {prefix, old["prefix"]} & set(prefixes)):
                 continue
             if not prefix:
-                notes.append(f"The virtual proxy '{old['prefix']}' is another one than the promotion created.")
+                notes.append(f"The virtual proxy '{old['prefix']}' is not the one that the promotion created.")
                 continue
             if prefix != old["prefix"]:
                 notes.append(f"The virtual proxy '{old['prefix']}' is '{prefix}' now.")
@@ -116,15 +116,15 @@ def restored(
                 for name in (name for name, now in names.items() if not now):
                     missing.setdefault(name, []).append(prefix)
     gone = [f"'{name}' ({', '.join(dict.fromkeys(users))})" for name, users in missing.items()]
-    sentence = f"The site does not have these nodes any more: {', '.join(gone)}." if gone else ""
+    sentence = f"The site no longer has these nodes: {', '.join(gone)}." if gone else ""
     if sentence and skip_missing_nodes:
-        notes.append(f"{sentence} They are left out.")
+        notes.append(f"{sentence} They are omitted.")
         sentence = ""
     return {"virtual_proxies": list(entries.values()), "notes": notes, "problem": _foreign(snapshots, site) or sentence}
 
 
 def _prefix_now(old: Values, prefixes_now: Mapping[str, str]) -> str:
-    """Return the prefix that a virtual proxy of a snapshot has today, empty if it must be left alone."""
+    """Return the current prefix of a virtual proxy of a snapshot, empty if the virtual proxy must not be changed."""
     identity = str(old.get("id") or "").lower()
     if identity in prefixes_now:
         return prefixes_now[identity]
@@ -141,7 +141,7 @@ def _list_translations(snapshot: Values, site: Values) -> dict[str, _Translate]:
 
 
 def _translation(old: Sequence[Values], now: Sequence[Values]) -> Callable[[str], str | None]:
-    """Return a function from a name in a snapshot to the name of today, to the id if the name is not unique."""
+    """Return a function from a name in a snapshot to the current name, or to the id if the name is not unique."""
     ids = {one["name"].casefold(): one["id"] for one in old}
     names_now = {one["id"]: one["name"] for one in now}
     known = [name.casefold() for name in names_now.values()]
@@ -162,7 +162,7 @@ def _foreign(snapshots: Sequence[Values], site: Values) -> str:
     for snapshot in snapshots:
         proxies = snapshot.get("proxies", ())
         if proxies and not here & {proxy["id"] for proxy in proxies}:
-            return "The site has none of the proxies in the snapshot: it is another one, or was installed anew."
+            return "The site has none of the proxies in the snapshot. It is another site, or was installed again."
     return ""
 
 

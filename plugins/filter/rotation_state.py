@@ -6,19 +6,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rotation_state
-short_description: Find out how far the rotation of a key has come
+short_description: Determine the state of a key rotation
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes the virtual proxies of a site and returns where the rotation of a key stands. The role
-    P(sensible.qlik.key_rotation#role) decides by it and stores its state nowhere but on the site.
-  - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. While one
-    replaces another, notes at the end of their descriptions say so: C([replaces PREFIX ID]) on the new one from its
-    creation to the end of the rotation, with the first eight characters of the old one's id, and C([replaced TIME]) on
-    the old one once its users were led to the new one."
-  - Both are found by these notes, also after they were renamed.
-  - If the notes do not say which of several virtual proxies is in use, that is an error with their names and ids.
+  - Takes the virtual proxies of a site and returns the state of the rotation of a key. The role
+    P(sensible.qlik.key_rotation#role) uses it and stores its state on the site only.
+  - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. During a
+    rotation their descriptions end with notes: C([replaces PREFIX ID]) on the new one from its creation to the end of
+    the rotation, with the first eight characters of the old one's id, and C([replaced TIME]) on the old one after users
+    were redirected to the new one."
+  - Both are found by these notes, even after they were renamed.
+  - If the notes do not determine which of several virtual proxies is in use, the filter fails with their names and ids.
 positional: name
 options:
   _input:
@@ -27,7 +27,7 @@ options:
     elements: dict
     required: true
   name:
-    description: The prefix without a number, that is the one before the first rotation.
+    description: The prefix without a number, as before the first rotation.
     type: str
     required: true
   unrelated:
@@ -52,41 +52,42 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ (site.virtual_proxies | sensible.qlik.rotation_state('portal')).current.prefix }}"
 
-- name: Do the same where portal-2 is a virtual proxy of its own
+- name: Show the prefix if portal-2 is an unrelated virtual proxy
   ansible.builtin.debug:
     msg: "{{ (site.virtual_proxies | sensible.qlik.rotation_state('portal', unrelated=['portal-2'])).current.prefix }}"
 """
 
 RETURN = r"""
 _value:
-  description: Where the rotation stands.
+  description: The state of the rotation.
   type: dict
   contains:
     phase:
       description:
-        - V(idle), when there is one virtual proxy and no rotation under way.
-        - V(published), when there is a new one beside the old one.
-        - V(switched), when the old one has a note that its users were led to the new one.
-        - V(retired), when the old one is gone and the new one still has its note.
-        - V(lost), when the old one has that note and the new one is gone.
+        - V(idle) if there is one virtual proxy and no rotation is in progress.
+        - V(published) if there is a new one beside the old one.
+        - V(switched) if the old one has a note that users were redirected to the new one.
+        - V(retired) if the old one does not exist anymore and the new one still has its note.
+        - V(lost) if the old one has its note and the new one does not exist anymore.
       type: str
       sample: published
     summary:
-      description: The same in words, with what the role does next.
+      description: The state in one or two sentences, with the next step of the role.
       type: str
       sample: portal-2 replaces portal, and each accepts the tokens of its own key.
     current:
-      description: The virtual proxy that users are led to. It is the old one with V(idle), V(published) and V(lost).
+      description:
+        - The virtual proxy that users are redirected to. It is the old one with V(idle), V(published) and V(lost).
       type: dict
     old:
       description:
-        - The virtual proxy that is being replaced, or with V(idle) is to be replaced. Empty with V(retired).
+        - The virtual proxy that is being replaced, or with V(idle) will be replaced. Empty with V(retired).
       type: dict
     new:
       description: The virtual proxy that replaces it. Empty with V(idle) and V(lost).
       type: dict
     old_name:
-      description: The prefix of the old one when it was created, by which the files of its key are named.
+      description: The prefix with which the old one was created. The files of its key are named after it.
       type: str
       sample: portal
     new_name:
@@ -95,13 +96,13 @@ _value:
       sample: portal-2
     wanted:
       description:
-        - What the new one has to be, as M(sensible.qlik.jwt_virtual_proxies) takes it, except the certificate.
-          Everything is copied from the old one except prefix, name of the cookie and description.
+        - The declaration of the new one for M(sensible.qlik.jwt_virtual_proxies), without the certificate. All settings
+          are copied from the old one except prefix, name of the cookie and description.
         - Its C(proxies) are those of the old one and of the new one together, because a run that was interrupted can
           have linked the new one, or unlinked the old one, on some of them only.
       type: dict
     switched_at:
-      description: When the users were led to the new one, in seconds since 1970. V(0) if that is not noted.
+      description: Time at which users were redirected to the new one, in seconds since 1970. V(0) if there is no note.
       type: int
     description:
       description: The description of the virtual proxies without the notes.
@@ -124,27 +125,28 @@ VirtualProxy = dict[str, t.Any]
 _REPLACES = re.compile(r"\[replaces ([^\]\s]+)(?: ([0-9a-fA-F-]{8,36}))?\]")
 _REPLACED = re.compile(r"\[replaced (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\]")
 _NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]]+\])+\s*$")
-# What is the virtual proxy's own and not a setting that its successor inherits.
+# Options that the new virtual proxy does not copy from the old one.
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
 _SUMMARIES = {
-    "idle": "No rotation is under way, and {current} is in use.",
-    "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run goes on, or takes "
-    "{new} back with key_rotation_mode=abandon.",
-    "switched": "Users were led from {old} to {new}, and each accepts the tokens of its own key. The next run waits "
-    "for the rest of the overlap and removes {old}, or takes {new} back with key_rotation_mode=abandon.",
-    "retired": "{new} has replaced {gone}, which is gone. The next run finishes the rotation and begins no other one.",
-    "lost": "Users were led from {old} to a virtual proxy that is gone, so only tokens of the key of {old} are "
-    "accepted. Run with key_rotation_mode=abandon, which leads users back to {old}, before you rotate again.",
+    "idle": "No rotation is in progress, and {current} is in use.",
+    "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run continues, or removes "
+    "{new} with key_rotation_mode=abandon.",
+    "switched": "Users were redirected from {old} to {new}, and each accepts the tokens of its own key. The next run "
+    "waits for the rest of the overlap and removes {old}, or removes {new} with key_rotation_mode=abandon.",
+    "retired": "{new} has replaced {gone}, which was removed. The next run completes the rotation and starts no other.",
+    "lost": "Users were redirected from {old} to a virtual proxy that does not exist anymore, so only tokens of the "
+    "key of {old} are accepted. Run with key_rotation_mode=abandon, which redirects users to {old}, before you rotate "
+    "again.",
 }
 
 
 def rotation_state(
     virtual_proxies: Sequence[Mapping[str, t.Any]], name: str, unrelated: Iterable[str] = ()
 ) -> dict[str, t.Any]:
-    """See RETURN.
+    """Return the state of a rotation. See RETURN.
 
     Raises:
-        AnsibleFilterError: there is no such virtual proxy, or it cannot be told which is the one in use.
+        AnsibleFilterError: there is no such virtual proxy, or the one in use cannot be determined.
     """
     try:
         name = _identifiers.prefix(str(name).strip("/"), "name")
@@ -206,9 +208,9 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
         )
     if len(family) > 1:
         raise InputError(
-            f"It cannot be told which of these is in use: {', '.join(_shown(one, name) for one in family)}.",
-            hint="If one of them is to replace another one, end its description with [replaces PREFIX ID], with the "
-            "prefix and the id of that one. Remove those that are not in use, and name those that are independent in "
+            f"The virtual proxy in use cannot be determined: {', '.join(_shown(one, name) for one in family)}.",
+            hint="If one of them replaces another one, end its description with [replaces PREFIX ID], with the prefix "
+            "and the id of the other one. Remove those that are not in use, and list those that are independent in "
             "key_rotation_unrelated.",
         )
     [one] = family
@@ -240,7 +242,7 @@ def _name_at_creation(one: VirtualProxy, name: str) -> str:
 
 
 def _replaces(one: VirtualProxy, name: str) -> tuple[str, str]:
-    """Return prefix and abbreviated id of the one that it replaces according to its note, empty for none."""
+    """Return prefix and abbreviated id of the virtual proxy that its note says it replaces, empty for none."""
     match = _REPLACES.search(one.get("description") or "")
     return (match[1].lower(), (match[2] or "").lower()) if match and _number(match[1], name) else ("", "")
 
@@ -258,12 +260,12 @@ def _shown(one: VirtualProxy, name: str) -> str:
 def _seconds(time: str) -> int:
     try:
         return int(datetime.datetime.fromisoformat(time).timestamp())
-    except ValueError:  # the note was edited, and no calendar has this day
+    except ValueError:  # the note was edited and has no valid date
         return 0
 
 
 class FilterModule:
-    """Ansible looks for this class."""
+    """Register the filter with Ansible."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"rotation_state": rotation_state}

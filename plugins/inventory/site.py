@@ -6,20 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: site
-short_description: The nodes of a Qlik Sense site as hosts
+short_description: Create hosts from the nodes of a site
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Asks a site's repository for its nodes and makes each of them a host, in groups by what runs on it.
-  - So the smoke test reaches each proxy under its own name, and a node that is added to the site is tested from then
-    on without anybody writing it down.
-  - The file has a name that ends in C(qlik_site.yml) or C(qlik_site.yaml), such as C(prod.qlik_site.yml), and is given
-    to Ansible with C(-i), alone or among others. Each file is one site.
-  - Every node is in the group C(qlik_nodes), and in those below it that are true of it, C(qlik_central),
+  - Reads the nodes of a Qlik Sense site from its repository, and adds a host for each node, in groups by the services
+    on it.
+  - With it the smoke test reaches each proxy under its own name, and includes nodes that are added to the site later
+    without a change of the inventory.
+  - The name of the inventory file must end in C(qlik_site.yml) or C(qlik_site.yaml), such as C(prod.qlik_site.yml).
+    Pass it to Ansible with C(-i), alone or with other inventories. Each file is one site.
+  - Every node is in the group C(qlik_nodes), and according to its services in the child groups C(qlik_central),
     C(qlik_proxies), C(qlik_engines), C(qlik_schedulers) and C(qlik_printing).
-  - A host has the variables C(qlik_node) and C(qlik_release), and where a proxy runs C(qlik_proxy), in the words in
-    which M(sensible.qlik.site_info) returns nodes, release and proxies. C(ansible_host) is the node's host name.
+  - A host has the variables C(qlik_node) and C(qlik_release), and C(qlik_proxy) if a proxy runs on it. Their format is
+    that of nodes, release and proxies of M(sensible.qlik.site_info). C(ansible_host) is the node's host name.
 extends_documentation_fragment:
   - sensible.qlik.connection
   - sensible.qlik.connection.client_certificate
@@ -38,26 +39,27 @@ options:
     choices: [sensible.qlik.site]
   hostname:
     description:
-      - What a host is called in the inventory.
-      - V(host_name) is the host name of the node, which is unique even among several sites, and the one that other
-        inventories have the same machine under.
-      - V(name) is the name of the node in the QMC. Every site has its C(Central), so it fits only one site.
+      - Source of the names of hosts in the inventory.
+      - V(host_name) is the host name of the node, which is unique even among several sites and normally also the name
+        of the machine in other inventories.
+      - V(name) is the name of the node in the QMC. Every site has a node C(Central), so it can only be used with a
+        single site.
     type: str
     choices: [host_name, name]
     default: host_name
   group_prefix:
     description:
-      - What the names of the groups begin with.
+      - Prefix of the names of the groups.
     type: str
     default: qlik_
 notes:
-  - The options that say how to reach the site can be templates, so that a secret can come from wherever a lookup finds
-    it. A relative path in the file is meant from the directory of the file.
-  - When a site cannot be read, Ansible warns and goes on without its hosts. Set
-    C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true) in a pipeline, so that it fails instead.
-  - The cache holds what is written in the variables and no secret.
-  - The nodes are Windows machines. To ask their proxies from the control node, as the smoke test does, tasks need
-    C(ansible_connection=local); the playbook C(sensible.qlik.smoke_test) sees to that itself.
+  - The options for the connection can be templates, so that lookups can provide secrets. A relative path in the file is
+    relative to the directory of the file.
+  - If a site cannot be read, Ansible warns and continues without its hosts. In a pipeline, set
+    C(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), so that it fails instead.
+  - The cache contains the values of the variables and no secret.
+  - The nodes are Windows machines. Tasks that send requests to their proxies from the control node, such as those of
+    the smoke test, need C(ansible_connection=local). The playbook C(sensible.qlik.smoke_test) sets it.
   - It needs C(urllib3) in the Python that runs Ansible.
 seealso:
   - module: sensible.qlik.site_info
@@ -65,14 +67,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-# prod.qlik_site.yml: all that is needed
+# prod.qlik_site.yml: the required options
 plugin: sensible.qlik.site
 host: qlik1.example.com
 client_cert: certificates/prod/client.pem
 client_key: certificates/prod/client_key.pem
 ca_path: certificates/prod/root.pem
 
-# The site in a group of its own, so that --limit prod and group_vars/prod.yml work beside other sites
+# The site in its own group, so that --limit prod and group_vars/prod.yml work with several sites
 #
 #   plugin: sensible.qlik.site
 #   host: qlik1.example.com
@@ -90,7 +92,7 @@ ca_path: certificates/prod/root.pem
 #   client_key: certificates/prod/client_key.pem
 #   ca_path: certificates/prod/root.pem
 
-# Without the client certificate, as a user who may read nodes and proxies, and remembered for an hour
+# Without the client certificate, as a user with the right to read nodes and proxies, and cached for an hour
 #
 #   plugin: sensible.qlik.site
 #   host: qlik.example.com
@@ -102,7 +104,7 @@ ca_path: certificates/prod/root.pem
 #   cache_connection: ~/.ansible/cache/qlik
 #   cache_timeout: 3600
 
-# Hosts that are called as the nodes are in the QMC, in groups such as analytics_proxies. The key has a passphrase
+# Hosts with the names of the nodes in the QMC, in groups such as analytics_proxies, and a key with a passphrase
 #
 #   plugin: sensible.qlik.site
 #   host: qlik1.example.com
@@ -113,7 +115,7 @@ ca_path: certificates/prod/root.pem
 #   hostname: name
 #   group_prefix: analytics_
 
-# More groups and variables, by Ansible's usual means
+# More groups and variables
 #
 #   plugin: sensible.qlik.site
 #   host: qlik1.example.com
@@ -122,7 +124,7 @@ ca_path: certificates/prod/root.pem
 #   ca_path: certificates/prod/root.pem
 #   strict: true
 #   compose:
-#     # Here people reach the proxies by other names than the machines have.
+#     # Users reach the proxies by other names than those of the machines.
 #     qlik_proxy_urls: "['https://' ~ qlik_node.name | lower ~ '.qlik.example.com']"
 #   groups:
 #     qlik_plain_http: qlik_proxy is defined and qlik_proxy.allow_http
@@ -132,9 +134,8 @@ ca_path: certificates/prod/root.pem
 #     - key: qlik_node.custom_properties.Environment | default([])
 #       prefix: environment
 
-# The smoke test on each proxy of the site, one report each. group_vars/qlik_proxies.yml beside the inventory says what
-# to try, with the variables of playbooks/inventory: qlik_virtual_proxies, qlik_smoke_test_users and
-# qlik_jwt_private_key_path.
+# The smoke test on each proxy of the site, with one report each. group_vars/qlik_proxies.yml beside the inventory holds
+# the variables of playbooks/inventory: qlik_virtual_proxies, qlik_smoke_test_users and qlik_jwt_private_key_path.
 #
 #   ansible-playbook sensible.qlik.smoke_test -i prod.qlik_site.yml -e qlik_sites_pattern=qlik_proxies
 """
@@ -169,7 +170,7 @@ if t.TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
 
 _ALL = "nodes"
-# Groups, and what is true of their nodes.
+# Groups, and the field that is true for their nodes.
 _GROUPS = {
     "central": "is_central",
     "proxies": "proxy_enabled",
@@ -177,12 +178,12 @@ _GROUPS = {
     "schedulers": "scheduler_enabled",
     "printing": "printing_enabled",
 }
-# What decides which site is seen, and how much of it; part of the key in the cache, so nothing secret.
+# The options that determine the result. They are part of the key in the cache, so none of them is a secret.
 _VIEWPOINT = ("host", "port", "auth_method", "virtual_proxy_prefix", "user", "header_name")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """Options in, hosts out; what a site consists of is decided in module_utils."""
+    """Convert a site to hosts, groups and variables. The site is read in module_utils."""
 
     NAME = "sensible.qlik.site"
 
@@ -207,7 +208,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         var_options: t.Mapping[str, t.Any] | None = None,
         direct: t.Mapping[str, t.Any] | None = None,
     ) -> None:
-        """Ansible converts the values of the file to their types here, so templates and paths are resolved before."""
+        """Resolve templates and paths, before Ansible converts the values of the file to their types."""
         resolved = {name: self._resolved(name, value) for name, value in (direct or {}).items()}
         super().set_options(task_keys=task_keys, var_options=var_options, direct=resolved)
 
@@ -232,15 +233,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return value
 
     def _require_known(self, config: t.Mapping[str, t.Any]) -> None:
-        """Ansible ignores what it does not know, and a misspelt option would silently do nothing."""
+        """Raise if the file has an unknown option. Ansible ignores it, and a misspelled option would have no effect."""
         if unknown := sorted(config.keys() - self.option_definitions.keys()):
             raise InputError(
                 f"The inventory plugin {self.NAME} has no option {', '.join(map(str, unknown))}.",
-                hint=f"Known are {', '.join(sorted(self.option_definitions))}.",
+                hint=f"The options are {', '.join(sorted(self.option_definitions))}.",
             )
 
     def _site(self, *, use_cache: bool) -> Site:
-        """The site from the cache, if it may be used and is there, else from the repository."""
+        """Return the site from the cache if it may be used and has an entry, otherwise from the repository."""
         if not self.get_option("cache"):
             return self._read()
         key = self._cache_key()
@@ -262,7 +263,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         values = dict.fromkeys(spec) | values
         with repository({name: _plain(value) for name, value in values.items()}) as source:
             site = read_site(source)
-        # Up to ansible-core 2.18 what module_utils warn about is kept for the result of a module.
+        # Up to ansible-core 2.18, warnings of module_utils are collected for the result of a module.
         for warning in get_warning_messages():
             self.display.warning(warning)
         return site
@@ -288,7 +289,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._construct(host, inventory.hosts[host].get_vars())
 
     def _is_usable(self, node: dict[str, t.Any], inventory: InventoryData) -> bool:
-        """Return True if a host can be made of a node, and warn if not. Connection plugins and paths trust names."""
+        """Return True if a node can be a host, and warn if not. Connection plugins and paths use names unchecked."""
         name, host_name = node["name"], node["host_name"]
         chosen = self._host_of(node)
         usable = chosen == host_name or _identifiers.is_valid(_identifiers.inventory_name, chosen)
@@ -296,7 +297,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if usable and chosen and chosen not in inventory.groups:
             return True
         shown = sanitize(f"'{name}' with the host name '{host_name}'")
-        self.display.warning(f"The node {shown} of {self._path} cannot be a host and is left out.")
+        self.display.warning(f"The node {shown} of {self._path} cannot be a host and is ignored.")
         return False
 
     def _host_of(self, node: dict[str, t.Any]) -> str:
@@ -323,10 +324,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
-    """Return the paths and contents whose environment variables do not count, because the file has the other one.
+    """Return the path and content options whose environment variables are ignored, because the file sets the other one.
 
     Raises:
-        InputError: both are set at the same place, or an environment variable for a path holds text.
+        InputError: both are set at the same place, or an environment variable for a path contains text.
     """
     unused = set()
     spec = connection_argument_spec()
@@ -346,7 +347,7 @@ def _unused_sources(config: t.Mapping[str, t.Any]) -> set[str]:
 
 
 def _check_variables() -> None:
-    """Raise if an environment variable holds a private key. Ansible would quote it when it converts the value."""
+    """Raise if an environment variable contains a private key. Ansible would quote it when it converts the value."""
     for rules in connection_argument_spec().values():
         for variable in environment_names(rules) if rules["type"] != "path" else ():
             _require_own_place(variable, os.environ.get(variable, ""), rules)
@@ -355,9 +356,9 @@ def _check_variables() -> None:
 def _require_own_place(
     name: str, value: t.Any, rules: t.Mapping[str, t.Any], *, alternative: str | None = None, base: str = ""
 ) -> None:
-    """Raise if a value must not be shown where it is given: text for a path, or a private key in another option."""
+    """Raise if an option has a value that must not be shown: text for a path, or a private key in another option."""
     alternative = alternative or (content_option(name) if rules["type"] == "path" else None)
-    # Nothing has to be masked, because the plugin shows no values.
+    # No value has to be masked, because the plugin shows no values.
     if value is None:
         return
     problems = misplaced(name, value, rules, lambda _value: None, alternative=alternative, base=base)
@@ -366,7 +367,7 @@ def _require_own_place(
 
 
 def _restored(cached: t.Any) -> Site | None:
-    """The site in an entry of the cache, None if there is none or another release of this plugin wrote it."""
+    """Return the site in an entry of the cache, None if there is none or another release of this plugin wrote it."""
     try:
         return Site(**cached)
     except TypeError:
@@ -374,14 +375,14 @@ def _restored(cached: t.Any) -> Site | None:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """Return texts without what Ansible adds to them, which is not for others. In older ones str() leaves it there."""
+    """Return texts without Ansible's tags. In older releases of Ansible, str() does not remove them."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return str.__str__(value) if isinstance(value, str) else value
 
 
 def _inert(value: t.Any) -> t.Any:
-    """Return a value from the site so that it is never a template. From ansible-core 2.19 on it is none anyway.
+    """Return a value from the site so that it is never a template. From ansible-core 2.19 on it never is.
 
     Only texts that could be templates are marked: ansible-inventory lists each marked text, names of hosts included, as
     a dictionary with the key __ansible_unsafe.

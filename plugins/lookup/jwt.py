@@ -6,42 +6,44 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: jwt
-short_description: Mint tokens for Qlik Sense's JWT authentication
+short_description: Mint tokens for JWT authentication
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns one signed JSON Web Token per user, in the order of the users. With O(as_logins), tokens that must be
-    refused as well, in the form that M(sensible.qlik.login_check) takes.
-  - Send it as C(Authorization) header, after the word C(Bearer) and a blank, to a virtual proxy that has the key's
-    certificate. M(sensible.qlik.jwt_virtual_proxy) makes one, M(sensible.qlik.login_check) proves the login.
-  - A token is a password as long as it lives. Set C(no_log) on every task that uses one, and let it live for minutes.
+  - Returns one signed JSON Web Token for Qlik Sense per user, in the order of the users. With O(as_logins), the result
+    also contains tokens that must be refused, in the format that M(sensible.qlik.login_check) accepts.
+  - Send a token in the C(Authorization) header, after the word C(Bearer) and a blank, to a virtual proxy with the
+    certificate of the key. M(sensible.qlik.jwt_virtual_proxy) creates the virtual proxy, M(sensible.qlik.login_check)
+    verifies the login.
+  - A token is equivalent to a password until it expires. Set C(no_log) on every task that uses a token, and set a
+    lifetime of minutes.
   - From ansible-core 2.22 on, the tokens, keys given as text and passphrases are registered as secrets. Ansible then
     replaces them by V($REDACTED$) in all output that follows, also without C(no_log).
-  - Everything happens on the control node. Neither keys nor tokens are written anywhere.
+  - Tokens are minted on the control node. Keys and tokens are not stored.
 requirements:
   - cryptography >= 42.0.0
   - PyJWT >= 2.6.0
 options:
   _terms:
     description:
-      - Users, one or more, or lists of them. A user is one of the following.
-      - V(DIRECTORY\\user). YAML needs two backslashes in double quotes and one elsewhere; the lookup takes both.
+      - One or more users, or lists of users. A user has one of the following forms.
+      - V(DIRECTORY\\user). YAML needs two backslashes in double quotes and one elsewhere. The lookup accepts both.
       - The user id alone. The directory then comes from O(user_directory).
       - A dictionary with C(user), or with C(user_id) and C(user_directory), and any of the options O(name), O(email),
         O(groups), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and
-        O(jwt_attribute_user_directory), which then hold for this user only. Its C(claims) are added to O(claims).
+        O(jwt_attribute_user_directory), which then apply to this user only. Its C(claims) are added to O(claims).
     type: list
     elements: raw
     required: true
   private_key_path:
     description:
-      - File with the RSA private key whose certificate the virtual proxy has.
-      - PEM in PKCS#8 or PKCS#1 form, 2048 bits or more.
+      - File with the RSA private key that belongs to the certificate of the virtual proxy.
+      - The format is PEM with PKCS#8 or PKCS#1, and the key needs 2048 bits or more.
       - A warning is shown if other users may read or write the file.
-      - A path that is not absolute is looked for as the lookup P(ansible.builtin.file#lookup) does.
-      - Exactly one of O(private_key_path) and O(private_key_content) is needed.
-        O(private_key_content) wins over the environment variable.
+      - A relative path is searched in the same way as by the lookup P(ansible.builtin.file#lookup).
+      - Exactly one of O(private_key_path) and O(private_key_content) is required.
+        O(private_key_content) takes precedence over the environment variable.
     type: str
     aliases: [privatekey_path]
     env:
@@ -60,20 +62,23 @@ options:
       - name: QLIK_SENSE_JWT_PRIVATE_KEY_PASSPHRASE
   virtual_proxy:
     description:
-      - The virtual proxy that the tokens are for, as M(sensible.qlik.jwt_virtual_proxy) takes and returns it.
+      - The virtual proxy that the tokens are for, in the format that M(sensible.qlik.jwt_virtual_proxy) accepts and
+        returns.
       - Its C(jwt_attribute_user_id), C(jwt_attribute_user_directory) and C(jwt_audience) are the defaults of
-        O(jwt_attribute_user_id), O(jwt_attribute_user_directory) and O(audience); options that are given outrank it.
-      - A token without the mandatory claims of its C(jwt_attribute_map) is not made; the error names what is missing.
-      - A key that does not belong to its C(jwt_public_key_certificate) is refused, before any token is made that Qlik
-        Sense would not accept. With O(as_logins) it is not, because M(sensible.qlik.login_check) reports it.
+        O(jwt_attribute_user_id), O(jwt_attribute_user_directory) and O(audience). Options that are given take
+        precedence.
+      - A token without the mandatory claims of its C(jwt_attribute_map) is not minted, and the error lists the missing
+        claims.
+      - A key that does not belong to its C(jwt_public_key_certificate) is refused, because Qlik Sense would refuse its
+        tokens. With O(as_logins) it is accepted, because M(sensible.qlik.login_check) reports the mismatch.
     type: dict
   as_logins:
     description:
-      - Return a dictionary per user instead of a token, for O(sensible.qlik.login_check#module:logins). Use C(query),
-        because C(lookup) returns no list for a single user.
-      - It holds O(virtual_proxy), C(token), C(expired_token), and, as far as O(virtual_proxy) and the key below make
-        them possible, C(wrong_audience_token) (for another audience), C(incomplete_token) (without the mandatory
-        claims) and C(other_key_token).
+      - Whether to return a dictionary per user instead of a token, for O(sensible.qlik.login_check#module:logins). Use
+        C(query), because C(lookup) does not return a list for a single user.
+      - It contains O(virtual_proxy), C(token) and C(expired_token). If O(virtual_proxy) and the options
+        C(other_private_key_*) allow it, it also contains C(wrong_audience_token) (for another audience),
+        C(incomplete_token) (without the mandatory claims) and C(other_key_token).
     type: bool
     default: false
   other_private_key_path:
@@ -92,86 +97,87 @@ options:
   algorithm:
     description:
       - Signature algorithm, one of V(RS256), V(RS384) and V(RS512).
-        Qlik Sense supports no other, and no encrypted tokens.
+        Qlik Sense supports no other algorithms and no encrypted tokens.
     type: str
     default: RS256
   user_directory:
     description:
-      - User directory of the users that come without one.
+      - User directory of the users that are given without one.
     type: str
   jwt_attribute_user_id:
     description:
       - Name of the claim with the user id, the same as on the virtual proxy.
-      - The default is that of O(virtual_proxy), or else V(userId).
+      - The default is that of O(virtual_proxy), otherwise V(userId).
     type: str
   jwt_attribute_user_directory:
     description:
       - Name of the claim with the user directory, the same as on the virtual proxy.
-      - A directory in brackets, such as V([CORP]), is one that the virtual proxy gives to everybody; it needs no claim.
-      - The default is that of O(virtual_proxy), or else V(userDirectory).
+      - A directory in brackets, such as V([CORP]), is assigned by the virtual proxy to all users and needs no claim.
+      - The default is that of O(virtual_proxy), otherwise V(userDirectory).
     type: str
   name:
     description:
-      - Full name, written into the claim C(name).
+      - Full name of the user, for the claim C(name).
     type: str
   email:
     description:
-      - E-mail address, written into the claim C(email).
+      - E-mail address of the user, for the claim C(email).
     type: str
   groups:
     description:
-      - Groups of the user, written into the claim that O(virtual_proxy) maps to the attribute C(group), or else into
-        C(groups). Qlik Sense sees them only if the virtual proxy maps the claim.
+      - Groups of the user, for the claim that O(virtual_proxy) maps to the attribute C(group), otherwise for
+        C(groups). Qlik Sense uses them only if the virtual proxy maps the claim.
       - A text is one group and is not split at commas.
     type: list
     elements: str
   claims:
     description:
-      - Further claims with any values that JSON knows.
-      - The times and the audience have options of their own and are refused here.
+      - Further claims with any JSON values.
+      - The claims with times and the audience are refused here, because separate options exist for them.
     type: dict
   audience:
     description:
-      - The claim C(aud), for a virtual proxy that asks for an audience. A text, or a list of texts.
+      - The claim C(aud), for a virtual proxy that requires an audience. A text, or a list of texts.
       - The default is that of O(virtual_proxy).
     type: raw
   key_id:
     description:
-      - The C(kid) in the token's header. Qlik Sense does not need it, gateways may.
-      - V(thumbprint) is the key's own name after RFC 7638, V(none) leaves it out, any other text is taken as it is.
+      - The C(kid) in the token's header. Qlik Sense does not need it, but gateways may.
+      - V(thumbprint) is the thumbprint of the key (RFC 7638), V(none) omits the C(kid), and any other text is used
+        unchanged.
     type: str
     default: thumbprint
   expires_in:
     description:
-      - How long from now the token is valid, in seconds or with a unit, such as V(90s), V(15m), V(48h) or V(365d).
-      - A single token cannot be revoked in Qlik Sense. Its session may outlive the token.
-      - A negative time makes a token that has expired already, to see it refused.
+      - Lifetime of the token from now on, in seconds or with a unit, such as V(90s), V(15m), V(48h) or V(365d).
+      - A single token cannot be revoked in Qlik Sense. Its session can continue after the token has expired.
+      - With a negative time the token has already expired, to check that it is refused.
     type: str
     default: 15m
   backdate:
     description:
-      - How long ago the token seems to have been issued, so that a server whose clock is behind accepts it.
-        It sets the claims C(iat) and C(nbf).
-      - A negative time makes a token that becomes valid later, to see it refused.
+      - Time by which the claims C(iat) and C(nbf) lie in the past, so that a server whose clock is slow accepts the
+        token.
+      - With a negative time the token becomes valid later, to check that it is refused.
     type: str
     default: 60s
 notes:
-  - With several users use C(query), or C(lookup) with C(wantlist=True); C(lookup) alone joins the tokens with commas.
-  - C(default(omit)) works for every option, and for every field of a user.
-  - Keep keys and passphrases in variables. When a task fails, Ansible shows its source, a literal passphrase included.
-  - One call with a list loads and validates the key once and is far faster than a loop over tasks; ten thousand tokens
-    take seconds.
+  - With several users use C(query), or C(lookup) with C(wantlist=True). C(lookup) alone joins the tokens with commas.
+  - C(default(omit)) works for every option and for every field of a user.
+  - Store keys and passphrases in variables. If a task fails, Ansible shows its source, including a literal passphrase.
+  - One call with a list loads and validates the key once and is far faster than a loop over tasks. Minting 10,000
+    tokens takes seconds.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - module: sensible.qlik.login_check
-  - name: JWT authentication
-    description: Qlik's own page on what it accepts.
+  - name: help.qlik.com, JWT authentication
+    description: Qlik's help page about the tokens that it accepts.
     link: "https://help.qlik.com/en-US/sense-admin/latest/Subsystems/DeployAdministerQSE/Content/\
       Sense_DeployAdminister/QSEoW/Administer_QSEoW/Managing_QSEoW/JWT-authentication.htm"
 """
 
 EXAMPLES = r"""
-- name: Ask Qlik Sense whom it takes us for, with a token that lives for fifteen minutes
+- name: Request the current user from Qlik Sense, with a token that is valid for 15 minutes
   ansible.builtin.uri:
     url: https://qlik.example.com/jwt/qps/user
     headers:
@@ -180,7 +186,7 @@ EXAMPLES = r"""
     user: CORP\alice
   no_log: true
 
-- name: A token with groups, from an encrypted key, only if the key belongs to the certificate of the virtual proxy
+- name: Mint a token with groups from an encrypted key, after a check that the key belongs to the certificate
   ansible.builtin.set_fact:
     qlik_token: >-
       {{ lookup('sensible.qlik.jwt', 'alice', user_directory='CORP', groups=['sales', 'CN=Board,OU=Groups'],
@@ -188,7 +194,7 @@ EXAMPLES = r"""
                 virtual_proxy={'jwt_public_key_certificate': lookup('ansible.builtin.file', 'signing.pem')}) }}
   no_log: true
 
-- name: A token for every user, with one call
+- name: Mint a token for every user with one call
   ansible.builtin.set_fact:
     qlik_tokens: "{{ dict(users | zip(query('sensible.qlik.jwt', users, private_key_content=signing_key))) }}"
   vars:
@@ -197,14 +203,12 @@ EXAMPLES = r"""
       - CORP\bob
   no_log: true
 
-- name: Users that differ in more than their name, with the key in the file that QLIK_SENSE_JWT_PRIVATE_KEY_PATH names
+- name: Mint tokens for users with different options, with the key file of QLIK_SENSE_JWT_PRIVATE_KEY_PATH
   ansible.builtin.set_fact:
     qlik_tokens: "{{ query('sensible.qlik.jwt', users, user_directory='CORP', expires_in='5m') }}"
   vars:
     users:
-      - user_id: alice
-        name: Alice Example
-        groups: [sales, board]
+      - {user_id: alice, name: Alice Example, groups: [sales, board]}
       - user: PARTNER\bob
         email: bob@partner.example
         claims:
@@ -212,14 +216,14 @@ EXAMPLES = r"""
           customer: 1001
   no_log: true
 
-- name: A token that must be refused, as it expired five minutes ago
+- name: Mint a token that expired five minutes ago and must be refused
   ansible.builtin.set_fact:
     expired_token: "{{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, expires_in='-5m') }}"
   vars:
     user: CORP\alice
   no_log: true
 
-- name: A token as the identity provider makes them, for a virtual proxy with other claims and an audience
+- name: Mint a token like those of an identity provider, for a virtual proxy with other claims and an audience
   ansible.builtin.set_fact:
     qlik_token: >-
       {{ lookup('sensible.qlik.jwt', 'alice', private_key_content=signing_key,
@@ -228,7 +232,7 @@ EXAMPLES = r"""
                 claims={'roles': ['sales'], 'department': 'Sales'}) }}
   no_log: true
 
-- name: A token for a declared virtual proxy, whatever its claims, audience and certificate are
+- name: Mint a token with the claims and the audience of a declared virtual proxy
   ansible.builtin.set_fact:
     qlik_token: >-
       {{ lookup('sensible.qlik.jwt', user, private_key_path='keys/portal_key.pem', groups=['sales'],
@@ -237,7 +241,7 @@ EXAMPLES = r"""
     user: CORP\alice
   no_log: true
 
-- name: Check that users can log in, and that expired tokens and those of the replaced key are refused
+- name: Verify that users can log in, and that expired tokens and those of the replaced key are refused
   sensible.qlik.login_check:
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
@@ -248,7 +252,7 @@ EXAMPLES = r"""
     users:
       - CORP\smoketest
 
-- name: The same with the other key from a vault
+- name: Verify the login with the other key from a vault
   sensible.qlik.login_check:
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
@@ -256,7 +260,7 @@ EXAMPLES = r"""
       {{ query('sensible.qlik.jwt', 'CORP\\smoketest', private_key_path='keys/portal_key.pem', as_logins=true,
                virtual_proxy=declared.virtual_proxy, other_private_key_content=vault_old_key) }}
 
-- name: A token for a gateway that knows keys by name, and for servers whose clocks are wrong
+- name: Mint a token with a key id for a gateway, and with a tolerance for servers whose clocks are slow
   ansible.builtin.set_fact:
     qlik_token: >-
       {{ lookup('sensible.qlik.jwt', user, private_key_content=signing_key, algorithm='RS512', key_id='2026-a',
@@ -321,17 +325,17 @@ display = Display()
 
 
 class LookupModule(LookupBase):
-    """Options in, tokens out; what a token is made of is decided in module_utils."""
+    """Convert options to tokens. The rules for tokens are in module_utils."""
 
     def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
         try:
             with warnings.catch_warnings():
-                # What libraries warn about would appear between Ansible's own lines.
+                # Warnings of libraries would be mixed with Ansible's own output.
                 warnings.simplefilter("ignore")
                 variables = variables or {}
                 return self._results(terms, variables, _given(kwargs, variables))
         except QlikError as exc:
-            # Up to ansible-core 2.18 this keeps the source line out, which may hold a passphrase as a literal.
+            # Up to ansible-core 2.18 this omits the source line, which may contain a literal passphrase.
             raise AnsibleError(str(exc), show_content=False) from exc
 
     def _results(self, terms: list[t.Any], variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[t.Any]:
@@ -346,7 +350,7 @@ class LookupModule(LookupBase):
         recipe = self._recipe(kwargs, virtual_proxy)
         keys = self._keys(variables, kwargs)
         if len(keys) > 1 and not as_logins:
-            raise InputError("There is another private key.", hint="Set as_logins=true, or leave it out.")
+            raise InputError("Another private key needs as_logins.", hint="Set as_logins=true, or omit the other key.")
         if not as_logins and (pem := virtual_proxy.fields.get("jwt_public_key_certificate")):
             _require_certificate(text_of(pem, "certificate of the virtual proxy"), keys[0])
         key_id = self.get_option("key_id")
@@ -368,18 +372,18 @@ class LookupModule(LookupBase):
         return [{"virtual_proxy": settings, **one} for one in made] if as_logins else tokens
 
     def _require_known(self, kwargs: dict[str, t.Any]) -> None:
-        """set_options ignores a keyword that it does not know, and a misspelt option would silently do nothing."""
+        """Raise if a keyword is not an option. set_options ignores it, and a misspelled option would have no effect."""
         known = {name for name in self.option_definitions if not name.startswith("_")}
         aliases = {alias for option in self.option_definitions.values() for alias in option.get("aliases") or ()}
-        # Up to ansible-core 2.18, loops of the form with_sensible.qlik.jwt hand wantlist through.
+        # Up to ansible-core 2.18, loops of the form with_sensible.qlik.jwt pass wantlist.
         if unknown := kwargs.keys() - known - aliases - {"wantlist"}:
             raise InputError(
                 f"The lookup sensible.qlik.jwt has no option {join_names(unknown)}.",
-                hint=f"Known are {', '.join(sorted(known))}.",
+                hint=f"The options are {', '.join(sorted(known))}.",
             )
 
     def _recipe(self, kwargs: dict[str, t.Any], virtual_proxy: VirtualProxy) -> Recipe:
-        # Taken as given: Ansible would make text of numbers, and cut a group such as CN=a,OU=b at the comma.
+        # Not converted, because Ansible would convert numbers to text and split a group such as CN=a,OU=b at the comma.
         given = {name: kwargs[name] for name in _RECIPE if kwargs.get(name) is not None}
         defaults = {name: value for name in _RECIPE if (value := self.get_option(name)) is not None}
         recipe = Recipe(**defaults | recipe_fields(virtual_proxy) | given)
@@ -390,7 +394,7 @@ class LookupModule(LookupBase):
     def _refuse_keys(self, kwargs: dict[str, t.Any]) -> None:
         for name in ("key_id", "virtual_proxy", "as_logins", *_RECIPE):
             if holds_private_key(str(kwargs.get(name, ""))):
-                raise InputError(f"{name} holds a private key.", hint="Give the key as private_key_content.")
+                raise InputError(f"{name} contains a private key.", hint="Give the key as private_key_content.")
 
     def _keys(self, variables: dict[str, t.Any], kwargs: dict[str, t.Any]) -> list[RSAPrivateKey]:
         """Return the private key, and the other one if it is given."""
@@ -416,21 +420,21 @@ class LookupModule(LookupBase):
             )
             keys.append(other_key)
         if len({key.public_key().public_numbers() for key in keys}) < len(keys):
-            raise InputError("The other private key is the private key itself.", hint="Give another one.")
+            raise InputError("The other private key is the same as the private key.", hint="Give another key.")
         return keys
 
     def _one_text(self, what: str, path: t.Any, content: t.Any, variables: dict[str, t.Any]) -> str | None:
         path = path or None  # an empty environment variable
         if path is not None and content is not None:
-            raise InputError(f"There are both {what}_path and {what}_content.", hint="Give one of them.")
+            raise InputError(f"{what}_path and {what}_content are both set.", hint="Set one of them.")
         if path is not None:
             return self._read(str(path), what, variables)
         return None if content is None else decode(f"{what}_content", str(content), holds="private key")
 
     def _read(self, path: str, what: str, variables: dict[str, t.Any]) -> str:
-        # Plain text, without what Ansible adds to it.
+        # str.__str__ returns plain text without Ansible's tags.
         file_path = os.path.expanduser(os.path.expandvars(str.__str__(path)))  # noqa: PTH111
-        # Text that cannot be a path is not looked for.
+        # Text that cannot be a path is not searched.
         if text_kind(file_path, new=True) is None and not os.path.isabs(file_path):  # noqa: PTH117
             file_path = self.find_file_in_search_path(variables, "files", file_path, ignore_missing=True) or file_path
         option, alternative = f"{what}_path", f"{what}_content"
@@ -441,7 +445,7 @@ class LookupModule(LookupBase):
         if longest > _LONGEST_HEADER:
             display.warning(
                 f"With one of the tokens the Authorization header is {longest} bytes long. Many servers refuse more"
-                f" than {_LONGEST_HEADER}; put fewer groups and claims into it."
+                f" than {_LONGEST_HEADER}; use fewer groups and claims."
             )
 
 
@@ -453,7 +457,7 @@ def _require_certificate(pem: str, key: RSAPrivateKey) -> None:
 
 
 def _given(values: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Leave out what default(omit) made: up to ansible-core 2.18 a text known to the variables, now its own type."""
+    """Return the values without those of default(omit): up to ansible-core 2.18 a text in the variables, now a type."""
     omitted = variables.get("omit")
     return {
         name: value
@@ -463,7 +467,7 @@ def _given(values: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> dict[
 
 
 def _checked(kwargs: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Return the options that Ansible may convert. Its errors quote what they refuse, so they must be text."""
+    """Return the options that Ansible may convert. They must be text, because its errors quote refused values."""
     return {
         name: value if name == "as_logins" and isinstance(value, bool) else text_of(value, name)
         for name, value in kwargs.items()

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""AnsibleModule with the rules that hold for the options of all modules of this collection."""
+"""AnsibleModule with the rules for the options of all modules of this collection."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ._text import printable, register_secrets
 Spec = t.Mapping[str, t.Mapping[str, t.Any]]
 
 HIDDEN = "(not shown)"
-"""What takes the place of a value that must not be shown."""
+"""Replaces a value that must not be shown."""
 
-# Options for a certificate, by the end of their names. Anything else in them may be a key without its BEGIN line. Short
-# texts are none, and to mask them would mask parts of other words.
+# Options for a certificate, by the end of their names. Any other text in them may be a key without its BEGIN line.
+# Short texts are not keys, and masking them would mask parts of other words.
 _CERTIFICATES = ("certificate", "cert_content", "ca_content")
 _SHORTEST_KEY = 16
-_REMEDY = "Remove it; where a certificate is expected, give the certificate alone."
+_REMEDY = "Remove it; if a certificate is expected, give only the certificate."
 
 
 PEM_OPTIONS = ("client_cert", "client_key")
-"""Options with a path, beside which there is one that takes the text."""
+"""Options with a path that have an alternative option for the text."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "certificate": ("client_cert", "client_key"),
@@ -45,19 +45,19 @@ NEEDED: dict[str, tuple[str, ...]] = {
 class QlikModule(AnsibleModule):
     """AnsibleModule that keeps misplaced secrets out of logs and results.
 
-    An option that takes a path and was given text, and a private key in an option that is not meant for one, fail the
-    module before AnsibleModule validates, logs or returns their values. Text that is no certificate in an option for
-    one is masked. A path and its content option exclude each
-    other; what the task gives wins over the environment.
+    Text in an option for a path, and a private key in an option for something else, fail the module before
+    AnsibleModule validates, logs or returns their values. Text in an option for a certificate that is not a certificate
+    is masked. A path option and its content option are mutually exclusive, and the task takes precedence over the
+    environment.
 
     Args:
         argument_spec: as for AnsibleModule.
-        unlogged: names of options whose values may hold secrets among much that is public. A no_log would hide each
-            part of such a value, and ansible-core 2.22 would do so in all output of the run.
+        unlogged: names of options whose values may contain secrets among public data. A no_log would mask each part of
+            such a value, and ansible-core 2.22 would do so in all output of the run.
         rules: further arguments of AnsibleModule.
 
     Attributes:
-        unlogged: the values of these options, by name. The parameters hold HIDDEN in their place.
+        unlogged: the values of these options, by name. The parameters contain HIDDEN in their place.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class QlikModule(AnsibleModule):
             self.fail_json(msg="")
 
     def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        """Fail with the message, or with the misplaced values: what else is wrong follows from hiding them."""
+        """Fail with the message, or with the misplaced values, because hiding them causes further problems."""
         super().fail_json(msg=" ".join(self._problems) or msg, **result)
 
     def warn(self, warning: str, **more: t.Any) -> None:
-        """Warn on one line of printable characters: names of a site stand in warnings."""
+        """Warn on one line of printable characters, because warnings contain names of a site."""
         super().warn(printable(warning), **more)
 
     def _load_params(self) -> None:
-        """Read the task's arguments, and hide what must not be shown before anything else sees them."""
+        """Read the task's arguments, and hide values that must not be shown before they are processed."""
         super()._load_params()
         for name in self._names_unlogged:
             if self.params.get(name) is not None:
@@ -99,7 +99,7 @@ class QlikModule(AnsibleModule):
 
 
 def path_pairs(spec: Spec) -> list[tuple[str, str]]:
-    """Return the options of an argument spec that take a path, each with the option that takes the text instead."""
+    """Return the options of an argument spec for a path, each with the alternative option for the text."""
     return [
         (name, content_option(name))
         for name, rules in spec.items()
@@ -108,18 +108,18 @@ def path_pairs(spec: Spec) -> list[tuple[str, str]]:
 
 
 def environment_names(rules: t.Mapping[str, t.Any]) -> list[str]:
-    """Return the environment variables that an option falls back to."""
+    """Return the names of the environment variables that are the fallback of an option."""
     return list(next(iter(rules.get("fallback", (None, []))[1:]), []))
 
 
 def _use_one_source(spec: Spec, params: dict[str, t.Any]) -> list[str]:
-    """Let the task win over the environment for a path and its content option. Returns what is wrong, in sentences."""
+    """Give the task precedence over the environment for a path and its content option, and return the problems."""
     problems = []
     for pair in path_pairs(spec):
-        # An empty value sets nothing, so that a variable of a host can take back one of its group.
+        # An empty value counts as not set, so that a variable of a host can override one of its group.
         given = [name for name in pair if params.get(name)]
         for other in pair:
-            # Without a value of its own, it would take the value of its environment variable.
+            # Without a value, it would get the value of its environment variable.
             if len(given) == 1 and other not in given and environment_names(spec[other]):
                 params.setdefault(other, None)
         if not given:
@@ -130,12 +130,12 @@ def _use_one_source(spec: Spec, params: dict[str, t.Any]) -> list[str]:
 
 
 def hide_misplaced(spec: Spec, params: dict[str, t.Any], mask: t.Callable[[str], None]) -> list[str]:
-    """Replace text in options that take a path, and private keys where none belongs. Returns sentences to report.
+    """Replace text in options for a path, and private keys in options for something else, and return the problems.
 
     Args:
         spec: the argument spec.
-        params: the arguments as the task gave them; changed in place.
-        mask: keeps a value that stays in the arguments out of logs and results.
+        params: the arguments of the task; changed in place.
+        mask: a function that masks a value in logs and results, if the value stays in the arguments.
     """
     problems: list[str] = []
     for name, rules in spec.items():
@@ -154,7 +154,7 @@ def hide_misplaced(spec: Spec, params: dict[str, t.Any], mask: t.Callable[[str],
                 params[name] = HIDDEN
                 problems += found
     known = {key for name, rules in spec.items() for key in (name, *rules.get("aliases", ()))}
-    # Core also logs and returns unknown options.
+    # ansible-core also logs and returns unknown options.
     for key in [key for key in params if key not in known and not key.startswith("_ansible_")]:
         if found := misplaced(key, params[key], {}, mask):
             params[key] = HIDDEN
@@ -171,14 +171,14 @@ def misplaced(
     alternative: str | None = None,
     base: str = "",
 ) -> list[str]:
-    """Return the sentences to report about a value that must not be shown where it is given.
+    """Return the problems, as sentences, with a value that must not be shown.
 
     Args:
-        name: what the messages call it.
-        value: as given.
-        rules: of its option in the argument spec.
+        name: the name of the option in messages.
+        value: the value of the option.
+        rules: the rules of the option in the argument spec.
         mask: as for hide_misplaced.
-        alternative: the option that takes the text, if this one takes a path.
+        alternative: the option for the text, if this one is for a path.
         base: as for text_kind.
     """
     if rules.get("type") == "path":
@@ -188,16 +188,16 @@ def misplaced(
         return [" ".join(problem)] if problem else []
     if isinstance(value, str):
         if rules.get("no_log"):
-            # In a list or dictionary, core logs a text with its line breaks escaped, and masks it as it is.
+            # In a list or dictionary, ansible-core logs a text with escaped line breaks, and masks it only unescaped.
             mask(repr(value)[1:-1])
             return []
         if holds_private_key(value):
-            return [f"{name} holds a private key, which does not belong there. Nothing was sent. {_REMEDY}"]
+            return [f"{name} contains a private key, which is not allowed there. Nothing was sent. {_REMEDY}"]
         if name.lower().endswith(_CERTIFICATES) and len(value) >= _SHORTEST_KEY and not holds_certificate(value):
             mask(value)
         return []
     if rules.get("no_log") and rules.get("type", "str") == "str" and isinstance(value, (dict, list)):
-        return [f"{name} must be text, not a {type(value).__name__}."]  # core would log it as text, with what is in it
+        return [f"{name} must be text, not a {type(value).__name__}."]  # ansible-core would log it with its content
     if rules.get("no_log"):
         return []
     if isinstance(value, dict):
@@ -218,7 +218,7 @@ def _env(name: str) -> tuple[t.Any, list[str]]:
 
 
 def https_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The options of the doc fragment sensible.qlik.connection.https."""
+    """Return the options of the doc fragment sensible.qlik.connection.https."""
     return {
         "validate_certs": {"type": "bool", "default": True, "fallback": _env("VALIDATE_CERTS")},
         "connect_timeout": {"type": "float", "default": 10.0, "fallback": _env("CONNECT_TIMEOUT")},
@@ -257,7 +257,7 @@ def connection_argument_spec(*, host_required: bool = True) -> dict[str, dict[st
     """Return the options of the doc fragments sensible.qlik.connection, its client_certificate, ca, proxy_ca and https.
 
     Args:
-        host_required: False for modules of the action group that can do without the repository.
+        host_required: False for modules of the action group that do not always need the repository.
     """
     return {
         "host": {"type": "list", "elements": "str", "required": host_required, "fallback": _env("HOST")},
@@ -285,7 +285,7 @@ def connection_argument_spec(*, host_required: bool = True) -> dict[str, dict[st
     }
 
 
-# Those that have to be given as they are; a path that can be given as text instead is checked when signing in.
+# Without paths that can be given as text instead. They are checked when signing in.
 REQUIRED_IF = [
     ("auth_method", method, tuple(name for name in needed if name not in PEM_OPTIONS))
     for method, needed in NEEDED.items()

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What a text or a file with keys or certificates holds. Pure: no I/O, and nothing of the content is ever quoted."""
+"""Detect keys and certificates in a text. Pure, no I/O. No part of the content is ever quoted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import re
 import typing as t
 
 Holds = t.Literal["certificate", "CA certificate", "private key"]
-"""What an option takes."""
+"""The content that an option expects."""
 
 _MARK = re.compile(r"-----(BEGIN|END) ([A-Z0-9 ]+)-----")
-# PEM; and without PEM's lines, by the first bytes in base64: RSA and PKCS #8, EC, Ed25519, PKCS #8 with a passphrase,
-# OpenSSH; and PEM in base64. A DER sequence that begins with an integer, which is a version, is no certificate.
+# PEM, and without the lines of PEM by the first bytes in base64: RSA and PKCS #8, EC, Ed25519, PKCS #8 with a
+# passphrase, OpenSSH; and PEM in base64. A DER sequence that begins with an integer (a version) is not a certificate.
 _PRIVATE_KEY = re.compile(
     r"-----(?i:BEGIN [A-Z0-9 ]*PRIVATE KEY)|\bMII..[AQgw]IBA|\bMHcCAQEE|\bMIG.AgEA|\bMC4CAQAwBQYDK2V"
     r"|kqhkiG9w0BBQ0|KoZIhvcNAQUN|CSqGSIb3DQEFD|\bb3BlbnNzaC1rZXktdjE|\bLS0tLS1CRUdJTiB(?:QUklW|SU0EgU|FQyBQ|PUEVOU1|FTkNSWV)"
@@ -30,8 +30,8 @@ class Block(t.NamedTuple):
     """A complete block of a PEM text.
 
     Attributes:
-        label: what its lines name, such as "CERTIFICATE".
-        body: what is between its lines, base64.
+        label: the label in its BEGIN and END lines, such as "CERTIFICATE".
+        body: the base64 text between these lines.
     """
 
     label: str
@@ -39,12 +39,12 @@ class Block(t.NamedTuple):
 
     @property
     def text(self) -> str:
-        """The block with its lines."""
+        """Return the block with its BEGIN and END lines."""
         return f"-----BEGIN {self.label}-----{self.body}-----END {self.label}-----"
 
     @property
     def der(self) -> bytes:
-        """What the body stands for; nothing if it is not base64."""
+        """Return the decoded body, empty if it is not base64."""
         try:
             return base64.b64decode("".join(self.body.split()), validate=True)
         except ValueError:
@@ -52,17 +52,17 @@ class Block(t.NamedTuple):
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether it is a private key with a passphrase, in either of the two usual forms."""
+        """Return True if it is a private key with a passphrase, in either of the two usual formats."""
         return self.label == "ENCRYPTED PRIVATE KEY" or "Proc-Type: 4,ENCRYPTED" in self.body
 
 
 def labels(text: str) -> list[str]:
-    """Return what the BEGIN lines of a PEM text name, complete blocks or not."""
+    """Return the labels of the BEGIN lines of a PEM text, also of incomplete blocks."""
     return [mark[2] for mark in _MARK.finditer(text) if mark[1] == "BEGIN"]
 
 
 def blocks(text: str) -> list[Block]:
-    """Return the complete blocks of a PEM text. Takes time in proportion to its size."""
+    """Return the complete blocks of a PEM text. The time is proportional to its size."""
     found = []
     begin: re.Match[str] | None = None
     for mark in _MARK.finditer(text):
@@ -80,12 +80,12 @@ def private_keys(text: str) -> list[Block]:
 
 
 def holds_private_key(text: str) -> bool:
-    """Return True if the text holds a private key, complete or not: PEM of any kind, or base64 without PEM's lines."""
+    """Return True if the text contains a private key, also an incomplete one, in PEM or as base64 without its lines."""
     return bool(_PRIVATE_KEY.search(text))
 
 
 def holds_certificate(text: str) -> bool:
-    """Return True if the text holds a PEM certificate, complete or not."""
+    """Return True if the text contains a PEM certificate, also an incomplete one."""
     return bool(_CERTIFICATE.search(text))
 
 
@@ -95,7 +95,7 @@ def is_vaulted(text: str) -> bool:
 
 
 def unreadable(text: str) -> str | None:
-    """Return why there is no PEM block in a text, as a sentence; None if nothing is known."""
+    """Return a sentence with the reason why there is no PEM block in a text, None if the reason is not known."""
     if not text.strip():
         return "The text is empty."
     if any(ord(character) < 9 or "\ud800" <= character <= "\udfff" or character == "\ufffd" for character in text):

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Formats of keys and certificates that are not read, with the commands that convert them. Pure: no I/O."""
+"""Formats of keys and certificates that are not supported, with the commands to convert them. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ._errors import InputError
 
 
 class _Format(t.NamedTuple):
-    """A format that has to be converted.
+    """A format that must be converted.
 
     Attributes:
         name: for messages.
-        kind: what is in it, None if it can be both.
-        command: makes a PEM file of it.
-        begin: how the content of the outermost DER sequence begins, a regular expression for hexadecimal digits.
+        kind: its content, None if it can be both.
+        command: converts it to a PEM file.
+        begin: regular expression for the first hexadecimal digits of the content of the outermost DER sequence.
     """
 
     name: str
@@ -46,7 +46,7 @@ _FORMATS = (
 _OPENSSH = _Format(
     "an OpenSSH private key",
     "private key",
-    # ssh-keygen writes into the file that it reads, and refuses one that others may read.
+    # ssh-keygen writes to the file that it reads, and refuses a file that other users may read.
     "install -m 600 OLD NEW && ssh-keygen -p -N '' -m PKCS8 -f NEW",
 )
 
@@ -59,13 +59,13 @@ def require_pem(
     Args:
         option: as for decode, like the arguments below.
         content: of the file or the option.
-        text: the same, decoded.
+        text: the decoded content.
         path: of the file.
-        alternative: the option that takes the text.
-        holds: what the option takes.
+        alternative: the option for the text.
+        holds: the content that the option expects.
 
     Raises:
-        InputError: it is. The message has the command that makes a PEM file of it.
+        InputError: it is. The message contains the command that converts it to a PEM file.
     """
     what = f"{option}: {path}" if path else option
     if is_vaulted(text):
@@ -76,20 +76,20 @@ def require_pem(
     hint = f"Convert it with: {_command(form, path, holds)}"
     if holds is not None and form.kind is not None and not holds.endswith(form.kind):
         hint = f"Give the {holds}."
-    raise InputError(f"{what} holds {form.name}.", hint=hint)
+    raise InputError(f"{what} contains {form.name}.", hint=hint)
 
 
 def _format_of(content: bytes | str, text: str) -> _Format | None:
     if "OPENSSH PRIVATE KEY" in labels(text):
         return _OPENSSH
-    # A text never begins like this: all of these have a control character in the first bytes.
+    # A text never begins like this, because all of these formats have a control character in the first bytes.
     begin = content[:32].hex() if isinstance(content, bytes) else ""
     return next((form for form in _FORMATS if re.match(f"30{_LENGTH}{form.begin}", begin)), None)
 
 
 def _command(form: _Format, path: str | None, holds: Holds | None) -> str:
     old = path or "FILE"
-    # Never the name of a file that may exist, such as client.pem beside client.pfx.
+    # A name of its own, because client.pem may exist beside client.pfx.
     new = f"{os.path.splitext(old)[0]}-converted.pem"  # noqa: PTH122 (pathlib is expensive to import)
     only = "-nocerts -nodes" if holds == "private key" else "-nokeys"
     words = {"OLD": shlex.quote(old), "NEW": shlex.quote(new), "ONLY": only}

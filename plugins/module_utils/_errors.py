@@ -14,19 +14,19 @@ from ._text import printable
 
 
 class QlikError(Exception):
-    """Something a user has to be told. None of its texts may hold a private key, a token, a cookie or a password.
+    """An error to report to the user. Its texts must not contain a private key, a token, a cookie or a password.
 
-    Everything below a module's main() or a lookup's run() raises this or a subclass, and nothing below them exits.
+    All functions below a module's main() or a lookup's run() raise this class or a subclass, and none of them exits.
 
     Args:
         message: the object, the cause and, where it helps, the observed value ("The private key has 1024 bits.").
-        hint: what to do about it ("Make an RSA key pair of at least 2048 bits.").
-        context: of an error of a request: method and URL, which come first.
+        hint: the remedy ("Create an RSA key pair of at least 2048 bits.").
+        context: method and URL of the request that failed. They precede the message.
 
     Attributes:
-        uncertain: whether the server may have carried out a write although we saw no success.
-        done: the writes that were carried out before this happened, in words.
-        entries: what became of each virtual proxy, where several were declared.
+        uncertain: True if the server may have carried out a write although no success was received.
+        done: descriptions of the writes that were carried out before the error.
+        entries: the outcome of each virtual proxy, if several were declared.
     """
 
     def __init__(self, message: str, hint: str = "", *, context: str = "") -> None:
@@ -41,13 +41,13 @@ class QlikError(Exception):
     def __str__(self) -> str:
         context = f"{self.context}: " if self.context else ""
         history = f"Done before that: {'; '.join(self.done)}." if self.done else ""
-        # Names of a site and values of options stand in it.
+        # The texts contain names of a site and values of options.
         return printable(f"{context}{self.message} {self.hint} {history}")
 
 
 @contextlib.contextmanager
 def about(subject: str) -> t.Iterator[None]:
-    """Put the name of what they are about in front of the messages of errors that are raised inside."""
+    """Prefix the messages of errors that are raised inside with the name of their subject."""
     try:
         yield
     except QlikError as error:
@@ -56,11 +56,11 @@ def about(subject: str) -> t.Iterator[None]:
 
 
 class InputError(QlikError):
-    """What the task asked for cannot be right. Nothing was written."""
+    """An input of the task is not valid. Nothing was written."""
 
 
 class MissingLibraryError(QlikError):
-    """A Python library is not installed where this runs.
+    """A Python library is not installed on this machine.
 
     Args:
         library: its name on the package index.
@@ -74,11 +74,11 @@ class MissingLibraryError(QlikError):
 
 
 class TransportError(QlikError):
-    """No usable answer: no connection, wrong certificates, a time-out, a connection lost half-way.
+    """There was no usable answer: no connection, an untrusted certificate, a timeout or a lost connection.
 
     Attributes:
-        lasting: whether waiting cannot help (an untrusted certificate, an unknown host name).
-        unanswered: whether no server answered at all, so that another one can be asked.
+        lasting: True if the failure is permanent (an untrusted certificate, an unknown host name).
+        unanswered: True if no server answered, so that another one can be tried.
     """
 
     lasting = False
@@ -86,7 +86,7 @@ class TransportError(QlikError):
 
 
 class AnswerError(QlikError):
-    """The server answered, but not with what was asked for.
+    """The server answered, but not with the expected content.
 
     Args:
         status: the HTTP status code.
@@ -98,4 +98,4 @@ class AnswerError(QlikError):
 
 
 class ConflictError(AnswerError):
-    """The entity changed between our read and our write (HTTP 409)."""
+    """The entity changed between the read and the write (HTTP 409)."""

@@ -4,9 +4,9 @@
 
 # Private to this collection: may change at any time.
 
-"""Read the files that options name, and keep texts in files for libraries that take only paths.
+"""Read the files of options, and write texts to files for libraries that accept only paths.
 
-A value that is text instead of a path, such as a private key, is never quoted: not in a message, not in a result.
+A value that is text instead of a path, such as a private key, is never quoted in a message or a result.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ from ._content import Holds, holds_private_key, is_vaulted, labels
 from ._errors import InputError
 
 SIZE_LIMIT = 1_000_000
-"""Bytes. Keys, certificates and key sets have some thousand."""
+"""Bytes. Keys, certificates and key sets have a few thousand."""
 
 # POSIX: PATH_MAX and NAME_MAX of the usual file systems.
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 255
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
-# The usual names of the files that this collection reads and writes. A password has no such ending.
+# The usual extensions of the files that this collection reads and writes. Passwords do not end like this.
 _ENDINGS = (
     ".ca", ".cer", ".cert", ".cfg", ".cnf", ".conf", ".crt", ".csr", ".der", ".html", ".j2", ".json", ".jwk", ".jwks",
     ".key", ".map", ".p12", ".p7b", ".pem", ".pfx", ".pub", ".txt", ".xml", ".yaml", ".yml",
 )  # fmt: skip
-# A signed or encrypted token, with or without the word Bearer: parts in base64url that are separated by dots.
+# A signed or encrypted token, with or without the word Bearer: parts in base64url, separated by dots.
 _TOKEN = re.compile(r"(?:bearer\s+)?[\w-]{8,}\.[\w-]{8,}\.[\w.-]*", re.IGNORECASE | re.ASCII)
 
 
 def content_option(option: str) -> str:
-    """Return the name of the option that takes the text of the file of an option ("ca_path": "ca_content")."""
+    """Return the name of the option for the text of the file of an option ("ca_path": "ca_content")."""
     return f"{option.removesuffix('_path')}_content"
 
 
 def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
-    """Return what a value is that was given for a path and is none, such as "PEM text"; None for a path.
+    """Return the kind of a value that is not a path, such as "PEM text", or None for a path.
 
-    A password or another secret cannot always be told from a path. So a value that names no file counts as a path only
-    if it has the ending of a file or lies in a directory that exists.
+    A password or another secret cannot always be distinguished from a path. A value without an existing file therefore
+    counts as a path only if it has a file extension or is in an existing directory.
 
     Args:
-        value: as given.
-        new: the file or directory may be created, so that any name is a path.
+        value: the value of an option for a path.
+        new: True if the file or directory may be created, so that any name is a path.
         base: the directory of relative paths, the current directory if empty.
     """
     if not value.strip():
@@ -79,7 +79,7 @@ def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
         return "text"
     if new or name.lower().endswith(_ENDINGS) or os.path.lexists(os.path.join(base, path)):  # noqa: PTH118
         return None
-    # One password in sixty-four begins with a slash.
+    # One in 64 random passwords begins with a slash.
     known = directory not in ("", "/") and os.path.isdir(os.path.join(base, directory))  # noqa: PTH112, PTH118
     return None if known else "text"
 
@@ -87,12 +87,12 @@ def text_kind(value: str, *, new: bool = False, base: str = "") -> str | None:
 def text_problem(
     option: str, value: str, *, alternative: str | None = None, new: bool = False, base: str = ""
 ) -> tuple[str, str] | None:
-    """Return what is wrong and what to do if an option that takes a path holds text, None if it holds a path.
+    """Return message and hint if an option for a path contains text, None if it contains a path.
 
     Args:
-        option: its name, as the user wrote it.
-        value: what the user gave.
-        alternative: the option that takes the text.
+        option: the name of the option, as the user wrote it.
+        value: its value.
+        alternative: the option for the text.
         new: as for text_kind.
         base: as for text_kind.
     """
@@ -101,10 +101,10 @@ def text_problem(
         return None
     if kind == "text":
         return (
-            f"{option} holds text, not a path: it names no file. The value is not shown, because it may be a secret.",
+            f"{option} contains text, not a path. The value is not shown, because it may be a secret.",
             _hint(alternative, "Correct the path"),
         )
-    return f"{option} holds {kind}, not a path.", _hint(alternative, "Give the path of the file")
+    return f"{option} contains {kind}, not a path.", _hint(alternative, "Give the path of the file")
 
 
 def _hint(alternative: str | None, otherwise: str) -> str:
@@ -116,7 +116,7 @@ class Content(t.NamedTuple):
 
     Attributes:
         text: its text.
-        is_plain: whether the file holds just this text in UTF-8, so that other libraries can read it as well.
+        is_plain: True if the file contains exactly this text in UTF-8, so that other libraries can read it as well.
     """
 
     text: str
@@ -131,25 +131,25 @@ def read(
     holds: Holds | None = None,
     warn: t.Callable[[str], None] = warn_user,
 ) -> Content:
-    """Return the content of a file that an option names.
+    """Return the content of the file of an option.
 
     Args:
-        option: its name, for messages.
+        option: the name of the option, for messages.
         path: of the file.
-        alternative: the option that takes the text itself.
-        holds: what the option takes.
-        warn: takes a warning about a private key that others may read or write. By default it is shown as a warning of
-            the module.
+        alternative: the option for the text.
+        holds: the content that the option expects.
+        warn: a function for a warning about a private key that other users may read or write. By default it is a
+            warning of the module.
 
     Raises:
-        InputError: the value is no path, or the file cannot be read, is larger than SIZE_LIMIT, or has to be decrypted
-            or converted first. The message quotes nothing of its content.
+        InputError: the value is not a path, or the file cannot be read, is larger than SIZE_LIMIT, or must be decrypted
+            or converted first. The message quotes no part of its content.
     """
     problem = text_problem(option, path, alternative=alternative)
     if problem:
         raise InputError(*problem)
     try:
-        # O_NONBLOCK: a FIFO without a writer would block for ever.
+        # O_NONBLOCK, because a FIFO without a writer would block forever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             mode = os.fstat(descriptor).st_mode
@@ -160,7 +160,7 @@ def read(
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as exc:
-        raise InputError(f"{option}: {_reason(path, exc)}", hint="Check the path, and who may read the file.") from None
+        raise InputError(f"{option}: {_reason(path, exc)}", hint="Check the path and the file permissions.") from None
     if len(content) > SIZE_LIMIT:
         raise InputError(f"{option}: {path} is larger than {SIZE_LIMIT} bytes.", hint="Check the path.")
     text = decode(option, content, path=path, alternative=alternative, holds=holds)
@@ -180,22 +180,22 @@ def decode(
     alternative: str | None = None,
     holds: Holds | None = None,
 ) -> str:
-    """Return the text of a file or of an option. Files in UTF-8, or in UTF-16 with a byte order mark, are read.
+    """Return the text of a file or of an option. UTF-8, and UTF-16 with a byte order mark, are supported.
 
     Args:
-        option: its name, for messages.
-        content: of the file, or the text that the option holds.
-        path: of the file, None if the option holds the text itself.
-        alternative: the option that takes the text of the file.
-        holds: what the option takes.
+        option: the name of the option, for messages.
+        content: of the file, or the text of the option.
+        path: of the file, None if the option contains the text itself.
+        alternative: the option for the text of the file.
+        holds: the content that the option expects.
 
     Raises:
-        InputError: the content has to be decrypted or converted first. The message has the command for it.
+        InputError: the content must be decrypted or converted first. The message contains the command.
     """
     text = content if isinstance(content, str) else _text(content)
-    # DER begins with a sequence, which is a zero in ASCII.
+    # DER begins with the tag of a sequence, which is the digit 0 in ASCII.
     if is_vaulted(text) or "OPENSSH PRIVATE KEY" in labels(text) or content[:1] == b"0":
-        from ._conversion import require_pem  # compiled only where it is needed: each task pays for it
+        from ._conversion import require_pem  # imported only if needed, because it adds to the start-up time
 
         require_pem(option, content, text, path=path, alternative=alternative, holds=holds)
     return text
@@ -223,10 +223,10 @@ def _reason(path: str, exc: Exception) -> str:
 
 
 class PrivateFiles:
-    """Texts in files, for libraries that take only paths.
+    """Texts in files, for libraries that accept only paths.
 
-    They are in memory where the system has memfd_create. Elsewhere they are in a directory of their own, with mode
-    0600, that close, the end of the process, SIGTERM and SIGHUP remove.
+    The files are in memory if the system has memfd_create. Otherwise they have mode 0600 and are in a temporary
+    directory, which is removed by close, at the end of the process, and on SIGTERM and SIGHUP.
     """
 
     def __init__(self) -> None:
@@ -235,7 +235,7 @@ class PrivateFiles:
         self._previous: dict[int, t.Any] = {}
 
     def path_of(self, text: str) -> str:
-        """Write a text into a new file and return its path, which is valid until close."""
+        """Write a text to a new file and return its path, which is valid until close."""
         content = text.encode("utf-8", "replace")
         return self._in_memory(content) or self._on_disk(content)
 
@@ -271,19 +271,19 @@ class PrivateFiles:
 
         directory = tempfile.mkdtemp(prefix="sensible.qlik-")  # mode 0700
         atexit.register(self.close)
-        # Only the main thread may set a handler; in another one the end of the process has to do.
+        # Only the main thread can set a signal handler. Otherwise, the files are removed at the end of the process.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGHUP):
                 self._previous[number] = signal.signal(number, self._terminated)
         return directory
 
     def _terminated(self, number: int, _frame: t.Any) -> None:
-        """Remove the files, and then do what the signal did before."""
+        """Remove the files, and then run the previous handler of the signal."""
         self.close()
         os.kill(os.getpid(), number)
 
     def close(self) -> None:
-        """Remove the files. Doing so again does nothing."""
+        """Remove the files. A second call has no effect."""
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors = []

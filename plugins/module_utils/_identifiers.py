@@ -4,9 +4,9 @@
 
 # Private to this collection: may change at any time.
 
-"""One validator per identifier, wherever it comes from: options, notes on a site, files, names of nodes. Pure, no I/O.
+"""One validator per identifier from any source: options, notes on a site, files, names of nodes. Pure, no I/O.
 
-Each returns the identifier in its usual form, or raises InputError with the name of the option.
+Each validator returns the identifier in its normalized form, or raises InputError with the name of the option.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ._errors import InputError
 from ._text import sanitize
 
 RESERVED_CLAIMS = ("iss", "sub", "aud", "exp", "nbf", "iat", "jti")
-"""Registered claims of RFC 7519. Qlik's article says that claim names must not be among the reserved ones."""
+"""Registered claims of RFC 7519. According to Qlik's article, claim names must not be among the reserved ones."""
 
 RESERVED_PREFIXES = frozenset(
     [
@@ -45,9 +45,9 @@ RESERVED_PREFIXES = frozenset(
         "ttl",
     ]
 )
-"""First path segments that Qlik Sense itself answers on a proxy. No list is published; these are the known ones."""
+"""First path segments that a proxy uses for Qlik Sense itself. No list is published; these are the known ones."""
 
-# They frame a request, or the client sends them. Qlik help "Virtual proxies" also excludes its own headers.
+# Headers that frame a request or that the client sends. Qlik help "Virtual proxies" also excludes its own headers.
 _RESERVED_HEADERS = (
     "accept-encoding", "authorization", "connection", "content-length", "content-type", "cookie", "host",
     "qlik-csrf-token", "te", "trailer", "transfer-encoding", "upgrade", "x-qlik-user", "x-qlik-xrfkey",
@@ -83,21 +83,21 @@ def prefix(value: str, option: str = "prefix") -> str:
     foreign = "".join(dict.fromkeys(re.sub(r"[a-z0-9._~-]", "", text)))
     shown = repr(sanitize(value, 60))
     if not text:
-        problem = "is empty, which means the default virtual proxy, and that one cannot be managed."
+        problem = "is empty, which is the default virtual proxy. It cannot be managed."
     elif foreign:
         names = "control characters" if not foreign.isprintable() else "blanks" if foreign.isspace() else repr(foreign)
-        problem = f"is {shown}, which holds {names}; only letters, digits and - . _ ~ are allowed."
+        problem = f"is {shown}, which contains {names}; only letters, digits and - . _ ~ are allowed."
     elif set(text) == {"."}:
-        problem = f"is {shown}, which holds nothing but dots."
+        problem = f"is {shown}, which contains only dots."
     elif text in RESERVED_PREFIXES:
-        problem = f"is {shown}, one of the paths that Qlik Sense itself answers."
+        problem = f"is {shown}, which is a path of Qlik Sense itself."
     else:
         return text
-    raise InputError(f"{option} {problem}", hint="Give the prefix alone, such as 'jwt' or 'portal'.")
+    raise InputError(f"{option} {problem}", hint="Give only the prefix, such as 'jwt' or 'portal'.")
 
 
 def server_path(value: str) -> str:
-    """Return the path that a server sees for a text in the place of a prefix, in lower case and without outer slashes.
+    """Return the path that a server uses for a text in the place of a prefix, in lower case, without outer slashes.
 
     Percent-encoding is decoded and dot segments are resolved (RFC 3986, 6.2.2), as clients and servers do.
     """
@@ -117,7 +117,7 @@ def leads_to(path: str | None, prefix_: str) -> bool:
     """Return True if requests below a path reach the virtual proxy with a prefix.
 
     Args:
-        path: what stands between host and /qrs, in any spelling; None if nothing does.
+        path: the path between host and /qrs, in any spelling, None if there is none.
         prefix_: the prefix of a virtual proxy, not that of the default one.
     """
     return path is not None and f"{server_path(path)}/".startswith(f"{server_path(prefix_)}/")
@@ -142,8 +142,8 @@ def claim_name(value: str, option: str) -> str:
         raise InputError(f"{option} is empty.", hint="Give the name of a claim, such as 'userId' or 'userDirectory'.")
     if value in RESERVED_CLAIMS and value != "sub":
         raise InputError(
-            f"{option} names the claim {value!r}, which is reserved for the token itself (RFC 7519).",
-            hint="Choose another name, in the tokens and on the virtual proxy.",
+            f"{option} is the claim {value!r}, which is reserved for the token itself (RFC 7519).",
+            hint="Choose another name in the tokens and on the virtual proxy.",
         )
     return value
 
@@ -152,31 +152,31 @@ def key_id(value: str, option: str = "kid") -> str:
     """Return the identifier (kid) of a signing key, which front ends compare with that of a token.
 
     Raises:
-        InputError: it is empty or holds control characters, which no line of a front end's configuration can hold.
+        InputError: it is empty or contains control characters, which the configuration of a front end cannot contain.
     """
     if not value or not value.isprintable():
         raise InputError(
-            f"{option} is empty or holds control characters.", hint="Have the provider name its key otherwise."
+            f"{option} is empty or contains control characters.", hint="Change the name of the key at the provider."
         )
     return value
 
 
 def host(value: str, option: str = "host") -> str:
-    """Return a host name or an IP address as it stands in a URL, an IPv6 address in brackets.
+    """Return a host name or an IP address in the form for URLs, with an IPv6 address in brackets.
 
     Raises:
-        InputError: it is neither. A value that may hold a password is not quoted.
+        InputError: it is neither. A value that may contain a password is not quoted.
     """
-    hint = "Give the name alone, such as qlik.example.com."
+    hint = "Give only the name, such as qlik.example.com."
     if "@" in value:
-        raise InputError(f"{option} holds a user name or a password.", hint=hint)
+        raise InputError(f"{option} contains a user name or a password.", hint=hint)
     if value.count(":") == 1 and re.fullmatch(r"[\w.-]+:\d*", value):
         raise InputError(
-            f"{option} is {sanitize(value, 60)!r}, which holds a port.",
-            hint=f"Give the port in the option 'port', and in {option} the name alone.",
+            f"{option} is {sanitize(value, 60)!r}, which contains a port.",
+            hint=f"Give the port in the option 'port', and only the name in {option}.",
         )
     try:
-        if ":" in value and "%" not in value:  # a zone may hold anything
+        if ":" in value and "%" not in value:  # a zone may contain any characters
             import ipaddress
 
             return f"[{ipaddress.IPv6Address(value.removeprefix('[').removesuffix(']'))}]"
@@ -190,23 +190,23 @@ def host(value: str, option: str = "host") -> str:
 
 
 def hosts(values: t.Sequence[str], option: str = "host") -> list[str]:
-    """Return host names as host does, each once and in their order.
+    """Return the results of host for several names, without duplicates and in their order.
 
     Raises:
-        InputError: there is none, or one is no host name.
+        InputError: there is no name, or one is not a host name.
     """
     return list(dict.fromkeys(host(value.strip(), option) for value in values or [""]))
 
 
 def inventory_name(value: str, option: str = "name") -> str:
-    """Return a name that can be that of an inventory host, of a file and of a directory.
+    """Return a name that can be the name of an inventory host, a file and a directory.
 
     Raises:
-        InputError: it holds what Ansible's patterns or paths give a meaning.
+        InputError: it contains characters with a meaning in Ansible's patterns or in paths.
     """
     if not re.fullmatch(r"\w[\w .@()+=-]*", value) or value != value.strip():
         raise InputError(
-            f"{option} is {sanitize(value, 60)!r}, which cannot name a host.", hint="Rename it in the QMC."
+            f"{option} is {sanitize(value, 60)!r}, which cannot be the name of a host.", hint="Rename it in the QMC."
         )
     return value
 
@@ -218,7 +218,7 @@ def seconds(value: float, option: str) -> float:
         InputError: it is not above 0, or more than a day.
     """
     if not 0 < value <= 86400:  # also for nan
-        raise InputError(f"{option} is {value}, which is not a time to wait.", hint="Give seconds, such as 30.")
+        raise InputError(f"{option} is {value}, which is not a valid timeout.", hint="Give seconds, such as 30.")
     return value
 
 
@@ -226,7 +226,7 @@ def port(value: int, option: str) -> int:
     """Return a TCP port.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a port.
     """
     if not 1 <= value <= 65535:
         raise InputError(f"{option} is {value}, which is not a port.", hint="Give a number from 1 to 65535.")
@@ -243,7 +243,7 @@ def user(value: str, option: str = "user") -> tuple[str, str]:
     if not (directory.strip() and name.strip()) or not value.isprintable():
         raise InputError(
             f"{option} is {sanitize(value, 60)!r}, which is not of the form DIRECTORY\\user.",
-            hint=r"Give for instance INTERNAL\sa_api.",
+            hint=r"Give for example INTERNAL\sa_api.",
         )
     return directory, name
 
@@ -256,7 +256,7 @@ def header_name(value: str, option: str = "header_name") -> str:
     """
     if value.lower() in _RESERVED_HEADERS:
         raise InputError(
-            f"{option} is {value!r}, which has a meaning of its own.", hint="Give the name that the QMC shows."
+            f"{option} is {value!r}, which is a reserved header.", hint="Give the name that the QMC shows."
         )
     return _token(value, option, "the name of a header", "X-User")
 
@@ -265,18 +265,18 @@ def header_value(value: str, option: str) -> str:
     """Return the value of an HTTP header. Messages do not quote it, because it may be secret.
 
     Raises:
-        InputError: it holds anything but printable ASCII characters, or blanks around them.
+        InputError: it contains other characters than printable ASCII, or begins or ends with a blank.
     """
     if not (value.isascii() and value.isprintable()) or value != value.strip():
         raise InputError(
-            f"{option} holds characters that cannot be sent in a header, or blanks at an end.",
+            f"{option} contains characters that cannot be sent in a header, or begins or ends with a blank.",
             hint="Give printable ASCII characters on one line.",
         )
     return value
 
 
 def _host_url(text: str, *schemes: str) -> urllib.parse.SplitResult | None:
-    """Return the parts of a URL that has nothing but scheme, host and port, None for another text."""
+    """Return the parts of a URL that consists of scheme, host and port only, None for another text."""
     try:
         parts = urllib.parse.urlsplit(text)
         usable = parts.scheme in schemes and parts.path in ("", "/") and parts.port != 0
@@ -290,9 +290,9 @@ def base_url(value: str, option: str, number: int | None = None) -> str:
     """Return the base URL of a proxy without a trailing slash.
 
     Args:
-        value: a URL, or a host name and perhaps a port. Messages do not quote it, because URLs may hold passwords.
-        option: named in messages.
-        number: its place in the list, from 1.
+        value: a URL, or a host name with or without a port. It is not quoted, because URLs may contain passwords.
+        option: the name of the option, for messages.
+        number: its position in the list, from 1.
 
     Raises:
         InputError: it is not the URL of a host.
@@ -303,7 +303,7 @@ def base_url(value: str, option: str, number: int | None = None) -> str:
         what = f"The option '{option}'" if number is None else f"Entry {number} of the option '{option}'"
         raise InputError(
             f"{what} is not the base URL of a proxy.",
-            hint="Give scheme, host name and port if it is not the usual one, such as https://qlik1.example.com; "
+            hint="Give scheme and host name, and the port if it is not the default, such as https://qlik1.example.com; "
             "prefixes belong to the logins.",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
@@ -313,16 +313,16 @@ def web_proxy(value: str, option: str = "http_proxy") -> str:
     """Return the URL of a web proxy.
 
     Args:
-        value: of the option. It is not quoted, because URLs may hold passwords.
-        option: named in messages.
+        value: of the option. It is not quoted, because URLs may contain passwords.
+        option: the name of the option, for messages.
 
     Raises:
-        InputError: it is not such a URL, or holds a user name and a password.
+        InputError: it is not such a URL, or contains a user name and a password.
     """
     parts = _host_url(value.strip(), "http")
     if not parts or parts.netloc.endswith(":"):
         raise InputError(
-            f"The option '{option}' is not the address of a web proxy.",
+            f"The option '{option}' is not the URL of a web proxy.",
             hint="Give scheme http, host name and port, such as http://proxy.example.com:3128, without user and "
             "password.",
         )

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The proxies of a site as users name them: base URLs, and to which of them a virtual proxy is linked. Pure, no I/O."""
+"""The proxies of a site in options: base URLs, and to which of them a virtual proxy is linked. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ._identifiers import base_url
 
 
 def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, list[str]]:
-    """Return the base URLs of proxies, each once and in their order, with the names of their nodes.
+    """Return the base URLs of proxies, without duplicates and in their order, with the names of their nodes.
 
     Args:
         proxies: a list of base URLs, or a dictionary of them by node name. There are no names for a list, and several
             for the address of a load balancer in front of several nodes.
-        option: named in messages.
+        option: the name of the option, for messages.
 
     Raises:
         InputError: it is neither, or an entry is not a base URL.
@@ -44,11 +44,11 @@ def named_urls(proxies: t.Any, option: str = "proxy_urls") -> dict[str, list[str
 
 
 def qps_urls(proxies: t.Any, port: int) -> dict[str, list[str]]:
-    """Return the base URLs of the proxies' own API (QPS), as named_urls does for the proxies.
+    """Return the base URLs of the proxies' own API (QPS), in the format of named_urls.
 
     Args:
         proxies: as for named_urls; a host name alone is enough.
-        port: added where none is given.
+        port: added to addresses without a port.
 
     Raises:
         InputError: it is neither a list nor a dictionary, or an entry is not the https URL of a host.
@@ -65,12 +65,12 @@ def qps_urls(proxies: t.Any, port: int) -> dict[str, list[str]]:
 
 
 def qps_urls_of(proxy: str, proxies: t.Mapping[str, list[str]], urls: t.Mapping[str, list[str]]) -> list[str]:
-    """Return the addresses of the API that may belong to a proxy: by node names, by host name, or else all.
+    """Return the addresses of the API that may belong to a proxy: by node names, by host name, otherwise all.
 
     Args:
         proxy: its base URL.
-        proxies: what named_urls returned.
-        urls: what qps_urls returned.
+        proxies: the result of named_urls.
+        urls: the result of qps_urls.
     """
     host = urllib.parse.urlsplit(proxy).hostname
     nodes = _casefolded(proxies[proxy])
@@ -83,10 +83,10 @@ def _casefolded(values: t.Iterable[str]) -> set[str]:
 
 
 def names(value: t.Any) -> list[str]:
-    """Return a list of texts as Ansible takes it: also one text with commas, or none.
+    """Return a list of texts. As in Ansible, the input can also be one text with commas, or None.
 
     Raises:
-        InputError: it is something else.
+        InputError: the input has another type.
     """
     try:
         return [str(item).strip() for item in check_type_list(value or [])]
@@ -100,11 +100,11 @@ def linked_urls(
     """Return the base URLs of the proxies to which a virtual proxy is linked, in the order of the proxies.
 
     Args:
-        proxies: what named_urls returned. Without node names, the virtual proxy counts as linked to all; where an
-            address has several nodes, as linked there if it is linked to one of them.
-        links: node names or host names of the proxies to which it is linked; None if that is not known, which counts
+        proxies: the result of named_urls. Without node names, the virtual proxy counts as linked to all. If an address
+            has several nodes, it counts as linked there if it is linked to one of them.
+        links: node names or host names of the proxies to which it is linked. None if they are not known, which counts
             as linked to all.
-        option: named in messages.
+        option: the name of the option, for messages.
 
     Raises:
         InputError: it is linked to a proxy without a URL, so that a login there could not be verified.
@@ -120,8 +120,8 @@ def linked_urls(
         ]
         if not urls:
             raise InputError(
-                f"The virtual proxy is linked to the proxy of '{name}', of which '{option}' has no URL.",
-                hint=f"Add it; known are: {', '.join(name for nodes in proxies.values() for name in nodes)}.",
+                f"The virtual proxy is linked to the proxy of '{name}', for which '{option}' has no URL.",
+                hint=f"Add it; there are URLs for: {', '.join(name for nodes in proxies.values() for name in nodes)}.",
             )
         linked += urls
     return [url for url in proxies if url in linked]

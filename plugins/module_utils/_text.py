@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Text that came from a server or a site, before anybody sees it; and secrets, before anything prints them."""
+"""Sanitize text from servers and sites before it is shown, and register secrets before they can be printed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import re
 import typing as t
 
 EXCERPT = 200
-"""Characters of a text of a server that a message shows."""
+"""Maximum number of characters of a server's text in a message."""
 
-_SHORTEST_SECRET = 4  # characters; to hide shorter texts would mangle everything
+_SHORTEST_SECRET = 4  # characters; hiding shorter texts would make messages unreadable
 # Every JWT begins with the base64 of '{"'.
 _TOKEN_LIKE = re.compile(r"eyJ[\w-]{6,}(\.[\w-]*)*")
 
@@ -24,9 +24,9 @@ def sanitize(text: str, limit: int = EXCERPT, *, secrets: t.Iterable[str] = ()) 
     """Return text of a server on one line of printable characters, without secrets and tokens.
 
     Args:
-        text: as it came.
-        limit: characters of the result.
-        secrets: what to hide wherever it appears; texts below four characters are left alone.
+        text: of the server.
+        limit: maximum number of characters of the result.
+        secrets: texts to hide wherever they appear. Texts with fewer than four characters are not hidden.
     """
     for secret in sorted(filter(_can_be_hidden, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
@@ -35,12 +35,12 @@ def sanitize(text: str, limit: int = EXCERPT, *, secrets: t.Iterable[str] = ()) 
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, with a blank for what is not printable: a terminal obeys escape sequences."""
+    """Return a text on one line, with blanks for non-printable characters such as the escape sequences of terminals."""
     return " ".join(_visible(text).split())
 
 
 def printable_data(value: t.Any) -> t.Any:
-    """Return data with printable texts, for a report. Line breaks stay."""
+    """Return data with printable texts, for a report. Line breaks do not change."""
     if isinstance(value, dict):
         return {printable_data(name): printable_data(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -57,11 +57,11 @@ def _can_be_hidden(secret: str) -> bool:
 
 
 class Sanitizer:
-    """Sanitizes text with the secrets that are known so far.
+    """Callable that sanitizes text with the known secrets.
 
     Args:
         secrets: texts to hide wherever they appear.
-        private: texts to hide in all but the name of a user.
+        private: texts to hide everywhere except in the name of a user.
     """
 
     def __init__(self, secrets: t.Iterable[str] = (), *, private: t.Iterable[str] = ()) -> None:
@@ -69,7 +69,7 @@ class Sanitizer:
         self._private = set(private)
 
     def add(self, secrets: t.Iterable[str]) -> None:
-        """Learn further secrets."""
+        """Add further secrets."""
         self._secrets.update(secrets)
 
     def __call__(self, text: str, limit: int = EXCERPT, *, is_user: bool = False) -> str:
@@ -77,13 +77,13 @@ class Sanitizer:
 
 
 def register_secrets(secrets: t.Iterable[t.Any]) -> bool:
-    """Have ansible-core replace these secrets by a placeholder in all output of the run.
+    """Register secrets with ansible-core, which replaces them by a placeholder in all output of the run.
 
     Args:
-        secrets: texts; None and empty ones are left out.
+        secrets: texts; None and empty texts are ignored.
 
     Returns:
-        Whether ansible-core can do so. It can from 2.22 on.
+        True if ansible-core supports it, as from 2.22 on.
     """
     try:
         core = importlib.import_module("ansible.module_utils.secrets")

@@ -12,13 +12,13 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Reads the JSON Web Key Set (JWKS) of an identity provider such as Okta, Auth0, Keycloak or Entra ID, and says of
-    each key whether Qlik Sense can verify tokens with it, and why not if it cannot.
-  - Client-managed Qlik Sense cannot read a JWKS. It holds one certificate per virtual proxy. So each key comes as the
-    certificate that M(sensible.qlik.jwt_virtual_proxy) takes.
+  - Reads the JSON Web Key Set (JWKS) of an identity provider such as Okta, Auth0, Keycloak or Entra ID, and reports for
+    each key whether Qlik Sense can verify tokens with it, and the reasons if it cannot.
+  - Client-managed Qlik Sense cannot read a JWKS. It stores one certificate per virtual proxy. Therefore each key is
+    returned as the certificate that M(sensible.qlik.jwt_virtual_proxy) accepts.
   - Auth0, Keycloak and Entra ID publish a certificate with each key (C(x5c)), which is used if it belongs to the key.
-    Okta does not; for its keys a small CA of your own can issue one (O(issue_certificates)).
-  - What is wrong with one key is said of that key and does not stop the module. It fails only if there is no key set.
+    Okta does not. For its keys, a CA of your own can issue certificates (O(issue_certificates)).
+  - A problem with one key is reported for that key and does not stop the module. It fails only if there is no key set.
 extends_documentation_fragment:
   - sensible.qlik.attributes
 attributes:
@@ -33,7 +33,7 @@ attributes:
 options:
   url:
     description:
-      - Address of the key set, with C(https). The provider's C(/.well-known/openid-configuration) has it as
+      - URL of the key set, with C(https). The provider's C(/.well-known/openid-configuration) contains it as
         C(jwks_uri).
       - Redirects are not followed.
       - Exactly one of O(url), O(path) and O(jwks) is needed.
@@ -44,7 +44,7 @@ options:
     type: path
   jwks:
     description:
-      - The key set itself, as JSON text or as a dictionary, for instance what P(ansible.builtin.uri#module) got.
+      - The key set itself, as JSON text or as a dictionary, for instance a result of P(ansible.builtin.uri#module).
     type: raw
   http_proxy:
     description:
@@ -57,15 +57,15 @@ options:
     type: str
   ca_path:
     description:
-      - Path of the CA certificates to verify the provider with. Without it the bundle of the Python package C(certifi)
-        is used.
-      - The environment variables E(QLIK_SENSE_CA_PATH) and E(QLIK_SENSE_VALIDATE_CERTS) are not used here. They speak
-        of the Qlik Sense site, and the provider is another server.
+      - Path of the CA certificates to verify the provider with. The default is the bundle of the Python package
+        C(certifi).
+      - The environment variables E(QLIK_SENSE_CA_PATH) and E(QLIK_SENSE_VALIDATE_CERTS) are not used here. They are for
+        the Qlik Sense site, and the provider is another server.
     type: path
   validate_certs:
     description:
-      - Whether to verify the provider's certificate. Without it anybody on the way could put in a key of their own, so
-        switch it off only to look for a fault.
+      - Whether to verify the provider's certificate. Without verification, an attacker on the network can insert a key,
+        so disable it only for troubleshooting.
     type: bool
     default: true
   connect_timeout:
@@ -80,25 +80,25 @@ options:
     default: 30
   retries:
     description:
-      - How often the request is repeated after a connection error or an answer 429, 502, 503 or 504, with growing
-        pauses.
+      - Number of times that the request is repeated after a connection error or an answer 429, 502, 503 or 504, with
+        growing pauses.
     type: int
     default: 3
   issue_certificates:
     description:
-      - Whether to issue a certificate, with the CA given by the options C(ownca_*), for each sound signing key that
-        comes without one.
-      - The same key gets the same certificate, to the last byte, in each run and on each machine, as long as the CA's
-        own certificate stays the same. Nothing is stored. Subject and serial number come from the key; it is valid as
-        long as the CA's certificate is.
-      - B(Not proven on a live site.) Such a certificate says the truth about the key, but it is not self-signed as all
-        in Qlik's examples are, and nobody has published whether a virtual proxy cares. Try it on a test site first.
+      - Whether to issue a certificate, with the CA given by the options C(ownca_*), for each valid signing key that is
+        published without one.
+      - The same key gets exactly the same certificate in each run and on each machine, as long as the CA's own
+        certificate does not change. Nothing is stored. Subject and serial number are derived from the key. It is valid
+        as long as the CA's certificate.
+      - B(Not verified on a live site.) Such a certificate belongs to the key, but it is not self-signed like those in
+        Qlik's examples, and it is not published whether a virtual proxy accepts it. Try it on a test site first.
     type: bool
     default: false
   ownca_path:
     description:
-      - File with the certificate of the CA. See the example for how to make one.
-      - Keep it valid for long. When it is replaced, all certificates that it issued change.
+      - File with the certificate of the CA. The examples show how to create one.
+      - Use a long validity period. When it is replaced, all certificates that it issued change.
     type: path
   ownca_content:
     description:
@@ -121,15 +121,15 @@ requirements:
   - urllib3 >= 2.6.3, with O(url)
   - certifi, with O(url)
 notes:
-  - Results hold no private key and no secret, even if the provider publishes one by mistake.
-  - It is not in the action group C(sensible.qlik.qlik), as it does not talk to a Qlik Sense site.
-  - The options C(ownca_*) have the names of P(community.crypto.x509_certificate#module).
+  - Results contain no private key and no secret, even if the provider publishes one by mistake.
+  - It is not in the action group C(sensible.qlik.qlik), because it does not connect to a Qlik Sense site.
+  - The options C(ownca_*) have the same names as in P(community.crypto.x509_certificate#module).
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - plugin: sensible.qlik.jwt_claims
     plugin_type: filter
-  - name: RFC 7517
-    description: What a key set looks like.
+  - name: RFC7517
+    description: The format of a key set.
     link: https://www.rfc-editor.org/rfc/rfc7517
 """
 
@@ -139,7 +139,7 @@ EXAMPLES = r"""
     url: https://keycloak.example.com/realms/acme/protocol/openid-connect/certs
   register: provider
 
-- name: Make a virtual proxy for each of them, also if one is listed under two names
+- name: Create a virtual proxy for each key, even if a key is listed under two names
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: client.pem
@@ -154,20 +154,20 @@ EXAMPLES = r"""
   loop_control:
     label: "{{ item.kid }}"
 
-- name: Say which keys cannot be used
+- name: Show the keys that cannot be used
   ansible.builtin.debug:
     msg: "{{ item.kid }}: {{ item.reasons | join(' ') }}"
   loop: "{{ provider.public_keys | rejectattr('usable') }}"
   loop_control:
     label: "{{ item.kid }}"
 
-# Okta publishes no certificates, so a CA has to issue them. This makes it, once.
-- name: Make the key of the CA
+# Okta publishes no certificates, so a CA must issue them. These tasks create it once.
+- name: Create the key of the CA
   community.crypto.openssl_privatekey:
     path: okta_ca_key.pem
     size: 4096
 
-- name: Say what the CA is
+- name: Create the certificate signing request of the CA
   community.crypto.openssl_csr_pipe:
     privatekey_path: okta_ca_key.pem
     common_name: Keys of Okta for Qlik Sense
@@ -178,7 +178,7 @@ EXAMPLES = r"""
   register: request
   changed_when: false
 
-- name: Make its certificate
+- name: Create the certificate of the CA
   community.crypto.x509_certificate:
     path: okta_ca.pem
     csr_content: "{{ request.csr }}"
@@ -194,7 +194,7 @@ EXAMPLES = r"""
     ownca_privatekey_path: okta_ca_key.pem
   register: provider
 
-- name: Read the signing keys of Entra ID, through the company's web proxy and with patience
+- name: Read the signing keys of Entra ID through the company's web proxy, with long timeouts
   sensible.qlik.jwks_info:
     url: https://login.microsoftonline.com/acme.example.com/discovery/v2.0/keys
     http_proxy: http://proxy.example.com:3128
@@ -202,7 +202,7 @@ EXAMPLES = r"""
     read_timeout: 60
     retries: 5
 
-- name: Read those of a provider whose certificate is of the company's own CA
+- name: Read the keys of a provider whose certificate is issued by the company's own CA
   sensible.qlik.jwks_info:
     url: https://login.acme.example.com/keys
     ca_path: company_ca.pem
@@ -212,11 +212,11 @@ EXAMPLES = r"""
     url: https://login.acme.example.com/keys
     ca_content: "{{ lookup('ansible.builtin.file', 'company_ca.pem') }}"
 
-- name: Look at keys that were saved to a file
+- name: Read keys from a file
   sensible.qlik.jwks_info:
     path: jwks.json
 
-- name: Have a CA that lies in the vault issue certificates, for keys that another task has read
+- name: Read keys from another task's result, and issue certificates with a CA from the vault
   sensible.qlik.jwks_info:
     jwks: "{{ key_set }}"
     issue_certificates: true
@@ -228,51 +228,52 @@ EXAMPLES = r"""
 RETURN = r"""
 public_keys:
   description:
-    - The keys, sorted by C(kid) and C(thumbprint). The order of the provider, which has no meaning, is not kept.
-    - The same key may be there under two names. To make one virtual proxy per key, take one per C(thumbprint).
+    - The keys, sorted by C(kid) and C(thumbprint). The order of the provider has no meaning and is not preserved.
+    - The same key can be listed under two names. To create one virtual proxy per key, use one entry per C(thumbprint).
   returned: success
   type: list
   elements: dict
   contains:
     kid:
-      description: The key's name, which tokens have in their header. The thumbprint if the provider gives none.
+      description: Name of the key in the header of tokens. The thumbprint if the provider publishes no name.
       type: str
       sample: 0oa1b2c3
     thumbprint:
-      description: The key's own name after RFC 7638, the same wherever it is published. Null if it cannot be computed.
+      description: Thumbprint of the key (RFC 7638), the same wherever it is published. Null if it cannot be computed.
       type: str
       sample: NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs
     kty:
-      description: The kind of the key, such as V(RSA) or V(EC). Null if the provider does not say.
+      description: The type of the key, such as V(RSA) or V(EC). Null if the provider does not publish it.
       type: str
       sample: RSA
     use:
-      description: What the provider says that the key is for, V(sig) or V(enc). Null if it does not say.
+      description: Purpose of the key, V(sig) or V(enc). Null if the provider does not publish it.
       type: str
       sample: sig
     algorithms:
       description:
-        - The algorithm that the provider says the key is for. For an RSA key for signatures without one, as Entra ID
-          has them, those that Qlik Sense accepts.
+        - The algorithm that the provider publishes for the key. For an RSA key for signatures without an algorithm, as
+          published by Entra ID, the algorithms that Qlik Sense accepts.
       type: list
       elements: str
       sample: [RS256]
     key_size:
-      description: Bits of an RSA key, else null.
+      description: Size of an RSA key in bits, otherwise null.
       type: int
       sample: 2048
     usable:
-      description: Whether Qlik Sense can verify tokens of this key, with RV(public_keys[].jwt_public_key_certificate).
+      description: Whether Qlik Sense can verify tokens of this key with RV(public_keys[].jwt_public_key_certificate).
       type: bool
       sample: true
     reasons:
-      description: Why it is not usable, one sentence each.
+      description: Reasons why the key is not usable, one sentence each.
       type: list
       elements: str
-      sample: ["It is for encryption (use: enc)."]
+      sample: ["The key is for encryption (use: enc)."]
     warnings:
       description:
-        - What is odd about a key, usable or not, one sentence each. Those of usable keys are warnings of the task too.
+        - Unexpected properties of a key, usable or not, one sentence each. For usable keys, the task also shows them as
+          warnings.
       type: list
       elements: str
       sample: []
@@ -281,31 +282,31 @@ public_keys:
       type: str
       sample: "-----BEGIN CERTIFICATE-----\nMIID...\n-----END CERTIFICATE-----\n"
     certificate_source:
-      description: V(x5c) if the provider published the certificate, V(issued) if the own CA issued it, else null.
+      description: V(x5c) if the provider published the certificate, V(issued) if the own CA issued it, otherwise null.
       type: str
       sample: x5c
     certificate:
-      description: What the certificate says. Null if there is none.
+      description: Description of the certificate. Null if there is none.
       type: dict
       contains:
         subject:
-          description: Whose it is.
+          description: Subject of the certificate.
           type: str
           sample: CN=acme
         issuer:
-          description: Who issued it.
+          description: Issuer of the certificate.
           type: str
           sample: CN=acme
         not_before:
-          description: From when it is valid, in UTC.
+          description: Start of its validity, in UTC.
           type: str
           sample: '2026-11-01T00:00:00Z'
         not_after:
-          description: Until when, in UTC.
+          description: End of its validity, in UTC.
           type: str
           sample: '2036-11-01T00:00:00Z'
         days_left:
-          description: Days until then, negative once it has expired.
+          description: Days until it expires. Negative if it has expired.
           type: int
           sample: 3628
         fingerprint_sha256:
@@ -313,11 +314,11 @@ public_keys:
           type: str
           sample: 5c2b0a7f3e9d4c1b8a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b
         key_size:
-          description: Bits of its key.
+          description: Size of its key in bits.
           type: int
           sample: 2048
 source:
-  description: V(provider) if O(url) was read, else V(path) or V(jwks).
+  description: V(provider) if O(url) was read, otherwise V(path) or V(jwks).
   returned: success
   type: str
   sample: provider
@@ -344,7 +345,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
         "path": {"type": "path"},
         "jwks": {"type": "raw"},
         "http_proxy": {"type": "str", "no_log": True},
-        # Not those of the connection: their environment variables are about the site.
+        # Not those of the connection, because their environment variables are for the site.
         "ca_path": {"type": "path"},
         "ca_content": {"type": "str"},
         "validate_certs": {"type": "bool", "default": True},
@@ -371,10 +372,10 @@ RULES: dict[str, t.Any] = {
 
 
 def own_ca(params: dict[str, t.Any]) -> OwnCA | None:
-    """Return the CA to issue certificates with, None if there is to be none.
+    """Return the CA to issue certificates with, or None if no certificates are requested.
 
     Raises:
-        InputError: it cannot be read or is none.
+        InputError: it cannot be read or is not a CA.
     """
     if not params["issue_certificates"]:
         return None
@@ -393,8 +394,8 @@ def to_result(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
     """Return one key as the module returns it.
 
     Args:
-        key: as read; it gets a reason if it has no certificate.
-        issue: makes a certificate for a public key.
+        key: the key as it was read. A reason is added to the result if it has no certificate.
+        issue: a function that returns a certificate for a public key.
     """
     pem, source, reasons = None, None, list(key.reasons)
     if not reasons and key.certificate is not None:
@@ -402,7 +403,7 @@ def to_result(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
     elif not reasons and issue is not None:
         pem, source = issue(key.public_key), "issued"
     elif not reasons:
-        reasons.append("It comes without a certificate, and a virtual proxy wants one; see issue_certificates.")
+        reasons.append("The key has no certificate, and a virtual proxy requires one; see issue_certificates.")
     certificate = _certificate.inspect(pem) if pem else None
     warnings = list(key.warnings)
     if certificate is not None and certificate["days_left"] < 0:
@@ -442,8 +443,8 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     public_keys = [to_result(key, authority.issue if authority else None) for key in keys]
     if _jwks.holds_private_key(_jwks.parse(jwks)):
         module.warn(
-            "The key set holds private keys. Whoever has read it can sign tokens and be anybody: have the provider"
-            " withdraw these keys, and see that no virtual proxy has their certificates."
+            "The key set contains private keys. Every reader of the key set can sign tokens for any user: make the"
+            " provider revoke these keys, and remove their certificates from all virtual proxies."
         )
     if not any(key["usable"] for key in public_keys):
         module.warn(f"None of the {len(keys)} keys is usable." if keys else "The key set is empty.")
@@ -460,7 +461,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
 def main() -> None:
     module = QlikModule(
         argument_spec=argument_spec(),
-        # A key set may hold private keys, and holds words such as RSA that a no_log would hide everywhere.
+        # A key set may contain private keys. It contains words such as RSA, which no_log would mask everywhere.
         unlogged=("jwks",),
         supports_check_mode=True,
         **RULES,

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jwt_virtual_proxies
-short_description: Manage the JWT virtual proxies of a Qlik Sense site in one task
+short_description: Manage JWT virtual proxies
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Creates, changes, links and removes any number of virtual proxies that let users in with a JSON Web Token. It does
-    for a list what M(sensible.qlik.jwt_virtual_proxy) does for one.
-  - The site is read once, with two requests however long the list is, and everything is checked before the first write.
-    When nothing differs, nothing is written. Each virtual proxy that differs is saved once, and each proxy whose links
-    differ is saved once, however many of them differ.
-  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it. Options
-    such as O(virtual_proxies[].tags_add) and O(virtual_proxies[].tags_remove) change single entries of a list instead;
-    results, diffs and check mode show the whole list.
-  - What is created is linked afterwards and what is deleted is unlinked before, so that the site works at each step,
-    and a run that was interrupted is finished by the next one.
+  - Creates, changes, links and removes any number of virtual proxies of a Qlik Sense Enterprise on Windows site that
+    authenticate users with a JSON Web Token. It manages a list in the same way as M(sensible.qlik.jwt_virtual_proxy)
+    manages a single virtual proxy.
+  - The site is read once, with two requests regardless of the length of the list, and everything is checked before the
+    first write. If nothing differs, nothing is written. Each virtual proxy that differs is saved once, and each proxy
+    whose links differ is saved once.
+  - An option that is not given is not managed. A list replaces the current list, and V([]) empties it. Options such as
+    O(virtual_proxies[].tags_add) and O(virtual_proxies[].tags_remove) change single entries of a list instead. Results,
+    diffs and check mode show the whole list.
+  - A virtual proxy is created before it is linked and unlinked before it is deleted, so that the site works at each
+    step. The next run completes a run that was interrupted.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -43,32 +44,32 @@ attributes:
 options:
   purge:
     description:
-      - Whether the virtual proxies that are not declared are removed. Only those with JWT as authentication method ever
-        are; all others and the default virtual proxy stay.
-      - An empty O(virtual_proxies) is refused then, unless O(purge_tag) is given, since an empty variable would remove
-        every JWT virtual proxy of the site.
+      - Whether the virtual proxies that are not declared are removed. Only virtual proxies with JWT as authentication
+        method are removed. All others and the default virtual proxy do not change.
+      - An empty O(virtual_proxies) is then refused, unless O(purge_tag) is given, because an empty variable would
+        remove every JWT virtual proxy of the site.
     type: bool
     default: false
   purge_tag:
     description:
-      - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each look
-        after their own. Declare the same tag in each virtual proxy.
+      - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each manage
+        their own. Declare the same tag in each virtual proxy.
     type: str
   allow_connection_virtual_proxy:
     description:
-      - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
+      - Whether the task may change the virtual proxy that it signs in through. A mistake locks you out.
     type: bool
     default: false
   restore:
     description:
-      - Whether to write what M(sensible.qlik.virtual_proxy_info) has read earlier even where it cannot be right, such
-        as an empty certificate, so that what was there can be put back. Private keys are refused all the same.
+      - Whether to accept values that are normally refused, such as an empty certificate, so that results of
+        M(sensible.qlik.virtual_proxy_info) can be restored. Private keys are still refused.
     type: bool
     default: false
 notes:
-  - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
-    Python 3.11 or newer there.
-  - The certificates are public. The private keys that belong to them have no place in this module and are refused.
+  - The module must run on a host that can reach the repository, for example a jump host with C(delegate_to). This host
+    needs Python 3.11 or newer.
+  - The certificates are public. The module does not need their private keys and refuses them.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - module: sensible.qlik.virtual_proxy_info
@@ -76,7 +77,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make the JWT virtual proxies of the site what is declared
+- name: Create or update the JWT virtual proxies of a site
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -99,7 +100,7 @@ EXAMPLES = r"""
       - prefix: trial
         state: absent
 
-- name: Tokens of an identity provider, with its names for the claims, and a cookie for several hosts
+- name: Configure a virtual proxy for an identity provider, with its claim names and a cookie for several hosts
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -118,15 +119,15 @@ EXAMPLES = r"""
         session_cookie_header_name: X-Qlik-Session-idp
         session_cookie_domain: .example.com
         session_cookie_custom_path: /
-        # Over HTTP too, where something in front of Qlik Sense does TLS.
+        # Also over HTTP, if TLS is terminated in front of Qlik Sense.
         has_secure_attribute_http: true
         same_site_attribute_http: lax
-        # Whoever has no token may look at what is for everybody.
+        # Unauthenticated requests get anonymous access.
         anonymous_access_mode: allow_anonymous
         load_balancing_server_nodes: [Central]
         proxies: [Central]
 
-- name: How a virtual proxy chooses among engines, and what security rules get to know
+- name: Configure load balancing and the security environment
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -140,11 +141,11 @@ EXAMPLES = r"""
         enable_engine_health_check_data: true
         use_sticky_load_balancing: false
         extended_security_environment: true
-        # Modules of your own instead of Qlik's; empty for none.
+        # URLs of custom modules that replace those of Qlik. Empty for none.
         session_module_base_uri: ""
         load_balancing_module_base_uri: ""
 
-- name: Make a virtual proxy for Windows users one for tokens, after which they cannot sign in there any more
+- name: Convert a virtual proxy for Windows users to JWT, after which they can no longer sign in there
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -155,7 +156,7 @@ EXAMPLES = r"""
         allow_non_jwt: true
         jwt_public_key_certificate: "{{ lookup('ansible.builtin.file', 'certificates/portal.pem') }}"
 
-- name: The same, and remove each virtual proxy with the tag portal that is not declared
+- name: Update the virtual proxies, and remove each one with the tag portal that is not declared
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -168,7 +169,7 @@ EXAMPLES = r"""
     purge: true
     purge_tag: portal
 
-- name: Bring many into a site that answers slowly and is restarted now and then
+- name: Create many virtual proxies on a site that answers slowly and restarts occasionally
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -184,9 +185,10 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxies:
   description:
-    - The declared virtual proxies that are present, as they are now (in check mode as they would be), in the words of
-      the options, in the order in which they were declared. Fed back into the module they change nothing.
-    - Fields that this release does not have are left out.
+    - The declared virtual proxies that are present, in their current state (in check mode in the predicted state), with
+      the names of the options, in the order in which they were declared. If they are used as input of the module, they
+      change nothing.
+    - Fields that this release does not have are omitted.
   returned: success
   type: list
   elements: dict
@@ -200,26 +202,26 @@ virtual_proxies:
       proxies: [Central]
 outcomes:
   description:
-    - What became of each virtual proxy, in the order in which they were declared; purged ones follow. In check mode
-      what would.
+    - The outcome for each virtual proxy, in the order in which they were declared, followed by purged ones. In check
+      mode the predicted outcome.
   returned: always, unless the site could not be read
   type: list
   elements: dict
   contains:
     prefix:
-      description: Which one.
+      description: Prefix of the virtual proxy.
       type: str
       returned: always
     outcome:
       description:
         - V(created), V(updated), V(deleted) or V(unchanged).
-        - When the module failed, also V(failed) where the write that failed concerns this virtual proxy, V(incomplete)
-          where some of its writes were carried out and some not, and V(pending) where none was. The next run does the
-          rest.
+        - If the module failed, also V(failed) if the write that failed concerns this virtual proxy, V(incomplete) if
+          only some of its writes were carried out, and V(pending) if none was. The next run carries out the remaining
+          writes.
       type: str
       returned: always
     writes:
-      description: The writes that were carried out for it, in words.
+      description: The writes that were carried out for it, one description each.
       type: list
       elements: str
       returned: always
@@ -232,8 +234,8 @@ outcomes:
       writes: []
 writes:
   description:
-    - What was written to the site, in order, in words; in check mode what would be. When the module failed, what had
-      been written before.
+    - Descriptions of the writes to the site, in order. In check mode those of the predicted writes. If the module
+      failed, those of the writes before the failure.
   returned: always
   type: list
   elements: str
@@ -261,8 +263,8 @@ def run(module: QlikModule) -> Outcome:
     params = module.params
     if params["purge"] and not params["virtual_proxies"] and params["purge_tag"] is None:
         raise InputError(
-            "virtual_proxies is empty, so that purge would remove each JWT virtual proxy of the site.",
-            hint="Declare at least one, give purge_tag, or declare those that have to go with 'state: absent'.",
+            "virtual_proxies is empty, so purge would remove each JWT virtual proxy of the site.",
+            hint="Declare at least one, give purge_tag, or declare those to remove with 'state: absent'.",
         )
     rules = {name: params[name] for name in ("restore", "purge", "purge_tag")}
     return declare(module, params["virtual_proxies"], **rules)
@@ -298,7 +300,7 @@ def main() -> None:
         virtual_proxies=[convert.to_result(one) for one in outcome.virtual_proxies if one],
         outcomes=entries,
         writes=outcome.writes,
-        # Ansible adds all arguments, with null for what was not given: 1 MB for 500 entries, which are in the results.
+        # Ansible adds all arguments, with null for options that were not given: 1 MB for 500 entries.
         invocation={"module_args": {**module.params, "virtual_proxies": f"{len(entries)} entries"}},
         diff=[
             {

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: jwt_virtual_proxy
-short_description: Manage a JWT virtual proxy of Qlik Sense Enterprise on Windows
+short_description: Manage a JWT virtual proxy
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Creates, changes, links and removes a virtual proxy that lets users in with a JSON Web Token.
-  - An option that is not given is not managed. A list that is given is the whole list, and V([]) empties it. Options
-    such as O(tags_add) and O(tags_remove) change single entries of a list instead; results, diffs and check mode show
-    the whole list.
-  - When nothing differs, nothing is written. That matters, because Qlik Sense restarts its proxies for some seconds
-    after each save.
-  - A new virtual proxy is created before it is linked and unlinked before it is deleted. If somebody else changes it in
-    the same moment, the site is read and compared again and written once more, so that no setting and no link of
-    anybody is lost.
+  - Creates, changes, links and removes a virtual proxy of Qlik Sense Enterprise on Windows that authenticates users
+    with a JSON Web Token.
+  - An option that is not given is not managed. A list replaces the current list, and V([]) empties it. Options such as
+    O(tags_add) and O(tags_remove) change single entries of a list instead. Results, diffs and check mode show the whole
+    list.
+  - If nothing differs, nothing is written. This avoids needless interruptions, because Qlik Sense restarts its proxies
+    for some seconds after each save.
+  - A virtual proxy is created before it is linked and unlinked before it is deleted. If another client changes it at
+    the same time, the module reads the site again, compares it and repeats the write, so that no setting and no link is
+    lost.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -42,26 +43,26 @@ attributes:
 options:
   allow_connection_virtual_proxy:
     description:
-      - Whether the virtual proxy may be changed through which this very task signs in. A mistake locks you out.
+      - Whether the task may change the virtual proxy that it signs in through. A mistake locks you out.
     type: bool
     default: false
 notes:
-  - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
-    Python 3.11 or newer there.
-  - The certificate is public. The private key that belongs to it has no place in this module and is refused.
+  - The module must run on a host that can reach the repository, for example a jump host with C(delegate_to). This host
+    needs Python 3.11 or newer.
+  - The certificate is public. The module does not need its private key and refuses it.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxies
   - module: sensible.qlik.virtual_proxy_info
   - plugin: sensible.qlik.jwt
     plugin_type: lookup
   - module: sensible.qlik.login_check
-  - name: How to set up JWT authentication
-    description: Qlik's article on what this module does.
+  - name: Set up JWT authentication
+    description: Qlik's article about the settings that this module manages.
     link: https://community.qlik.com/t5/Official-Support-Articles/Qlik-Sense-How-to-set-up-JWT-authentication/ta-p/1716226
 """
 
 EXAMPLES = r"""
-- name: Let the portal's users in with a token
+- name: Create a JWT virtual proxy for a portal
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -74,7 +75,7 @@ EXAMPLES = r"""
     host_allow_list: [portal.example.com]
     proxies: [Central]
 
-- name: The same with everything that an iframe on another site needs
+- name: Configure the virtual proxy for an iframe on another site
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -99,7 +100,7 @@ EXAMPLES = r"""
     load_balancing_server_nodes: [Central, Rim1]
     proxies: [Central, Rim1]
 
-- name: Add what one team needs to a virtual proxy that several teams share, and remove what it no longer needs
+- name: Add and remove the entries of one team on a virtual proxy that several teams share
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -130,7 +131,7 @@ EXAMPLES = r"""
     prefix: portal
     session_inactivity_timeout: 30
 
-- name: Make the first JWT virtual proxy of a site as a Windows user, so that the client certificate stays in the safe
+- name: Create the first JWT virtual proxy of a site as a Windows user, without the client certificate
   sensible.qlik.jwt_virtual_proxy:
     host: qlik.example.com
     auth_method: ntlm
@@ -141,7 +142,7 @@ EXAMPLES = r"""
     load_balancing_server_nodes: [Central]
     proxies: [Central]
 
-- name: Sign in without the client certificate, through an existing JWT virtual proxy
+- name: Sign in with a token through an existing JWT virtual proxy, without the client certificate
   sensible.qlik.jwt_virtual_proxy:
     host: qlik.example.com
     auth_method: jwt
@@ -150,7 +151,7 @@ EXAMPLES = r"""
     prefix: portal
     session_inactivity_timeout: 30
 
-- name: Change the very virtual proxy that the task signs in through, which can lock you out
+- name: Change the virtual proxy that the task signs in through, which can lock you out
   sensible.qlik.jwt_virtual_proxy:
     host: qlik.example.com
     auth_method: jwt
@@ -160,7 +161,7 @@ EXAMPLES = r"""
     session_inactivity_timeout: 30
     allow_connection_virtual_proxy: true
 
-- name: Sign in with a ticket where the port of the repository is closed, and that of the proxy's own API is not
+- name: Sign in with a ticket, because only the port of the proxy's own API is open
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     auth_method: ticket
@@ -173,7 +174,7 @@ EXAMPLES = r"""
     prefix: portal
     session_inactivity_timeout: 30
 
-- name: Remove it
+- name: Remove the virtual proxy
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -186,10 +187,10 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxy:
   description:
-    - The virtual proxy as it is now (in check mode as it would be), in the words of the options, with O(id),
-      O(proxies) and O(certificate). Fed back into the module it changes nothing.
-    - Empty when it is absent.
-    - Fields that this release does not have are left out.
+    - The virtual proxy in its current state (in check mode in the predicted state), with the names of the options, and
+      with O(id), O(proxies) and O(certificate). If it is used as input of the module, it changes nothing.
+    - Empty if it is absent.
+    - Fields that this release does not have are omitted.
   returned: success
   type: dict
   sample:
@@ -215,8 +216,8 @@ virtual_proxy:
       key_size: 2048
 writes:
   description:
-    - What was written to the site, in order, in words; in check mode what would be. When the module failed, what had
-      been written before.
+    - Descriptions of the writes to the site, in order. In check mode those of the predicted writes. If the module
+      failed, those of the writes before the failure.
   returned: always
   type: list
   elements: str

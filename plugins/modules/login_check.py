@@ -7,49 +7,50 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: login_check
-short_description: Prove that people can log in with a token, or say why they cannot
+short_description: Verify logins with a token
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Logs in through JWT virtual proxies of Qlik Sense Enterprise on Windows as a browser or an embedding application
-    would, on every proxy given, and checks that the right person gets in and nobody else does.
-  - A check that fails comes with the most likely cause and what to do about it. The more the module knows of the
-    virtual proxy (O(logins[].virtual_proxy)), the more exact that is.
-  - It keeps trying for O(wait) seconds, because Qlik Sense takes up to half a minute to take over a change, and its
-    proxies do not answer for some of that time.
-  - If the login itself fails, most others are skipped, because a refusal would tell nothing then.
-  - Not visible from outside, and so not checked, are the inactivity timeout and which engine serves which user.
-    M(sensible.qlik.jwt_virtual_proxy) in check mode compares them.
+  - Logs in through JWT virtual proxies of Qlik Sense Enterprise on Windows in the same way as a browser or an embedding
+    application, on every proxy given. It checks that the expected user is logged in, and that requests without a valid
+    token are refused.
+  - Each failed check is reported with the most likely cause and a remedy. The more settings of the virtual proxy are
+    given (O(logins[].virtual_proxy)), the more exact this diagnosis is.
+  - It retries for O(wait) seconds, because Qlik Sense needs up to half a minute to apply a change, and its proxies do
+    not answer for a part of that time.
+  - If the login itself fails, most other checks are skipped, because a refusal has no meaning then.
+  - The inactivity timeout and the assignment of users to engines are not visible to clients and therefore not checked.
+    M(sensible.qlik.jwt_virtual_proxy) in check mode compares these settings.
   - "The checks of each login on each proxy, in this order:"
   # generated: checks
-  - "B(login): With the token, the page of the hub opens, over redirects that stay below the prefix."
+  - "B(login): The token opens the page of the hub. Redirects below the prefix are followed."
   - "B(no_token): A request without a token is refused. If the virtual proxy allows anonymous access, the hub must
     open, but not as the user of the token."
   - "B(identity): The user that the proxy reports (C(/qps/user)) is the user of the token."
   - "B(attributes): The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of
-    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists the
-    session without its attributes, which is not published for sessions that a token opened."
-  - "B(cookie): The session cookie alone is enough to return as that user."
-  - "B(stickiness): The session cookie leads to the session on five new connections as well, as a browser opens them. A
-    load balancer without sticky sessions sends some of them to nodes that do not know the session."
-  - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as
-    configured, as far as O(logins[].virtual_proxy) has them."
+    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if it lists
+    the session without attributes. It is not documented whether it lists those of sessions from tokens."
+  - "B(cookie): The session cookie without the token opens the hub as the same user."
+  - "B(stickiness): The session cookie is accepted on five new connections as well, as opened by a browser. A load
+    balancer without sticky sessions sends some of them to nodes that do not know the session."
+  - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as in
+    O(logins[].virtual_proxy), as far as they are given."
   - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
-  - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy), sent as C(Host), leads to the
-    session, and another name does not."
-  - "B(websocket): With the session cookie, a websocket to the engine opens, which hub and apps need, and it belongs to
-    that user. On releases since November 2024, a csrf token and the proxy's URL as C(Origin) are sent, on earlier ones
-    the token. Skipped if C(websocket-client) is not installed."
-  - "B(forged_token): The token with another user id in it is refused."
+  - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy) is accepted as C(Host), and
+    another name is refused."
+  - "B(websocket): The session cookie opens a websocket to the engine as the same user, as required by hub and apps. A
+    csrf token and the proxy's URL as C(Origin) are sent on releases since November 2024, the token on earlier ones.
+    Skipped if C(websocket-client) is not installed."
+  - "B(forged_token): The token with a changed user id is refused."
   - "B(wrong_key_token): The same header and claims, signed with a new key, are refused."
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if it is not given."
   - "B(wrong_audience_token): O(logins[].wrong_audience_token) is refused. Skipped if it is not given."
   - "B(incomplete_token): O(logins[].incomplete_token) is refused. Skipped if it is not given."
   - "B(other_key_token): O(logins[].other_key_token) is refused. Skipped if it is not given."
-  - "B(not_linked): On a proxy to which the virtual proxy is not linked, the prefix is unknown; there, this is the only
-    check. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has C(proxies)."
-  - "B(logout): The logout works, and the cookie is no longer accepted. Done also when other checks failed."
+  - "B(not_linked): The prefix is unknown on a proxy to which the virtual proxy is not linked. This is the only check
+    on such a proxy. It requires O(proxy_urls) with names, and C(proxies) in O(logins[].virtual_proxy)."
+  - "B(logout): The logout works, and the cookie is no longer accepted. It is also run if other checks failed."
   # end
 extends_documentation_fragment:
   - sensible.qlik.attributes
@@ -63,7 +64,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - It changes no settings. In check mode it logs in and out all the same.
+      - It changes no settings. In check mode it logs in and out as well.
   diff_mode:
     support: none
     details:
@@ -73,11 +74,11 @@ attributes:
 options:
   host:
     description:
-      - Host name of the Qlik Sense server, without scheme and port, or several, of which the first one that answers is
+      - Host name of the Qlik Sense server, without scheme and port. Of several hosts, the first one that answers is
         used.
       - Only used if O(proxy_urls) is not set.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
-        between them.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used. Several names are separated by
+        commas.
     type: list
     elements: str
     required: false
@@ -85,37 +86,37 @@ options:
     description:
       - A list of the base URLs of the proxies, such as V(https://qlik1.example.com) or
         V(https://qlik1.example.com:8443). A host name alone means HTTPS. Each login is tried on each of them.
-      - "Or a dictionary of such URLs by the name of the node, such as V({Central: https://qlik1.example.com}). Then a
-        login is tried where C(proxies) of O(logins[].virtual_proxy) says that it is linked, and has to be refused on
-        the others."
-      - Name each node itself and not a load balancer in front of them, because a proxy that is not linked, or has
-        missed a change, otherwise hides behind the others. Each name has to be on the host allow list.
-      - "Nodes that can be reached through a load balancer only have the same URL, such as V({Central:
-        https://qlik.example.com, Rim1: https://qlik.example.com}). A login has to work there if the virtual proxy is
+      - "Or a dictionary of such URLs by the name of the node, such as V({Central: https://qlik1.example.com}). A login
+        is then tried on the proxies that C(proxies) of O(logins[].virtual_proxy) lists, and must be refused on the
+        others."
+      - Use the address of each node and not that of a load balancer in front of them, because a load balancer can hide
+        a proxy that is not linked or has missed a change. Each name must be on the host allow list.
+      - "Nodes that can only be reached through a load balancer have the same URL, such as V({Central:
+        https://qlik.example.com, Rim1: https://qlik.example.com}). A login must work there if the virtual proxy is
         linked to one of them."
       - If not set, the addresses are read from the repository on O(host), with the host names and ports that the site
-        has for its nodes. Nothing else of this module needs access to the repository.
+        has for its nodes. This is the only use of the repository by this module.
     type: raw
   qps_urls:
     description:
       - A list of the base URLs of the proxies' own API (QPS), such as V(https://qlik1:4243), or a dictionary of them by
         node name. A host name alone means HTTPS on O(qps_port).
-      - With them, O(client_cert) and O(client_key), the session of each login is read, and the check B(attributes)
-        compares its user and its attributes with the token.
+      - If they, O(client_cert) and O(client_key) are given, the session of each login is read, and the check
+        B(attributes) compares its user and its attributes with the token.
       - If O(proxy_urls) is not set, they are read from the repository as well.
     type: raw
   logins:
     description:
-      - Who logs in where.
+      - The logins to check, each with a virtual proxy and a token.
     type: list
     elements: dict
     required: true
     suboptions:
       virtual_proxy:
         description:
-          - Settings of the virtual proxy, as M(sensible.qlik.jwt_virtual_proxy) takes and returns them. Settings that
-            are not given are not compared.
-          - With the certificate in it, a failed check can be traced to its cause before any log is read.
+          - Settings of the virtual proxy, in the format that M(sensible.qlik.jwt_virtual_proxy) accepts and returns.
+            Settings that are not given are not compared.
+          - If they contain the certificate, the cause of a failed check can be found without the logs of the proxy.
         type: dict
       prefix:
         description:
@@ -144,31 +145,31 @@ options:
       other_key_token:
         description:
           - A token of the same user that is signed with another key than that of the virtual proxy, for example with
-            the key that was replaced. The refusal counts only beside a successful login with O(logins[].token) on the
-            same proxy. It must be refused.
+            the key that was replaced. The refusal is only meaningful if the login with O(logins[].token) on the same
+            proxy succeeds. It must be refused.
         type: str
       # end
       user_id:
         description:
-          - Id of the user that has to be logged in.
+          - Expected id of the user.
           - The default is the claim of O(logins[].token) that O(logins[].virtual_proxy) names, or C(userId).
         type: str
       user_directory:
         description:
-          - Directory of the user that has to be logged in.
+          - Expected directory of the user.
           - The default is the claim of O(logins[].token) that O(logins[].virtual_proxy) names, or C(userDirectory).
         type: str
   wait:
     description:
-      - Seconds to keep trying, all logins together, until everything passes. V(0) tries once.
-      - It is not used up when waiting cannot help, as for a token that the virtual proxy cannot accept, a blocked user
-        or a server whose certificate is not trusted.
+      - Seconds to retry until all checks pass, for all logins together. V(0) tries once.
+      - A failure that is permanent is reported immediately, for example a token that the virtual proxy cannot accept, a
+        blocked user or a server whose certificate is not trusted.
     type: float
     default: 120
   skip_checks:
     description:
-      - Checks to leave out. They are reported as skipped, except for those of proxies to which the virtual proxy is not
-        linked. Checks that are not among the choices are always done.
+      - Checks to skip. They are reported as skipped, except for those of proxies to which the virtual proxy is not
+        linked. Checks that are not among the choices are always run.
     type: list
     elements: str
     # generated: choices
@@ -193,31 +194,32 @@ options:
     default: []
   threads:
     description:
-      - How many logins are tried at the same time.
-      - At most four sessions of one user are open at a time, since Qlik Sense allows five. So many logins are proved
-        faster by several users.
+      - Number of logins that are tried at the same time.
+      - At most four sessions of one user are open at a time, because Qlik Sense allows five. Many logins are therefore
+        checked faster with several users.
     type: int
     default: 64
 requirements:
   - cryptography >= 42
-  - websocket-client >= 1.6 to check websockets, which is skipped without it
+  - websocket-client >= 1.6, for the check of websockets, which is skipped without it
 notes:
-  - The logout ends B(all) sessions of the user on that virtual proxy. Use a user of its own for checks, never a person.
-  - Results hold no token and no cookie, and of the tokens' claims only the user. So the task needs no C(no_log), which
-    would hide the diagnosis. Tokens are masked in the invocation.
-  - The module runs where the proxies can be reached; with C(delegate_to) that can be a jump host. It needs Python 3.11
-    or newer there.
+  - The logout ends B(all) sessions of the user on that virtual proxy. Use a dedicated user for checks, never the
+    account of a person.
+  - Results contain no token and no cookie, and no claims of the tokens except the user. Therefore the task does not
+    need C(no_log), which would hide the diagnosis. Tokens are masked in the invocation.
+  - The module must run on a host that can reach the proxies, for example a jump host with C(delegate_to). This host
+    needs Python 3.11 or newer.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - plugin: sensible.qlik.jwt
     plugin_type: lookup
-  - name: How to set up JWT authentication
-    description: Qlik's article, which ends with this proof by hand.
+  - name: Set up JWT authentication
+    description: Qlik's article, which contains a manual login check.
     link: https://community.qlik.com/t5/Official-Support-Articles/Qlik-Sense-How-to-set-up-JWT-authentication/ta-p/1716226
 """
 
 EXAMPLES = r"""
-- name: Declare the virtual proxy
+- name: Create or update the virtual proxy
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -229,7 +231,7 @@ EXAMPLES = r"""
     proxies: [Central, Rim1]
   register: declared
 
-- name: Prove that it works on both proxies, and find out why if it does not
+- name: Verify the login on both proxies
   sensible.qlik.login_check:
     proxy_urls:
       - https://qlik1.example.com
@@ -243,7 +245,7 @@ EXAMPLES = r"""
     user: ACME\smoketest
     key: keys/portal_key.pem
 
-- name: Prove that it works where it is linked, and that it does not where it is not
+- name: Verify that the login works on linked proxies and is refused on the others
   sensible.qlik.login_check:
     proxy_urls:
       Central: https://qlik1.example.com
@@ -276,7 +278,7 @@ EXAMPLES = r"""
   vars:
     user: ACME\smoketest
 
-- name: Watch a login that somebody else manages, without waiting
+- name: Check a login on a site that another team manages, without waiting
   sensible.qlik.login_check:
     proxy_urls: [qlik1.example.com]
     wait: 0
@@ -286,7 +288,7 @@ EXAMPLES = r"""
         user_directory: ACME
         user_id: monitoring
 
-- name: Prove that tokens for somebody else, and those without what is mandatory, are refused
+- name: Verify that tokens for another audience, and tokens without a mandatory claim, are refused
   sensible.qlik.login_check:
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/proxy_ca.pem
@@ -300,14 +302,14 @@ EXAMPLES = r"""
               sense_attribute: department
               is_mandatory: true
         token: "{{ lookup('sensible.qlik.jwt', user, audience='qlik', claims=claims, **key) }}"
-        wrong_audience_token: "{{ lookup('sensible.qlik.jwt', user, audience='somebody else', claims=claims, **key) }}"
+        wrong_audience_token: "{{ lookup('sensible.qlik.jwt', user, audience='another', claims=claims, **key) }}"
         incomplete_token: "{{ lookup('sensible.qlik.jwt', user, audience='qlik', **key) }}"
   vars:
     user: ACME\smoketest
     key: {private_key_path: keys/portal_key.pem}
     claims: {department: Quality}
 
-- name: Check that tokens of the key that was replaced are refused
+- name: Verify that tokens of the replaced key are refused
   sensible.qlik.login_check:
     proxy_urls: [https://qlik1.example.com]
     proxy_ca_path: certificates/company_ca.pem
@@ -319,7 +321,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 passed:
-  description: Whether no check failed.
+  description: Whether all checks passed or were skipped.
   returned: always
   type: bool
   sample: true
@@ -329,13 +331,13 @@ summary:
   type: str
   sample: 'All 4 logins work (2 proxies, 60 checks: 40 passed, 20 skipped).'
 lines:
-  description: One line for each login on each proxy that says what was checked.
+  description: One line for each login on each proxy, with the checks and their results.
   returned: always
   type: list
   elements: str
   sample: ['portal on https://qlik1.example.com as ACME\smoketest: 15 passed (login, no_token)']
 addresses_from:
-  description: Where the addresses of the proxies come from, V(options) or V(repository).
+  description: Source of the addresses of the proxies, V(options) or V(repository).
   returned: always
   type: str
   sample: options
@@ -354,15 +356,15 @@ endpoints:
       type: str
       sample: portal
     linked:
-      description: Whether the virtual proxy is linked to this proxy as far as is known, so that the login has to work.
+      description: Whether the virtual proxy is linked to this proxy as far as known, so that the login must work.
       type: bool
       sample: true
     user:
-      description: The user that has to be logged in.
+      description: The expected user.
       type: str
       sample: ACME\smoketest
     passed:
-      description: Whether no check failed.
+      description: Whether all checks passed or were skipped.
       type: bool
       sample: true
     seconds_waited:
@@ -370,32 +372,32 @@ endpoints:
       type: float
       sample: 12.4
     response_ms:
-      description: Milliseconds until the hub's page was there. Null if it did not open.
+      description: Hub response time in milliseconds. Null if the hub did not open.
       type: int
       sample: 84
     tls_certificate:
       description:
-        - The certificate that the proxy shows. Null over HTTP, or if it could not be had.
+        - The certificate that the proxy presents. Null over HTTP, or if it could not be read.
       type: dict
       contains: &certificate
         subject:
-          description: Whose it is.
+          description: Subject of the certificate.
           type: str
           sample: CN=qlik1.example.com
         issuer:
-          description: Who issued it.
+          description: Issuer of the certificate.
           type: str
           sample: CN=qlik1.example.com-CA
         not_after:
-          description: When it expires, in UTC.
+          description: End of its validity, in UTC.
           type: str
           sample: '2027-11-01T00:00:00Z'
         days_left:
-          description: Days until then, negative once it has expired.
+          description: Days until it expires. Negative if it has expired.
           type: int
           sample: 342
     jwt_certificate:
-      description: The certificate of O(logins[].virtual_proxy), for verifying tokens. Null if it is not given.
+      description: The certificate of O(logins[].virtual_proxy), which verifies tokens. Null if it is not given.
       type: dict
       contains: *certificate
     checks:
@@ -408,7 +410,7 @@ endpoints:
           type: str
           sample: login
         title:
-          description: Its title in reports.
+          description: Title of the check in reports.
           type: str
           sample: Log in with the token
         status:
@@ -416,23 +418,23 @@ endpoints:
           type: str
           sample: passed
         expected:
-          description: What had to come back.
+          description: The expected answer.
           type: str
           sample: 200 with HTML
         actual:
-          description: What came back, or why the check was skipped.
+          description: The actual answer, or the reason why the check was skipped.
           type: str
           sample: 200 with HTML
         status_code:
-          description: HTTP status. Null if there was no answer or nothing was asked.
+          description: HTTP status. Null if there was no answer or no request was sent.
           type: int
           sample: 200
         ms:
-          description: Milliseconds that the answer took. Null as above.
+          description: Response time in milliseconds. Null if there was no answer or no request was sent.
           type: int
           sample: 84
         diagnosis:
-          description: Most likely cause and what to do, if the check failed; otherwise null.
+          description: Most likely cause and a remedy if the check failed, otherwise null.
           type: str
           sample: The user is blocked or inactive. Activate it under Users in the QMC.
 """
@@ -489,7 +491,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.Any]:
-    """Return the run options about the proxies' own API."""
+    """Return the run options for the proxies' own API."""
     if not params["qps_urls"]:
         return {}
     if not (params["client_cert"] or params["client_cert_content"]):
@@ -505,10 +507,10 @@ def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.
 
 
 def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
-    """Check the logins and return what the module returns, without failing, and warnings about the tokens.
+    """Check the logins, and return the result of the module and warnings about the tokens. Failed checks do not raise.
 
     Raises:
-        QlikError: something in the options cannot be right, or the addresses could not be read; no token was sent.
+        QlikError: an option is not valid, or the addresses could not be read. No token was sent.
     """
     params, addresses_from = dict(module.params), "options"
     out_of_service: Collection[str] = ()

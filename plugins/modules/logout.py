@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: logout
-short_description: End the sessions on a virtual proxy, or count them
+short_description: End sessions on a virtual proxy
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Logs everybody out who is signed in through a virtual proxy of Qlik Sense Enterprise on Windows, over the API that
-    each proxy has for it (QPS, port 4243). Replacing a certificate keeps the old key's tokens out, but not the people
-    who came in with one before; this does.
-  - In check mode nobody is logged out, so that it counts who is there.
+  - Logs out the users that are signed in through a virtual proxy of Qlik Sense Enterprise on Windows, with the API of
+    each proxy (QPS, port 4243). After a certificate is replaced, tokens of the old key are refused, but sessions that
+    were opened with such a token continue. This module ends them.
+  - In check mode no user is logged out, and the module only counts the sessions.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -38,40 +38,40 @@ options:
     description:
       - A list of the base URLs of the APIs (QPS) of all proxies, such as V(https://qlik1:4243), or a dictionary of them
         by node name. A host name alone means HTTPS on O(qps_port).
-      - Sessions live in the memory of one proxy, so name every one of them. Their certificate usually carries the short
-        host name only.
+      - A session is stored in the memory of one proxy, so name all proxies. Their certificates usually contain the
+        short host name only.
       - If not set, the addresses are read from the repository on O(host).
     type: raw
   host:
     description:
-      - Host name of the Qlik Sense server, without scheme and port, or several, of which the first one that answers is
+      - Host name of the Qlik Sense server, without scheme and port. Of several hosts, the first one that answers is
         used.
       - Only used if O(qps_urls) is not set.
-      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used, one name or several with commas
-        between them.
+      - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used. Several names are separated by
+        commas.
     type: list
     elements: str
     required: false
   prefix:
     description:
-      - Prefix of the virtual proxy. On a proxy to which it is not linked there is nobody to log out.
+      - Prefix of the virtual proxy. A proxy to which it is not linked has no sessions of it.
     type: str
     required: true
   users:
     description:
-      - Only these users, in the form V(DIRECTORY\\user). The default is everybody.
+      - The users to log out, in the form V(DIRECTORY\\user). The default is all users.
     type: list
     elements: str
 notes:
-  - Session ids are as good as passwords. They are not in the results, only numbers and user names are.
-  - The module runs where the proxies can be reached; with C(delegate_to) that can be a jump host. It needs Python 3.11
-    or newer there.
+  - Session ids are as sensitive as passwords. The results contain only numbers and user names.
+  - The module must run on a host that can reach the proxies, for example a jump host with C(delegate_to). This host
+    needs Python 3.11 or newer.
 seealso:
   - module: sensible.qlik.login_check
 """
 
 EXAMPLES = r"""
-- name: See how many are still there
+- name: Count the open sessions
   sensible.qlik.logout:
     qps_urls: [qlik1, qlik2]
     prefix: portal
@@ -79,9 +79,9 @@ EXAMPLES = r"""
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
   check_mode: true
-  register: there
+  register: open_sessions
 
-- name: Log everybody out
+- name: End all sessions
   sensible.qlik.logout:
     qps_urls: [qlik1, qlik2]
     prefix: portal
@@ -89,7 +89,7 @@ EXAMPLES = r"""
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
 
-- name: Log out one person, who has left the company
+- name: End the sessions of a user who has left the company
   sensible.qlik.logout:
     qps_urls: [qlik1, qlik2]
     prefix: portal
@@ -101,36 +101,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 addresses_from:
-  description: Where the addresses come from, V(options) or V(repository).
+  description: Source of the addresses, V(options) or V(repository).
   returned: success
   type: str
   sample: options
 sessions:
-  description: How many sessions there were, on all proxies together; in check mode there still are.
+  description: Number of sessions that were ended on all proxies together. In check mode they are only counted.
   returned: success
   type: int
   sample: 12
 users:
-  description: Whose they were, sorted.
+  description: Users of these sessions, sorted.
   returned: success
   type: list
   elements: str
   sample: ['ACME\anna', 'ACME\bert']
 proxies:
-  description: The same for each proxy.
+  description: Number of sessions for each proxy.
   returned: success
   type: list
   elements: dict
   contains:
     proxy:
-      description: Base URL.
+      description: Base URL of the proxy's API.
       type: str
       sample: https://qlik1:4243
     linked:
       description: Whether the virtual proxy is linked to this proxy.
       type: bool
     sessions:
-      description: How many sessions there were.
+      description: Number of sessions.
       type: int
 """
 
@@ -150,11 +150,11 @@ _RETRIES = 3
 
 
 def run(module: QlikModule) -> dict[str, t.Any]:
-    """Find the sessions, and end them.
+    """Find the sessions, end them unless in check mode, and return the result of the module.
 
     Raises:
-        QlikError: the options cannot be right, or an answer was no use. Its attribute done says where sessions had been
-            ended before.
+        QlikError: an option is not valid, or an answer cannot be used. Its attribute done lists the sessions that had
+            been ended before.
     """
     params = module.params
     prefix = _identifiers.prefix(params["prefix"].strip("/"))
@@ -168,7 +168,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     with contextlib.ExitStack() as stack:
         open_api = qps_opener(params, stack.enter_context(contextlib.closing(PrivateFiles())))
         apis = [stack.enter_context(contextlib.closing(open_api(base, prefix, retries=_RETRIES))) for base in bases]
-        # All are asked before the first session ends: a proxy that cannot be reached leaves everything as it was.
+        # All proxies are read before the first session is ended, so that nothing changes if one cannot be reached.
         found = [(api, api.sessions()) for api in apis]
         chosen = [
             (api, one)
@@ -179,7 +179,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         if not module.check_mode:
             end_sessions(chosen)
     counts = collections.Counter(api.base for api, _session in chosen)
-    # The case of a name means nothing.
+    # Names of users are not case-sensitive.
     names = {one.user.casefold(): one.user for _api, one in reversed(chosen)}
     return {
         "addresses_from": "repository" if params["qps_urls"] is None else "options",
@@ -192,23 +192,23 @@ def run(module: QlikModule) -> dict[str, t.Any]:
 
 
 def wanted_users(users: list[str] | None) -> set[str] | None:
-    r"""Return the users in the form DIRECTORY\user in which sessions are compared, None for all.
+    r"""Return the users in the form DIRECTORY\user in which sessions are compared, or None for all users.
 
     Raises:
-        InputError: one has another form.
+        InputError: a user has another form.
     """
     if users is None:
         return None
-    # As in the lookup, two backslashes are one: YAML has both forms.
+    # As in the lookup, two backslashes count as one, because YAML has both forms.
     parts = [_identifiers.user(user.replace("\\\\", "\\"), "users") for user in users]
     return {"\\".join(user).casefold() for user in parts}
 
 
 def end_sessions(chosen: list[tuple[QpsClient, Session]]) -> None:
-    """End sessions on the proxies that have them.
+    """End sessions on their proxies.
 
     Raises:
-        QlikError: one may be alive still.
+        QlikError: a session may still be open.
     """
     done: list[str] = []
     for api, session in chosen:

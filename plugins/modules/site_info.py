@@ -7,16 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site_info
-short_description: Read release, nodes and proxies of Qlik Sense Enterprise on Windows
+short_description: Read the release, nodes and proxies of a site
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Says which release a site has, which nodes it consists of and what runs on them, and how their proxies are set up.
-  - The names are the ones that the other modules take, for instance for
+  - Returns the release of a Qlik Sense Enterprise on Windows site, its nodes with the services on them, and the
+    settings of its proxies.
+  - The names can be used as values of options of the other modules, for instance
     O(sensible.qlik.jwt_virtual_proxy#module:load_balancing_server_nodes) and
     O(sensible.qlik.jwt_virtual_proxy#module:proxies).
-  - It takes three requests on one connection, however large the site is.
+  - It needs three requests on one connection, regardless of the size of the site.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -29,18 +30,18 @@ attributes:
   check_mode:
     support: full
     details:
-      - It changes nothing, so there is no difference.
+      - This module only reads and never changes anything.
   diff_mode:
     support: N/A
     details:
-      - It changes nothing.
+      - This module only reads and never changes anything.
   idempotent:
     support: full
 notes:
-  - The module runs where the repository can be reached; with C(delegate_to) that can be a jump host. It needs
-    Python 3.11 or newer there.
-  - Who may not read nodes and proxies gets an error. Who may read some of them gets those; the repository does not say
-    that there are more.
+  - The module must run on a host that can reach the repository, for example a jump host with C(delegate_to). This host
+    needs Python 3.11 or newer.
+  - The module fails if the user has no right to read nodes and proxies. If the user has the right to read only some of
+    them, the result contains only those, because the repository does not report that there are more.
 seealso:
   - plugin: sensible.qlik.site
     plugin_type: inventory
@@ -57,7 +58,7 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
   register: site
 
-- name: Read it through the web proxy that this machine needs
+- name: Read the site through a web proxy
   sensible.qlik.site_info:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -65,15 +66,15 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
     http_proxy: http://proxy.example.com:3128
 
-- name: Say what it is
+- name: Show the release and the number of nodes
   ansible.builtin.debug:
     msg: Repository {{ site.release.build_version }} with {{ site.nodes | length }} nodes
 
-- name: Refuse to go on while a proxy lets people in without TLS
+- name: Fail if a proxy allows connections without TLS
   ansible.builtin.assert:
     that: site.proxies | selectattr('allow_http') | length == 0
 
-- name: Read the site through a virtual proxy that takes the user from a header
+- name: Read the site through a header virtual proxy
   sensible.qlik.site_info:
     host: qlik.example.com
     auth_method: header
@@ -81,14 +82,14 @@ EXAMPLES = r"""
     header_name: X-Qlik-Automation
     user: ACME\automation
 
-- name: Read the site with a session that a portal has begun
+- name: Read the site with an existing session of a portal
   sensible.qlik.site_info:
     host: qlik.example.com
     auth_method: session
     virtual_proxy_prefix: admin
     session_cookie: X-Qlik-Session-admin={{ portal_session }}
 
-- name: Link a virtual proxy to each proxy, with all engines of production behind it
+- name: Link a virtual proxy to all proxies, with all production engines as load balancing nodes
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: certificates/client.pem
@@ -104,7 +105,7 @@ EXAMPLES = r"""
 RETURN = r"""
 release:
   description:
-    - What the repository says about itself.
+    - The release of the repository and its installation.
   returned: success
   type: dict
   contains:
@@ -114,7 +115,7 @@ release:
       returned: success
       sample: 31.62.1.0
     build_date:
-      description: When it was built, as the repository spells it.
+      description: Build date, in the format of the repository.
       type: str
       returned: success
       sample: 11/4/2025 10:11:12 AM
@@ -124,7 +125,7 @@ release:
       returned: success
       sample: Devart.Data.PostgreSql
     node_type:
-      description: Whether the node that answered is the V(central) one or a V(rim) node.
+      description: Type of the node that answered, V(central) or V(rim).
       type: str
       returned: success
       sample: central
@@ -134,18 +135,18 @@ release:
       returned: success
       sample: true
     requires_bootstrap:
-      description: Whether the installation waits to be completed.
+      description: Whether the installation still has to be completed.
       type: bool
       returned: success
       sample: false
     single_node_only:
-      description: Whether the site can have one node only.
+      description: Whether the site can have only one node.
       type: bool
       returned: success
       sample: false
 nodes:
   description:
-    - The nodes, the central one first, the others by name. Fields that this release does not have are left out.
+    - The nodes, the central one first, the others by name. Fields that this release does not have are omitted.
   returned: success
   type: list
   elements: dict
@@ -161,7 +162,7 @@ nodes:
       returned: success
       sample: Central
     host_name:
-      description: Its host name, as it was when Qlik Sense was installed.
+      description: Its host name at the time when Qlik Sense was installed.
       type: str
       returned: success
       sample: qlik1.example.com
@@ -171,7 +172,7 @@ nodes:
       returned: success
       sample: true
     node_purpose:
-      description: What it is for, V(production), V(development) or V(both).
+      description: Its purpose, V(production), V(development) or V(both).
       type: str
       returned: success
       sample: production
@@ -211,7 +212,7 @@ nodes:
       returned: success
       sample: false
     roles:
-      description: What it does for the whole site. The central node has all of them.
+      description: Its roles for the whole site. The central node has all of them.
       type: list
       elements: str
       returned: success
@@ -228,13 +229,13 @@ nodes:
       returned: success
       sample: [managed]
     custom_properties:
-      description: Its custom properties, each a list of values by name.
+      description: Its custom properties, a list of values for each name.
       type: dict
       returned: success
       sample: {Environment: [Production]}
 proxies:
   description:
-    - The proxy services, in the order of their nodes. Fields that this release does not have are left out.
+    - The proxy services, in the order of their nodes. Fields that this release does not have are omitted.
   returned: success
   type: list
   elements: dict
@@ -255,14 +256,14 @@ proxies:
       returned: success
       sample: qlik1.example.com
     url:
-      description: Where people reach it by that host name, as
-        O(sensible.qlik.login_check#module:proxy_urls) takes it. Empty if the host name is unknown or not valid.
+      description: Base URL for users with that host name, as a value for
+        O(sensible.qlik.login_check#module:proxy_urls). Empty if the host name is unknown or not valid.
       type: str
       returned: success
       sample: https://qlik1.example.com
     qps_url:
-      description: Where its own API (QPS) is by that host name, as O(sensible.qlik.logout#module:qps_urls) takes it.
-        Empty if the host name is unknown or not valid.
+      description: Base URL of its own API (QPS) with that host name, as a value for
+        O(sensible.qlik.logout#module:qps_urls). Empty if the host name is unknown or not valid.
       type: str
       returned: success
       sample: https://qlik1.example.com:4243
@@ -272,7 +273,7 @@ proxies:
       returned: success
       sample: 443
     allow_http:
-      description: Whether it takes plain HTTP, too.
+      description: Whether it also accepts HTTP without TLS.
       type: bool
       returned: success
       sample: false
@@ -302,7 +303,7 @@ proxies:
       returned: success
       sample: false
     ssl_browser_certificate_thumbprint:
-      description: SHA-1 thumbprint of the certificate that people see; empty for Qlik's own.
+      description: SHA-1 thumbprint of the certificate that browsers receive. Empty for Qlik's own.
       type: str
       returned: success
       sample: ''
@@ -312,12 +313,12 @@ proxies:
       returned: success
       sample: 10
     max_header_size_bytes:
-      description: Most bytes of all headers of a request together. A token with many groups can exceed it.
+      description: Maximum size of all headers of a request in bytes. A token with many groups can exceed it.
       type: int
       returned: success
       sample: 16384
     max_header_lines:
-      description: Most headers of a request.
+      description: Maximum number of headers of a request.
       type: int
       returned: success
       sample: 100
@@ -332,7 +333,7 @@ proxies:
       returned: success
       sample: 5
     virtual_proxies:
-      description: Prefixes of the virtual proxies that are linked to it. The default one has none, so it is empty.
+      description: Prefixes of the virtual proxies that are linked to it. That of the default virtual proxy is empty.
       type: list
       elements: str
       returned: success
@@ -344,7 +345,7 @@ proxies:
       returned: success
       sample: []
     custom_properties:
-      description: Its custom properties, each a list of values by name.
+      description: Its custom properties, a list of values for each name.
       type: dict
       returned: success
       sample: {}

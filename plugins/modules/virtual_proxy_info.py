@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: virtual_proxy_info
-short_description: Read the virtual proxies of a Qlik Sense site
+short_description: Read the virtual proxies of a site
 version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Reads virtual proxies with their links in the very words that M(sensible.qlik.jwt_virtual_proxies) and
-    M(sensible.qlik.jwt_virtual_proxy) take, names instead of ids. Fed back to the same site they change nothing; given
-    to another site they make it the same.
-  - It costs two requests, however many virtual proxies there are.
-  - It warns about each certificate among them that ends within thirty days.
+  - Reads virtual proxies with their links from a Qlik Sense Enterprise on Windows site, in the same format that
+    M(sensible.qlik.jwt_virtual_proxies) and M(sensible.qlik.jwt_virtual_proxy) accept, with names instead of ids. As
+    input for the same site they change nothing. As input for another site they copy the virtual proxies to it.
+  - It needs two requests, regardless of the number of virtual proxies.
+  - It warns about each of their certificates that expires within 30 days.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -29,34 +29,34 @@ extends_documentation_fragment:
 options:
   prefixes:
     description:
-      - Only the virtual proxies with these prefixes; V([]) means all. One that does not exist is not an error; it is
-        not in the result. An empty one is that of the default virtual proxy.
+      - Return only virtual proxies with these prefixes. V([]) means all. A prefix that does not exist is not an error
+        and is missing in the result. An empty prefix is that of the default virtual proxy.
     type: list
     elements: str
     default: []
   tags:
     description:
-      - Only the virtual proxies with at least one of these tags; V([]) means all.
+      - Return only virtual proxies with at least one of these tags. V([]) means all.
     type: list
     elements: str
     default: []
   authentication_methods:
     description:
-      - Only the virtual proxies with these authentication methods; V([]) means all, the default virtual proxy among
-        them. Of those without JWT only the fields are shown that all virtual proxies have in common.
+      - Return only virtual proxies with these authentication methods. V([]) means all, including the default virtual
+        proxy. For virtual proxies without JWT, only the fields that all virtual proxies have in common are returned.
     type: list
     elements: str
     choices: [ticket, header_static_user_directory, header_dynamic_user_directory, saml, jwt, oidc]
     default: [jwt]
   expires_within:
     description:
-      - Only the virtual proxies whose certificate ends within so many days, or has ended.
+      - Return only virtual proxies whose certificate expires within this number of days or has expired.
     type: int
 requirements:
   - cryptography >= 42
 notes:
-  - The module runs where the repository can be reached, with Python 3.11 or newer. To read, a user needs rights to see
-    VirtualProxyConfig and ProxyService, as the role AuditAdmin has them.
+  - The module must run on a host that can reach the repository, with Python 3.11 or newer. The user needs the right to
+    read VirtualProxyConfig and ProxyService, which is part of the role AuditAdmin.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxies
   - module: sensible.qlik.site_info
@@ -71,7 +71,7 @@ EXAMPLES = r"""
     ca_path: certificates/test/root.pem
   register: test
 
-- name: Nothing differs, so this writes nothing
+- name: Compare the site with the result, which writes nothing because nothing differs
   sensible.qlik.jwt_virtual_proxies:
     host: qliktest.example.com
     client_cert: certificates/test/client.pem
@@ -79,7 +79,7 @@ EXAMPLES = r"""
     ca_path: certificates/test/root.pem
     virtual_proxies: "{{ test.virtual_proxies }}"
 
-- name: Look for certificates that end within thirty days
+- name: Fail if a certificate expires within 30 days
   sensible.qlik.virtual_proxy_info:
     host: qliktest.example.com
     client_cert: certificates/test/client.pem
@@ -89,7 +89,7 @@ EXAMPLES = r"""
   register: expiring
   failed_when: expiring.virtual_proxies | length > 0
 
-- name: Read some of them
+- name: Read the virtual proxies with certain prefixes and tags
   sensible.qlik.virtual_proxy_info:
     host: qliktest.example.com
     client_cert: certificates/test/client.pem
@@ -98,7 +98,7 @@ EXAMPLES = r"""
     prefixes: [portal, embedded]
     tags: [portal]
 
-- name: See how people sign in on this site, other than with a token
+- name: Read the virtual proxies that use other authentication methods than JWT
   sensible.qlik.virtual_proxy_info:
     host: qliktest.example.com
     client_cert: certificates/test/client.pem
@@ -110,9 +110,9 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxies:
   description:
-    - The virtual proxies in the words of M(sensible.qlik.jwt_virtual_proxy), sorted by prefix, with C(id), C(proxies)
+    - The virtual proxies in the format of M(sensible.qlik.jwt_virtual_proxy), sorted by prefix, with C(id), C(proxies)
       and C(certificate).
-    - Fields that this release does not have are left out.
+    - Fields that this release does not have are omitted.
   returned: success
   type: list
   elements: dict
@@ -155,12 +155,12 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model
 
 
 def run(module: QlikModule) -> list[VirtualProxy]:
-    """Read the virtual proxies, and select.
+    """Read the virtual proxies, and return the selected ones.
 
     Raises:
         QlikError: see Repository.read.
     """
-    # An empty one is that of the default virtual proxy.
+    # An empty prefix is that of the default virtual proxy.
     prefixes = [one and _identifiers.prefix(one, "prefixes") for one in module.params["prefixes"]]
     with repository(module.params) as site:
         snapshot = site.read(

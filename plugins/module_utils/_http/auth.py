@@ -4,10 +4,10 @@
 
 # Private to this collection: may change at any time.
 
-"""The ways to sign in to the repository, as flows that never see the client which carries them out.
+"""The authentication methods for the repository, as flows that are independent of the HTTP client.
 
-The client certificate opens the repository's own port. All others go through a virtual proxy, below the name of a user
-whom Qlik Sense knows, and end in a session cookie.
+The client certificate is used on the repository's own port. All other methods use a virtual proxy, sign in as a user of
+Qlik Sense and result in a session cookie.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if t.TYPE_CHECKING:
     from .._text import Sanitizer
 
 Flow = t.Generator[Request, t.Any, t.Any]
-"""Yields a request, gets its response, and so on, until the client has the session cookie, or returns a refusal."""
+"""Yields requests and receives their responses until the client has the session cookie, or returns a refusal."""
 
-# A login has one redirect to it, one back with a ticket, and perhaps one that takes the ticket out of the address.
+# A login needs one redirect to it, one back with a ticket, and possibly one that removes the ticket from the address.
 _MOST_REDIRECTS = 8
 
 
 class Auth(t.NamedTuple):
-    """What a client does to be let in.
+    """Authentication of a client.
 
     Attributes:
-        hint: what to check when no user is signed in, a sentence.
-        through_proxy: whether it leads through a virtual proxy and not to the repository's own port.
+        hint: a sentence with checks for the case that no user is signed in.
+        through_proxy: True if it uses a virtual proxy, False for the repository's own port.
         client_cert: paths of the client certificate and of its key for the repository's own port.
         headers: sent with each request.
-        sign_in: makes the flow that comes before the first request, from the URL that comes before /qrs, with port.
-        own_session: whether the session is this task's own, and logged out at its end.
+        sign_in: returns the flow before the first request. Its argument is the URL before /qrs, with port.
+        own_session: True if the session was opened by this task and is logged out at its end.
     """
 
     hint: str
@@ -54,18 +54,18 @@ class Auth(t.NamedTuple):
 
     @property
     def ca_option(self) -> str:
-        """Name of the option with the CA that verifies the server."""
+        """Return the name of the option with the CA that verifies the server."""
         return "proxy_ca_path" if self.through_proxy else "ca_path"
 
 
 class Source(t.NamedTuple):
-    """What an authentication is made of.
+    """Input of an authentication.
 
     Attributes:
-        options: those of the task.
+        options: options of the task.
         prefix: of the virtual proxy, "" for the default one.
-        files: keeps keys and certificates that were given as text.
-        sanitize: gets the secrets.
+        files: stores keys and certificates that were given as text.
+        sanitize: receives the secrets.
     """
 
     options: t.Mapping[str, t.Any]
@@ -79,7 +79,7 @@ def _by_certificate(source: Source) -> Auth:
     # Qlik help, "X-Qlik-User header": both parts are URL-encoded UTF-8.
     user = f"UserDirectory={urllib.parse.quote(directory, safe='')}; UserId={urllib.parse.quote(name, safe='')}"
     return Auth(
-        hint="Check that the client certificate is the one which the QMC of this site exported.",
+        hint="Check that the client certificate was exported by the QMC of this site.",
         through_proxy=False,
         client_cert=client_certificate(source.options, source.files),
         headers={"X-Qlik-User": user},
@@ -92,8 +92,8 @@ def _by_jwt(source: Source) -> Auth:
     inspect_token(token)
     source.sanitize.add([token])
     return Auth(
-        hint="Check the virtual proxy prefix, that it is a JWT one, and that the token is not expired, is signed "
-        "with the key of its certificate and carries its two claims.",
+        hint="Check the virtual proxy prefix, that its authentication method is JWT, and that the token has not "
+        "expired, is signed with the key of its certificate and has its two claims.",
         headers={"Authorization": f"Bearer {token}"},
     )
 
@@ -103,8 +103,8 @@ def _by_header(source: Source) -> Auth:
     name = _identifiers.header_name(source.options["header_name"])
     user = _identifiers.header_value(source.options["user"], "user")
     return Auth(
-        hint="Check the virtual proxy prefix, that it is a header one, and that the header's name and the form of "
-        "the user are as the virtual proxy has them.",
+        hint="Check the virtual proxy prefix, that its authentication method is a header, and that the name of the "
+        "header and the form of the user match the virtual proxy.",
         headers={name: user},
     )
 
@@ -120,18 +120,18 @@ def _by_session(source: Source) -> Auth:
     source.sanitize.add([value])
     return Auth(
         hint="Check that the session has not ended, belongs to this virtual proxy and to this proxy, and that the "
-        "cookie's name is the one of the virtual proxy.",
+        "name of the cookie is that of the virtual proxy.",
         headers={"Cookie": cookie},
         own_session=False,
     )
 
 
 def _by_ticket(source: Source) -> Auth:
-    from .qps import qps_opener  # compiled only where it is needed: each task pays for it
+    from .qps import qps_opener  # imported only if needed, because it adds to the start-up time
 
     options = source.options
     directory, name = _identifiers.user(options["user"])
-    hint = "Check the virtual proxy prefix, and that it is one with the authentication method Ticket."
+    hint = "Check the virtual proxy prefix, and that its authentication method is Ticket."
     port = _identifiers.port(options["qps_port"], "qps_port")
     open_qps = qps_opener(options, source.files)
 
@@ -153,7 +153,7 @@ def _by_ntlm(source: Source) -> Auth:
     if not ntlm.AVAILABLE:
         from ansible.module_utils.basic import missing_required_lib
 
-        raise InputError(missing_required_lib("pyspnego >= 0.11"), hint="Or sign in another way ('auth_method').")
+        raise InputError(missing_required_lib("pyspnego >= 0.11"), hint="Or use another 'auth_method'.")
     user, password = source.options["user"], source.options["password"]
     source.sanitize.add([password])
 
@@ -167,8 +167,8 @@ def _by_ntlm(source: Source) -> Auth:
 
     return Auth(
         hint="Check the user name (DOMAIN\\user) and the password, that the account is neither locked nor expired, "
-        "and that the virtual proxy is one with the authentication method Ticket.",
-        # Qlik help, "Virtual proxies": Windows authentication is for devices whose User-Agent has this word in it
+        "and that the authentication method of the virtual proxy is Ticket.",
+        # Qlik help, "Virtual proxies": Windows authentication is for devices with this word in their User-Agent
         headers={"User-Agent": "Windows sensible.qlik"},
         sign_in=sign_in,
     )
@@ -185,10 +185,10 @@ _METHODS: dict[str, t.Callable[[Source], Auth]] = {
 
 
 def authentication(source: Source) -> Auth:
-    """Return the authentication that the options name.
+    """Return the authentication that the options request.
 
     Raises:
-        InputError: an option is missing or cannot be right, or a library is missing.
+        InputError: an option is missing or not valid, or a library is missing.
     """
     method = source.options["auth_method"]
     for name in NEEDED[method]:
@@ -205,13 +205,13 @@ def _ask(request: Request) -> Flow:
 def _enter(
     base: str, *, hint: str, query: t.Mapping[str, str] | None = None, ask: t.Callable[[Request], Flow] = _ask
 ) -> Flow:
-    """Ask for something that everybody may read, and go through the login that comes before it.
+    """Request a resource that all users may read, and follow the login before it.
 
-    Credentials and ticket go to no other host: a redirect elsewhere is an error.
+    Credentials and ticket are not sent to another host: a redirect to another host is an error.
 
     Args:
-        base: URL that comes before /qrs.
-        hint: what to check when a login form comes instead.
+        base: the URL before /qrs.
+        hint: the hint if the answer is a login form.
         query: sent with the first request.
         ask: sends a request and returns its answer.
     """
@@ -224,5 +224,5 @@ def _enter(
     if response.status == 200 and "json" in response.headers.get("Content-Type", ""):
         return None
     if response.status == 200 or 300 <= response.status < 400:
-        raise response.error("The server shows a login form instead of letting us in.", hint)
+        raise response.error("The server answered with a login form.", hint)
     return response

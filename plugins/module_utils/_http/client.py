@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The HTTP client of this collection: for the repository, the proxies, their own API and the addresses of key sets."""
+"""The HTTP client of this collection for the repository, the proxies, their own API and the URLs of key sets."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if t.TYPE_CHECKING:
 
 REQUIRED = "urllib3 >= 2.6.3 and certifi"
 SIZE_LIMIT = 64 * 1024 * 1024
-"""Bytes of a body, decompressed. Ten thousand virtual proxies have half of that."""
+"""Maximum size of a decompressed body in bytes. Ten thousand virtual proxies need half of it."""
 
 _BEGINNING = 4096  # bytes
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def require_libraries(module: AnsibleModule) -> None:
-    """Fail the module with Ansible's usual sentence when a library is missing or too old."""
+    """Fail the module with Ansible's usual message if a library is missing or too old."""
     if IMPORT_ERROR:
         from ansible.module_utils.basic import missing_required_lib
 
@@ -45,16 +45,16 @@ def require_libraries(module: AnsibleModule) -> None:
 
 
 class Request(t.NamedTuple):
-    """What to send.
+    """A request.
 
     Attributes:
         method: GET, POST, PUT or DELETE.
-        url: where to.
+        url: the URL.
         query: query parameters to add.
-        headers: of this request, in addition to those of the client.
-        cookies: likewise.
+        headers: headers in addition to those of the client.
+        cookies: cookies in addition to those of the client.
         body: sent as JSON unless it is None.
-        shown: method and URL as messages show them, where the URL itself holds a secret.
+        shown: method and URL for messages, if the URL contains a secret.
     """
 
     method: str
@@ -67,23 +67,23 @@ class Request(t.NamedTuple):
 
     @property
     def context(self) -> str:
-        """Method and URL, without a query, which may hold a ticket or an API key."""
+        """Return method and URL without the query, which may contain a ticket or an API key."""
         return self.shown or f"{self.method} {self.url.partition('?')[0]}"
 
 
 class Response(t.NamedTuple):
-    """What came back. Nothing in it is sanitized but what its errors say.
+    """An answer. Only the texts of its errors are sanitized.
 
     Attributes:
-        request: what it answers.
+        request: the request.
         status: the HTTP status.
-        reason: the words beside it.
-        headers: case-insensitive; getlist returns the values of one that came several times.
-        body: decompressed.
-        truncated: whether the body was longer than the limit.
-        repeated: whether an earlier attempt of the same request failed.
-        sanitize: of the client.
-        certificate: of the server, DER; None where it is not known.
+        reason: the reason phrase.
+        headers: case-insensitive; getlist returns all values of a header.
+        body: the decompressed body.
+        truncated: True if the body was longer than the limit.
+        repeated: True if an earlier attempt of the same request failed.
+        sanitize: the sanitizer of the client.
+        certificate: the certificate of the server in DER, None if it is not known.
     """
 
     request: Request
@@ -98,29 +98,29 @@ class Response(t.NamedTuple):
 
     @property
     def text(self) -> str:
-        """The body as text."""
+        """Return the body as text."""
         return self.body.decode("utf-8", errors="replace")
 
     @property
     def beginning(self) -> bytes:
-        """The body as far as messages may need it."""
+        """Return the part of the body that messages may need."""
         return self.body[:_BEGINNING].lstrip()
 
     @property
     def is_html(self) -> bool:
-        """Whether the body is a page."""
+        """Return True if the body is an HTML page."""
         return "html" in self.headers.get("Content-Type", "").lower() or self.beginning[:1] == b"<"
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it leads to another address."""
+        """Return True if it is a redirect."""
         return self.status in (301, 302, 303, 307, 308) and "Location" in self.headers
 
     def json(self) -> t.Any:
         """Return the parsed body, None if it is empty.
 
         Raises:
-            AnswerError: it is not JSON, is nested too deeply, or longer than the limit.
+            AnswerError: it is not JSON, is nested too deeply, or is longer than the limit.
         """
         if self.status == 204 or not self.body:
             return None
@@ -128,7 +128,7 @@ class Response(t.NamedTuple):
         if not self.truncated:
             try:
                 content = json.loads(self.body)
-                # Half of a pair, which no other text may hold.
+                # A lone surrogate is not valid in other texts and must be replaced.
                 halves = _SURROGATE.search(self.body)
                 return (
                     json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
@@ -137,14 +137,14 @@ class Response(t.NamedTuple):
                 )
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
-                message = f"The answer was {self.status} with {kind} where JSON was expected."
+                message = f"The answer was {self.status} with {kind} instead of JSON."
         raise self.error(message, "Check host, port and prefix: this looks like a login page or another web server.")
 
     def redirect_target(self) -> str:
-        """Return the address of a redirect, "" if it is none.
+        """Return the target of a redirect, "" if it is not a redirect.
 
         Raises:
-            AnswerError: it is broken, or on another host.
+            AnswerError: the target is not valid, or on another host.
         """
         if not self.is_redirect:
             return ""
@@ -154,18 +154,18 @@ class Response(t.NamedTuple):
             port = parts.port
         except ValueError:
             port = 0
-        message = "The server redirects to an address that cannot be read."
+        message = "The server redirects to an address that is not valid."
         if port != 0 and target.isprintable():
             if (parts.scheme, parts.hostname) == (ours.scheme, ours.hostname):
                 return target
             place = self.sanitize(f"{parts.scheme}://{parts.hostname or ''}")
-            message = f"The server redirects to {place}, which is not the host asked."
+            message = f"The server redirects to {place}, which is not the host of the request."
         raise self.error(
-            message, "Check the virtual proxy prefix and its authentication method, or give that host name."
+            message, "Check the virtual proxy prefix and its authentication method, or use that host name."
         )
 
     def error(self, message: str, hint: str) -> AnswerError:
-        """Return an error about this answer."""
+        """Return an error for this answer."""
         kind = ConflictError if self.status == 409 else AnswerError
         return kind(message, hint, context=self.request.context, status=self.status)
 
@@ -173,9 +173,9 @@ class Response(t.NamedTuple):
         """Return the error for an answer that is not a success.
 
         Args:
-            hint: what to do about it.
+            hint: the remedy.
         """
-        # The form of such a body is not documented, so it is opaque.
+        # The format of such a body is not documented.
         said = self.beginning.decode("utf-8", errors="replace").strip().strip('"')
         text = "an HTML page" if self.is_html else self.sanitize(said).rstrip(" .")
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()
@@ -186,30 +186,30 @@ class Response(t.NamedTuple):
 
 
 def _as_standard_request(url: str) -> t.Any:
-    """Return a request as the standard library's cookie jar takes it."""
+    """Return a request for the cookie jar of the standard library."""
     from urllib.request import Request as StandardRequest
 
     return StandardRequest(url)  # noqa: S310 -- nothing is opened with it
 
 
 class HttpClient:
-    """Sends requests to one server, within limits. Redirects are not followed, and the environment means nothing.
+    """HTTP client for one server, with limits. It does not follow redirects and ignores the environment.
 
     Args:
         verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
         ca_option: name of the option with that file, for messages.
-        timeout: seconds for a connection, and for everything after it until the last byte of the answer.
+        timeout: seconds for a connection, and from then on until the last byte of the answer.
         client_cert: paths of the client certificate and of its key.
         retries: how often GET, PUT and DELETE are repeated on connection errors and on 429, 502, 503 and 504.
         retry_deadline: seconds after which a request is not repeated.
-        size_limit: bytes of a body.
-        http_proxy: URL of the web proxy to go through.
-        sanitize: makes text of the server fit to be shown.
+        size_limit: maximum size of a body in bytes.
+        http_proxy: URL of the web proxy to use.
+        sanitize: sanitizer for text of the server.
 
     Attributes:
         headers: sent with each request.
-        cookies: those kept.
-        reconnect: whether an attempt to connect is repeated.
+        cookies: the cookie jar.
+        reconnect: True if an attempt to connect is repeated.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class HttpClient:
         )
         self.sanitize = sanitize or Sanitizer()
         self._jar: CookieJar | None = None
-        # The options have these names wherever there is such a client.
+        # These are the names of the options in all modules.
         connect_timeout = _identifiers.seconds(timeout[0], "connect_timeout")
         self._timeout = connect_timeout, _identifiers.seconds(timeout[1], "read_timeout")
         self._retry_deadline = retry_deadline
@@ -252,7 +252,7 @@ class HttpClient:
 
     @property
     def cookies(self) -> CookieJar:
-        """The cookies that are kept."""
+        """Return the cookie jar."""
         if self._jar is None:
             from http.cookiejar import CookieJar  # not needed for the repository's own port
 
@@ -260,7 +260,7 @@ class HttpClient:
         return self._jar
 
     def cookie_header(self, url: str) -> str:
-        """Return the cookies that are sent to an address, as they stand in a header; "" for none."""
+        """Return the value of the Cookie header for a URL, "" without cookies."""
         if not self._jar:
             return ""
         request = _as_standard_request(url)
@@ -285,10 +285,10 @@ class HttpClient:
         )
 
     def send(self, request: Request) -> Response:
-        """Send a request, and return whatever the answer is.
+        """Send a request, and return the answer with any status.
 
         Raises:
-            TransportError: there was no answer. uncertain is true if the server may have acted nevertheless.
+            TransportError: there was no answer. uncertain is True if the server may have carried out the request.
         """
         answer: t.Any = None
         try:
@@ -298,7 +298,7 @@ class HttpClient:
                 certificate = stream.getpeercert(binary_form=True) if hasattr(stream, "getpeercert") else None
                 body = read(answer, self._size_limit)
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, RecursionError) as exc:
-            # Compiled only where it is needed: each task pays for it.
+            # Imported only if needed, because it adds to the start-up time.
             from .failures import is_unanswered, transport_error
 
             error = transport_error(
@@ -316,7 +316,7 @@ class HttpClient:
             headers=answer.headers,
             body=body[: self._size_limit],
             truncated=len(body) > self._size_limit,
-            # A repeated request may have collided with its own first attempt, whose answer was lost.
+            # A repeated request may be in conflict with its own first attempt, whose answer was lost.
             repeated=bool(answer.retries and answer.retries.history),
             sanitize=self.sanitize,
             certificate=certificate,

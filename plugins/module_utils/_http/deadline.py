@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""One deadline for a whole exchange, which the timeouts of sockets are not: they begin anew with each byte."""
+"""One deadline for a whole exchange. The timeouts of sockets are no deadlines, because they restart with each byte."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import threading
 import time
 import typing as t
 
-_running = threading.local()  # deadline: of the request that this thread is sending
+_running = threading.local()  # its attribute deadline belongs to the request that this thread is sending
 
 
 class Deadline:
-    """Ends an exchange that is not complete in time, whatever the server sends meanwhile.
+    """Deadline that ends an exchange, even if the server is still sending.
 
-    A thread shuts the socket down when the time is over, and the thread that reads gets an error.
+    A thread shuts down the socket when the time has passed, and the thread that reads gets an error.
 
     Args:
-        connect_timeout: seconds for a connection, beyond which read_timeout begins.
-        read_timeout: seconds for the exchange on a connection that stands.
-        retry_deadline: seconds after which nothing is repeated.
-        reconnect: whether an attempt to connect is repeated.
+        connect_timeout: seconds for a connection, after which read_timeout starts.
+        read_timeout: seconds for the exchange on an established connection.
+        retry_deadline: seconds after which a request is not repeated.
+        reconnect: True if an attempt to connect is repeated.
 
     Attributes:
-        expired: whether the last exchange was ended.
-        connecting: whether the last connection did not stand yet.
+        expired: True if the last exchange was ended.
+        connecting: True if the last connection was not established yet.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class Deadline:
         self._thread: threading.Thread | None = None
 
     def watch(self, connection: t.Any, *, connecting: bool = False) -> None:
-        """Begin to count.
+        """Start the deadline.
 
         Args:
             connection: has the attribute sock.
-            connecting: the connection does not stand yet.
+            connecting: True if the connection is not established yet.
         """
         seconds = self._read_timeout + (self._connect_timeout if connecting else 0.0)
         with self._wake:
             self.expired, self._end, self.connecting = False, time.monotonic() + seconds, connecting
-            # The connection gives its socket away while the last answer on it is read.
+            # The connection has no socket anymore while the last answer on it is read.
             self._connection, self._socket = connection, connection.sock
             self._wake.notify()
         if self._thread is None:
@@ -66,12 +66,12 @@ class Deadline:
             self._thread.start()
 
     def pause(self) -> None:
-        """Stop counting until the next call of watch."""
+        """Stop the deadline until the next call of watch."""
         with self._wake:
             self._end = None
 
     def seconds_to_retry(self) -> float:
-        """Return the seconds that are left for repetitions."""
+        """Return the remaining seconds for repetitions."""
         if self.connecting and not self._reconnect:
             return 0.0
         return max(0.0, self._retry_until - time.monotonic())
@@ -82,12 +82,12 @@ class Deadline:
                 left = None if self._end is None else self._end - time.monotonic()
                 if left is not None and left <= 0:
                     self.expired = True
-                    # The method of SSLSocket would end TLS first, which another thread is using.
+                    # The method of SSLSocket would first end TLS, which another thread is using.
                     with contextlib.suppress(OSError, AttributeError, TypeError):
                         stream = self._socket or self._connection.sock
                         # Through a web proxy, urllib3 wraps the socket for TLS within TLS.
                         socket.socket.shutdown(getattr(stream, "socket", stream), socket.SHUT_RDWR)
-                    left = 0.05  # a connection that is just being made has no socket yet
+                    left = 0.05  # a connection that is being established has no socket yet
                 self._wake.wait(left)
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Deadline:
 
 
 def start(deadline: Deadline) -> None:
-    """Make a deadline that of the request which this thread sends next."""
+    """Set the deadline of the next request of this thread."""
     _running.deadline = deadline
 
 

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What a failed exchange means, in our words."""
+"""Messages and hints for failed exchanges."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import typing as t
 
 from .._errors import TransportError
 
-# Texts of OpenSSL where FIPS mode, a security level or a missing provider excludes something.
+# Texts of OpenSSL if FIPS mode, a security level or a missing provider excludes an algorithm or a key.
 _POLICY = (
     "too weak", "too small", "no ciphers", "digital envelope routines", "unsupported protocol",
     "no protocols available", "legacy sigalg",
 )  # fmt: skip
-# What no waiting changes.
+# Permanent failures.
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
 _CHECK_ADDRESS = "Check host and port, and that Qlik Sense itself answers here."
 
@@ -29,8 +29,8 @@ class _Failure(t.NamedTuple):
     Attributes:
         marks: names of exceptions, or parts of their texts in lower case.
         message: see QlikError.
-        hint: likewise.
-        without: message and hint if no client certificate was sent, where they differ.
+        hint: see QlikError.
+        without: message and hint if no client certificate was sent, if they differ.
     """
 
     marks: tuple[str, ...]
@@ -39,10 +39,10 @@ class _Failure(t.NamedTuple):
     without: tuple[str, str] | None = None
 
 
-_FAILURES = (  # the first one with a mark that is found counts
+_FAILURES = (  # the first one with a matching mark is used
     _Failure(
         ("ProxyError", "tunnel connection failed"),
-        "The web proxy cannot be reached, or it does not let the connection through.",
+        "The web proxy cannot be reached, or it refuses the connection.",
         "Check http_proxy, and that the web proxy allows this host and port.",
     ),
     _Failure(
@@ -57,13 +57,13 @@ _FAILURES = (  # the first one with a mark that is found counts
     ),
     _Failure(
         ("NewConnectionError",),
-        "No connection could be made.",
+        "No connection could be established.",
         "Check host and port, and that the Qlik Sense services run.",
     ),
     _Failure(
         ("ConnectTimeoutError",),
         "There was no answer to the connection attempt.",
-        "Check host and port, and that the firewall lets this machine through.",
+        "Check host and port, and that the firewall allows connections from this machine.",
     ),
     _Failure(
         _POLICY,
@@ -73,48 +73,48 @@ _FAILURES = (  # the first one with a mark that is found counts
     ),
     _Failure(("certificate verify failed",), "", ""),  # see _verification_failure
     _Failure(
-        # In TLS 1.3 the refusal can get lost: then only the end of the connection is seen.
+        # In TLS 1.3 the refusal can get lost, so that only the end of the connection is received.
         ("alert", "sslv3", "certificate required", "eof occurred"),
-        "The server ended the TLS handshake, as it does when it refuses the client certificate.",
-        "Give the pair that the QMC of this very site exported (client.pem and client_key.pem), and check the port.",
+        "The server ended the TLS handshake. Most likely it refuses the client certificate.",
+        "Use client.pem and client_key.pem as exported by the QMC of this site, and check the port.",
         (
-            "The server ended the TLS handshake, as it does when it requires a client certificate.",
+            "The server ended the TLS handshake. Most likely it requires a client certificate.",
             "Check the port: the repository (4242) and the proxy's own API (4243) require one, proxies do not.",
         ),
     ),
     _Failure(
         ("key values mismatch", "key_values_mismatch"),
         "The client key does not belong to the client certificate.",
-        "Give the two files of one pair.",
+        "Use the two files of the same pair.",
     ),
     _Failure(
         ("wrong version number", "unknown protocol", "record layer"),
-        "The server does not speak TLS on this port.",
+        "The server does not use TLS on this port.",
         "Check the port.",
     ),
     _Failure(
         ("SSLError", "pem lib"),
         "The TLS handshake failed.",
         "Check that the certificate files are PEM, belong together and belong to this site.",
-        ("The TLS handshake failed.", "Check the port, and what stands in front of the server."),
+        ("The TLS handshake failed.", "Check the port, and the load balancers or reverse proxies before the server."),
     ),
     _Failure(
         ("timed out",),
-        "The connection stood, but no complete answer came within the read timeout.",
-        "A proxy that was idle can need 20 seconds; raise the timeout, or look at the server.",
+        "The connection was established, but no complete answer arrived within the read timeout.",
+        "A proxy that was idle can need 20 seconds; increase the timeout, or check the server.",
     ),
     _Failure(
         ("DecodeError",),
-        "The answer is compressed in a way that cannot be read.",
-        "Check host and port, and what stands in front of the server.",
+        "The compressed answer cannot be decoded.",
+        "Check host and port, and the load balancers or reverse proxies before the server.",
     ),
     _Failure(
         ("ValueError", "RecursionError"),
-        "What was to be sent, or the head of the answer, cannot be read.",
+        "The request or the header of the answer is not valid.",
         _CHECK_ADDRESS,
     ),
     # http.client, of a line or of the number of lines
-    _Failure(("got more than",), "The head of the answer is too long.", _CHECK_ADDRESS),
+    _Failure(("got more than",), "The header of the answer is too long.", _CHECK_ADDRESS),
     _Failure(
         ("",),
         "The connection was lost.",
@@ -125,13 +125,13 @@ _FAILURES = (  # the first one with a mark that is found counts
 
 
 def transport_error(exc: Exception, context: str, *, ca_option: str, has_certificate: bool = False) -> TransportError:
-    """Return the error for a failed exchange. The text of exc is used only where it cannot hold a secret.
+    """Return the error for a failed exchange. The text of exc is used only if it cannot contain a secret.
 
     Args:
-        exc: an exception of urllib3 or what is below it.
+        exc: an exception of urllib3 or of a library below it.
         context: method and URL.
         ca_option: name of the option with the CA that verifies this server.
-        has_certificate: whether a client certificate is sent.
+        has_certificate: True if a client certificate is sent.
     """
     names, text = _describe(exc)
     failure = next(one for one in _FAILURES if any(mark in names or mark in text for mark in one.marks))
@@ -142,7 +142,7 @@ def transport_error(exc: Exception, context: str, *, ca_option: str, has_certifi
     elif not message:
         message, hint = _verification_failure(text, ca_option)
     elif "lost" in message and " http://" in context:
-        hint = "If this port speaks TLS, write https:// in front of the host name."
+        hint = "If this port uses TLS, write https:// before the host name."
     error = TransportError(message, hint, context=context)
     error.lasting = any(mark in text for mark in _LASTING)
     return error
@@ -152,19 +152,19 @@ def is_unanswered(exc: Exception, *, connecting: bool) -> bool:
     """Return True if no server answered. An untrusted certificate or a refused client certificate is an answer.
 
     Args:
-        exc: as for transport_error, of a request whose answer did not begin.
-        connecting: whether the connection did not stand yet.
+        exc: as for transport_error, for a request without any part of an answer.
+        connecting: True if the connection was not established yet.
     """
     names, text = _describe(exc)
     if "SSLError" in names:
-        # A balancer takes a connection and ends it if nothing behind it answers.
+        # A load balancer accepts a connection and closes it if no server behind it answers.
         return connecting and "eof occurred" in text
     return connecting or not names.isdisjoint(("TimeoutError", "ReadTimeoutError"))
 
 
 def _describe(exc: Exception) -> tuple[set[str], str]:
-    """Return the names of the classes of the reason, and its text in lower case."""
-    reason = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError keeps the last failure there
+    """Return the names of the classes of the cause, and its text in lower case."""
+    reason = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError has the last failure there
     return {one.__name__ for one in type(reason).__mro__}, f"{reason} {exc}".lower()
 
 
@@ -172,12 +172,12 @@ def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:
     if "hostname mismatch" in text or "not valid for" in text or "doesn't match" in text:
         return (
             "The server's certificate is valid, but not for this host name.",
-            "Use a host name that the certificate carries (for Qlik's own certificates the machine name as installed).",
+            "Use a host name of the certificate (for Qlik's own certificates the machine name at installation).",
         )
     if "expired" in text:
         return "The server's certificate has expired.", "Renew it on the server."
     detail = text.split("certificate verify failed:", 1)[-1].split("(", 1)[0].strip(" .:'\"")
-    # A wrong port often leads to the other authority.
+    # A wrong port often has a certificate of the other CA.
     port = "is that of a proxy" if ca_option == "proxy_ca_path" else "is not that of a proxy"
     issuer = "the CA that issued the certificate (for Qlik's own certificates root.pem, exported in the QMC)"
     return (

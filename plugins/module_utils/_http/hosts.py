@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The hosts of a repository, of which a task uses the first one that answers."""
+"""The hosts of a repository. A task uses the first one that answers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ansible.module_utils.common.warnings import warn
 
 from .._errors import QlikError, TransportError
 
-_FIRST_PAUSE = 0.5  # seconds before all hosts are tried again; doubles each time
+_FIRST_PAUSE = 0.5  # seconds before all hosts are tried again; doubled each time
 _LONGEST_PAUSE = 20.0
 
 
 class Hosts:
-    """Hosts that serve the same site, such as the central node and its failover candidates.
+    """Hosts of the same site, such as the central node and its failover candidates.
 
     Args:
         names: in the order in which they are tried.
@@ -28,7 +28,7 @@ class Hosts:
         retry_deadline: seconds after which they are not tried again.
 
     Attributes:
-        current: the one in use.
+        current: the host in use.
     """
 
     def __init__(self, names: t.Sequence[str], *, retries: int, retry_deadline: float) -> None:
@@ -41,15 +41,15 @@ class Hosts:
 
     @property
     def several(self) -> bool:
-        """Whether there is another one to try."""
+        """Return True if there is another host to try."""
         return len(self._names) > 1
 
     def settle(self) -> None:
-        """Stay with the current host from now on."""
+        """Use only the current host from now on."""
         self._names = [self.current]
 
     def attempts(self) -> t.Iterator[str]:
-        """Yield the hosts to try for one request, the current one first, and several ones again after pauses."""
+        """Yield the hosts to try for one request, the current one first, and several hosts again after pauses."""
         start = self._names.index(self.current)
         order = self._names[start:] + self._names[:start]
         until, pause = time.monotonic() + self._retry_deadline, _FIRST_PAUSE
@@ -62,19 +62,19 @@ class Hosts:
             yield from order
 
     def failed(self, error: TransportError) -> None:
-        """Store why the current host did not answer."""
+        """Store the reason why the current host did not answer."""
         self._reasons[self.current] = error.message
 
     def explained(self, error: QlikError | None) -> QlikError:
-        """Return the last error, with the other hosts that were tried and why they did not answer."""
+        """Return the last error, with the other hosts that were tried and the reasons why they did not answer."""
         error = t.cast("QlikError", error)  # there is at least one attempt
         if others := " ".join(f"{host}: {reason}" for host, reason in self._reasons.items() if host != self.current):
             error.message = f"{error.message} Other hosts did not answer: {others}"
         return error
 
     def warn_once(self) -> None:
-        """Warn about the hosts that did not answer, now that one has."""
+        """Warn once about the hosts that did not answer, after another one has answered."""
         reasons = " ".join(f"{host}: {reason}" for host, reason in self._reasons.items())
         if reasons and not self._warned:
-            warn(f"The repository is used on {self.current}, because other hosts did not answer: {reasons}")
+            warn(f"The repository on {self.current} is used, because other hosts did not answer: {reasons}")
             self._warned = True

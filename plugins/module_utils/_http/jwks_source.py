@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Read a key set from the address of its provider."""
+"""Read a key set from the URL of its provider."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _ACCEPT = "application/jwk-set+json, application/json"
 
 
 def fetch(options: t.Mapping[str, t.Any]) -> str:
-    """Return the key set of a provider as text: JSON, or what came in its place.
+    """Return the text of the answer of a provider, which should be a key set in JSON.
 
     Args:
-        options: those of the module jwks_info.
+        options: options of the module jwks_info.
 
     Raises:
-        InputError: an option cannot be right.
-        TransportError: no usable answer.
-        AnswerError: an answer that is not the document.
+        InputError: an option is not valid.
+        TransportError: there was no usable answer.
+        AnswerError: the answer was not a success, or is too large.
     """
     url = _checked(options["url"])
     with contextlib.ExitStack() as stack:
@@ -45,7 +45,7 @@ def fetch(options: t.Mapping[str, t.Any]) -> str:
         try:
             response = client.send(Request("GET", url, headers={"Accept": _ACCEPT}))
         except TransportError as error:
-            error.hint = "Check url and ca_path, and http_proxy if the provider is reached through one only."
+            error.hint = "Check url and ca_path, and http_proxy if a web proxy is required to reach the provider."
             raise
     if response.status == 200 and not response.truncated:
         return response.text
@@ -54,7 +54,7 @@ def fetch(options: t.Mapping[str, t.Any]) -> str:
     if response.truncated:
         message = f"The answer is larger than {SIZE_LIMIT} bytes."
     elif 300 <= response.status < 400:
-        hint = "Redirects are not followed: give the address that it leads to."
+        hint = "Redirects are not followed. Give the address of the redirect."
     raise response.error(message, hint)
 
 
@@ -66,8 +66,8 @@ def _checked(url: str) -> str:
         usable = False
     if not usable:
         raise InputError(
-            "The value of url is not an https address, or it holds a password.",
-            hint="Give the address that the provider's configuration (/.well-known/openid-configuration) has as"
-            " jwks_uri. Over plain http anybody on the way could put in a key of their own.",
+            "The value of url is not an https URL, or it contains a password.",
+            hint="Give the jwks_uri of the provider's configuration (/.well-known/openid-configuration). With http, an"
+            " attacker on the network could insert a key.",
         )
     return url.strip()

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The limits of a request that urllib3 lacks: one deadline, one size, one time for all repetitions."""
+"""The limits of a request that urllib3 does not have: a deadline, a size limit and a time limit for repetitions."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ try:
     from urllib3.util.retry import Retry
 except ImportError:
     IMPORT_ERROR: str | None = traceback.format_exc()
-    # No object of the classes below is made then.
+    # No object of the classes below is created then.
     HTTPConnection = HTTPSConnection = HTTPConnectionPool = HTTPSConnectionPool = Retry = object  # type: ignore[misc, assignment]
 else:
-    # Releases before it also decompress without a limit.
+    # Earlier releases also decompress without a limit.
     IMPORT_ERROR = None if hasattr(Retry, "DEFAULT_RETRY_AFTER_MAX") else "urllib3 is older than 2.6.3."
 
 RETRIED_STATUSES = (429, 502, 503, 504)
-"""After these the same request may succeed a little later."""
+"""Statuses after which the same request may succeed later."""
 
-# POST is missing on purpose: a lost answer may mean a created entity. The caller must read back first.
+# Without POST, because the entity may have been created although the answer was lost. The caller must read it back.
 _RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})
-_LONGEST_PAUSE = 20  # seconds between two attempts, unless the server asks for another time
+_LONGEST_PAUSE = 20  # seconds between two attempts, unless the server requests another pause
 
 
 class _TimedRetry(Retry):
-    """urllib3's Retry that also gives up after a time."""
+    """urllib3's Retry with a time limit."""
 
     def is_exhausted(self) -> bool:
         return super().is_exhausted() or not current().seconds_to_retry()
@@ -56,7 +56,7 @@ class _TimedRetry(Retry):
 
 
 class _Watched:
-    """Lets the deadline of the request watch its connection."""
+    """Connection that is watched by the deadline of its request."""
 
     def connect(self) -> None:
         current().watch(self, connecting=True)
@@ -88,11 +88,11 @@ _POOLS: t.Any = {"http": _Pool, "https": _TLSPool}
 
 
 def pool_manager(verify: bool | str, http_proxy: str | None, **options: t.Any) -> PoolManager:
-    """Return urllib3's client with connections that the deadline of a request watches.
+    """Return urllib3's client with connections that are watched by the deadline of a request.
 
     Args:
         verify: the CA file to verify servers with, True for the bundle of certifi, False for no verification.
-        http_proxy: URL of the web proxy to go through.
+        http_proxy: URL of the web proxy to use.
         options: of a connection pool.
     """
     options["cert_reqs"] = "CERT_NONE" if verify is False else "CERT_REQUIRED"
@@ -123,7 +123,7 @@ def retry(retries: int, retry_deadline: float) -> Retry:
 
 @contextlib.contextmanager
 def deadline(timeout: tuple[float, float], retry_deadline: float, *, reconnect: bool) -> t.Iterator[Deadline]:
-    """End the exchange inside when its time is over, with an error that says why. The arguments are as for Deadline."""
+    """Raise TimeoutError if the exchange inside is not complete in time. The arguments are as for Deadline."""
     watch = Deadline(*timeout, retry_deadline, reconnect=reconnect)
     start(watch)
     try:
@@ -138,7 +138,7 @@ def deadline(timeout: tuple[float, float], retry_deadline: float, *, reconnect: 
 
 
 def read(answer: t.Any, size_limit: int) -> bytes:
-    """Return the decompressed body of an answer of urllib3, of one that is longer than the limit only the beginning."""
+    """Return the decompressed body of an answer of urllib3, or its beginning if it is longer than the limit."""
     body = bytearray()
     for chunk in answer.stream(65536, decode_content=True):
         body += chunk

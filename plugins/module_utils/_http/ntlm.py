@@ -33,7 +33,7 @@ _BAD_CHALLENGE = (ArithmeticError, LookupError, ValueError, struct.error)
 
 
 def handshake(request: Request, user: str, password: str) -> t.Generator[Request, t.Any, t.Any]:
-    """Send a request, and again with credentials if the server asks for them. It keeps the connection, as NTLM needs.
+    """Send a request, and repeat it with credentials if the server requires them. NTLM needs a persistent connection.
 
     Args:
         request: to send.
@@ -44,8 +44,8 @@ def handshake(request: Request, user: str, password: str) -> t.Generator[Request
         The answer.
 
     Raises:
-        TransportError: the server does not speak NTLM.
-        InputError: this machine does not allow its algorithms.
+        TransportError: the server does not support NTLM.
+        InputError: this machine does not allow the algorithms of NTLM.
     """
     response = yield request
     offered = response.headers.get(_CHALLENGE, "").lower() if response.status == 401 else ""
@@ -70,12 +70,12 @@ def handshake(request: Request, user: str, password: str) -> t.Generator[Request
         if is_unsupported(exc):
             raise InputError(
                 "This machine does not allow algorithms of NTLM (MD4, MD5, RC4), as in FIPS mode.",
-                "Sign in another way, for example with 'auth_method' jwt or certificate.",
+                "Use another 'auth_method', for example jwt or certificate.",
                 context=request.context,
             ) from None
         raise TransportError(
-            f"The server asks for Windows authentication, but does not speak NTLM ({type(exc).__name__}).",
-            "Check that NTLM is allowed there, and that no other web server stands in front of Qlik Sense.",
+            f"The server requires Windows authentication, but does not support NTLM ({type(exc).__name__}).",
+            "Check that NTLM is allowed there, and that no other web server is in front of Qlik Sense.",
             context=request.context,
         ) from None
 
@@ -85,7 +85,7 @@ def _with_message(request: Request, scheme: str, message: bytes | None) -> Reque
 
 
 def _channel_bindings(certificate: bytes | None) -> GssChannelBindings | None:
-    """Return what binds the credentials to the TLS connection (RFC 5929, 4.1)."""
+    """Return the channel bindings, which bind the credentials to the TLS connection (RFC 5929, 4.1)."""
     if certificate is None:
         return None
     from cryptography import x509

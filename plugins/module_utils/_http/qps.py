@@ -24,10 +24,10 @@ _HINT = "Check that the port is that of the proxy's own API (4243) and that the 
 
 
 class Session(t.NamedTuple):
-    """A session that is alive.
+    """An open session.
 
     Attributes:
-        id: what ends it, and the value of its cookie; a secret.
+        id: its identifier, which is also the value of its cookie and a secret.
         user: DIRECTORY\\user.
         attributes: names and values, a name can occur several times; None if the answer has none.
     """
@@ -44,11 +44,11 @@ class QpsClient:
         base: URL of the API.
         prefix: of the virtual proxy, "" for the default one.
         verify: as for HttpClient.
-        client_cert: likewise.
-        timeout: likewise.
-        retries: likewise.
-        http_proxy: likewise.
-        sanitize: likewise. It gets each ticket.
+        client_cert: as for HttpClient.
+        timeout: as for HttpClient.
+        retries: as for HttpClient.
+        http_proxy: as for HttpClient.
+        sanitize: as for HttpClient. It receives each ticket.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class QpsClient:
         self._http.headers.update({"X-Qlik-Xrfkey": self._xrfkey, "Accept": "application/json"})
 
     def add_ticket(self, directory: str, name: str) -> str:
-        """Return a ticket for a user. It is good for one minute and one session (Qlik help, "Add ticket").
+        """Return a ticket for a user. It is valid for one minute and one session (Qlik help, "Add ticket").
 
         Raises:
-            QlikError: there is none.
+            QlikError: there was no ticket.
         """
         body = {"UserDirectory": directory, "UserId": name, "Attributes": []}
         response = self._send("POST", "ticket", body=body)
@@ -92,12 +92,12 @@ class QpsClient:
         content = response.json()
         ticket = content.get("Ticket") if isinstance(content, dict) else None
         if not isinstance(ticket, str) or not ticket:
-            raise response.error("The answer holds no ticket.", hint)
+            raise response.error("The answer contains no ticket.", hint)
         self._http.sanitize.add([ticket])
         return ticket
 
     def sessions(self) -> list[Session] | None:
-        """Return the sessions that are alive, None if the virtual proxy is not linked here.
+        """Return the open sessions, None if the virtual proxy is not linked to this proxy.
 
         Raises:
             QlikError: there was no usable answer.
@@ -106,7 +106,7 @@ class QpsClient:
         return self._listed("session")
 
     def user_sessions(self, directory: str, name: str) -> list[Session] | None:
-        """Return the sessions of one user, as sessions does for all.
+        """Return the open sessions of one user, None if the virtual proxy is not linked to this proxy.
 
         Raises:
             QlikError: there was no usable answer.
@@ -121,7 +121,7 @@ class QpsClient:
             return None
         content = response.json() if response.status == 200 else None
         if not isinstance(content, list) or not all(isinstance(one, dict) and one.get("SessionId") for one in content):
-            raise response.error(f"The answer was {response.status} and not what this API says.", _HINT)
+            raise response.error(f"The answer was {response.status}, which this API does not document.", _HINT)
         return [
             Session(
                 str(one["SessionId"]),
@@ -132,16 +132,16 @@ class QpsClient:
         ]
 
     def end(self, session: Session) -> None:
-        """End one session; one that has ended meanwhile is fine, too.
+        """End one session. It is not an error if it has already ended.
 
         Raises:
-            QlikError: it may be alive still.
+            QlikError: it may still be open.
         """
         # Qlik help, Proxy Service API: DELETE /qps/{virtual proxy/}session/{id}
         path = f"session/{urllib.parse.quote(session.id, safe='')}"
         response = self._send("DELETE", path)
         if response.status not in (200, 204, 404):
-            raise response.error(f"The answer was {response.status} and not what this API says.", _HINT)
+            raise response.error(f"The answer was {response.status}, which this API does not document.", _HINT)
 
     def _send(self, method: str, path: str, *, body: t.Any = None) -> Response:
         below = f"{self.base}/qps/{self._prefix}".rstrip("/")
@@ -155,14 +155,14 @@ class QpsClient:
 
 
 def qps_opener(options: t.Mapping[str, t.Any], files: PrivateFiles) -> t.Callable[..., QpsClient]:
-    """Return QpsClient with the arguments that connection options decide.
+    """Return QpsClient with the arguments from the connection options.
 
     Args:
-        options: those of the task. The API has a certificate of Qlik's own authority, whatever the proxy shows users.
-        files: keeps keys and certificates that were given as text.
+        options: options of the task. The certificate of the API is always issued by Qlik's own CA.
+        files: stores keys and certificates that were given as text.
 
     Raises:
-        InputError: a file cannot be read, or holds something else.
+        InputError: a file cannot be read, or has another content.
     """
     return functools.partial(
         QpsClient,

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The client of the repository service (QRS): signs in as the options say, and translates refusals."""
+"""The client of the repository service (QRS), which signs in according to the options and explains refusals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answer(t.NamedTuple):
 
     Attributes:
         status: the HTTP status, 200 to 299.
-        body: the parsed JSON, None when there was none.
+        body: the parsed JSON, None if there was none.
     """
 
     status: int
@@ -38,19 +38,19 @@ class Answer(t.NamedTuple):
 
 
 class QrsClient:
-    """One session to the repository service of one site, for one task. It signs in with its first request.
+    """Client for the repository service of one site, for one task. It signs in with its first request.
 
-    Of several hosts it uses the first one that answers. Until the first write request it goes on to the next one when
-    the current one stops answering, and from then on it stays.
+    Of several hosts it uses the first one that answers. Before the first write request it uses the next host if the
+    current one stops answering. After it, the host does not change.
 
     Args:
         options: the connection options, already validated by AnsibleModule.
 
     Attributes:
-        signs_in_through: prefix of the virtual proxy that it goes through, None for none.
+        signs_in_through: prefix of the virtual proxy that it uses, None for none.
 
     Raises:
-        InputError: an option cannot be right.
+        InputError: an option is not valid.
     """
 
     def __init__(self, options: t.Mapping[str, t.Any]) -> None:
@@ -86,11 +86,11 @@ class QrsClient:
 
     @property
     def base(self) -> str:
-        """What comes before /qrs."""
+        """Return the URL before /qrs."""
         return f"https://{self._hosts.current}{self._behind_host}"
 
     def _go_on_at(self, host: str) -> None:
-        """Use another host, whose proxy does not know the session."""
+        """Use another host, and discard the session, which its proxy does not know."""
         self._hosts.current = host
         self._http.cookies.clear()
         self._http.headers.discard(_CSRF)
@@ -105,10 +105,10 @@ class QrsClient:
             method: GET, POST, PUT or DELETE.
             path: below /qrs/, without a leading slash.
             query: further query parameters.
-            body: sent as JSON when given.
+            body: sent as JSON if given.
 
         Raises:
-            TransportError: there was no usable answer. uncertain is true if the server may have acted nevertheless.
+            TransportError: there was no usable answer. uncertain is True if the request may have been carried out.
             ConflictError: 409.
             AnswerError: any other answer that is not a success with JSON.
         """
@@ -137,7 +137,7 @@ class QrsClient:
         request = Request(method, f"{self.base}/qrs/{path}", query=query or {}, body=body)
         response = self._send(request)
         if self._auth.sign_in and (response.status == 401 or 300 <= response.status < 400):
-            # Qlik's proxies restart after each save, and forget their sessions. Nothing of this request was done.
+            # Qlik's proxies restart after each save and lose their sessions. This request was not carried out.
             self._http.cookies.clear()
             self._sign_in()
             response = self._send(request)
@@ -167,14 +167,14 @@ class QrsClient:
             response = self._send(request)
 
     def _send(self, request: Request) -> Response:
-        """Send a request with the xrfkey, which an address may have already, as after a redirect."""
+        """Send a request with the xrfkey, unless its URL already has one, as after a redirect."""
         xrfkey = {} if "xrfkey=" in request.url.lower() else {"xrfkey": self._xrfkey}
         return self._http.send(request._replace(query={**request.query, **xrfkey}))
 
     def close(self) -> None:
-        """Leave. A session of our own is logged out, because Qlik allows a user five at a time."""
+        """Close the client. Its own session is logged out, because Qlik allows a user five sessions."""
         if self._auth.through_proxy and self._auth.own_session and self._http.cookies:
-            # Should it fail, the session ends by itself after its inactivity timeout.
+            # If this fails, the session ends after its inactivity timeout.
             log_out = Request("DELETE", f"{self.base}/qps/user")
             with contextlib.suppress(TransportError):
                 if self._http.send(log_out).status == 403 and self._refresh_csrf_token():
@@ -183,9 +183,9 @@ class QrsClient:
         self._files.close()
 
     def _refresh_csrf_token(self) -> bool:
-        """Return True if the session got a csrf token that it did not have yet. It is sent with each further request.
+        """Request a csrf token for all further requests, and return True if the session got a new one.
 
-        Qlik's own client sends none, but nothing published says that a proxy never wants it (releases since November
+        Qlik's own client sends none, but it is not documented that proxies never require it (releases since November
         2024).
         """
         try:
@@ -206,7 +206,7 @@ class QrsClient:
         elif status == 401:
             hint = self._auth.hint
         elif status == 403:
-            fault = "the client certificate is of this site"
+            fault = "the client certificate belongs to this site"
             if self._auth.through_proxy:
                 fault = "the host name is in the virtual proxy's host allow list"
             hint = (
@@ -223,5 +223,5 @@ class QrsClient:
         elif status in RETRIED_STATUSES:
             hint = "The server is busy or restarting: run the task again later."
         else:
-            hint = "Look at what the server said; its log under Repository\\Trace says more."
+            hint = "Check the text of the server, and its log under Repository\\Trace."
         return response.refusal(hint)

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""A connection for what HttpClient cannot carry: websockets, and the certificate of a server that is not trusted."""
+"""Connections that HttpClient does not support: websockets, and to read the certificate of an untrusted server."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ with contextlib.suppress(ImportError):  # reported by client.require_libraries
 def open_stream(
     url: str, *, verify: bool | str, timeout: tuple[float, float], http_proxy: str | None = None
 ) -> socket.socket:
-    """Return a connection to the host of a URL, with TLS if it is https, verified like that of all other requests.
+    """Return a connection to the host of a URL, for https with TLS and the same verification as all other requests.
 
     Args:
         url: of a proxy.
         verify: as for HttpClient.
-        timeout: seconds for the connection, and for each read after it. The connection, with all that a web proxy
-            sends, stands within their sum.
-        http_proxy: URL of the web proxy to go through.
+        timeout: seconds for the connection, and for each read after it. Their sum limits the time to establish the
+            connection, including the answer of a web proxy.
+        http_proxy: URL of the web proxy to use.
 
     Raises:
-        OSError: there is no connection.
+        OSError: the connection could not be established.
     """
     address = urllib.parse.urlsplit(url)
     host, port = address.hostname or "", address.port or (443 if address.scheme == "https" else 80)
@@ -77,18 +77,18 @@ def _context(verify: bool | str) -> ssl.SSLContext:
 
 
 def server_certificate(url: str, *, timeout: tuple[float, float], http_proxy: str | None = None) -> str | None:
-    """Return the certificate that a server shows, in PEM format and not verified; None if it shows none.
+    """Return the certificate that a server presents, in PEM format and not verified, None if there is none.
 
     Args:
         url: as for open_stream.
-        timeout: likewise.
-        http_proxy: likewise.
+        timeout: as for open_stream.
+        http_proxy: as for open_stream.
     """
     if not url.startswith("https:"):
         return None
     try:
         with open_stream(url, verify=False, timeout=timeout, http_proxy=http_proxy) as stream:
             shown = t.cast("ssl.SSLSocket", stream).getpeercert(binary_form=True)
-    except (OSError, ValueError):  # the checks have reported that already
+    except (OSError, ValueError):  # already reported by the checks
         return None
     return ssl.DER_cert_to_PEM_cert(shown) if shown else None

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Certificates over keys whose private half nobody here has, issued by a small CA of one's own."""
+"""Certificates for public keys without access to their private keys, issued by the user's own CA."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if t.TYPE_CHECKING:
 
 
 class OwnCA:
-    """Issues, for the same key, the same certificate to the last byte, each time and on each machine.
+    """CA that always issues exactly the same certificate for the same key, on each machine.
 
-    Otherwise each run would find another certificate on the site and write, and each save restarts Qlik's proxies. So
-    nothing is random and nothing depends on the time of the day: subject and serial number come from the key, the dates
-    from the CA's certificate, and the signature is RSA with PKCS#1 v1.5, which has no random part.
+    Otherwise each run would find a difference and write, and each save restarts Qlik's proxies. Therefore no part is
+    random or depends on the current time: subject and serial number are derived from the key, the dates are those of
+    the CA's certificate, and the signature is RSA with PKCS#1 v1.5, which has no random part.
 
     Args:
         certificate: of the CA, PEM.
@@ -33,7 +33,7 @@ class OwnCA:
         passphrase: of an encrypted key.
 
     Raises:
-        InputError: the two do not make a CA.
+        InputError: certificate and key are not those of a CA.
         MissingLibraryError: the library cryptography is missing.
     """
 
@@ -47,7 +47,7 @@ class OwnCA:
             raise InputError(
                 f"Certificate and key of the own CA cannot be used: {exc.message}",
                 hint="Give the certificate of a CA and the RSA key that belongs to it (and its passphrase). Only RSA"
-                " signatures come out the same each time.",
+                " signatures are reproducible.",
             ) from None
 
         from cryptography import x509
@@ -56,7 +56,7 @@ class OwnCA:
         if not self._may_issue():
             raise InputError(
                 "The certificate of the own CA is not that of a CA.",
-                hint="Make one with basic_constraints: ['CA:TRUE'], as in the documentation of the module.",
+                hint="Create one with basic_constraints: ['CA:TRUE'], as in the documentation of the module.",
             )
 
     def _may_issue(self) -> bool:

@@ -4,8 +4,8 @@
 
 # Private to this collection: may change at any time.
 #
-# Ansible compiles this file anew for every module task, and most tasks only compare two fingerprints:
-# cryptography is therefore imported where a certificate is really read, and nowhere else.
+# Ansible compiles this file again for every module task, and most tasks only compare two fingerprints. Therefore
+# cryptography is imported only where a certificate is read.
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if t.TYPE_CHECKING:
 
 SOON = 30  # days; certificates that expire earlier are warned about
 
-_RSA_WANTED = "Make an RSA key pair and give its certificate."
+_RSA_WANTED = "Create an RSA key pair and give its certificate."
 _WANTED = "Give one RSA certificate as PEM text, from the line BEGIN CERTIFICATE to the line END CERTIFICATE"
 
 
 class Certificate(t.TypedDict):
-    """What may be shown of a certificate: in results, diffs and reports.
+    """Properties of a certificate for results, diffs and reports.
 
-    Names are RFC 4514 strings, dates are UTC ("2027-01-01T00:00:00Z"). days_left is negative once it has expired;
-    key_size is in bits, and None for a key that has no size.
+    Names are RFC 4514 strings, dates are in UTC ("2027-01-01T00:00:00Z"). days_left is negative if it has expired.
+    key_size is in bits, and None for a key without a size.
     """
 
     subject: str
@@ -46,7 +46,7 @@ class Certificate(t.TypedDict):
     key_size: int | None
 
 
-# A site's virtual proxies often share a certificate, and each is looked at several times. Errors are not remembered.
+# The virtual proxies of a site often share a certificate, and each is read several times. Errors are not cached.
 @functools.cache
 def der_of(pem: str) -> bytes:
     """Return the DER of the one certificate in a PEM text.
@@ -54,52 +54,52 @@ def der_of(pem: str) -> bytes:
     A byte order mark, CRLF, lines joined by blanks and text around the block do not matter.
 
     Raises:
-        InputError: there is no certificate, more than one, or anything else beside it; above all a private key.
+        InputError: there is no certificate, more than one, or another PEM block such as a private key.
     """
     names = labels(pem)
     refuse_private_key(pem)
     for name in names:
         if name != "CERTIFICATE":
-            raise InputError(f"The text holds a {name.lower()}, not just a certificate.", hint=f"{_WANTED}.")
+            raise InputError(f"The text contains a {name.lower()}, not only a certificate.", hint=f"{_WANTED}.")
     if len(names) > 1:
         raise InputError(
-            f"The text holds {len(names)} certificates; a virtual proxy takes one.",
+            f"The text contains {len(names)} certificates; a virtual proxy accepts one.",
             hint="Give only the certificate of the signing key, without the chain.",
         )
     if not names:
-        raise InputError(unreadable(pem) or "The text holds no certificate.", hint=f"{_WANTED}.")
+        raise InputError(unreadable(pem) or "The text contains no certificate.", hint=f"{_WANTED}.")
     complete = blocks(pem)
     if not complete:
-        raise InputError("The text stops before the line END CERTIFICATE.", hint=f"{_WANTED}.")
+        raise InputError("The text has no line END CERTIFICATE.", hint=f"{_WANTED}.")
     der = complete[0].der
     if not der:
         raise InputError(
-            "Between its BEGIN and END lines the text is not base64.",
+            "The text between the BEGIN and END lines is not base64.",
             hint=f"{_WANTED}, with real line breaks and not the two characters \\n.",
         )
     return der
 
 
 def is_private_key(text: str) -> bool:
-    """Return True if a private key of any kind is in the text."""
+    """Return True if the text contains a private key of any type."""
     return any("PRIVATE KEY" in label for label in labels(text))
 
 
 def refuse_private_key(text: str) -> None:
-    """Raise if a private key of any kind is in the text.
+    """Raise if the text contains a private key of any type.
 
     Raises:
-        InputError: there is one.
+        InputError: the text contains one.
     """
     if is_private_key(text):
         raise InputError(
-            "The text holds a private key.",
+            "The text contains a private key.",
             hint=f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
         )
 
 
 def pem_of(pem: str) -> str:
-    """Return the same certificate in the usual form: lines of 64 characters, LF, a final newline, nothing around it.
+    """Return the certificate in normalized form: lines of 64 characters, LF, a final newline, no text around it.
 
     Raises:
         InputError: as der_of.
@@ -110,7 +110,7 @@ def pem_of(pem: str) -> str:
 
 
 def fingerprint(pem: str | None) -> str | None:
-    """Return SHA-256 of the certificate's DER in lower-case hex, None if the text is not exactly one certificate."""
+    """Return the SHA-256 of the certificate's DER in lower-case hex, None if the text is not a single certificate."""
     try:
         return hashlib.sha256(der_of(pem or "")).hexdigest()
     except InputError:
@@ -118,7 +118,7 @@ def fingerprint(pem: str | None) -> str | None:
 
 
 def inspect(pem: str) -> Certificate:
-    """Read a certificate of any key type; it may have expired.
+    """Return the properties of a certificate of any key type, also if it has expired.
 
     Raises:
         InputError: as der_of, or the content is not a certificate.
@@ -128,19 +128,20 @@ def inspect(pem: str) -> Certificate:
 
 
 def require_rsa(pem: str, *, minimum_bits: int = MINIMUM_BITS) -> Certificate:
-    """Read a certificate, and raise if a JWT virtual proxy cannot use it: it needs an RSA key of a decent size.
+    """Return the properties of a certificate, and raise if a JWT virtual proxy cannot use it.
 
-    Qlik accepts RS256, RS384 and RS512 only (Qlik help, "JWT authentication"). The size limit in bits is ours.
+    Qlik accepts only RS256, RS384 and RS512 (Qlik help, "JWT authentication"). The minimum size in bits is a decision
+    of this collection.
 
     Raises:
-        InputError: as inspect, or another kind of key, or a shorter one.
+        InputError: as inspect, or the key has another type or is shorter.
         MissingLibraryError: the library cryptography is missing.
     """
     key = rsa_public_key(pem)
     if key.key_size < minimum_bits:
         raise InputError(
             f"The RSA key of the certificate has {key.key_size} bits, fewer than {minimum_bits}.",
-            hint=f"Make an RSA key pair of at least {minimum_bits} bits and give its certificate.",
+            hint=f"Create an RSA key pair of at least {minimum_bits} bits and give its certificate.",
         )
     return inspect(pem)
 
@@ -150,10 +151,10 @@ def rsa_public_key(pem: str, *, allow_pss: bool = False) -> RSAPublicKey:
 
     Args:
         pem: the certificate.
-        allow_pss: whether the key may be one for RSASSA-PSS only.
+        allow_pss: True if the key may be for RSASSA-PSS only.
 
     Raises:
-        InputError: as inspect, or another kind of key, or one for RSASSA-PSS only.
+        InputError: as inspect, or the key has another type or is for RSASSA-PSS only.
         MissingLibraryError: the library cryptography is missing.
     """
     der = der_of(pem)
@@ -167,7 +168,7 @@ def rsa_public_key(pem: str, *, allow_pss: bool = False) -> RSAPublicKey:
         return key
     kind = type(key).__name__.replace("PublicKey", "") if key else "unknown"
     raise InputError(
-        f"The key of the certificate is of the kind {kind}, and Qlik Sense verifies tokens with RSA keys only.",
+        f"The key of the certificate is of the type {kind}. Qlik Sense verifies tokens only with RSA keys.",
         hint=_RSA_WANTED,
     )
 
@@ -182,7 +183,7 @@ def require_matching_key(pem: str, private_key: RSAPrivateKey) -> None:
     if rsa_public_key(pem) != private_key.public_key():
         raise InputError(
             f"The private key does not belong to the certificate with the SHA-256 fingerprint {fingerprint(pem)}.",
-            hint="Give the key that the certificate was made from, or put its own certificate on the virtual proxy.",
+            hint="Give the key of the certificate, or set the certificate of the key on the virtual proxy.",
         )
 
 
@@ -193,7 +194,7 @@ def _load(der: bytes) -> x509.Certificate:
         raise MissingLibraryError("cryptography") from exc
     certificate = attempt(x509.load_der_x509_certificate, der)
     if certificate is None:
-        raise InputError("The block is base64, but what it holds is not a certificate.", hint=f"{_WANTED}.")
+        raise InputError("The block is base64, but its content is not a certificate.", hint=f"{_WANTED}.")
     return certificate
 
 
@@ -205,7 +206,7 @@ def _public_key(certificate: x509.Certificate) -> t.Any:
 def _summary(der: bytes) -> Certificate:
     summary = attempt(_summarize, _load(der), der)
     if summary is None:  # names and dates are parsed only now
-        raise InputError("Names or dates of the certificate cannot be read.", hint="Make the certificate anew.")
+        raise InputError("Names or dates of the certificate cannot be read.", hint="Create a new certificate.")
     return summary
 
 
@@ -225,11 +226,11 @@ def _summarize(certificate: x509.Certificate, der: bytes) -> Certificate:
 
 
 def expiry_warning(name: str, certificate: t.Mapping[str, t.Any]) -> str | None:
-    """Return a sentence about a certificate that expires soon or has expired, None for any other.
+    """Return a sentence about a certificate that expires soon or has expired, None for other certificates.
 
     Args:
-        name: what it is, to begin the sentence with.
-        certificate: not_after and days_left are looked at.
+        name: the subject of the sentence.
+        certificate: its properties not_after and days_left are used.
     """
     if certificate["days_left"] >= SOON:
         return None

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What Qlik Sense accepts of JOSE (RFC 7515 to RFC 7519), and its base64url. Needs only the standard library."""
+"""The parts of JOSE (RFC 7515 to RFC 7519) that Qlik Sense accepts. Needs only the standard library."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .._errors import InputError
 # Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
 ALGORITHMS = ("RS256", "RS384", "RS512")
 MINIMUM_BITS = 2048
-"""Of an RSA key. The limit is ours."""
+"""Minimum size of an RSA key. The limit is a decision of this collection."""
 
 _HINT = "Give one signed token."
 
 
 def base64url_decode(part: str) -> bytes:
-    """Return the bytes that base64url without padding stands for.
+    """Return the decoded bytes of base64url without padding.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: it is not base64url.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]*", part):
         raise ValueError
@@ -41,20 +41,20 @@ def base64url_encode(data: bytes) -> str:
 
 
 def thumbprint_of(members: t.Mapping[str, str]) -> str:
-    """Return the name of a key after RFC 7638: SHA-256 over its required members as canonical JSON, in base64url."""
+    """Return the thumbprint of a key (RFC 7638): SHA-256 of its required members as canonical JSON, in base64url."""
     text = json.dumps(members, separators=(",", ":"), sort_keys=True)
     return base64url_encode(hashlib.sha256(text.encode()).digest())
 
 
 class Content(t.TypedDict):
-    """A token's header and claims, both unverified."""
+    """Header and claims of a token, both unverified."""
 
     header: dict[str, t.Any]
     claims: dict[str, t.Any]
 
 
 def inspect_token(token: str) -> Content:
-    """Read a token without checking anything about it.
+    """Return header and claims of a token without any verification.
 
     Raises:
         InputError: it is not a signed token.
@@ -62,12 +62,12 @@ def inspect_token(token: str) -> Content:
     if not token:
         raise InputError("The token is empty.", hint=_HINT)
     if token.lower().startswith("bearer"):
-        raise InputError("The token begins with the word Bearer.", hint="Give the token alone.")
+        raise InputError("The token begins with the word Bearer.", hint="Give only the token.")
     parts = token.split(".")
     if len(parts) == 5:
         raise InputError(
-            "The token has five parts, so it is encrypted (JWE), and Qlik Sense does not accept that.",
-            hint="Sign it only; TLS already encrypts it on its way.",
+            "The token has five parts, so it is encrypted (JWE). Qlik Sense does not accept encrypted tokens.",
+            hint="Only sign it; TLS already encrypts it in transit.",
         )
     if len(parts) != 3:
         raise InputError(f"A JWT has three parts separated by dots; this one has {len(parts)}.", hint=_HINT)
@@ -77,7 +77,7 @@ def inspect_token(token: str) -> Content:
 
 def _json_object(part: str, what: str) -> dict[str, t.Any]:
     try:
-        result = json.loads(base64url_decode(part).decode("utf-8"))  # RFC 7519, 3; json would also take UTF-16
+        result = json.loads(base64url_decode(part).decode("utf-8"))  # RFC 7519, 3; json would also accept UTF-16
     except (ValueError, RecursionError):  # their texts quote the token
         result = None
     if not isinstance(result, dict):

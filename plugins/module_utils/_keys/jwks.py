@@ -4,9 +4,9 @@
 
 # Private to this collection: may change at any time.
 
-"""A JSON Web Key Set (RFC 7517) as a list of keys, with what Qlik Sense can do with each. Pure: no I/O.
+"""Convert a JSON Web Key Set (RFC 7517) to a list of keys, each checked for its use by Qlik Sense. Pure, no I/O.
 
-What is wrong with one key never stands in the way of the others. No member of a key is quoted but its kid.
+A problem with one key does not affect the others. The only member of a key that is quoted is its kid.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 _WANTED = 'Give the provider\'s key set as it publishes it, JSON of the form {"keys": [...]}'
-# RFC 7518, 6: members with the private half of a key, and "k", which is the whole of a symmetric one.
+# RFC 7518, 6: members of a private key, and "k", which is a symmetric key.
 _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
-# RFC 7638 and RFC 8037: the members that name a key of another kind than RSA.
+# RFC 7638 and RFC 8037: the members for the thumbprint of a key of another type than RSA.
 _NAMING = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _LONGEST_KID = 256
 _URL_SAFE = str.maketrans("+/", "-_")
-_MOST_BITS = 16384  # OpenSSL verifies with no longer ones
+_MOST_BITS = 16384  # OpenSSL does not verify with longer keys
 
 
 @dataclasses.dataclass
@@ -40,15 +40,15 @@ class Key:
     """One entry of a key set.
 
     Attributes:
-        kid: its name; the thumbprint if it has none, "" if it has none of both.
-        thumbprint: its name after RFC 7638, None if it cannot be computed.
+        kid: its name, otherwise its thumbprint, otherwise "".
+        thumbprint: its thumbprint (RFC 7638), None if it cannot be computed.
         kind: its "kty", None if it has none.
-        use: as published; None if it says nothing.
-        algorithms: the signature algorithms it is for, those of Qlik Sense if it is an RSA key that does not say.
-        public_key: the key, None if it is not a sound RSA key.
+        use: its "use", None if it has none.
+        algorithms: its signature algorithms. For an RSA key without "alg", those of Qlik Sense.
+        public_key: the key, None if it is not a valid RSA key.
         certificate: the first of its "x5c" as PEM, None if there is none or it is not a certificate of this key.
-        reasons: why Qlik Sense cannot verify tokens with it, one sentence each; none if it can.
-        warnings: what is odd about it nevertheless, one sentence each.
+        reasons: reasons why Qlik Sense cannot verify tokens with it, one sentence each.
+        warnings: other unexpected properties, one sentence each.
     """
 
     kid: str = ""
@@ -63,18 +63,18 @@ class Key:
 
     @property
     def short_name(self) -> str:
-        """Its name, short enough for a message."""
+        """Return its name, shortened for messages."""
         return self.kid if len(self.kid) <= 64 else f"{self.kid[:60]}..."
 
 
 def parse(jwks: t.Any) -> list[t.Any]:
-    """The raw entries of a key set.
+    """Return the raw entries of a key set.
 
     Args:
-        jwks: JSON text, or what JSON text was read into.
+        jwks: JSON text, or its parsed content.
 
     Raises:
-        InputError: it is no key set at all.
+        InputError: it is not a key set.
     """
     if isinstance(jwks, str):
         jwks = _parsed(jwks)
@@ -87,7 +87,7 @@ def parse(jwks: t.Any) -> list[t.Any]:
         raise InputError("The member keys of the key set is not a list.", hint=f"{_WANTED}.")
     if isinstance(jwks.get("jwks_uri"), str):
         raise InputError(
-            "This is the provider's configuration, not its key set.", hint="Give the address that it has as jwks_uri."
+            "This is the provider's configuration, not its key set.", hint="Give the jwks_uri of this configuration."
         )
     if "kty" in jwks:
         raise InputError("This is a single key, not a key set.", hint=f"{_WANTED}, with this key in the list.")
@@ -97,7 +97,7 @@ def parse(jwks: t.Any) -> list[t.Any]:
 def _parsed(text: str) -> t.Any:
     try:
         return json.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError):  # their texts quote what they stumble over
+    except (ValueError, RecursionError):  # their texts quote the input
         pass
     if not text.strip():
         message = "The key set is empty text."
@@ -111,18 +111,18 @@ def _parsed(text: str) -> t.Any:
 
 
 def holds_private_key(entries: t.Iterable[t.Any]) -> bool:
-    """Whether an entry has what must never be published."""
+    """Return True if an entry contains a private or symmetric key, which must never be published."""
     return any(isinstance(entry, Mapping) and any(name in entry for name in _PRIVATE) for entry in entries)
 
 
 def read(jwks: t.Any) -> list[Key]:
-    """The keys of a key set, sorted by kid and thumbprint: the order of the provider has no meaning.
+    """Return the keys of a key set, sorted by kid and thumbprint. The order of the provider has no meaning.
 
     Args:
-        jwks: as parse.
+        jwks: as for parse.
 
     Raises:
-        InputError: it is no key set at all.
+        InputError: it is not a key set.
         MissingLibraryError: the library cryptography is missing.
     """
     keys = sorted(map(_key, parse(jwks)), key=_rank)
@@ -131,21 +131,21 @@ def read(jwks: t.Any) -> list[Key]:
 
 
 def _rank(key: Key) -> tuple[t.Any, ...]:
-    """By names; and of two entries for one key the one with a certificate is first."""
+    """Return the sort key: by names, and the entry with a certificate first if there are several for one key."""
     rest = (key.use or "", key.algorithms, key.reasons, key.warnings)
     return (key.kid, key.thumbprint or "", key.certificate is None, key.certificate or "", rest)
 
 
 def _mark_duplicates(keys: list[Key]) -> None:
-    """Of entries with the same kid and key only the first one is usable. Else the order would decide about a site."""
+    """Mark all but the first entry with the same kid and key as not usable, so that the order has no influence."""
     seen: dict[tuple[str, str | None], Key] = {}
     for key in [key for key in keys if key.public_key is not None and not key.reasons]:
         if (key.kid, key.thumbprint) in seen:
-            key.reasons.append("It is listed more than once; the other entry is taken.")
+            key.reasons.append("The key is listed more than once; the other entry is used.")
             continue
         for other in seen.values():
             if other.kid == key.kid:
-                text = "Another key has the same kid, so the kid of a token does not tell which one signed it."
+                text = "Another key has the same kid, so the kid of a token does not determine the key that signed it."
             elif other.thumbprint == key.thumbprint:
                 text = "The same key is listed under another kid as well."
             else:
@@ -163,7 +163,7 @@ def _key(entry: t.Any) -> Key:
         return key
     if holds_private_key([entry]):
         key.reasons.append(
-            "It holds its private half, so whoever has read it can sign tokens. Have the provider withdraw the key."
+            "It contains its private key, so every reader can sign tokens. Make the provider revoke the key."
         )
     key.kind, key.use = _text(entry, "kty", key.reasons), _text(entry, "use", key.reasons)
     if key.kind == "RSA":
@@ -195,7 +195,7 @@ def _read_numbers(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
     for name, number in numbers.items():
         if number is None:
             problem = "is not a number in base64url" if name in entry else "is missing"
-            key.reasons.append(f"It is an RSA key whose {name} {problem}.")
+            key.reasons.append(f"The {name} of the RSA key {problem}.")
     n, e = numbers["n"], numbers["e"]
     if n is None or e is None:
         return
@@ -206,15 +206,15 @@ def _read_numbers(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
     if n % 2 and n.bit_length() <= _MOST_BITS:
         key.public_key = attempt(RSAPublicNumbers(e, n).public_key)
     if key.public_key is None:
-        key.reasons.append("Its n and e are not those of an RSA key.")
+        key.reasons.append("Its n and e are not valid for an RSA key.")
         return
     key.thumbprint = thumbprint(key.public_key)
     if key.public_key.key_size < MINIMUM_BITS:
-        key.reasons.append(f"It has {key.public_key.key_size} bits, fewer than the {MINIMUM_BITS} that are safe.")
+        key.reasons.append(f"The key has {key.public_key.key_size} bits, fewer than {MINIMUM_BITS}.")
 
 
 def _number(value: t.Any) -> int | None:
-    """Return a number; RFC 7518 wants base64url, no padding and no leading zeros, and providers are forgiven all."""
+    """Return a number. RFC 7518 requires base64url without padding and leading zeros, but deviations are accepted."""
     try:
         data = base64url_decode(value.rstrip("=").translate(_URL_SAFE)) if isinstance(value, str) else b""
     except ValueError:
@@ -230,20 +230,20 @@ def _thumbprint(entry: Mapping[t.Any, t.Any], names: t.Sequence[str]) -> str | N
 
 
 def _judge_purpose(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
-    """What RFC 7517, 4.2 to 4.4 lets a key say about its purpose. A member that is absent allows everything."""
+    """Check the purpose of a key (RFC 7517, 4.2 to 4.4). A member that is absent allows all purposes."""
     if key.use not in (None, "sig"):
         purpose = "for encryption" if key.use == "enc" else "not for signatures"
-        key.reasons.append(f"It is {purpose} (use: {str(key.use)[:20]}).")
+        key.reasons.append(f"The key is {purpose} (use: {str(key.use)[:20]}).")
     operations = entry.get("key_ops")
     if operations is not None and not (isinstance(operations, (list, tuple)) and "verify" in operations):
-        key.reasons.append("It is not for verifying signatures (key_ops).")
+        key.reasons.append("The key is not for verifying signatures (key_ops).")
     algorithm = _text(entry, "alg", key.reasons)
     if algorithm is not None:
         key.algorithms = [algorithm]
     elif entry.get("alg") is None and key.public_key is not None and key.use in (None, "sig"):
         key.algorithms = list(ALGORITHMS)
     if algorithm is not None and algorithm not in ALGORITHMS and key.use in (None, "sig") and key.kind == "RSA":
-        key.reasons.append(f"It is for {algorithm[:20]}, and Qlik Sense accepts {', '.join(ALGORITHMS)} only.")
+        key.reasons.append(f"The key is for {algorithm[:20]}. Qlik Sense accepts only {', '.join(ALGORITHMS)}.")
 
 
 def _name(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
@@ -257,7 +257,7 @@ def _name(key: Key, entry: Mapping[t.Any, t.Any]) -> None:
 
 
 def _read_x5c(key: Key, chain: t.Any) -> None:
-    """Read the certificate of the key. RFC 7517, 4.7: DER in plain base64; the first one must hold this very key."""
+    """Read the certificate of the key. RFC 7517, 4.7: DER in plain base64; the first one must be for the same key."""
     first = chain[0] if isinstance(chain, (list, tuple)) and chain else None
     try:
         pem = _certificate.pem_of(
@@ -266,11 +266,11 @@ def _read_x5c(key: Key, chain: t.Any) -> None:
         public_key = _certificate.rsa_public_key(pem, allow_pss=True)
         _certificate.inspect(pem)
     except InputError:
-        key.warnings.append("Its x5c does not begin with a certificate of an RSA key, so it is left aside.")
+        key.warnings.append("Its x5c does not begin with a certificate of an RSA key, so it is ignored.")
         return
     if public_key == key.public_key:
         key.certificate = pem
         if is_pss(_certificate.der_of(pem), public_key.public_numbers().n):
-            key.reasons.append(f"It {PSS}")
+            key.reasons.append(f"The key {PSS}")
     else:
-        key.warnings.append("The certificate in its x5c is that of another key than its n and e, so it is left aside.")
+        key.warnings.append("The certificate in its x5c belongs to another key than its n and e, so it is ignored.")

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Files with keys and certificates for TLS: what the options name, as the paths that the libraries take."""
+"""Files with keys and certificates for TLS: from options to the paths that the libraries accept."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .._files import PrivateFiles, content_option, decode, read
 
 
 def verification(options: t.Mapping[str, t.Any], ca_option: str, files: PrivateFiles) -> bool | str:
-    """Return what verifies a server, as HttpClient takes it.
+    """Return the argument verify of HttpClient.
 
     Args:
         options: validate_certs, and the option with the CA file or the one with its text.
-        ca_option: name of the option with the CA file. Without a value it means the bundle of certifi, never another
-            option: the repository and the proxies have different authorities on most production sites.
-        files: keeps the text, as long as the session is in use.
+        ca_option: name of the option with the CA file. The default is the bundle of certifi and never another option,
+            because the repository and the proxies have different CAs on most production sites.
+        files: stores the text as long as the session is in use.
 
     Raises:
-        InputError: the CA file cannot be read, or holds no certificate or a private key.
+        InputError: the CA file cannot be read, or contains no certificate or a private key.
     """
     return (pem_file(options, ca_option, files, holds="CA certificate") or True) if options["validate_certs"] else False
 
@@ -34,8 +34,8 @@ def client_certificate(options: t.Mapping[str, t.Any], files: PrivateFiles) -> t
     """Return the paths of the client certificate and of its key.
 
     Raises:
-        InputError: one is missing or cannot be read, or holds something else, or the passphrase of the key is missing
-            or wrong.
+        InputError: one is missing, cannot be read or has another content, or the passphrase of the key is missing or
+            wrong.
         MissingLibraryError: the key has a passphrase, and the library cryptography is missing.
     """
     certificate = pem_file(options, "client_cert", files, holds="certificate")
@@ -51,16 +51,16 @@ def pem_file(options: t.Mapping[str, t.Any], option: str, files: PrivateFiles, *
 
     Args:
         options: the options of a task.
-        option: the one that takes the path, such as client_key. client_key_content takes the text instead, and
-            client_key_passphrase the passphrase of a private key.
-        files: keeps a text, and the content of a file that is UTF-16 or has a passphrase.
-        holds: what has to be in it.
+        option: the option for the path, such as client_key. client_key_content is the option for the text, and
+            client_key_passphrase the one for the passphrase of a private key.
+        files: stores a text, and the content of a file that is UTF-16 or has a passphrase.
+        holds: the expected content.
 
     Returns:
         The path, None if neither option is set.
 
     Raises:
-        InputError: the file cannot be read, or holds something else, or the passphrase is missing or wrong.
+        InputError: the file cannot be read or has another content, or the passphrase is missing or wrong.
         MissingLibraryError: the key has a passphrase, and the library cryptography is missing.
     """
     alternative = content_option(option)
@@ -80,24 +80,24 @@ def pem_file(options: t.Mapping[str, t.Any], option: str, files: PrivateFiles, *
 
 
 def _require(option: str, text: str, holds: Holds) -> None:
-    """Raise if a text holds something else than an option takes."""
+    """Raise if a text has another content than an option expects."""
     has_key, has_certificate = any("PRIVATE KEY" in label for label in labels(text)), holds_certificate(text)
     if has_key and holds == "CA certificate":
         raise InputError(
-            f"{option} holds a private key, which only its owner must have.", hint="Give the CA certificates alone."
+            f"{option} contains a private key, which only its owner must have.", hint="Give only the CA certificates."
         )
     if has_key if holds == "private key" else has_certificate:
         if not any(block.label.endswith(holds.rpartition(" ")[2].upper()) for block in blocks(text)):
-            raise InputError(f"{option} stops before the END line of the {holds}.", hint="Give the whole text.")
+            raise InputError(f"{option} has no END line of the {holds}.", hint="Give the whole text.")
         return
     if has_key or has_certificate:
         raise InputError(
-            f"{option} holds a {'private key' if has_key else 'certificate'}, not a {holds}.",
+            f"{option} contains a {'private key' if has_key else 'certificate'}, not a {holds}.",
             hint="Check whether certificate and key are exchanged.",
         )
     raise InputError(
-        f"{option} holds no {holds} in PEM format. {unreadable(text) or ''}".rstrip(),
-        hint="Give the file as the QMC exports it, in the platform independent PEM format.",
+        f"{option} contains no {holds} in PEM format. {unreadable(text) or ''}".rstrip(),
+        hint="Give the file as exported by the QMC, in the platform independent PEM format.",
     )
 
 

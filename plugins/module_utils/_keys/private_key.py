@@ -4,8 +4,8 @@
 
 # Private to this collection: may change at any time.
 #
-# Nothing in here quotes what it was given, and exceptions of the parsers are dropped (from None): ansible-core 2.19
-# and later append the text of every cause to the message that the user sees.
+# No message quotes an input, and exceptions of the parsers are dropped (from None), because ansible-core 2.19 and
+# later append the text of every cause to the message for the user.
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if t.TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 _WANTED = "Give the RSA private key that belongs to the virtual proxy's certificate, as PEM (PKCS#8 or PKCS#1)."
-# PBES2 with AES: what else encrypts keys depends on MD5, DES, RC2 or RC4 (RFC 8018, RFC 3565).
+# PBES2 with AES. All other encryptions of keys depend on MD5, DES, RC2 or RC4 (RFC 8018, RFC 3565).
 _PBES2, _AES = bytes.fromhex("2a864886f70d01050d"), bytes.fromhex("6086480165030401")
-_RSA_WANTED = "Make an RSA key pair, and put its certificate on the virtual proxy."
+_RSA_WANTED = "Create an RSA key pair, and set its certificate on the virtual proxy."
 
 
 def is_encrypted(pem: str) -> bool:
@@ -42,13 +42,13 @@ def load_private_key(
     """Load and validate an RSA private key, once per process and text. It takes as long as 100 to 150 signatures.
 
     Args:
-        pem: one private key; certificates beside it are ignored. Line ends do not matter.
-        passphrase: of an encrypted key; ignored for one that is not encrypted. Empty counts as none.
-        option: its name; the one for the passphrase is called the same, followed by _passphrase.
-        minimum_bits: refuse shorter keys.
+        pem: one private key; certificates beside it are ignored. Line endings do not matter.
+        passphrase: of an encrypted key; ignored for a key that is not encrypted. An empty one counts as missing.
+        option: name of the option for the key. The name of the option for the passphrase has _passphrase appended.
+        minimum_bits: minimum size of the key.
 
     Raises:
-        InputError: not an RSA private key, too short, damaged, or the passphrase is missing or wrong.
+        InputError: it is not an RSA private key, too short, damaged, or the passphrase is missing or wrong.
         MissingLibraryError: the library cryptography is missing.
     """
     block = _one_block(pem)
@@ -59,22 +59,22 @@ def load_private_key(
     if not isinstance(key, rsa.RSAPrivateKey):
         kind = type(key).__name__.replace("PrivateKey", "")
         raise InputError(
-            f"The private key is of the kind {kind}, and Qlik Sense takes tokens signed with RSA keys only.",
+            f"The private key is of the type {kind}. Qlik Sense accepts only tokens that are signed with RSA keys.",
             hint=_RSA_WANTED,
         )
-    # An encrypted key does not show what it is for, and cryptography does not tell.
+    # The purpose of an encrypted key is not visible, and cryptography does not report it.
     if not block.is_encrypted and is_pss(block.der, key.public_key().public_numbers().n):
         raise InputError(f"The private key {PSS}", hint=_RSA_WANTED)
     if key.key_size < minimum_bits:
         raise InputError(
             f"The private key has {key.key_size} bits, fewer than {minimum_bits}.",
-            hint=f"Make an RSA key pair of at least {minimum_bits} bits, and put its certificate on the virtual proxy.",
+            hint=f"Create an RSA key pair of at least {minimum_bits} bits, and use its certificate on the virtual proxy.",
         )
     return key
 
 
 def without_passphrase(pem: str, passphrase: str | None, *, option: str) -> str:
-    """Return a private key of any kind as PEM that needs no passphrase.
+    """Return a private key of any type as PEM without a passphrase.
 
     Args:
         pem: one private key.
@@ -82,7 +82,7 @@ def without_passphrase(pem: str, passphrase: str | None, *, option: str) -> str:
         option: as for load_private_key.
 
     Raises:
-        InputError: there is not one key, it is damaged, or the passphrase is missing or wrong.
+        InputError: there is no key or more than one, it is damaged, or the passphrase is missing or wrong.
         MissingLibraryError: the library cryptography is missing.
     """
     key = _parse(_one_block(pem), passphrase, option)
@@ -100,25 +100,25 @@ def _one_block(pem: str) -> Block:
         raise InputError(_instead_of_a_key(pem), hint=_WANTED)
     if "\\n" in found[0].body:
         raise InputError(
-            "The private key has the two characters \\n where lines should end.",
+            "The private key has the two characters \\n instead of line breaks.",
             hint="Give the key with real line breaks.",
         )
     return found[0]
 
 
 def _instead_of_a_key(text: str) -> str:
-    """Return what a text without a complete private key is, as a sentence."""
+    """Return a sentence about the content of a text without a complete private key."""
     names = labels(text)
     if any("PRIVATE KEY" in name for name in names):
-        return "The private key stops before its END line."
+        return "The private key has no END line."
     if names:
         return f"This is a {names[0].lower()}, not a private key."
-    return unreadable(text) or "There is no PEM private key in the text."
+    return unreadable(text) or "The text contains no private key in PEM format."
 
 
 def _parse(block: Block, passphrase: str | None, option: str) -> t.Any:
     if block.is_encrypted and not passphrase:
-        raise InputError("The private key is encrypted, and there is no passphrase.", hint=f"Give {option}_passphrase.")
+        raise InputError("The private key is encrypted, and no passphrase is given.", hint=f"Give {option}_passphrase.")
     try:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError as exc:
@@ -131,7 +131,7 @@ def _parse(block: Block, passphrase: str | None, option: str) -> t.Any:
     if password:
         raise _not_decrypted(block, option, unsupported=unsupported)
     raise InputError(
-        "The private key is damaged or of a kind that is not supported.",
+        "The private key is damaged or of a type that is not supported.",
         hint="Check it with: openssl pkey -check -noout -in FILE",
     )
 
@@ -151,7 +151,7 @@ def _not_decrypted(block: Block, option: str, *, unsupported: bool) -> InputErro
 
 
 def thumbprint(key: RSAPrivateKey | RSAPublicKey) -> str:
-    """Return the key's name after RFC 7638, of its public half."""
+    """Return the thumbprint (RFC 7638) of the public key."""
     public = key if hasattr(key, "public_numbers") else key.public_key()
     numbers = public.public_numbers()
     return thumbprint_of({"e": _base64url(numbers.e), "kty": "RSA", "n": _base64url(numbers.n)})

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The attributes of a session: what the token and the virtual proxy make expect, and what the session has.
+"""Compare the attributes of a session with those that the token and the virtual proxy imply.
 
 Values of claims are compared and never shown.
 """
@@ -53,13 +53,13 @@ def find_session(state: LoginState) -> Session:
 
 def _texts(claim: t.Any) -> list[str]:
     """Return the values of a claim as texts; an object and null have none."""
-    # Qlik help, header X-Qlik-Security: each value of a list becomes one attribute of its own.
+    # Qlik help, header X-Qlik-Security: each value of a list becomes a separate attribute.
     values = claim if isinstance(claim, list) else [claim]
     return [str(value).casefold() for value in values if isinstance(value, str | int | float) and value != ""]
 
 
 def expected_attributes(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> Attributes:
-    """Return the values that each attribute of a session must have, by name. The case of names does not matter."""
+    """Return the expected values of each attribute of a session, by name. The case of names does not matter."""
     expected: Attributes = {}
     spelled: dict[str, str] = {}
     for entry in virtual_proxy.fields.get("jwt_attribute_map") or ():
@@ -81,7 +81,7 @@ def mapped(found: t.Iterable[tuple[str, str]], expected: Attributes) -> Attribut
 
 
 def attribute_faults(expected: Attributes, session: Session, *, user: tuple[str, str]) -> list[str]:
-    """Return what differs between a session and what its token makes expect."""
+    """Return the differences between a session and the expectations from its token."""
     directory, _backslash, name = session.user.partition("\\")
     faults = [] if same_user((directory, name), user) else [f"the user is {session.user}"]
     for name, found in mapped(session.attributes or (), expected).items():

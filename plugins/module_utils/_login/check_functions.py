@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The function of each login check: what is sent to a proxy and what must come back."""
+"""The functions of the login checks: requests to a proxy and the expected answers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .models import Outcome, SkipCheck
 if t.TYPE_CHECKING:
     from .state import LoginState
 
-# With the one of the login as many as a browser opens to a host.
+# Together with the connection of the login as many as a browser opens to a host.
 _NEW_CONNECTIONS = 5
-# A name that nobody has (RFC 2606).
+# A name that does not exist (RFC 2606).
 _FOREIGN_HOST = "not-on-the-host-allow-list.invalid"
 
 
@@ -37,8 +37,8 @@ def _outcome(expected: str, answer: Answer, fault: str = "", actual: str = "") -
 
 
 def _difference(what: str, faults: t.Sequence[str], reasons: str) -> str:
-    """Return what to do about something that differs from the settings; "" for no faults."""
-    return f"{what}: {', '.join(faults)}. Either the proxy has not taken over {reasons}" if faults else ""
+    """Return the diagnosis for differences from the settings, "" without faults."""
+    return f"{what}: {', '.join(faults)}. Either the proxy has not applied {reasons}" if faults else ""
 
 
 def log_in(state: LoginState) -> Outcome:
@@ -70,7 +70,7 @@ def log_in(state: LoginState) -> Outcome:
 
 
 def identify(state: LoginState) -> Outcome:
-    """Ask the proxy for the user that is signed in."""
+    """Read the signed-in user from the proxy."""
     login = state.login
     answer = state.session.who_am_i(token=login.token)
     state.remember(answer)
@@ -82,16 +82,16 @@ def identify(state: LoginState) -> Outcome:
 
 
 def compare_attributes(state: LoginState) -> Outcome:
-    """Compare the session that the proxy's own API lists with the token."""
+    """Compare the session in the proxy's own API with the token."""
     if not state.session.has_cookies:
-        raise SkipCheck("there is no session cookie to find the session by")
+        raise SkipCheck("there is no session cookie that identifies the session")
     session = _attributes.find_session(state)
     expected = _attributes.expected_attributes(state.login.claims, state.login.virtual_proxy)
     if session.attributes is None or (not session.attributes and any(expected.values())):
-        # The published answers are those for tickets and for sessions that a program opened.
+        # The documented answers are for tickets and for sessions that were added with the API.
         raise SkipCheck(
-            "the proxy's own API lists the session without attributes, as sites may do for sessions that a token "
-            "opened, or as after a map that finds none of the claims"
+            "the proxy's own API lists the session without attributes, because it does not list those of sessions from "
+            "tokens, or because no claim is mapped"
         )
     user = shown(state.login.user)
     return Outcome(
@@ -100,7 +100,7 @@ def compare_attributes(state: LoginState) -> Outcome:
         _difference(
             "The session differs from the token",
             _attributes.attribute_faults(expected, session, user=state.login.user),
-            "jwt_attribute_map yet, or the repository holds another map, or the names of claims differ in upper and "
+            "jwt_attribute_map yet, or the repository has another map, or the names of claims differ in upper and "
             "lower case.",
         ),
     )
@@ -151,9 +151,7 @@ def compare_cookie(state: LoginState) -> Outcome:
     return Outcome(
         expected,
         actual,
-        _difference(
-            "The session cookie differs", faults, "the settings yet, or something in between rewrites cookies."
-        ),
+        _difference("The session cookie differs", faults, "the settings yet, or a system in between rewrites cookies."),
     )
 
 
@@ -169,7 +167,7 @@ def compare_headers(state: LoginState) -> Outcome:
         _difference(
             "The answer's headers differ",
             faults,
-            "additional_response_headers yet, or something in between changes headers.",
+            "additional_response_headers yet, or a system in between changes headers.",
         ),
     )
 
@@ -177,14 +175,14 @@ def compare_headers(state: LoginState) -> Outcome:
 def try_hosts(state: LoginState) -> Outcome:
     """Send each name of the host allow list, and another one.
 
-    Qlik help, "Virtual proxies": all host names by which the virtual proxy is used have to be on the list. What
-    answers others is reported as 400 or 403 (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community).
+    Qlik help, "Virtual proxies": all host names of the virtual proxy must be on the list. Other names are reported to
+    get 400 or 403 (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community).
     """
     hosts = state.login.virtual_proxy.fields.get("websocket_cross_origin_white_list")
     if hosts is None:
         raise SkipCheck("no host allow list is known")
     if not state.session.has_cookies:
-        raise SkipCheck("there is no session cookie to try it with")
+        raise SkipCheck("there is no session cookie to send")
     expected = ", ".join([*hosts, "no other name"])
     for host in (*hosts, _FOREIGN_HOST):
         with state.refusal_expected() as session:
@@ -207,7 +205,7 @@ def open_websocket(state: LoginState) -> Outcome:
     if not _websocket.AVAILABLE:
         raise SkipCheck("the Python package websocket-client is not installed")
     if not state.session.has_cookies:
-        raise SkipCheck("there is no session cookie to open it with")
+        raise SkipCheck("there is no session cookie to send")
     greeting = state.session.open_websocket(token=state.login.token)
     fault = greeting_fault(greeting, expected=state.signed_in, host=state.host, virtual_proxy=state.login.virtual_proxy)
     return Outcome(f"OnConnected, as {shown(state.signed_in)}", str(greeting), fault, greeting.status, greeting.ms)
@@ -246,9 +244,9 @@ def _refuse(state: LoginState, token: str | None, *, accepted: str) -> Outcome:
     """Send a request that must be refused.
 
     Args:
-        state: of the login.
-        token: to send, if any.
-        accepted: what it means if the request is accepted as the user.
+        state: the state of the login.
+        token: the token to send, if any.
+        accepted: the diagnosis if the request is accepted as the user.
     """
     login = state.login
     anonymous = _diagnosis.allows_anonymous(login.virtual_proxy)
@@ -260,7 +258,7 @@ def _refuse(state: LoginState, token: str | None, *, accepted: str) -> Outcome:
         if answer.status != 200:
             fault = _diagnosis.ANONYMOUS_REFUSED if answer.refused else _diagnosis.not_a_refusal(answer)
             return _outcome(expected, answer, fault)
-        # Where unauthenticated requests are allowed, a bad token may be let in too, but not as the user.
+        # If unauthenticated requests are allowed, a bad token may be accepted as well, but not as the user.
         user = session.who_am_i(token=token).user
     claims = inspect_token(token)["claims"] if token else {}
     claimed = _diagnosis.expected_user(claims, login.virtual_proxy)
@@ -273,7 +271,7 @@ def _refuse(state: LoginState, token: str | None, *, accepted: str) -> Outcome:
 
 
 def stay_out(state: LoginState) -> Outcome:
-    """Send the token where the prefix must be unknown."""
+    """Send the token to a proxy on which the prefix must be unknown."""
     answer = state.session.get("hub/", token=state.login.token)
     return _outcome("400, 404 or a redirect to a login", answer, _diagnosis.still_linked(answer))
 

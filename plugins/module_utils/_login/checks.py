@@ -26,15 +26,15 @@ class Check:
     """One login check.
 
     Attributes:
-        name: as in results and in the option skip_checks.
-        title: as in reports.
-        doc: what is checked, a sentence for the documentation of the module.
-        function: carries it out.
-        optional: whether it can be left out.
-        linked: whether it belongs to proxies to which the virtual proxy is linked, or to the others.
-        after_failed_login: whether it still tells something when the login itself was refused.
-        renews_session: whether the session is renewed before it is repeated, because the cookie tells what it found.
-        token: the documentation of the option with the token that this check needs, if only the caller can mint it.
+        name: name in results and in the option skip_checks.
+        title: title in reports.
+        doc: description for the documentation of the module.
+        function: runs the check.
+        optional: True if it can be skipped.
+        linked: True for proxies to which the virtual proxy is linked, False for the others.
+        after_failed_login: True if it is also meaningful after the login itself was refused.
+        renews_session: True if the session is renewed before it is repeated, because its result depends on the cookie.
+        token: documentation of the option with the token for this check, if only the caller can mint it.
     """
 
     name: str
@@ -63,7 +63,7 @@ CHECKS = (
     Check(
         name="login",
         title="Log in with the token",
-        doc="With the token, the page of the hub opens, over redirects that stay below the prefix.",
+        doc="The token opens the page of the hub. Redirects below the prefix are followed.",
         function=_functions.log_in,
         optional=False,
     ),
@@ -85,30 +85,30 @@ CHECKS = (
         name="attributes",
         title="Attributes of the session as in the token",
         doc="The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of the "
-        "claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to it, and where it lists "
-        "the session without its attributes, which is not published for sessions that a token opened.",
+        "claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if it lists "
+        "the session without attributes. It is not documented whether it lists those of sessions from tokens.",
         function=_functions.compare_attributes,
         renews_session=True,
     ),
     Check(
         name="cookie",
         title="Return with the session cookie",
-        doc="The session cookie alone is enough to return as that user.",
+        doc="The session cookie without the token opens the hub as the same user.",
         function=_functions.return_with_cookie,
         renews_session=True,
     ),
     Check(
         name="stickiness",
         title="Session on new connections",
-        doc="The session cookie leads to the session on five new connections as well, as a browser opens them. A load "
-        "balancer without sticky sessions sends some of them to nodes that do not know the session.",
+        doc="The session cookie is accepted on five new connections as well, as opened by a browser. A load balancer "
+        "without sticky sessions sends some of them to nodes that do not know the session.",
         function=_functions.use_new_connections,
     ),
     Check(
         name="cookie_flags",
         title="Session cookie as configured",
-        doc="Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as configured, as "
-        "far as O(logins[].virtual_proxy) has them.",
+        doc="Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as in "
+        "O(logins[].virtual_proxy), as far as they are given.",
         function=_functions.compare_cookie,
         renews_session=True,
     ),
@@ -121,22 +121,22 @@ CHECKS = (
     Check(
         name="host_allow_list",
         title="Host allow list as configured",
-        doc="Each name on the host allow list of O(logins[].virtual_proxy), sent as C(Host), leads to the session, and "
-        "another name does not.",
+        doc="Each name on the host allow list of O(logins[].virtual_proxy) is accepted as C(Host), and another name is "
+        "refused.",
         function=_functions.try_hosts,
     ),
     Check(
         name="websocket",
         title="Websocket to the engine",
-        doc="With the session cookie, a websocket to the engine opens, which hub and apps need, and it belongs to "
-        "that user. On releases since November 2024, a csrf token and the proxy's URL as C(Origin) are sent, on "
-        "earlier ones the token. Skipped if C(websocket-client) is not installed.",
+        doc="The session cookie opens a websocket to the engine as the same user, as required by hub and apps. A csrf "
+        "token and the proxy's URL as C(Origin) are sent on releases since November 2024, the token on earlier ones. "
+        "Skipped if C(websocket-client) is not installed.",
         function=_functions.open_websocket,
     ),
     Check(
         name="forged_token",
         title="Altered token is refused",
-        doc="The token with another user id in it is refused.",
+        doc="The token with a changed user id is refused.",
         function=_functions.refuse_altered,
     ),
     Check(
@@ -149,47 +149,46 @@ CHECKS = (
         "expired_token",
         "Expired token is refused",
         "A token of the same user that has expired.",
-        "An expired token was accepted. Check the server's clock, and whether something in front of Qlik Sense signs "
-        "users in by itself.",
+        "An expired token was accepted. Check the clock of the server, and whether a system in front of Qlik Sense "
+        "signs in users.",
     ),
     _given(
         "wrong_audience_token",
         "Token for another audience is refused",
         "A token of the same user for another audience than C(jwt_audience). Whether all releases enforce the audience "
         "is not published.",
-        "A token for another audience was accepted: the proxy has not taken over jwt_audience yet, or this release "
-        "does not enforce it.",
+        "A token for another audience was accepted: the proxy has not applied jwt_audience yet, or this release does "
+        "not enforce it.",
     ),
     _given(
         "incomplete_token",
         "Token without a mandatory attribute is refused",
         "A token of the same user without the attributes that are mandatory in C(jwt_attribute_map).",
-        "A token without the mandatory attributes was accepted: the proxy has not taken over jwt_attribute_map yet, or "
-        "something in front of Qlik Sense signs users in by itself.",
+        "A token without the mandatory attributes was accepted: the proxy has not applied jwt_attribute_map yet, or a "
+        "system in front of Qlik Sense signs in users.",
     ),
     _given(
         "other_key_token",
         "Token of another key is refused",
         "A token of the same user that is signed with another key than that of the virtual proxy, for example with the "
-        "key that was replaced. The refusal counts only beside a successful login with O(logins[].token) on the same "
-        "proxy.",
-        "A token of another key was accepted: the proxy has not taken over the certificate yet, or both keys are the "
+        "key that was replaced. The refusal is only meaningful if the login with O(logins[].token) on the same proxy "
+        "succeeds.",
+        "A token of another key was accepted: the proxy has not applied the certificate yet, or both keys are the "
         "same, or the certificate on the virtual proxy is that of the other key. Compare the certificate with both "
         "keys.",
     ),
     Check(
         name="not_linked",
         title="Prefix is unknown where it is not linked",
-        doc="On a proxy to which the virtual proxy is not linked, the prefix is unknown; there, this is the only "
-        "check. Which proxies these are is known if O(proxy_urls) has names and O(logins[].virtual_proxy) has "
-        "C(proxies).",
+        doc="The prefix is unknown on a proxy to which the virtual proxy is not linked. This is the only check on such "
+        "a proxy. It requires O(proxy_urls) with names, and C(proxies) in O(logins[].virtual_proxy).",
         function=_functions.stay_out,
         linked=False,
     ),
     Check(
         name="logout",
         title="Log out",
-        doc="The logout works, and the cookie is no longer accepted. Done also when other checks failed.",
+        doc="The logout works, and the cookie is no longer accepted. It is also run if other checks failed.",
         function=_functions.log_out,
         optional=False,
     ),

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The session cookie: what it has to look like, and what is wrong with it. Pure, no I/O."""
+"""Compare the session cookie with the settings of the virtual proxy. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import typing as t
 from .._virtual_proxy.model import VirtualProxy
 
 COOKIE_REFUSED = (
-    "The session cookie alone does not lead back into the session. A balancer that spreads one session over several "
-    "nodes does that (sessions live in one proxy's memory), and so does a cookie name that two virtual proxies share."
+    "The session cookie without the token is refused. Possible causes are a load balancer that distributes one session "
+    "to several nodes (a session is in the memory of one proxy), and two virtual proxies with the same cookie name."
 )
 SEVERAL_NODES = (
     "The session is known on the connection of the login, but not on a new one. A load balancer sends the connections "
-    "of one browser to different nodes, and a session lives in the memory of one proxy. Set the balancer to sticky "
-    "sessions, by the session cookie or by the client's address, or let users connect to the nodes themselves."
+    "of one browser to different nodes, and a session is in the memory of one proxy. Configure sticky sessions on the "
+    "load balancer, by the session cookie or by the client's address, or let users connect to the nodes directly."
 )
 
 
 class Cookie(t.NamedTuple):
-    """The attributes of one Set-Cookie header. The value is left out on purpose.
+    """The attributes of one Set-Cookie header, without the value.
 
-    same_site is "" when the attribute is missing, and so are domain and path.
+    same_site, domain and path are "" if the attribute is missing.
     """
 
     name: str
@@ -42,15 +42,15 @@ def cookie_faults(
 ) -> tuple[str, str, list[str]]:
     """Compare the session cookie with the settings of the virtual proxy.
 
-    Settings that are not given are not compared. HttpOnly always has to be there (Qlik's article on sessions), and
-    SameSite=None without Secure never is right, because every browser drops such a cookie.
+    Settings that are not given are not compared. HttpOnly is always required (Qlik's article on sessions), and
+    SameSite=None always requires Secure, because browsers drop such a cookie otherwise.
 
     Returns:
-        What was expected, what came, and what is wrong with it.
+        The expected cookie, the actual cookie, and the differences.
     """
     scheme = "https" if https else "http"
     name = str(virtual_proxy.fields.get("session_cookie_header_name") or "")
-    # Qlik help, "Virtual proxies": over plain http the name of the cookie gets this suffix.
+    # Qlik help, "Virtual proxies": with http the name of the cookie gets this suffix.
     names = {name} if https else {name, f"{name}-HTTP"}
     wanted = {
         "Secure": virtual_proxy.fields.get(f"has_secure_attribute_{scheme}"),
@@ -96,14 +96,14 @@ def _described(cookie: Cookie) -> str:
 
 
 def no_usable_cookie(cookies: t.Sequence[Cookie]) -> str:
-    """Why there is no cookie to come back with."""
+    """Return the reason why there is no cookie to send."""
     if any(cookie.domain for cookie in cookies):
         return (
-            "The session cookie is meant for another domain than this host name, so browsers do not keep it. Use a "
-            "host name within that domain, or clear the cookie domain of the virtual proxy."
+            "The session cookie is for another domain than this host name, so browsers do not store it. Use a host "
+            "name in that domain, or clear the cookie domain of the virtual proxy."
         )
     if cookies:
-        return "The cookie is not kept: Secure over plain http, or already expired. Look at the check cookie_flags."
+        return "Browsers do not store the cookie: it is Secure over http, or has expired. See the check cookie_flags."
     return (
         "The proxy set no session cookie, so each request with a token may open a session of its own. Check that Qlik "
         "Sense itself answers here."

@@ -4,11 +4,11 @@
 
 # Private to this collection: may change at any time.
 
-"""What a proxy's answer to a login means: the most likely cause and what to do about it. Pure, no I/O.
+"""Diagnosis of a proxy's answer to a login: the most likely cause and the remedy. Pure, no I/O.
 
-Qlik publishes next to nothing about refusals (one sentence, for a request without an Authorization header), so nothing
-here depends on the text of an answer alone: status, redirect, the token's own claims, the settings of the virtual proxy
-and the server's clock speak first.
+Qlik documents almost nothing about refusals (one sentence, for a request without an Authorization header). Therefore no
+diagnosis depends only on the text of an answer. Status, redirect, the claims of the token, the settings of the virtual
+proxy and the clock of the server are evaluated first.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from .cookie import Cookie
 
 Mapping = t.Mapping[str, t.Any]
 
-CLOCK_TOLERANCE = 60  # seconds; Qlik publishes no figure, this is what we call "the clocks differ"
+CLOCK_TOLERANCE = 60  # seconds; Qlik publishes no figure, so this limit is a decision of this collection
 
 # Qlik support article "Qlik Sense: How to set up JWT authentication".
 _HEADER_MISSING = "expected an authentication header"
-# qlik-sense-mcp, docs/AUTH_JWT.md: one page for every prefix that the proxy cannot place; also what users of Qlik
-# Community report for a host name outside the host allow list.
+# qlik-sense-mcp, docs/AUTH_JWT.md: one page for every unknown prefix. Users of Qlik Community also report it for a host
+# name that is not on the host allow list.
 _HEADER_INCORRECT = "http request header is incorrect"
 _LOGIN_PATHS = ("login", "authentication", "saml", "oidc")
 
 
 class Answer(t.NamedTuple):
-    """What came back for one request, redirects within the prefix followed. No text in it holds a secret.
+    """The answer to one request after redirects within the prefix. Its texts contain no secret.
 
     Attributes:
         status: the HTTP status of the last answer.
-        ms: milliseconds until it was there, all hops together.
+        ms: response time in milliseconds, of all hops together.
         kind: "HTML", "JSON" or another word for the content.
         text: the beginning of the body as plain text, on one line.
         data: userDirectory and userId of a JSON object.
-        location: where a redirect leads that was not followed, without its query; otherwise "".
-        cookies: what the answers of all hops wanted to set.
-        headers: the values of those headers of the last answer that were asked for, by name in lower case.
-        date: the server's clock in seconds since 1970, if it sent a Date.
+        location: the target of a redirect that was not followed, without its query, otherwise "".
+        cookies: the cookies in the answers of all hops.
+        headers: the requested headers of the last answer, by name in lower case.
+        date: the clock of the server in seconds since 1970, if it sent a Date.
     """
 
     status: int
@@ -60,17 +60,17 @@ class Answer(t.NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """Qlik's own client treats 401, 403 and redirects alike as "not signed in" (qlik-oss/qlik-api-ts)."""
+        """Return True for 401, 403 and redirects. Qlik's own client treats them as "not signed in" (qlik-api-ts)."""
         return self.status in (401, 403) or bool(self.location)
 
     @property
     def overloaded(self) -> bool:
-        """Whether it tells nothing but that the server cannot answer now."""
+        """Return True if the server is temporarily not able to answer."""
         return self.status >= 500 or self.status == 429
 
     @property
     def user(self) -> tuple[str, str]:
-        """Directory and id of the user that /qps/user names, ("", "") when nobody is signed in."""
+        """Return directory and id of the user in /qps/user, ("", "") if no user is signed in."""
         return str(self.data.get("userDirectory") or ""), str(self.data.get("userId") or "")
 
     def __str__(self) -> str:
@@ -81,34 +81,34 @@ class Answer(t.NamedTuple):
 
 
 def shown(user: tuple[str, str]) -> str:
-    """A user as Qlik people write it."""
-    return "\\".join(user) if any(user) else "nobody"
+    r"""Return a user in the form DIRECTORY\user for messages."""
+    return "\\".join(user) if any(user) else "no user"
 
 
 def same_user(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether two names mean one user. The repository compares them without regard to case."""
+    """Return True if two names belong to the same user. The repository compares them without regard to case."""
     return any(one) and [part.casefold() for part in one] == [part.casefold() for part in other]
 
 
 def expected_user(claims: Mapping, virtual_proxy: VirtualProxy) -> tuple[str, str]:
-    """Whom a token signs in, as far as its claims tell under the virtual proxy's claim names ("" where they do not)."""
+    """Return directory and id of the user of a token by the claim names of the virtual proxy, "" if missing."""
     directory, user_id = virtual_proxy.user_directory_claim, virtual_proxy.user_id_claim
     constant = constant_directory(directory)
     return str((claims.get(directory) if constant is None else constant) or ""), str(claims.get(user_id) or "")
 
 
 def allows_anonymous(virtual_proxy: VirtualProxy) -> bool:
-    """Whether somebody without a token is let in by design."""
+    """Return True if the virtual proxy allows unauthenticated requests."""
     return virtual_proxy.fields.get("anonymous_access_mode") in ("allow_anonymous", "always_anonymous")
 
 
 def is_login_page(location: str) -> bool:
-    """Whether a redirect leads to a page that asks who you are."""
+    """Return True if the target of a redirect is a login page."""
     return any(word in urllib.parse.urlsplit(location).path.lower() for word in _LOGIN_PATHS)
 
 
 def is_blocked_user(answer: Answer) -> bool:
-    """Whether the proxy says that the account is inactive (Qlik article "Your account is inactive")."""
+    """Return True if the proxy reports an inactive account (Qlik article "Your account is inactive")."""
     text = answer.text.lower()
     return answer.status in (401, 403) and ("account is inactive" in text or "blocked" in text)
 
@@ -116,29 +116,29 @@ def is_blocked_user(answer: Answer) -> bool:
 def failed_login(
     answer: Answer, *, prefix: str, host: str, virtual_proxy: VirtualProxy, reasons: t.Sequence[str], local_time: float
 ) -> str:
-    """Why a request with a token did not get the hub page.
+    """Return the diagnosis for a request with a token that did not open the hub.
 
     Args:
-        answer: what came instead.
+        answer: the answer.
         prefix: prefix of the virtual proxy.
         host: host name that the request was sent to.
         virtual_proxy: its settings as far as they are known.
-        reasons: why a virtual proxy with these settings would refuse the token.
-        local_time: this machine's clock in seconds since 1970.
+        reasons: reasons why a virtual proxy with these settings would refuse the token.
+        local_time: the clock of this machine in seconds since 1970.
     """
     if answer.status == 400 and (answer.kind == "HTML" or _HEADER_INCORRECT in answer.text.lower()):
         return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
     if _HEADER_MISSING in answer.text.lower():
         return (
-            "The token was sent, but did not arrive: something between here and Qlik Sense (a reverse proxy, a load "
-            "balancer) removes the Authorization header. Let it through, or test the node directly."
+            "The token was sent, but did not arrive: a reverse proxy or a load balancer in front of Qlik Sense removes "
+            "the Authorization header. Configure it to forward the header, or test the node directly."
         )
     if is_blocked_user(answer):
         return "The user is blocked or inactive. Activate it under Users in the QMC."
     if answer.location and not reasons:
         return (
-            f"A redirect to a login means that '{prefix}' is not a JWT virtual proxy, or that this proxy does not know "
-            "the prefix and its default virtual proxy answers. Check its authentication method and its links."
+            f"The redirect to a login means that '{prefix}' is not a JWT virtual proxy, or that this proxy does not "
+            "know the prefix and its default virtual proxy answers. Check its authentication method and its links."
         )
     if answer.refused:
         return _refused_token(answer, reasons=reasons, virtual_proxy=virtual_proxy, local_time=local_time)
@@ -149,18 +149,18 @@ def failed_login(
         )
     if answer.status in (429, 500, 502, 503, 504):
         return (
-            "The proxy is restarting or overloaded, or it has no engine to send people to. Check that the virtual "
-            "proxy has a load balancing node and that the Qlik Sense services run, then try again."
+            "The proxy is restarting or overloaded, or it has no engine for users. Check that the virtual proxy has a "
+            "load balancing node and that the Qlik Sense services run, then try again."
         )
     return (
-        f"The hub is an HTML page, and this was {answer.kind}: probably another web server, or a page in front of "
-        "Qlik Sense. Check host, port and prefix."
+        f"The hub is an HTML page, but the answer was {answer.kind}, probably of another web server or a page in front "
+        "of Qlik Sense. Check host, port and prefix."
     )
 
 
 _CHECK_LINKS = (
     "Check prefix, links and host allow list. If the virtual proxy is linked to some proxies only, give the proxies as "
-    "a dictionary by node name; then a login is expected only where it is linked."
+    "a dictionary by node name, so that logins are expected only on linked proxies."
 )
 
 
@@ -179,41 +179,41 @@ def _incorrect_header(*, prefix: str, host: str, virtual_proxy: VirtualProxy) ->
 def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: VirtualProxy, local_time: float) -> str:
     clock = clock_difference(answer.date, local_time)
     if reasons:
-        advice = "Mint the token by the settings of the virtual proxy, or correct these."
+        advice = "Mint the token according to the settings of the virtual proxy, or correct the settings."
         return " ".join([*(f"{reason.rstrip('.')}." for reason in reasons), clock or advice])
     if clock:
-        return f"{clock} Set both clocks by the same source: a token that is not valid yet or any more is refused."
+        return f"{clock} Synchronize both clocks, because a token that is not yet valid or has expired is refused."
     if answer.status == 403:
         return (
-            "The user is blocked, inactive or has no access; or the host allow list lacks this host name; or the "
-            "virtual proxy is not linked to this proxy and the one of the central node. Look at the user and at the "
+            "The user is blocked, inactive or has no access; or this host name is missing on the host allow list; or "
+            "the virtual proxy is not linked to this proxy and the one of the central node. Check the user and the "
             "virtual proxy in the QMC."
         )
     if virtual_proxy.fields.get("jwt_public_key_certificate"):
         return (
-            "The token fits the settings given here. So the proxy has not taken over a change yet, the repository "
-            "holds other settings (certificate, claim names), or the user is unknown or blocked. jwt_virtual_proxy in "
-            "check mode shows a difference; the proxy's audit log at level DEBUG names the reason."
+            "The token matches the given settings. Either the proxy has not applied a change yet, or the repository "
+            "has other settings (certificate, claim names), or the user is unknown or blocked. jwt_virtual_proxy in "
+            "check mode shows a difference; the proxy's audit log at level DEBUG contains the reason."
             + "".join(f" {doubt}" for doubt in _doubts(virtual_proxy))
         )
     return (
-        "Most likely the token is not signed with the key of the virtual proxy's certificate, its two claims are named "
-        "differently there (case matters), or the user is blocked. Give the settings in virtual_proxy for an exact "
-        "answer."
+        "Most likely the token is not signed with the key of the virtual proxy's certificate, the virtual proxy has "
+        "other names for its two claims (case-sensitive), or the user is blocked. Give the settings in virtual_proxy "
+        "for an exact diagnosis."
     )
 
 
 def _doubts(virtual_proxy: VirtualProxy) -> t.Iterator[str]:
-    """What works by some reports only, and is worth a try in another way."""
+    """Yield alternatives for settings that work according to some reports only."""
     directory = str(virtual_proxy.fields.get("jwt_attribute_user_directory") or "")
     if constant_directory(directory) is not None:
         yield f"Try a claim instead of the fixed directory {directory}: Qlik documents brackets for SAML, not for JWT."
     if "sub" in (directory, virtual_proxy.fields.get("jwt_attribute_user_id")):
-        yield "Try another claim than 'sub': Qlik's article reserves some names, and does not say which."
+        yield "Try another claim than 'sub': Qlik's article reserves some names without listing them."
 
 
 def clock_difference(server_time: float | None, local_time: float) -> str:
-    """A sentence if the two clocks differ by more than CLOCK_TOLERANCE, otherwise ""."""
+    """Return a sentence if the two clocks differ by more than CLOCK_TOLERANCE, otherwise ""."""
     seconds = 0 if server_time is None else round(server_time - local_time)
     if abs(seconds) <= CLOCK_TOLERANCE:
         return ""
@@ -221,66 +221,65 @@ def clock_difference(server_time: float | None, local_time: float) -> str:
 
 
 def wrong_identity(answer: Answer, *, expected: tuple[str, str], virtual_proxy: VirtualProxy) -> str:
-    """Why /qps/user does not name the expected user although the hub opened."""
+    """Return the diagnosis if /qps/user does not return the expected user although the hub opened."""
     if answer.kind != "JSON":
         return (
-            f"/qps/user answers with {answer.kind} where JSON was expected: another web server is in between, or the "
-            "session was lost. Test the node directly."
+            f"/qps/user answers with {answer.kind} instead of JSON: another web server is in between, or the session "
+            "was lost. Test the node directly."
         )
     if not any(expected):
         return (
-            "The token does not tell whom to expect under the claim names known here. Give user_directory and user_id, "
-            "or the claim names in virtual_proxy."
+            "The token has no user in the known claims. Give user_directory and user_id, or the claim names in "
+            "virtual_proxy."
         )
     if virtual_proxy.fields.get("anonymous_access_mode") == "always_anonymous" or is_anonymous(answer.user):
-        return "The virtual proxy lets everybody in anonymously and ignores tokens. Change its anonymous access mode."
+        return "The virtual proxy treats all users as anonymous and ignores tokens. Change its anonymous access mode."
     if not any(answer.user):
         return (
-            "The hub opened, but nobody is signed in: anonymous access, a page in front of Qlik Sense, or a balancer "
-            "that spreads one session over several nodes. Test the node directly and check the anonymous access mode."
+            "The hub opened, but no user is signed in: anonymous access, a page in front of Qlik Sense, or a load "
+            "balancer that distributes one session to several nodes. Test the node directly and check the anonymous "
+            "access mode."
         )
     return (
-        "Qlik Sense took the user from other claims than expected, or maps the token to a fixed user. Compare the "
+        "Qlik Sense read the user from other claims than expected, or maps the token to a fixed user. Compare the "
         "claim names of the virtual proxy with the token."
     )
 
 
 STILL_SIGNED_IN = (
-    "The session goes on after the logout. It ends by itself after its inactivity timeout; until then it counts as one "
-    "of the user's five."
+    "The session continues after the logout. It ends after its inactivity timeout. Until then it counts as one of the "
+    "user's five sessions."
 )
-ANONYMOUS_REFUSED = (
-    "Anonymous access is configured, but not granted: the proxy may not have taken over the setting yet."
-)
+ANONYMOUS_REFUSED = "Anonymous access is configured, but not granted: the proxy may not have applied the setting yet."
 ANONYMOUS_ACCEPTED = (
-    "The virtual proxy lets people in anonymously. If that is wanted, say so in virtual_proxy "
-    "(anonymous_access_mode); otherwise set it to no_anonymous_user."
+    "The virtual proxy allows anonymous users. If this is intended, set anonymous_access_mode in virtual_proxy; "
+    "otherwise set it to no_anonymous_user."
 )
 OPEN_PAGE = (
-    "The page opens without a sign-in, although not as a user: something in front of Qlik Sense may answer by itself, "
-    "or the virtual proxy does not authenticate with JWT. Test the node directly and check its authentication method."
+    "The page opens without a sign-in, although not as a user: a system in front of Qlik Sense may answer, or the "
+    "virtual proxy does not authenticate with JWT. Test the node directly and check its authentication method."
 )
 
 
 def is_anonymous(user: tuple[str, str]) -> bool:
-    """Whether a user is one of those that Qlik Sense makes up for people who did not sign in (directory NONE)."""
+    """Return True for an anonymous user of Qlik Sense (directory NONE)."""
     return user[0].casefold() == "none"
 
 
 SIGNED_IN_WITHOUT_TOKEN = (
-    "Requests without a token are signed in as this user: something in front of Qlik Sense signs them in. Test the "
-    "node directly."
+    "Requests without a token are signed in as this user: a system in front of Qlik Sense signs them in. Test the node "
+    "directly."
 )
 NOT_VERIFIED = (
-    "The signature of the token is not verified: whoever can write a token can be any user. Something other than Qlik "
-    "Sense's JWT authentication answers here; take the virtual proxy out of service until it is found."
+    "The signature of the token is not verified, so a forged token can sign in as any user. The answer does not come "
+    "from the JWT authentication of Qlik Sense. Take the virtual proxy out of service until the cause is found."
 )
 
 
 def still_linked(answer: Answer) -> str:
-    """What to think of a proxy that should not know a prefix; "" if it does not know it.
+    """Return the diagnosis for an answer where the prefix must be unknown, "" if it is unknown.
 
-    Known answers are one page with 400 for every such prefix (qlik-sense-mcp, docs/AUTH_JWT.md), 404, and the login of
+    Known answers are a page with 400 for every unknown prefix (qlik-sense-mcp, docs/AUTH_JWT.md), 404, and the login of
     the default virtual proxy.
     """
     if answer.status in (400, 404) or answer.location:
@@ -288,39 +287,39 @@ def still_linked(answer: Answer) -> str:
     if answer.overloaded:
         return not_a_refusal(answer)
     return (
-        "This proxy answers for the virtual proxy, although it is not linked to it by its settings: it has not taken "
-        "over the change yet, or the links in the repository differ; jwt_virtual_proxy in check mode shows whether."
+        "This proxy serves the virtual proxy, although it is not linked to it by its settings: it has not applied the "
+        "change yet, or the links in the repository differ. jwt_virtual_proxy in check mode shows a difference."
     )
 
 
 def host_is_refused(host: str) -> str:
-    """Why a host name of the host allow list is of no use."""
+    """Return the diagnosis for a host name of the host allow list that is refused."""
     return (
-        f"The name '{host}' is on the host allow list, and the proxy refuses it: it has not taken over the list yet, "
-        "or the repository holds another one."
+        f"The name '{host}' is on the host allow list, but the proxy refuses it: it has not applied the list yet, or "
+        "the repository has another list."
     )
 
 
 HOST_ACCEPTED = (
-    "A host name was accepted that is not on the host allow list: pages of any site can use sessions here. Something "
-    "in front of Qlik Sense may replace the Host header; test the node directly, and look at the list in the QMC."
+    "A host name was accepted that is not on the host allow list, so pages of any site can use sessions. A system in "
+    "front of Qlik Sense may replace the Host header; test the node directly, and check the list in the QMC."
 )
 
 
 def not_a_refusal(answer: Answer) -> str:
-    """What to think of an answer that neither lets in nor refuses."""
+    """Return the diagnosis for an answer that is neither a success nor a refusal."""
     if answer.overloaded:
         return "The proxy did not decide: it is restarting or overloaded. Run the check again."
-    return "This is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
+    return "The answer is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
 
 
 def token_reasons(token: str, virtual_proxy: VirtualProxy, *, now: float, leeway: float = CLOCK_TOLERANCE) -> list[str]:
-    """Why a virtual proxy with these settings would refuse the token, as far as they are known.
+    """Return the reasons why a virtual proxy with these settings would refuse the token.
 
     Args:
         token: a signed token.
-        virtual_proxy: its settings. Claim names that are not among them are not judged.
-        now: the server's clock in seconds since 1970.
+        virtual_proxy: its settings as far as they are known. Unknown claim names are not checked.
+        now: the clock of the server in seconds since 1970.
         leeway: seconds by which clocks may differ.
     """
     claims = inspect_token(token)["claims"]

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""From the options of login_check to the logins that are checked. Pure, no I/O."""
+"""Convert the options of login_check to logins. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if t.TYPE_CHECKING:
 
 
 def logins(params: dict[str, t.Any], out_of_service: Collection[str] = ()) -> list[Login]:
-    """Return each login on each proxy, as the options of login_check name them.
+    """Return each login on each proxy according to the options of login_check.
 
     Args:
-        params: those of the module.
+        params: parameters of the module.
         out_of_service: names of nodes whose proxy has no address, because it is disabled.
 
     Raises:
-        InputError: something cannot be right.
+        InputError: an option is not valid.
     """
     proxies = _proxies.named_urls(params["proxy_urls"])
     if not proxies or not params["logins"]:
@@ -96,6 +96,6 @@ def _require_comparable(
     else:
         return
     raise InputError(
-        f"other_key_token of login {number} {problem}, so that a refusal would say nothing about its key.",
+        f"other_key_token of login {number} {problem}, so a refusal could have another reason than its key.",
         hint="Mint it in the same way as the token, with the other key.",
     )

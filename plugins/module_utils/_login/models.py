@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What a run of login checks takes and returns. Pure, no I/O."""
+"""Input and results of login checks. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if t.TYPE_CHECKING:
 
 
 class SkipCheck(Exception):  # noqa: N818 -- an outcome, not an error
-    """A check cannot tell anything here. The message says why."""
+    """A check is skipped. The message is the reason."""
 
 
 class Outcome(t.NamedTuple):
-    """What a check found.
+    """Outcome of a check.
 
     Attributes:
-        expected: what had to come back.
-        actual: what came back.
-        fault: why that is wrong and what to do; "" if it is right.
+        expected: the expected answer.
+        actual: the actual answer.
+        fault: the diagnosis, "" if the check passed.
         status_code: HTTP status of the answer, if there was one.
-        ms: milliseconds that the answer took, if there was one.
+        ms: response time in milliseconds, if there was an answer.
     """
 
     expected: str
@@ -66,9 +66,9 @@ class Login:
         prefix: of the virtual proxy.
         token: to sign in with.
         negative_tokens: tokens of the same user that must be refused, by the name of their check.
-        user: directory and id of the user it has to sign in; "" where that is not known.
+        user: directory and id of the expected user, "" if they are not known.
         virtual_proxy: settings of the virtual proxy as far as they are known.
-        linked: whether the virtual proxy is linked to this proxy. If not, the only check is that it is unknown there.
+        linked: True if the virtual proxy is linked to this proxy. If not, the only check is that it is unknown there.
     """
 
     proxy: str
@@ -81,18 +81,18 @@ class Login:
 
     @property
     def claims(self) -> dict[str, t.Any]:
-        """The claims of the token."""
+        """Return the claims of the token."""
         return inspect_token(self.token)["claims"]
 
     @property
     def secrets(self) -> list[str]:
-        """The tokens and their longer parts."""
+        """Return the tokens and their longer parts."""
         tokens = [self.token, *self.negative_tokens.values()]
         return tokens + [part for token in tokens for part in token.split(".") if len(part) > 16]
 
     @property
     def private_values(self) -> list[str]:
-        """What the claims of the token tell beyond the user's name."""
+        """Return the values in the claims of the token except the name of the user."""
         known = "\\".join(self.user).casefold()
         found: list[str] = []
         todo: list[t.Any] = [self.claims]
@@ -109,22 +109,22 @@ class Login:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How logins are checked.
+    """Options of a run.
 
     Attributes:
         verify: as for HttpClient.
         timeout: seconds for a connection and for an answer.
-        wait: seconds to keep trying, for all logins together; 0 tries once.
-        threads: how many logins are checked at the same time.
+        wait: seconds to retry, for all logins together; 0 tries once.
+        threads: number of logins that are checked at the same time.
         foreign_key: an RSA key that no virtual proxy knows, for tokens that must be refused.
-        skip: names of checks to leave out.
+        skip: names of checks to skip.
         http_proxy: as for HttpClient.
-        session_apis: opens the APIs (QPS) that may know the sessions of a virtual proxy at a proxy, by its prefix and
-            the proxy's base URL. They are the caller's to close.
-        no_session_apis: why there are none.
+        session_apis: opens the APIs (QPS) that may know the sessions of a virtual proxy on a proxy, by its prefix and
+            the base URL of the proxy. The caller must close them.
+        no_session_apis: the reason if there are none.
         clock: monotonic seconds.
         wall_clock: seconds since 1970.
-        sleep: waits some seconds.
+        sleep: waits a number of seconds.
     """
 
     verify: bool | str

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Somebody with or without a token at one virtual proxy of one proxy: requests out, answers without secrets back."""
+"""A client of one virtual proxy on one proxy, with or without a token. Its answers contain no secrets."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL |
 
 
 class ProxySession:
-    """A browser without a screen. It keeps cookies like one, and sends a token only when told to.
+    """Client that stores cookies like a browser, and sends a token only on request.
 
     Args:
         base: URL of the virtual proxy, without a trailing slash.
         verify: as for HttpClient.
         timeout: seconds for the connection and for an answer.
-        redact: cleans what is taken over from answers.
-        headers: names of the headers to take over from answers.
+        redact: sanitizer for texts of answers.
+        headers: names of the headers to copy from answers.
         http_proxy: as for HttpClient.
         clock: seconds of a monotonic clock.
     """
@@ -73,41 +73,41 @@ class ProxySession:
         self._clock = clock
 
     def get(self, path: str, *, token: str | None = None) -> Answer:
-        """Fetch a page below the prefix, following redirects that stay below it.
+        """Return the answer for a page below the prefix. Redirects below the prefix are followed.
 
         Raises:
-            TransportError: there was none.
+            TransportError: there was no answer.
         """
         return self._request("GET", path, token=token)
 
     def who_am_i(
         self, *, token: str | None = None, cookies: dict[str, str] | None = None, host: str | None = None
     ) -> Answer:
-        """Ask the proxy for whom it takes us. It answers 200 in either case (Qlik help, "Proxy Service API").
+        """Request the current user from the proxy. It answers 200 also without a user (Qlik help, "Proxy Service API").
 
         Args:
             token: sent as bearer token.
-            cookies: sent in addition to those kept.
-            host: sent as Host, as if the proxy were known by this name.
+            cookies: sent in addition to the stored cookies.
+            host: sent as Host header.
 
         Raises:
-            TransportError: there was none.
+            TransportError: there was no answer.
         """
         target = urllib.parse.quote(f"{self.base}/hub/", safe="")
         return self._request("GET", f"qps/user?targetUri={target}", token=token, cookies=cookies, host=host)
 
     def log_out(self, cookies: dict[str, str] | None = None) -> Answer:
-        """End all sessions of our user on this virtual proxy, and forget the cookies.
+        """End all sessions of the user on this virtual proxy, and discard the cookies.
 
         Args:
-            cookies: whose session; those kept by default.
+            cookies: the cookies of the session, by default the stored ones.
 
         Raises:
-            TransportError: there was none.
+            TransportError: there was no answer.
         """
         cookies = self.take_cookies() if cookies is None else cookies
         answer = self._request("DELETE", "qps/user", cookies=cookies)
-        if answer.refused:  # releases since November 2024 know a CSRF token; whether they want it here is not published
+        if answer.refused:  # releases since November 2024 have a csrf token; it is not documented if it is needed here
             _status, csrf_token = self._csrf_token(cookies)
             if csrf_token:
                 answer = self._request("DELETE", "qps/user", cookies=cookies, csrf_token=csrf_token)
@@ -115,17 +115,17 @@ class ProxySession:
         return answer
 
     def open_websocket(self, *, token: str) -> Greeting:
-        """Open a websocket in our session and listen to what is said on it first.
+        """Open a websocket in the session and read the first messages.
 
-        Since November 2024 it takes the session cookie, a csrf token in the query and an Origin (Qlik article
-        ta-p/2509211); a token in the Authorization header may get it refused then. Earlier releases do not know the
-        csrf token; there the header is sent along, as Qlik's own clients do (qlik-oss/gopherciser).
+        Since November 2024 it requires the session cookie, a csrf token in the query and an Origin (Qlik article
+        ta-p/2509211), and may be refused with a token in the Authorization header. Earlier releases have no csrf token.
+        There the header is sent as by Qlik's own clients (qlik-oss/gopherciser).
 
         Args:
             token: the bearer token for earlier releases.
 
         Raises:
-            TransportError: there was none.
+            TransportError: there was no answer.
         """
         started = self._clock()
         status, csrf_token = self._csrf_token(None)
@@ -149,19 +149,19 @@ class ProxySession:
             raise transport_error(exc, f"GET {self.base}", ca_option="proxy_ca_path") from None
 
     def take_cookies(self) -> dict[str, str]:
-        """Hand over the cookies and forget them."""
+        """Return the stored cookies and discard them."""
         cookies = self.cookies
         self._http.cookies.clear()
         return cookies
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies that are kept."""
+        """Return the stored cookies."""
         return {cookie.name: cookie.value or "" for cookie in self._http.cookies}
 
     @property
     def has_cookies(self) -> bool:
-        """Whether there is a cookie that would be sent."""
+        """Return True if there is a stored cookie."""
         return bool(self._http.cookies)
 
     def close(self) -> None:
@@ -199,7 +199,7 @@ class ProxySession:
         return self._http.send(Request(method, url, headers=headers, cookies=cookies))
 
     def _csrf_token(self, cookies: dict[str, str] | None) -> tuple[int, str]:
-        """The status of the answer to the question for a csrf token, and the token or ""."""
+        """Request a csrf token, and return the status of the answer and the token or ""."""
         response = self._exchange("GET", f"{self.base}/{CSRF_PATH}", headers={}, cookies=cookies)
         token = response.headers.get("qlik-csrf-token", "")
         self._redact.add([token])
@@ -228,7 +228,7 @@ class ProxySession:
         return cookies
 
     def _is_inside(self, url: str) -> bool:
-        """Whether a URL belongs to our virtual proxy and is no login page. The token goes nowhere else."""
+        """Return True if a URL belongs to the virtual proxy and is not a login page. The token is sent to no other."""
         try:
             ours, theirs = urllib.parse.urlsplit(self.base), urllib.parse.urlsplit(url)
         except ValueError:
@@ -265,13 +265,13 @@ class ProxySession:
         )
 
     def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
-        """Of a JSON object only what says who is signed in; the rest is nobody's business."""
+        """Return the user in a JSON object, without its other values."""
         names = ("userDirectory", "userId")
         return {name: self._redact(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
 
 
 def _redirect_target(response: Response) -> str:
-    """Return where a redirect leads, "" if it is none. It may be broken, or another host; that is a finding."""
+    """Return the target of a redirect, "" if it is not a redirect. It may be not valid or on another host."""
     if not response.is_redirect:
         return ""
     try:

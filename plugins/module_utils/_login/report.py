@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The results of login checks in words. Pure, no I/O."""
+"""Texts and results of login checks. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = ("subject", "issuer", "not_after", "days_left")
 
 @functools.cache
 def shown_certificate(pem: str | None) -> Result | None:
-    """Return what may be shown of a certificate, None if there is none or it cannot be read."""
+    """Return the properties of a certificate for results, None if there is none or it cannot be read."""
     try:
         content = t.cast("Result", _certificate.inspect(pem or ""))
     except QlikError:
@@ -52,7 +52,7 @@ def to_result(run: LoginRun) -> Result:
 
 
 def line(result: Result) -> str:
-    """Return one line that says what was checked for a login."""
+    """Return one line with the checks of a login and their results."""
     parts = []
     for status in ("failed", "passed", "skipped"):
         names: dict[str, list[str]] = {}  # by the reason of skipped checks
@@ -84,7 +84,7 @@ def summary(results: t.Sequence[Result]) -> str:
 
 
 def failure(results: t.Sequence[Result]) -> str:
-    """Return the first check that failed, why, and how many more did."""
+    """Return the first check that failed with its diagnosis, and the number of further failures."""
     failed = [(result, check) for result in results for check in result["checks"] if check["status"] == "failed"]
     result, check = failed[0]
     place = f"{result['proxy']}/{result['prefix']} as {result['user']}"

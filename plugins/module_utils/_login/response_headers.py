@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""The additional response headers of a virtual proxy: which are declared, and which are missing. Pure, no I/O."""
+"""Compare additional response headers with the settings of a virtual proxy. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typing as t
 
 from .._virtual_proxy.model import VirtualProxy
 
-# What frames an answer, and what servers decide by themselves, cannot be compared.
+# Headers that frame an answer or that the server sets itself cannot be compared.
 _NOT_COMPARED = frozenset(("connection", "content-length", "transfer-encoding", "upgrade", "date", "set-cookie"))
 
 
 def declared_headers(virtual_proxy: VirtualProxy) -> list[tuple[str, str]]:
-    """Names and values of additional_response_headers, one "Name: value" a line (Qlik article ta-p/2509211)."""
+    """Return names and values of additional_response_headers, one "Name: value" per line (article ta-p/2509211)."""
     lines = str(virtual_proxy.fields.get("additional_response_headers") or "").splitlines()
     pairs = [line.partition(":") for line in lines if ":" in line]
     return [
@@ -28,11 +28,11 @@ def declared_headers(virtual_proxy: VirtualProxy) -> list[tuple[str, str]]:
 
 
 def header_faults(declared: t.Iterable[tuple[str, str]], answered: t.Mapping[str, t.Sequence[str]]) -> list[str]:
-    """What is wrong with the headers of an answer.
+    """Return the differences between the headers of an answer and the settings.
 
     Args:
-        declared: what has to be there.
-        answered: the values that came, by the name in lower case.
+        declared: names and values of the expected headers.
+        answered: the actual values, by the name in lower case.
     """
     faults = []
     for name, value in declared:

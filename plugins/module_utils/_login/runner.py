@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Carry out the checks of logins: in parallel, repeated until they pass, and logged out whatever happens."""
+"""Run the checks of logins in parallel, repeat them until they pass, and always log out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .checks import CHECKS, Check
 from .models import CheckResult, Login, Outcome, RunOptions, SkipCheck
 from .state import LoginState
 
-# Qlik allows a user five parallel sessions (Qlik Community, "5 parallel sessions"); one is left for a human being.
+# Qlik allows a user five parallel sessions (Qlik Community, "5 parallel sessions"). One is reserved for other clients.
 SESSIONS_AT_ONCE = 4
 
-FIRST_PAUSE = 1.0  # seconds between two attempts; grows by half each time
+FIRST_PAUSE = 1.0  # seconds between two attempts; multiplied by 1.5 each time
 LONGEST_PAUSE = 10.0
 
 _FIRST, *_OTHERS, _LAST = (check for check in CHECKS if check.linked)
@@ -28,13 +28,13 @@ _UNLINKED = [check for check in CHECKS if not check.linked]
 
 
 def run_logins(logins: t.Sequence[Login], options: RunOptions) -> list[LoginRun]:
-    """Check all logins, in parallel, and log out of every session whatever happens.
+    """Check all logins in parallel, and always log out of every session.
 
-    A logout ends all sessions of that user on that virtual proxy, also those of the other logins here. So the logins
-    are checked in waves of at most SESSIONS_AT_ONCE per user, and a wave logs out when all its other checks are done.
+    A logout ends all sessions of that user on that virtual proxy, also those of other logins in this run. Therefore the
+    logins are checked in waves of at most SESSIONS_AT_ONCE per user, and a wave logs out after all its other checks.
 
     Raises:
-        InputError: a token cannot be read; nothing was sent.
+        InputError: a token cannot be read. Nothing was sent.
     """
     give_up_at = options.clock() + options.wait
     runs = [LoginRun(login, options, give_up_at=give_up_at) for login in logins]
@@ -72,10 +72,10 @@ class LoginRun:
     """The checks of one login at one proxy.
 
     Attributes:
-        login: which.
-        results: of the last round; the logout follows at the end.
-        seconds_waited: how long it took until the last round began.
-        tls_certificate: the certificate that the proxy shows, in PEM format.
+        login: the login.
+        results: results of the last round, and of the logout at the end.
+        seconds_waited: seconds until the last round began.
+        tls_certificate: the certificate that the proxy presents, in PEM format.
     """
 
     def __init__(self, login: Login, options: RunOptions, *, give_up_at: float) -> None:
@@ -89,16 +89,16 @@ class LoginRun:
 
     @property
     def response_ms(self) -> int | None:
-        """Milliseconds until the hub page was there; None if it never was."""
+        """Return the hub response time in milliseconds, None if the hub did not open."""
         return self._state.response_ms
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
+        """Return True if no check failed."""
         return all(result.status != "failed" for result in self.results)
 
     def check(self) -> None:
-        """Run all checks but the last until they pass, waiting cannot help, or the time is over."""
+        """Run all checks except the last until they pass, a failure is permanent, or the time is over."""
         started, pause = self._options.clock(), FIRST_PAUSE
         while True:
             self.seconds_waited = self._options.clock() - started
@@ -122,14 +122,14 @@ class LoginRun:
 
     def _round(self) -> list[CheckResult]:
         login = self._perform(_FIRST)
-        # A refusal of everything would tell nothing about the rest.
+        # If the proxy refuses all requests, the other checks are not meaningful.
         refused = login.status_code in (200, 301, 302, 303, 307, 308, 401, 403)
         results = [login]
         for check in _OTHERS:
             if check.name in self._options.skip:
-                results.append(_skipped(check, "left out by skip_checks"))
+                results.append(_skipped(check, "listed in skip_checks"))
             elif login.status == "failed" and not (check.after_failed_login and refused):
-                results.append(_skipped(check, "not tried, because the login itself failed"))
+                results.append(_skipped(check, "the login itself failed"))
             else:
                 results.append(self._perform(check))
         return results

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What the checks of one login share: its two sessions at the proxy and what the answers told."""
+"""The state that the checks of one login share: its two sessions on the proxy and data from the answers."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ if t.TYPE_CHECKING:
 
 
 class LoginState:
-    """One login at one proxy while it is checked.
+    """State of one login on one proxy during its checks.
 
     Attributes:
-        login: which.
-        options: how it is checked.
-        session: has the token, and gets the session of the user.
+        login: the login.
+        options: the options of the run.
+        session: sends the token, and has the session of the user.
         unauthenticated: must not get a session.
-        new_session: opens another one, with connections of its own, that the caller closes.
-        signed_in: the user of the session, as far as the proxy has named it.
-        cookies: those that the session was given, by name.
+        new_session: opens another session with separate connections, which the caller must close.
+        signed_in: the user of the session, as far as the proxy has reported it.
+        cookies: the cookies of the session, by name.
         declared_headers: names and values of the additional response headers.
-        answered_headers: those headers in the answer to the login.
-        response_ms: milliseconds until the hub page was there; None if it never was.
-        permanent_failure: whether waiting cannot help.
-        redact: cleans what is taken over from answers.
+        answered_headers: these headers in the answer to the login.
+        response_ms: hub response time in milliseconds, None if the hub did not open.
+        permanent_failure: True if a retry cannot succeed.
+        redact: sanitizer for texts of answers.
     """
 
     def __init__(self, login: Login, options: RunOptions) -> None:
         self.login = login
         self.options = options
-        self.signed_in = login.user  # until the proxy names another user, which is a failed check of its own
+        self.signed_in = login.user  # until the proxy reports another user, which is a failed check
         self.cookies: dict[str, Cookie] = {}
         self.answered_headers: t.Mapping[str, t.Sequence[str]] = {}
         self.response_ms: int | None = None
         self.permanent_failure = False
-        self._unexpected: list[dict[str, str]] = []  # sessions that a proxy opened although it had to refuse
+        self._unexpected: list[dict[str, str]] = []  # sessions of requests that the proxy should have refused
         self.redact = redact = Sanitizer(login.secrets, private=login.private_values)
         declared = _headers.declared_headers(login.virtual_proxy)
-        # Redacted like the answer, or the two could not be compared.
+        # Redacted like the answer, so that they can be compared.
         self.declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]
         new_session = functools.partial(
             ProxySession,
@@ -71,7 +71,7 @@ class LoginState:
 
     @property
     def host(self) -> str:
-        """Host name that requests are sent to."""
+        """Return the host name that requests are sent to."""
         return urllib.parse.urlsplit(self.login.proxy).hostname or ""
 
     def remember(self, answer: Answer) -> None:
@@ -80,7 +80,7 @@ class LoginState:
 
     @contextlib.contextmanager
     def refusal_expected(self) -> t.Iterator[ProxySession]:
-        """Yield the session that must not be signed in. One that the proxy opens nevertheless is logged out later."""
+        """Yield the session that must not be signed in. If the proxy signs it in, it is logged out later."""
         try:
             yield self.unauthenticated
         finally:
@@ -88,7 +88,7 @@ class LoginState:
                 self._unexpected.append(self.unauthenticated.take_cookies())
 
     def renew_session(self) -> None:
-        """End the session, because its cookie was made by settings that are out of date."""
+        """End the session, because its cookie was created with outdated settings."""
         self.cookies.clear()
         with contextlib.suppress(TransportError):
             self.session.log_out()

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""A websocket to the engine: opened, listened to until it is clear what it is worth, closed."""
+"""Open a websocket to the engine, read until the result is known, and close it."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ else:
     # There is another package of that name, which is a server.
     AVAILABLE = hasattr(websocket, "WebSocketBadStatusException")
 
-# enigma.js: what a client connects to that wants no app yet. The question costs the engine nothing, and a proxy that
-# says nothing before it hears something (Qlik help, "Messages from proxy to clients") is made to talk.
+# enigma.js: the path for clients without an app. The request is cheap for the engine, and is sent because a proxy may
+# send its first message only after it has received one (Qlik help, "Messages from proxy to clients").
 _PATH = "app/engineData"
 _QUESTION = json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "ProductVersion", "params": []})
 _SHOWN = 80  # characters of a name that a server sends
-_MOST_BYTES = 1_000_000  # of a whole conversation; one has some thousand
+_MOST_BYTES = 1_000_000  # of a whole exchange; usual are a few thousand
 
 Redact = t.Callable[..., str]
 
 
 class _BoundedStream:
-    """A socket that ends when it has received too much: the library keeps a message in memory, however long it is."""
+    """Socket with a limit for received bytes, because the library stores messages of any length in memory."""
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
@@ -68,15 +68,15 @@ def greet(
     http_proxy: str | None = None,
     clock: t.Callable[[], float] = time.monotonic,
 ) -> Greeting:
-    """Open a websocket below a virtual proxy, as a page from there would, and say what comes of it.
+    """Open a websocket below a virtual proxy in the same way as a page of it, and return the result.
 
     Args:
         base: URL of the virtual proxy, without a trailing slash.
         headers: Cookie, and Authorization for releases before November 2024.
-        csrf_token: for the query; "" on releases that have none.
+        csrf_token: for the query; "" on releases without it.
         verify: as for HttpClient.
-        timeout: seconds for the connection, and for everything after it.
-        redact: cleans what is taken over from the server.
+        timeout: seconds for the connection, and for the exchange after it.
+        redact: sanitizer for texts of the server.
         http_proxy: as for HttpClient.
         clock: monotonic seconds.
 
@@ -89,10 +89,10 @@ def greet(
     started, give_up_at = clock(), clock() + sum(timeout)
     connection = websocket.WebSocket()
     milliseconds = functools.partial(_milliseconds_since, started, clock)
-    # The connection is ours, so that neither a web proxy of the environment nor other CAs get into it.
+    # The connection is opened here, so that neither a web proxy of the environment nor other CAs are used.
     with (
         contextlib.closing(open_stream(base, verify=verify, timeout=timeout, http_proxy=http_proxy)) as stream,
-        contextlib.closing(Deadline(0.0, sum(timeout) + 1.0)) as deadline,  # for what comes byte by byte
+        contextlib.closing(Deadline(0.0, sum(timeout) + 1.0)) as deadline,  # for answers that arrive byte by byte
     ):
         deadline.watch(types.SimpleNamespace(sock=stream))
         try:
@@ -145,7 +145,7 @@ def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:
 def _listen(
     connection: websocket.WebSocket, *, give_up_at: float, redact: Redact, clock: t.Callable[[], float]
 ) -> Greeting:
-    """Read until a message decides, the other side closes, or the time is over."""
+    """Read until a decisive message, the end of the connection or the end of the time."""
     heard = Greeting(101, message="silence")
     while clock() < give_up_at:
         connection.settimeout(max(0.01, give_up_at - clock()))
@@ -162,7 +162,7 @@ def _listen(
 
 
 def _taken_in(heard: Greeting, data: bytes, redact: Redact) -> tuple[Greeting, bool]:
-    """What is known after one more message, and whether that is enough."""
+    """Return the state after another message, and True if the message is decisive."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
@@ -180,7 +180,7 @@ def _taken_in(heard: Greeting, data: bytes, redact: Redact) -> tuple[Greeting, b
         return heard._replace(message=method, state=redact(str(params.get("qSessionState") or ""), _SHOWN)), True
     if method in DECISIVE:
         return heard._replace(message=method), True
-    # Whoever answers is there, also without an OnConnected.
+    # An answer of the engine is sufficient without an OnConnected.
     if content.get("id") == 1:
         return heard._replace(message="an answer of the engine"), True
     return heard, False

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Make a site what is declared: read, plan, write, and read again where the outcome of a write is unknown."""
+"""Reconcile a site with a declaration: read, plan, write, and read again if the outcome of a write is unknown."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _OUTCOMES = {"create": "created", "delete": "deleted", "update": "updated", "lin
 
 
 class Outcome:
-    """What a reconciliation has come to so far; in the end, its result.
+    """The state of a reconciliation, and in the end its result.
 
     Args:
         declared: the declared virtual proxies.
 
     Attributes:
         required: the declared virtual proxies, then the absence of the purged ones.
-        changes: one for each of these, from the first snapshot to what the last plan leads to.
-        virtual_proxies: the declared ones as they are now, in check mode as they would be; None for an absent one.
-        done: the writes that were carried out, in check mode those that would be.
-        warnings: of the last plan.
+        changes: one for each of these, from the first snapshot to the result of the last plan.
+        virtual_proxies: the current declared ones, in check mode the predicted ones; None for an absent one.
+        done: the writes that were carried out, in check mode the predicted ones.
+        warnings: warnings of the last plan.
     """
 
     def __init__(self, declared: t.Sequence[VirtualProxy]) -> None:
@@ -52,11 +52,11 @@ class Outcome:
 
     @property
     def writes(self) -> list[str]:
-        """Return what was written, in words."""
+        """Return descriptions of the writes."""
         return [str(write) for write in self.done]
 
     def take(self, plan: Plan) -> None:
-        """Take over a plan, made from a new snapshot."""
+        """Store a plan that was made from a new snapshot."""
         before = {change.prefix: change.before for change in self.changes}
         self.changes = [
             one._replace(before=before[one.prefix]) if one.prefix in before else one for one in plan.changes
@@ -66,11 +66,11 @@ class Outcome:
         self._planned = plan.writes
 
     def read_back(self, snapshot: Snapshot) -> None:
-        """Take over the virtual proxies as they are after the last write."""
+        """Store the virtual proxies after the last write."""
         self.virtual_proxies = [snapshot.by_prefix.get(one.prefix) for one in self.required[: self._declared]]
 
     def still_planned(self, write: Write) -> bool:
-        """Return True if the last plan holds a write with the same purpose."""
+        """Return True if the last plan contains a write with the same purpose."""
         return write.key in {one.key for one in self._planned}
 
     def entries(self, failed: Write | None = None) -> list[dict[str, t.Any]]:
@@ -97,14 +97,14 @@ class Outcome:
             elif prefix in pending:
                 outcome = "incomplete" if done else "pending"
             else:
-                # The first one that says most: a virtual proxy is created or deleted once.
+                # In the order of significance, because a virtual proxy is created or deleted only once.
                 actions = [_OUTCOMES[write.action] for write in done]
                 outcome = next((one for one in ("created", "deleted", "updated") if one in actions), "unchanged")
             entries.append({"prefix": prefix, "outcome": outcome, "writes": [str(write) for write in done]})
         return entries
 
     def as_error(self, write: Write, error: QlikError, more: str = "") -> QlikError:
-        """Return the error that ended the run, with what was done before it."""
+        """Return the error that ended the run, with the writes that were carried out before it."""
         error.done = self.writes
         error.entries = self.entries(write)
         error.context = f"{write} ({error.context})" if error.context else str(write)
@@ -113,10 +113,10 @@ class Outcome:
 
 
 def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **rules: t.Any) -> Outcome:
-    """Make the site of a module what is declared, and warn about what is declared.
+    """Reconcile the site of a module with the declaration, and show warnings about the declaration.
 
     Args:
-        module: has the options of the connection, and allow_connection_virtual_proxy.
+        module: has the options for the connection, and allow_connection_virtual_proxy.
         entries: the options of virtual proxies.
         rules: attributes of Rules.
 
@@ -146,20 +146,20 @@ def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **ru
 def reconcile(
     site: Repository, declared: t.Sequence[VirtualProxy], rules: Rules, *, check_mode: bool = False
 ) -> Outcome:
-    """Make the site what is declared.
+    """Reconcile the site with the declaration.
 
-    After a write that met a conflict or whose answer was lost, the site is read again. What is then as declared was
-    done (by this run, if the answer was lost); the rest is planned again and written once more.
+    After a write with a conflict or without an answer, the site is read again. Objects that are then as declared count
+    as written (by this run, if the answer was lost). The other changes are planned again and written once more.
 
     Args:
-        site: its repository.
-        declared: as from_options returns them, one for each prefix.
+        site: the repository of the site.
+        declared: results of from_options, one for each prefix.
         rules: guards, and whether others are removed.
-        check_mode: only plan.
+        check_mode: True to plan only.
 
     Raises:
-        QlikError: with the writes that were carried out in its attribute done, and what became of each virtual
-            proxy in entries.
+        QlikError: the attribute done has the writes that were carried out, and entries the outcome of each virtual
+            proxy.
     """
     outcome = Outcome(declared)
     failures: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -172,7 +172,7 @@ def reconcile(
         except QlikError as error:
             if not failed:
                 raise
-            raise outcome.as_error(*failed[0], "What became of it could not be read.") from error
+            raise outcome.as_error(*failed[0], "The result could not be read.") from error
         for write, cause in failed:
             failures[write.key] += 1
             if outcome.still_planned(write):
@@ -200,8 +200,8 @@ def can_retry(error: QlikError) -> bool:
 
 
 def should_reread(write: Write, error: QlikError) -> bool:
-    """Return True if the site can tell more than the error."""
-    # A refused create may mean that another client was faster: then nothing is left to create.
+    """Return True if a new snapshot can show the outcome of the write."""
+    # A create request may be refused because another client has created the object.
     return can_retry(error) or write.action == "create"
 
 
@@ -224,7 +224,7 @@ def _carry_out(
 
 
 def _last_change(snapshot: Snapshot, write: Write) -> str:
-    """Return who changed what could not be written, and when; empty if that is not known."""
+    """Return user and time of the last change of the entity of a failed write, empty if they are not known."""
     raw = {one.id: one.raw for one in snapshot.virtual_proxies} | {one.id: one.raw for one in snapshot.proxies}
     return convert.last_change(raw.get(write.id, {}))
 
@@ -253,7 +253,7 @@ def _execute(
     entities = convert_all([answer]) or convert_all(site.read_back(write))
     if not entities:
         raise AnswerError(
-            "It was done, but the answer holds no id.",
+            "It was carried out, but the answer contains no id.",
             "Run the task again.",
             context=f"{method} {write.path}",
             status=200,

@@ -4,10 +4,10 @@
 
 # Private to this collection: may change at any time.
 
-"""Release, nodes and proxies of a site, in this collection's words.
+"""Release, nodes and proxies of a site in the format of results.
 
-A name is the QRS field's in snake_case. Entities are given by name, numbers that mean words are words, and what a
-release does not have is left out.
+A name is that of the QRS field in snake_case. Entities are given by name, enumerations as words, and fields that a
+release does not have are omitted.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _NODE = {
     "scheduler_preload_enabled": bool,
     "failover_candidate": bool,
 }
-# The verbosity of logs and the templates of pages are left out.
+# Without the verbosity of logs and the templates of pages.
 _PROXY_SETTINGS = {
     "listen_port": int,
     "allow_http": bool,
@@ -80,12 +80,12 @@ _QPS_PORT = 4243  # Qlik help, "Ports": the proxy's own API
 
 
 class Site(t.NamedTuple):
-    """A site in words.
+    """A site in the format of results.
 
     Attributes:
-        release: what the repository tells about itself.
-        nodes: the central one first, the others by name.
-        proxies: the proxy services in the order of their nodes, each under its node's name.
+        release: the release of the repository and its installation.
+        nodes: the nodes, the central one first, the others by name.
+        proxies: the proxy services in the order of their nodes, each with the name of its node.
     """
 
     release: Options
@@ -122,7 +122,7 @@ def read_site(source: Repository) -> Site:
     """Read release, nodes and proxies: three requests.
 
     Raises:
-        QlikError: they could not be read, or the user has no rights to see them.
+        QlikError: they could not be read, or the user has no rights to read them.
     """
     about = source.get("about")
     if not isinstance(about, dict):
@@ -136,10 +136,10 @@ def read_site(source: Repository) -> Site:
 
 
 def in_words(about: Entity, nodes: list[Entity], proxies: list[Entity]) -> Site:
-    """Return a site in words.
+    """Return a site in the format of results.
 
     Args:
-        about: what /qrs/about returns.
+        about: the answer to /qrs/about.
         nodes: full entities of ServerNodeConfiguration.
         proxies: full entities of ProxyService.
     """

@@ -23,9 +23,9 @@ if t.TYPE_CHECKING:
 
     from .._virtual_proxy.plan import Write
 
-# Up to that many terms a filter is cheaper than reading every virtual proxy, and its URL stays short.
+# Up to this number of terms, a filter is cheaper than reading all virtual proxies, and its URL is short.
 FILTER_TERMS = 60
-# A list without a filter is reported to be cut there, on some sites (MaxRecordLimit; qlik-sense-mcp).
+# On some sites a list without a filter is reported to be truncated to this length (MaxRecordLimit; qlik-sense-mcp).
 RECORD_LIMIT = 100
 
 _Query: t.TypeAlias = "Mapping[str, str] | None"
@@ -36,16 +36,16 @@ _LOOKUPS: dict[str, tuple[str, Callable[[t.Any], t.Any]]] = {
     "custom_properties": ("custompropertydefinition/full", convert.custom_properties),
     "build": ("about", lambda about: convert.text(about, "buildVersion")),
 }
-# Lists that may be cut, although they hold what these options name.
+# Options whose names may be missing in a truncated list.
 _NAMED_BY_OPTION = ("tags", "custom_properties")
 
 
 @contextlib.contextmanager
 def repository(options: Mapping[str, t.Any]) -> Iterator[Repository]:
-    """Yield a repository to which a task's connection options lead, and close the connection afterwards.
+    """Yield the repository of the connection options of a task, and close the connection afterwards.
 
     Raises:
-        InputError: an option cannot be right.
+        InputError: an option is not valid.
     """
     client = QrsClient(options)
     try:
@@ -55,7 +55,7 @@ def repository(options: Mapping[str, t.Any]) -> Iterator[Repository]:
 
 
 class Repository:
-    """What this collection reads from a repository.
+    """Reader of the repository.
 
     Args:
         client: sends the requests.
@@ -69,14 +69,14 @@ class Repository:
         return self.client.request("GET", path, query=query).body
 
     def read(self, declared: Sequence[VirtualProxy], *, everything: bool = False) -> Snapshot:
-        """Return the site as far as the declared virtual proxies need it: two requests, more only for unknown names.
+        """Return the parts of the site for the declared virtual proxies: two requests, more only for unknown names.
 
         Args:
-            declared: what is declared.
-            everything: read all virtual proxies, also those that are not declared.
+            declared: the declared virtual proxies.
+            everything: True to read all virtual proxies, also those that are not declared.
 
         Raises:
-            QlikError: it could not be read, or the user has no rights to see it.
+            QlikError: it could not be read, or the user has no rights to read it.
         """
         query = None if everything else _filter(declared)
         entities = self._virtual_proxies(query)
@@ -102,7 +102,7 @@ class Repository:
         path, conversion = _LOOKUPS[name]
         found = conversion(self.get(path))
         if name in _NAMED_BY_OPTION:
-            # A long list may be cut (qlik-sense-mcp, after 100 entities): what is missing is asked for by name.
+            # A long list may be truncated (qlik-sense-mcp: to 100 entities). Missing entities are requested by name.
             names = {text for one in declared for text in one.fields.get(name) or ()}
             missing = sorted(text for text in names if not any(one.is_called(text) for one in found))
             for start in range(0, len(missing), FILTER_TERMS):
@@ -111,7 +111,7 @@ class Repository:
         return found
 
     def read_back(self, write: Write) -> list[t.Any]:
-        """Return the entity that a write was about, as a list."""
+        """Return the entity of a write, as a list."""
         if write.action == "create":
             query = _any_of([("prefix", write.subject)])
             return self.entities("virtualproxyconfig/full", query)
@@ -121,10 +121,10 @@ class Repository:
         return self.entities("virtualproxyconfig/full", query)
 
     def _missing(self, entities: list[Entity], declared: Sequence[VirtualProxy], *, everything: bool) -> list[Entity]:
-        """Return declared virtual proxies that are missing from a list that may be cut: they are read by name.
+        """Return declared virtual proxies that are missing in a truncated list, read by name.
 
         Raises:
-            AnswerError: everything was requested, and there is more than the site returns.
+            AnswerError: all virtual proxies were requested, and the site returned only a part of them.
         """
         if everything:
             count = self.get("virtualproxyconfig/count")
@@ -132,8 +132,8 @@ class Repository:
             if number != len(entities):
                 raise self._error(
                     "virtualproxyconfig/full",
-                    f"The site has {number} virtual proxies, but gave only {len(entities)}.",
-                    "Name those that you want (prefixes of virtual_proxy_info), and purge by hand.",
+                    f"The site has {number} virtual proxies, but returned only {len(entities)}.",
+                    "Select virtual proxies (prefixes of virtual_proxy_info), and purge manually.",
                 )
         parts = [declared[start : start + FILTER_TERMS // 2] for start in range(0, len(declared), FILTER_TERMS // 2)]
         return [entity for part in parts for entity in self._virtual_proxies(_filter(part))]
@@ -151,7 +151,7 @@ class Repository:
         return entities
 
     def not_expected(self, path: str, expected: str) -> AnswerError:
-        """Return the error for an answer of another form."""
+        """Return the error for an answer in another format."""
         return self._error(
             path,
             f"The answer was JSON, but not {expected}.",
@@ -162,15 +162,15 @@ class Repository:
         return AnswerError(message, hint, context=f"GET {self.client.base}/qrs/{path}", status=200)
 
     def require_some(self, entities: list[Entity], path: str, what: str, types: str) -> None:
-        """Raise if a list is empty: a user without rights gets empty lists, although something exists.
+        """Raise if a list is empty, because a user without rights gets empty lists although entities exist.
 
         Raises:
-            AnswerError: as above.
+            AnswerError: the list is empty.
         """
         if not entities:
             raise self._error(
                 path,
-                f"The user that signed in sees no {what}, although each site has one.",
+                f"The signed-in user cannot read any {what}, although each site has one.",
                 f"Give the user the RootAdmin role, or rights to read {types}.",
             )
 
@@ -178,9 +178,9 @@ class Repository:
 def _possibly_truncated(
     snapshot: Snapshot, entities: list[Entity], declared: Sequence[VirtualProxy], *, everything: bool
 ) -> bool:
-    """Return True if a list of virtual proxies may be cut.
+    """Return True if a list of virtual proxies may be truncated.
 
-    It is complete if all that must be in it is there: what is linked, and what is declared.
+    It is complete if it contains all linked and all declared virtual proxies.
     """
     linked = {identity for proxy in snapshot.proxies for identity in proxy.links or ()}
     if not linked <= {one.id for one in snapshot.virtual_proxies}:
@@ -190,7 +190,7 @@ def _possibly_truncated(
 
 
 def _filter(declared: Sequence[VirtualProxy]) -> dict[str, str] | None:
-    """Return a query for the declared prefixes and cookie names, None when it would be too long."""
+    """Return a query for the declared prefixes and cookie names, None if it would be too long."""
     terms = []
     for one in declared:
         terms.append(("prefix", one.prefix))

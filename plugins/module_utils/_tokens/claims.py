@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""A token taken apart, with what a virtual proxy would say to it. Pure: no I/O, and nothing here quotes a token."""
+"""Decode a token and check whether a virtual proxy would accept it. Pure, no I/O. No text quotes a token."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def examine(
     now: float,
     leeway: float,
 ) -> dict[str, t.Any]:
-    """Decode a token and judge it.
+    """Decode a token and check it.
 
     Args:
         token: the token, without the word Bearer.
         virtual_proxy: its settings as far as they are known.
-        judge_user: whether the claims that name the user must be there.
+        judge_user: True if the claims for the user are required.
         keys: a provider's keys to verify with instead of the certificate of the virtual proxy.
-        now: the server's clock in seconds since 1970.
+        now: the clock of the server in seconds since 1970.
         leeway: seconds by which clocks may differ.
 
     Returns:
-        What the filter jwt_claims documents.
+        The result of the filter jwt_claims.
 
     Raises:
         InputError: it is not a signed token.
@@ -52,7 +52,7 @@ def examine(
     if keys is not None:
         key, reason = _signer(token, content["header"], keys)
         verified, verified_by = key is not None, key.kid if key else None
-        # A wrong algorithm has been told already.
+        # The reasons already contain an algorithm that is not accepted.
         reasons = [*([reason] if reason else []), *reasons]
     elif certificate := virtual_proxy.fields.get("jwt_public_key_certificate"):
         verified = not list(signature_reasons(token, certificate))
@@ -73,7 +73,7 @@ def examine(
 
 
 def _signer(token: str, header: dict[str, t.Any], keys: t.Sequence[_jwks.Key]) -> tuple[_jwks.Key | None, str | None]:
-    """Return the key that signed a token, or why there is none; neither if its algorithm is not accepted at all."""
+    """Return the key that signed a token, or the reason why there is none, or neither if its algorithm is refused."""
     if list(signature_reasons(token, None)):
         return None, None
     kid = header.get("kid")
@@ -85,7 +85,7 @@ def _signer(token: str, header: dict[str, t.Any], keys: t.Sequence[_jwks.Key]) -
         if key.public_key is None or key.reasons:
             problems.append(key.reasons[0])
         elif header["alg"] not in key.algorithms:
-            problems.append(f"It is for {', '.join(key.algorithms)}, and the token is signed with {header['alg']}.")
+            problems.append(f"It is for {', '.join(key.algorithms)}, but the token is signed with {header['alg']}.")
         elif fits(token, key.public_key):
             return key, None
     if not keys:
@@ -101,13 +101,13 @@ def _warnings(claims: dict[str, t.Any]) -> t.Iterator[str]:
     # The examples of enigma.js and of qlikwebisr/qs-jwt-examples send tokens without it to Sense on Windows.
     if claims.get("exp") is None:
         yield (
-            "The token has no exp. Qlik Sense accepts it all the same, for as long as the virtual proxy has the"
-            " certificate of its key; give tokens an end."
+            "The token has no exp. Qlik Sense accepts it as long as the virtual proxy has the certificate of its key;"
+            " set an expiry time."
         )
 
 
 def _date(value: t.Any) -> str | None:
-    """Return a time of a token in ISO 8601, UTC; None if no calendar has it."""
+    """Return a time of a token in ISO 8601 and UTC, None if it is not a valid time."""
     if not is_time(value):
         return None
     try:

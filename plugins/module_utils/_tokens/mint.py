@@ -4,8 +4,8 @@
 
 # Private to this collection: may change at any time.
 #
-# Messages never quote a value that a user gave: what stands in the place of a user name may be a key put there by
-# mistake. They name the option or the place in the list instead.
+# Messages never quote a value of the user, because it may be a misplaced key. They contain the option or the position
+# in the list instead.
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _LONGEST = 36500 * 86400
 
 
 def seconds(value: t.Any, *, option: str) -> int:
-    """Read a duration: seconds as a number, or a number with one of the units s, m, h, d, w ("15m", "-5m").
+    """Return a duration in seconds, from a number or a number with one of the units s, m, h, d, w ("15m", "-5m").
 
     Raises:
-        InputError: anything else, or more than a hundred years.
+        InputError: it is not a duration, or longer than a hundred years.
     """
     match = _DURATION.fullmatch(str(value).strip()) if isinstance(value, (int, str)) else None
     result = int(match[1]) * _SECONDS[match[2]] if match and not isinstance(value, bool) else None
@@ -51,15 +51,15 @@ def seconds(value: t.Any, *, option: str) -> int:
 
 
 def join_names(names: t.Iterable[str]) -> str:
-    """Return names that a user gave, for a message. What does not look like a name may be a misplaced secret."""
+    """Return the user's names for a message. A text that does not look like a name may be a misplaced secret."""
     return ", ".join(sorted(name if name.isidentifier() and len(name) <= 40 else "(no name)" for name in names))
 
 
 def require_algorithm(name: t.Any) -> str:
-    """Return an algorithm that Qlik Sense accepts, or explain why it must be one.
+    """Return an algorithm that Qlik Sense accepts.
 
     Raises:
-        InputError: the name is not one of ALGORITHMS.
+        InputError: the name is not one of ALGORITHMS. The message contains the reason.
     """
     if name in ALGORITHMS:
         return str(name)
@@ -69,17 +69,17 @@ def require_algorithm(name: t.Any) -> str:
     elif re.fullmatch(r"(ES|PS|HS)(256|256K|384|512)|EDDSA|ED25519|NONE", text):
         message = f"Qlik Sense does not accept the algorithm {text}."
     elif re.fullmatch(r"RSA1_5|RSA-OAEP.*|DIR|ECDH-ES.*|A\d{3}(GCM)?KW|A\d{3}GCM|A\d{3}CBC-HS\d{3}|PBES2-.*|JWE", text):
-        message = "Qlik Sense does not accept encrypted tokens (JWE); TLS already encrypts them on their way."
+        message = "Qlik Sense does not accept encrypted tokens (JWE); TLS already encrypts them in transit."
     else:
         message = "The value of algorithm is not the name of a signature algorithm."
     raise InputError(message, hint=f"Use {', '.join(ALGORITHMS[:-1])} or {ALGORITHMS[-1]}, with an RSA key.")
 
 
 def plain(value: t.Any) -> t.Any:
-    """Copy a claim into exact JSON types: Ansible's own strings, lists and dictionaries are subclasses of these.
+    """Return a copy of a claim with exact JSON types, because Ansible's types are subclasses of these.
 
     Raises:
-        InputError: the value, or one inside it, has no form in JSON.
+        InputError: the value, or one inside it, is not a JSON value.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -94,25 +94,27 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):
         return str(value)
     raise InputError(
-        f"Among the claims there is {_kind_of(value)} that JSON does not know.",
+        f"The claims contain {_kind_of(value)} that is not a JSON value.",
         hint="Use text, numbers, true, false, lists and dictionaries; put a date in quotes.",
     )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The content of the tokens of a call. A user that is a dictionary may replace any of it for one token.
+    """The content of the tokens of a call. A user that is a dictionary can override each field for one token.
 
     Args:
-        jwt_attribute_user_id: name of the claim with the user id, as set on the virtual proxy.
-        jwt_attribute_user_directory: likewise for the directory. "[CORP]" gives everybody that one: no claim.
-        user_directory: for users that come without one.
-        name: value of the claim of that name, and so on; none by default.
-        groups: written into the claim C(groups_claim).
+        jwt_attribute_user_id: name of the claim with the user id, as on the virtual proxy.
+        jwt_attribute_user_directory: name of the claim with the directory. "[CORP]" is a fixed directory without claim.
+        user_directory: for users without a directory.
+        name: the claim C(name).
+        email: the claim C(email).
+        groups: the claim with the name C(groups_claim).
+        groups_claim: name of the claim with the groups.
         claims: further claims.
         audience: the claim C(aud), a text or a list.
         expires_in: seconds from now; negative for a token that has expired.
-        backdate: seconds by which C(iat) and C(nbf) lie in the past; negative for a token that is not valid yet.
+        backdate: seconds by which C(iat) and C(nbf) lie in the past; negative for a token that is not yet valid.
 
     Raises:
         InputError: a claim name is reserved, a claim has two values, or an option has the wrong type.
@@ -173,7 +175,7 @@ class Recipe:
         if unknown := fields.keys() - _FIELDS:
             raise InputError(
                 f"A user has unknown fields: {join_names(unknown)}.",
-                hint=f"Known are {', '.join(sorted(_FIELDS))}; any other claim belongs under claims.",
+                hint=f"The fields are {', '.join(sorted(_FIELDS))}; other claims belong into claims.",
             )
         directory, user_id = None, fields.pop("user_id", None)
         if "user" in fields:
@@ -197,8 +199,8 @@ class Recipe:
             claims[directory_claim] = _identifier(directory or common.get(directory_claim), "user directory")
         elif directory and directory.lower() != constant.lower():
             raise InputError(
-                "The user directory differs from the one that the virtual proxy gives everybody.",
-                hint="Leave the directory out, or put the same one in brackets into jwt_attribute_user_directory.",
+                "The user directory differs from the fixed directory of the virtual proxy.",
+                hint="Omit the directory, or set jwt_attribute_user_directory to the same one in brackets.",
             )
         for name, value in common.items():
             _add(claims, name, value)
@@ -206,14 +208,14 @@ class Recipe:
         return claims
 
     def _times(self, now: int) -> tuple[int, int, int]:
-        """Return iat, nbf and exp. They are in this order in time, whatever the two durations are."""
+        """Return iat, nbf and exp, in ascending order for all values of the two durations."""
         expires_in, backdate = int(self.expires_in), int(self.backdate)
         expires = max(now, now - backdate) + expires_in
         not_before = min(now - backdate, expires - 1)
         return min(now, not_before), not_before, expires
 
 
-# The document alone decides the claim of the groups.
+# The claim of the groups is determined by the virtual proxy only.
 _FIELDS = {field.name for field in dataclasses.fields(Recipe) if field.init} - {"groups_claim"} | {"user", "user_id"}
 
 
@@ -223,10 +225,10 @@ def _add(claims: dict[str, t.Any], name: str, value: t.Any) -> None:
 
 
 def text_of(value: t.Any, what: str) -> str:
-    """Insist on text: numbers that YAML read may have lost a leading zero, and converting lists would show them.
+    """Return a text, and refuse other types: numbers from YAML may have lost a leading zero.
 
     Raises:
-        InputError: it is something else.
+        InputError: the value has another type.
     """
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
         return str(value)
@@ -234,7 +236,7 @@ def text_of(value: t.Any, what: str) -> str:
 
 
 def _kind_of(value: t.Any) -> str:
-    """What YAML calls it. Ansible's own types are subclasses, whose names would say nothing to a user."""
+    """Return the YAML name of a type. Ansible's own types are subclasses, whose names are unknown to users."""
     kinds: tuple[tuple[tuple[type, ...], str], ...] = (
         ((type(None),), "null"),
         ((bool,), "a boolean"),
@@ -251,7 +253,7 @@ def _optional(value: t.Any, what: str) -> str:
 
 
 def _texts(value: t.Any, what: str) -> list[str]:
-    """A text is a list of one, so that a group such as C(CN=a,OU=b) is not cut at its commas."""
+    """Return a list of texts. A text is a list with one entry, so a group such as C(CN=a,OU=b) is not split."""
     if value is None or value == "":
         return []
     return [text_of(item, what) for item in (value if isinstance(value, (list, tuple)) else [value])]
@@ -272,7 +274,7 @@ def _free_claims(claims: t.Any) -> dict[str, t.Any]:
 
 
 def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
-    # Two backslashes count as one: the quotes around a Jinja expression decide which of them arrives.
+    # Two backslashes count as one, because it depends on the quotes around a Jinja expression which form arrives.
     directory, backslash, user_id = text_of(user, "user").replace("\\\\", "\\").partition("\\")
     if not backslash:
         return None, _identifier(directory, "user id")
@@ -288,28 +290,28 @@ def _identifier(value: t.Any, what: str) -> str:
     if not text:
         raise InputError(f"The {what} is empty.", hint="Write DIRECTORY\\user.")
     raise InputError(
-        f"The {what} has a control character, a blank at one end, or a backslash too many.",
+        f"The {what} has a control character, a blank at its beginning or end, or an additional backslash.",
         hint="Write DIRECTORY\\user; inside double quotes YAML needs two backslashes for one.",
     )
 
 
 def recipe_fields(virtual_proxy: VirtualProxy) -> dict[str, t.Any]:
-    """Return the fields of a Recipe that the settings of a virtual proxy decide, as far as they are known.
+    """Return the fields of a Recipe from the settings of a virtual proxy, as far as they are known.
 
     Raises:
-        InputError: it does not take tokens.
+        InputError: it does not accept tokens.
     """
     fields = virtual_proxy.fields
     if fields.get("authentication_method", "jwt") != "jwt":
         raise InputError(
-            "The virtual proxy does not take tokens: its authentication_method is not jwt.",
+            "The virtual proxy does not accept tokens, because its authentication_method is not jwt.",
             hint="Give a JWT virtual proxy.",
         )
     names = ("jwt_attribute_user_id", "jwt_attribute_user_directory")
     result = {name: fields[name] for name in names if fields.get(name)}
     if audience := fields.get("jwt_audience"):
         result["audience"] = text_of(audience, "jwt_audience of the virtual proxy")
-    # Qlik's guides and the section access of apps know the attribute as group.
+    # Qlik's guides and the section access of apps use the attribute group.
     groups = {
         str(one.get("jwt_attribute"))
         for one in fields.get("jwt_attribute_map") or ()
@@ -339,10 +341,10 @@ def minter(
     Args:
         key: an RSA private key.
         algorithm: one of ALGORITHMS.
-        key_id: the header's C(kid); "thumbprint" for the one after RFC 7638, empty or None to leave it out.
+        key_id: the C(kid) in the header; "thumbprint" for the thumbprint (RFC 7638), empty or None to omit it.
 
     Raises:
-        InputError: the algorithm is none of ALGORITHMS.
+        InputError: the algorithm is not one of ALGORITHMS.
         MissingLibraryError: the library PyJWT is missing.
     """
     require_algorithm(algorithm)

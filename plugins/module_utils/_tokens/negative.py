@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Tokens that a virtual proxy has to refuse, made from one that it has to accept. Pure, no I/O."""
+"""Negative tokens, which a virtual proxy must refuse, derived from a token that it must accept. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Mint = t.Callable[[dict[str, t.Any]], str]
 def login_tokens(
     claims: dict[str, t.Any], virtual_proxy: VirtualProxy, mint: Mint, mint_other: Mint | None = None, *, now: int
 ) -> dict[str, str]:
-    """Return a token and those like it that must be refused, by their options in login_check's logins.
+    """Return a token and the negative tokens derived from it, by the names of the options of login_check's logins.
 
     Args:
         claims: those of a token that the virtual proxy must accept, with iat, nbf and exp.
         virtual_proxy: its settings as far as they are known. Without an audience there is no token for another one,
             and without mandatory claims no incomplete token.
         mint: signs claims with the key of the virtual proxy.
-        mint_other: likewise with another key.
+        mint_other: signs claims with another key.
         now: seconds since 1970 UTC.
     """
     shift = claims["exp"] - (now - _EXPIRED_FOR)
@@ -69,7 +69,7 @@ def forged(token: str, user_claim: str) -> str:
 
 
 def new_foreign_key() -> RSAPrivateKey:
-    """Return a new key that no virtual proxy knows. It never leaves the memory of this process."""
+    """Return a new key that no virtual proxy knows. It is never stored."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)

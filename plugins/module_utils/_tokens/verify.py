@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What a token says, and why a virtual proxy would refuse it. Pure: no I/O, and nothing here quotes a token."""
+"""Reasons why a virtual proxy would refuse a token. Pure, no I/O. No text quotes a token."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if t.TYPE_CHECKING:
 
     from .._virtual_proxy.model import VirtualProxy
 
-_END_OF_TIME = 1e15  # seconds; keeps numbers out that no calendar has, infinity among them
+_END_OF_TIME = 1e15  # seconds; excludes numbers without a date, such as infinity
 _CONSTANT = re.compile(r"\[(.+)\]")
 
 
 def constant_directory(attribute: str) -> str | None:
-    """Return the directory that "[CORP]" as the name of the claim stands for, None for the name of a claim."""
+    """Return the fixed directory if the attribute is one in brackets, such as "[CORP]", None for a claim name."""
     match = _CONSTANT.fullmatch(attribute)
     return match[1] if match else None
 
@@ -40,19 +40,19 @@ def diagnose(
     leeway: float = 60,
     judge_user: bool = True,
 ) -> list[str]:
-    """Return why a virtual proxy with these settings would refuse a token.
+    """Return the reasons why a virtual proxy with these settings would refuse a token.
 
     Args:
         token: the token, without the word Bearer.
-        virtual_proxy: in the words of the module's options. A setting that is absent is not judged, except that the
-            claims are called C(userId) and C(userDirectory) by default.
-        now: the server's clock in seconds since 1970, by default this machine's.
+        virtual_proxy: settings with the names of the module's options. A missing setting is not checked, except that
+            the default names of the claims are C(userId) and C(userDirectory).
+        now: the clock of the server in seconds since 1970, by default the clock of this machine.
         leeway: seconds by which clocks may differ. Qlik publishes no figure for its tolerance; with 0, any
             difference is a reason.
-        judge_user: whether the claims that name the user are to be there.
+        judge_user: True if the claims for the user are required.
 
     Returns:
-        One sentence per reason, the most basic first; none if the token should pass.
+        One sentence per reason, in descending order of importance; empty if the token should be accepted.
     """
     try:
         content = inspect_token(token)
@@ -69,7 +69,7 @@ def diagnose(
 
 
 def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
-    """Return the reasons of diagnose that lie in algorithm and signature, without a certificate only the algorithm.
+    """Return the reasons of diagnose for algorithm and signature, without a certificate only for the algorithm.
 
     Raises:
         InputError: it is not a signed token.
@@ -79,7 +79,7 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
         yield f"The token is signed with {str(algorithm)[:20]}; Qlik Sense accepts {', '.join(ALGORITHMS)} only."
         return
     if "crit" in inspect_token(token)["header"]:
-        yield "The token demands an extension (crit) that Qlik Sense does not know, so it must be refused (RFC 7515)."
+        yield "The token requires an extension (crit) that Qlik Sense does not know, so it must be refused (RFC 7515)."
         return
     if not certificate:
         return
@@ -96,7 +96,7 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
 
 
 def fits(token: str, key: RSAPublicKey) -> bool:
-    """Return True if a token was signed with one of ALGORITHMS and the private half of a key.
+    """Return True if a token was signed with one of ALGORITHMS and the private key of a public key.
 
     Raises:
         InputError: it is not a signed token.
@@ -133,7 +133,7 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
 
 
 def is_time(value: t.Any) -> bool:
-    """Return True if the value of a claim is a number of seconds that a calendar has."""
+    """Return True if the value of a claim is a number of seconds with a valid date."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return -_END_OF_TIME < value < _END_OF_TIME
@@ -156,7 +156,7 @@ def _identity_reasons(claims: dict[str, t.Any], virtual_proxy: t.Mapping[str, t.
             continue
         value = claims.get(name)
         if name not in claims:
-            yield f"The token lacks the claim {name}, which is to hold the {what}{_alike(claims, name)}."
+            yield f"The token lacks the claim {name}, which is the {what}{_alike(claims, name)}."
         elif not isinstance(value, str):
             yield f"The claim {name}, which is the {what}, is not text."
         elif not value.strip():
@@ -164,9 +164,9 @@ def _identity_reasons(claims: dict[str, t.Any], virtual_proxy: t.Mapping[str, t.
 
 
 def _alike(claims: dict[str, t.Any], name: str) -> str:
-    """Names that differ by case are different names (qlik-sense-mcp, docs/AUTH_JWT.md; Qlik Community DOC-19383)."""
+    """Return a note about a claim whose name differs in case (qlik-sense-mcp, AUTH_JWT.md; Community DOC-19383)."""
     other = _other_case(claims, name)
-    return f"; it has {other}, and capitals matter" if other else ""
+    return f"; it has {other}, but names are case-sensitive" if other else ""
 
 
 def _other_case(claims: t.Mapping[str, t.Any], name: str) -> str:
@@ -178,7 +178,7 @@ def _audience_reasons(claims: dict[str, t.Any], audience: str | None) -> t.Itera
         return
     given = claims.get("aud")
     if given is None:
-        yield "The token has no audience (aud), and the virtual proxy asks for one."
+        yield "The token has no audience (aud), but the virtual proxy requires one."
     elif audience not in (given if isinstance(given, list) else [given]):
         yield "The audience of the token (aud) is not the one of the virtual proxy."
 
@@ -187,16 +187,16 @@ def _attribute_reasons(claims: dict[str, t.Any], attributes: t.Iterable[t.Mappin
     for attribute in attributes:
         name = str(attribute.get("jwt_attribute") or "")
         if attribute.get("is_mandatory") and name and name not in claims:
-            yield f"The token lacks the claim {name}, which the virtual proxy asks for{_alike(claims, name)}."
+            yield f"The token lacks the claim {name}, which the virtual proxy requires{_alike(claims, name)}."
 
 
 def mapping_warnings(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> list[str]:
-    """Return why a user may get other attributes than the virtual proxy maps although the token is accepted.
+    """Return the reasons why a user may get other attributes than the virtual proxy maps with an accepted token.
 
-    A mandatory claim that is missing is not reported here: diagnose returns it as a reason for a refusal.
+    A missing mandatory claim is not reported here, because diagnose returns it as a reason for a refusal.
 
     Args:
-        claims: those of the token.
+        claims: claims of the token.
         virtual_proxy: its settings as far as they are known.
 
     Returns:
@@ -210,7 +210,7 @@ def mapping_warnings(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy)
         elif entry.get("is_mandatory") or not name:
             continue
         elif other := _other_case(claims, name):
-            problem = f"is missing; the token has {other}, and capitals matter"
+            problem = f"is missing; the token has {other}, but names are case-sensitive"
         elif path := _nested(claims, name):
             problem = f"is missing; the token has {path}, and only claims at the top level are mapped"
         else:
@@ -221,15 +221,15 @@ def mapping_warnings(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy)
 
 
 def _form_problem(value: t.Any) -> str:
-    """Return what keeps the value of a mapped claim from becoming one attribute or more, "" for nothing."""
+    """Return the problem with the value of a mapped claim, "" for none."""
     values = value if isinstance(value, list) else [value]
     if any(isinstance(one, (dict, list)) for one in values):
-        return "holds an object or a list in a list, where texts are expected"
+        return "contains an object or a list in a list instead of texts"
     if value is None:
         return "is null"
-    # A distinguished name holds commas as well: CN=Board,OU=Groups.
+    # A distinguished name contains commas as well: CN=Board,OU=Groups.
     if isinstance(value, str) and re.search("[,;]", value) and not all("=" in part for part in re.split("[,;]", value)):
-        return "is one text with commas or semicolons, which is one value; several values have to be a list"
+        return "is one text with commas or semicolons, which is one value; several values must be a list"
     return ""
 
 

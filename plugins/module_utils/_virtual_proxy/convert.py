@@ -4,10 +4,10 @@
 
 # Private to this collection: may change at any time.
 
-"""Between QRS entities, options, results and diffs, and the types of model.py. Pure, no I/O.
+"""Convert between QRS entities, options, results and diffs, and the types of model.py. Pure, no I/O.
 
-This is the only place that looks into entities of QRS. A field that is missing or of another type than documented is
-unknown; a text, list or flag that is null is empty, because releases differ between null, empty and missing.
+No other module reads entities of QRS. A field that is missing or has another type than documented is unknown. A text,
+list or flag that is null is empty, because releases differ between null, empty and missing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def typed(value: t.Any, kind: type) -> t.Any:
 
 
 def values_of(entity: t.Any, kinds: t.Mapping[str, type]) -> Options:
-    """Return the known values of an entity under their names in snake_case.
+    """Return the known values of an entity by their names in snake_case.
 
     Args:
         entity: as QRS returns it.
@@ -61,7 +61,7 @@ def values_of(entity: t.Any, kinds: t.Mapping[str, type]) -> Options:
 
 
 def word(words: tuple[str, ...], number: int) -> str | int:
-    """Return the word for a number, or the number itself if a later release has more of them."""
+    """Return the word for a number, or the number itself if it is of a later release."""
     return words[number] if 0 <= number < len(words) else number
 
 
@@ -85,13 +85,13 @@ def _id(entity: t.Any) -> str:
 
 
 def last_change(entity: t.Mapping[str, t.Any]) -> str:
-    """Return who changed an entity and when, a sentence; empty if that is not known."""
+    """Return a sentence with user and time of the last change of an entity, empty if they are not known."""
     user, time = (sanitize(text(entity, field)) for field in ("modifiedByUserName", "modifiedDate"))
     return f"It was last changed by {user} at {time or 'an unknown time'}." if user else ""
 
 
 def named(entities: t.Any) -> tuple[Named, ...]:
-    """Return nodes, tags or custom properties. One without an id cannot be addressed and is left out."""
+    """Return nodes, tags or custom properties. Entities without an id cannot be addressed and are omitted."""
     return tuple(
         Named(
             identity,
@@ -116,7 +116,7 @@ def custom_properties(entities: t.Any) -> tuple[Named, ...]:
 
 
 def proxy_services(entities: t.Any) -> tuple[ProxyService, ...]:
-    """Return proxies. One without an id is left out."""
+    """Return proxies. Entities without an id are omitted."""
     return tuple(_proxy_service(one) for one in objects(entities) if _id(one))
 
 
@@ -138,19 +138,19 @@ def _proxy_service(entity: Entity) -> ProxyService:
 def _links(entity: Entity) -> list[Entity] | None:
     """Return the virtual proxies in the list of a proxy, None if they are unknown."""
     settings = entity.get("settings")
-    # Not even a null counts as an empty list: a write would lose the links of others.
+    # A null does not count as an empty list, because a write could lose links of others.
     links = settings.get("virtualProxies") if isinstance(settings, dict) else None
     return links if isinstance(links, list) and len(objects(links)) == len(links) else None
 
 
 def virtual_proxies(entities: t.Any) -> tuple[VirtualProxy, ...]:
-    """Return virtual proxies without their links. One without an id is left out."""
+    """Return virtual proxies without their links. Entities without an id are omitted."""
     return tuple(_virtual_proxy(one) for one in objects(entities) if _id(one))
 
 
 def _virtual_proxy(entity: Entity) -> VirtualProxy:
     entity_values = values_of(entity, _FIELD_KINDS)
-    # The default one may lack it.
+    # It may be missing for the default virtual proxy.
     fields = {} if "prefix" in entity else {"prefix": ""}
     fields |= {name: _read(name, value) for name, value in entity_values.items()}
     return VirtualProxy(
@@ -163,13 +163,13 @@ def _virtual_proxy(entity: Entity) -> VirtualProxy:
 
 
 def labels(entity: Entity) -> Options:
-    """Return tags and custom properties of any entity, in the form that virtual proxies have them."""
+    """Return tags and custom properties of any entity, in the same format as for virtual proxies."""
     found = values_of(entity, {"tags": list, "custom_properties": list})
     return {name: _read(name, value) for name, value in found.items()}
 
 
 def _read(name: str, value: t.Any) -> t.Any:
-    """Return a value of QRS, of the right type, in the option vocabulary."""
+    """Return a value of QRS of the expected type as the value of its option."""
     if name in ENUMS:
         return word(ENUMS[name], value)
     if name in ("load_balancing_server_nodes", "tags"):
@@ -182,7 +182,7 @@ def _read(name: str, value: t.Any) -> t.Any:
     if name == "jwt_attribute_map":
         return [dict(zip(MAP_KEYS, key, strict=True)) for key in _attribute_rows(value)]
     if name == "jwt_public_key_certificate" and _certificate.is_private_key(value):
-        return ""  # the wrong file was pasted into the QMC; it must not travel any further
+        return ""  # a private key was pasted into the QMC; it must not be returned
     if name in NAME_LISTS:
         return _texts(value)
     return value
@@ -197,27 +197,27 @@ def _attribute_rows(value: t.Any) -> dict[tuple[str, str, bool], Entity]:
 
 
 def _property_rows(value: t.Any) -> dict[tuple[str, str], Entity]:
-    """Return the values of custom properties by name and value; one that is unknown is left out."""
+    """Return the values of custom properties by name and value. Unknown ones are omitted."""
     rows = {(text(row.get("definition"), "name"), text(row, "value")): row for row in objects(value)}
     return {key: row for key, row in rows.items() if all(key)}
 
 
 def snapshot(virtual_proxy_entities: list[Entity], proxy_entities: list[Entity]) -> Snapshot:
-    """Return a site as read."""
+    """Return the snapshot of a site."""
     condensed = [link for one in proxy_entities for link in _links(one) or ()]
     seen = {name for entity in (*virtual_proxy_entities, *condensed) for name in entity}
     return Snapshot(
         virtual_proxies(virtual_proxy_entities),
         proxy_services(proxy_entities),
-        # The condensed form is what proxies hold; it has every field but these.
+        # Proxies contain the condensed form, which has all fields except this one.
         seen_fields=frozenset(seen | {"customProperties"} if seen else ()),
     )
 
 
 def documented_fields(document: t.Any) -> frozenset[str]:
-    """Return the fields of a VirtualProxyConfig by the OpenAPI document of a site, none where it does not tell.
+    """Return the fields of a VirtualProxyConfig in the OpenAPI document of a site, empty if it has none.
 
-    What the document looks like on each release is not known.
+    The format of the document in each release is not known.
     """
     for path in (("components", "schemas"), ("definitions",)):
         part = document
@@ -229,13 +229,13 @@ def documented_fields(document: t.Any) -> frozenset[str]:
 
 
 def to_qrs(name: str, value: t.Any, current: VirtualProxy | None, known: t.Iterable[Named] = ()) -> t.Any:
-    """Return the value of an option as QRS takes it. Rows that stay keep their ids, references are given by id.
+    """Return the value of an option for QRS. Existing rows keep their ids, references are given by id.
 
     Args:
         name: the option.
-        value: its value, with names as the site spells them.
-        current: the virtual proxy that it is for, None for a new one.
-        known: the nodes, tags or custom properties that the value names.
+        value: its value, with names in the spelling of the site.
+        current: the current virtual proxy, None for a new one.
+        known: the nodes, tags or custom properties in the value.
     """
     held = current.raw.get(QRS_NAMES[name]) if current else None
     ids = {one.name: one.id for one in known}
@@ -255,27 +255,27 @@ def to_qrs(name: str, value: t.Any, current: VirtualProxy | None, known: t.Itera
 
 
 def put_body(current: VirtualProxy, fields: Entity) -> Entity:
-    """Return the whole entity as read, with its modifiedDate and these QRS fields."""
+    """Return the whole current entity, with its modifiedDate and these QRS fields."""
     return {**current.raw, **fields}
 
 
 def links_body(proxy: ProxyService, links: list[dict[str, str]]) -> Entity:
-    """Return the whole proxy as read, with this list of virtual proxies."""
+    """Return the whole current proxy with this list of virtual proxies."""
     return {**proxy.raw, "settings": {**proxy.raw["settings"], "virtualProxies": links}}
 
 
 def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[str]]:
     """Return a declared virtual proxy in the form in which it is compared and sent, and warnings.
 
-    Values that only matter where they are written are left to validate.py: what a site holds already can be fed back,
-    whatever stored it there.
+    Values that matter only if they are written are checked in validate.py, so that all current values of a site are
+    accepted as input.
 
     Args:
-        declared: values of options; others than those of a virtual proxy are left out, and None is not managed.
+        declared: values of options; options that do not belong to a virtual proxy are ignored, and None is not managed.
 
     Raises:
-        InputError: the default virtual proxy is meant, a list is given beside a change of it, or there is a private key
-            where the certificate belongs.
+        InputError: it is the default virtual proxy, a list and a change of the same list are given, or there is a
+            private key instead of the certificate.
     """
     given = declared["prefix"]
     fields = {name: declared[name] for name in (*FIELDS, "proxies", *OPTIONS) if declared.get(name) is not None}
@@ -286,8 +286,8 @@ def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[st
         _identifiers.prefix(given)
     if given != fields["prefix"]:
         warnings.append(
-            f"The prefix {given!r} will be {fields['prefix']!r}: Qlik Sense keeps prefixes in lower case, "
-            "and tokens must be sent to that one."
+            f"The prefix {given!r} becomes {fields['prefix']!r}, because Qlik Sense stores prefixes in lower case. "
+            "Tokens must be sent to that prefix."
         )
     if "custom_properties" in fields:
         fields["custom_properties"] = {
@@ -297,11 +297,11 @@ def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[st
     if pem := fields.get("jwt_public_key_certificate"):
         _certificate.refuse_private_key(pem)
         if _certificate.fingerprint(pem):
-            # Sent in the usual form, whatever a clipboard made of it: what QRS does to other forms is not known.
+            # Sent in the normalized form, because it is not known how QRS handles other forms.
             fields["jwt_public_key_certificate"] = _certificate.pem_of(pem)
     warnings += [
-        f"{name} names the claim 'sub'. It is reported to work, but Qlik's article asks for names which are not "
-        "reserved for JSON Web Tokens."
+        f"{name} is the claim 'sub'. It is reported to work, but Qlik's article requires names that are not reserved "
+        "for JSON Web Tokens."
         for name in ("jwt_attribute_user_id", "jwt_attribute_user_directory")
         if fields.get(name) == "sub"
     ]
@@ -310,29 +310,29 @@ def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[st
 
 
 def from_settings(settings: t.Any) -> VirtualProxy:
-    """Return a virtual proxy with the settings that are known of it, given as options or as a result.
+    """Return a virtual proxy with its known settings, given as options or as a result.
 
     Args:
-        settings: values of options. None is not known.
+        settings: values of options. None means that a value is not known.
 
     Raises:
         InputError: it is not a dictionary, or its attribute mapping is not a list of entries.
     """
-    from .._proxies import names  # compiled only where it is needed: most tasks take options
+    from .._proxies import names  # imported only if needed, because it adds to the start-up time
 
-    hint = "Give what jwt_virtual_proxy takes or returns."
+    hint = "Give options or a result of jwt_virtual_proxy."
     if not isinstance(settings, t.Mapping):
         raise InputError("The option virtual_proxy is not a dictionary.", hint=hint)
     known = {str(name): value for name, value in settings.items() if value is not None}
     if "virtual_proxy" in known:
         raise InputError(
-            "The option virtual_proxy holds a virtual proxy, as the result of a module does.",
-            hint="Give that one alone.",
+            "The option virtual_proxy is the whole result of a module.",
+            hint="Give only the virtual_proxy in it.",
         )
     if changes := [name for pair in LIST_CHANGES.values() for name in pair if name in known]:
         raise InputError(
-            f"The virtual proxy has {changes[0]}, and its whole list is not known here.",
-            hint="Give what jwt_virtual_proxies or virtual_proxy_info returned.",
+            f"The virtual proxy has {changes[0]}, but its whole list is not known here.",
+            hint="Give the result of jwt_virtual_proxies or virtual_proxy_info.",
         )
     if "host_allow_list" in known:
         known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
@@ -366,7 +366,7 @@ def same(name: str, one: Options, other: Options) -> bool:
 
 
 def to_result(virtual_proxy: VirtualProxy | None) -> Options:
-    """Return a virtual proxy with the summary of its certificate, as results show it; empty for an absent one."""
+    """Return a virtual proxy with the summary of its certificate for results, empty for an absent one."""
     if virtual_proxy is None:
         return {}
     identity = {"id": virtual_proxy.id} if virtual_proxy.id else {}
@@ -374,7 +374,7 @@ def to_result(virtual_proxy: VirtualProxy | None) -> Options:
 
 
 def to_diff(virtual_proxy: VirtualProxy | None) -> Options:
-    """Return a virtual proxy as a diff shows it: with its certificate on one line; empty for an absent one."""
+    """Return a virtual proxy for a diff, with its certificate on one line, empty for an absent one."""
     if virtual_proxy is None:
         return {}
     shown = dict(virtual_proxy.fields)

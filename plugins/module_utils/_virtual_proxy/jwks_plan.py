@@ -4,10 +4,10 @@
 
 # Private to this collection: may change at any time.
 
-"""From a provider's keys and a site's virtual proxies to one virtual proxy (slot) per signing key. Pure, no I/O.
+"""Plan one virtual proxy (slot) for each signing key of a provider. Pure, no I/O.
 
-The state is stored on the site, in a note at the end of a slot's description: the names of its key, and since when the
-provider does not publish it any more. So another machine can do the next run.
+The state is stored on the site, in a note at the end of a slot's description: the names of its key, and the time since
+which the provider no longer publishes it. Therefore the next run can be on another machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Key = Mapping[str, t.Any]
 
 _NOTE = re.compile(r"\s*\[kid ([^\[\];]*)(?:; gone since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ))?\]\s*$")
 _NOT_COMPARED = ("state", "allow_non_jwt", "id", "certificate")
-# Each slot's own, so they cannot be the same for all.
+# Options that differ for each slot.
 _OWN = (
     "prefix",
     "session_cookie_header_name",
@@ -44,8 +44,8 @@ _OWN = (
     *_NOT_COMPARED,
 )
 _DEFAULT_DESCRIPTION = "Tokens of an identity provider"
-# Results are kept in variables, and Ansible before 2.19 evaluates what looks like a template in a variable. A provider
-# must not be able to have something evaluated here.
+# Results are stored in variables, and ansible-core before 2.19 evaluates a text in a variable that looks like a
+# template. Text of a provider must never be evaluated.
 _TEMPLATE = re.compile(r"\{[{%#]")
 _CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 
@@ -55,13 +55,13 @@ class Slot:
     """One virtual proxy for one key.
 
     Attributes:
-        prefix: its prefix, which comes from the key.
-        state: opened (now), open, gone (within the overlap), closed (after it) or evicted (before its end, for room).
-        kids: the names of its key, as the provider has and had them.
-        gone_since: when the key was first seen to be missing.
-        existing: the virtual proxy as it is; None if there is none yet.
-        certificate: the one to hold, PEM; None to leave it as it is.
-        required: what to declare; None if it stays exactly as it is.
+        prefix: its prefix, which is derived from the key.
+        state: opened (now), open, gone (within the overlap), closed (after it) or evicted (earlier, for a new key).
+        kids: the current and former names of its key.
+        gone_since: the time at which the key was first missing.
+        existing: the current virtual proxy, None if there is none.
+        certificate: the certificate to declare, PEM, None for no change.
+        required: the declaration, None for no change.
     """
 
     prefix: str
@@ -78,7 +78,7 @@ class Slot:
 
     @property
     def differs(self) -> bool:
-        """Return True if something must be written, and in doubt: the module that writes compares again."""
+        """Return True if a write may be needed. The module that writes compares again."""
         if self.required is None or self.existing is None:
             return self.required is not None
         return self.required.get("state") == "absent" or not all(
@@ -101,19 +101,19 @@ def plan(
     limit: int,
     now: datetime.datetime,
 ) -> dict[str, t.Any]:
-    """Return what is to do so that each key has its slot, as the filter jwks_slots returns it.
+    """Return the plan after which each key has its slot, as the filter jwks_slots returns it.
 
     Args:
-        keys: as jwks_info returns them. If none of them is usable they count as unknown, and nothing is changed.
-        virtual_proxies: those of the site with JWT, as virtual_proxy_info returns them.
-        prefix: what the prefixes of the slots begin with.
-        template: options that all slots have in common.
-        overlap: seconds for which a slot outlives its key.
-        limit: how many slots there may be at any time.
-        now: with time zone.
+        keys: as jwks_info returns them. If none of them is usable, they count as unknown, and nothing is changed.
+        virtual_proxies: virtual proxies of the site with JWT, as virtual_proxy_info returns them.
+        prefix: the first part of the prefixes of the slots.
+        template: options for all slots.
+        overlap: seconds after which a slot is removed when its key is no longer published.
+        limit: maximum number of slots at any time.
+        now: the current time with time zone.
 
     Raises:
-        InputError: something given cannot be right, or two keys would have the same slot.
+        InputError: an argument is not valid, or two keys would have the same slot.
     """
     prefix = prefix.lower()
     options = _validated(template, prefix)
@@ -144,7 +144,7 @@ def plan(
 
 
 def _declarations(slots: Sequence[Slot], limit: int) -> tuple[list[Options], list[Options]]:
-    """Return what must be removed before there is room for new slots, and what else differs."""
+    """Return the slots to remove before new ones are created, and the other changes."""
     going = [slot.required for slot in slots if slot.existing and not slot.live and slot.required]
     count = sum(1 for slot in slots if slot.existing or slot.live)
     first = going[: max(0, count - limit)] if any(slot.state == "opened" for slot in slots) else []
@@ -153,13 +153,11 @@ def _declarations(slots: Sequence[Slot], limit: int) -> tuple[list[Options], lis
 
 def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
     if own := sorted(template.keys() & set(_OWN)):
-        raise InputError(
-            f"The virtual proxy has {', '.join(own)}, which each slot has of its own.", hint="Leave it out."
-        )
+        raise InputError(f"The virtual proxy has {', '.join(own)}, which differs for each slot.", hint="Omit it.")
     result = ArgumentSpecValidator(SPEC).validate({**template, "prefix": prefix})
     if result.error_messages:
         raise InputError(
-            f"The virtual proxy cannot be right: {result.error_messages[0]}.",
+            f"The virtual proxy is not valid: {result.error_messages[0]}.",
             hint="Give options of sensible.qlik.jwt_virtual_proxy.",
         )
     options = from_options(result.validated_parameters)[0].fields
@@ -170,20 +168,20 @@ def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
 
 
 def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[str, list[Key]]:
-    """Return the keys by the prefix of their slot; unusable ones, too: they are published nevertheless."""
+    """Return the keys by the prefix of their slot, including unusable keys, because they are published."""
     listed: dict[str, list[Key]] = {}
     for key in keys:
         if _TEMPLATE.search(key["kid"]):
             raise InputError(
-                "A key has a name that Ansible could take for a template.",
-                hint="Do not trust the provider before you know why, and have it name the key otherwise.",
+                "A key has a name that Ansible could evaluate as a template.",
+                hint="Do not trust the provider until the cause is known, and rename the key there.",
             )
         if not _identifiers.is_valid(_identifiers.key_id, key["kid"]):
             warnings.append(f"No front end can route tokens by the kid '{sanitize(key['kid'])}' of a key.")
         elif re.search(r"^#|\s", key["kid"]):
             warnings.append(
-                f"The kid '{sanitize(key['kid'])}' holds a blank or begins with '#', so a map file in lines, such as "
-                "that of HAProxy, cannot hold it. The tokens of its key need another front end."
+                f"The kid '{sanitize(key['kid'])}' contains a blank or begins with '#', so a map file with lines, such "
+                "as that of HAProxy, cannot contain it. The tokens of its key need another front end."
             )
         if key["thumbprint"]:
             listed.setdefault(f"{prefix}-{slot_name(key['thumbprint'])}", []).append(key)
@@ -191,7 +189,7 @@ def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[st
         if len({key["thumbprint"] for key in sharing}) > 1:
             raise InputError(
                 f"Two keys would have the same slot {name}: {', '.join(sorted(key['kid'] for key in sharing))}.",
-                hint="Have the provider replace one of them.",
+                hint="Replace one of them at the provider.",
             )
     return listed
 
@@ -199,7 +197,7 @@ def _by_prefix(keys: Sequence[Key], prefix: str, warnings: list[str]) -> dict[st
 def _existing_slots(
     virtual_proxies: Sequence[Options], prefix: str, listed: Mapping[str, t.Any], warnings: list[str]
 ) -> list[Slot]:
-    """Return the slots of the site. A virtual proxy without a note and without a key for it is no slot."""
+    """Return the slots of the site. A virtual proxy without a note and without a key is not a slot."""
     slots = []
     for existing in virtual_proxies:
         name = existing["prefix"].lower()
@@ -207,7 +205,7 @@ def _existing_slots(
             continue
         note = _NOTE.search(existing.get("description") or "")
         if note is None and name not in listed:
-            warnings.append(f"The virtual proxy {name} has no note of a slot in its description, so it is left alone.")
+            warnings.append(f"The virtual proxy {name} has no note of a slot in its description, so it is ignored.")
             continue
         kids = [urllib.parse.unquote(kid) for kid in note[1].split()] if note else []
         kids = [kid for kid in kids if _identifiers.is_valid(_identifiers.key_id, kid) and not _TEMPLATE.search(kid)]
@@ -219,11 +217,11 @@ def _existing_slots(
 def _follow(
     slot: Slot, listed: Mapping[str, list[Key]], now: datetime.datetime, overlap: float, warnings: list[str]
 ) -> None:
-    """Decide what happens to a slot that exists."""
+    """Set the state of an existing slot."""
     keys = listed.get(slot.prefix)
     if keys is None:
         if slot.gone_since is not None and slot.gone_since > now + _CLOCKS_DIFFER:
-            warnings.append(f"The key of {slot.prefix} is said to be gone since a time to come, so it counts from now.")
+            warnings.append(f"The time in the note of {slot.prefix} is in the future, so the overlap starts now.")
             slot.gone_since = None
         slot.gone_since = slot.gone_since or now
         slot.state = "gone" if now < slot.gone_since + datetime.timedelta(seconds=overlap) else "closed"
@@ -235,23 +233,23 @@ def _follow(
         slot.certificate = _certificate_for(usable[0], slot.existing or {})
     else:
         warnings.append(
-            f"The key of {slot.prefix} is still published but cannot be used, and its slot stays: "
+            f"The key of {slot.prefix} is still published but cannot be used. Its slot is kept: "
             + " ".join(keys[0]["reasons"])
         )
 
 
 def _name(slot: Slot, keys: Sequence[Key], listed: Mapping[str, list[Key]]) -> None:
-    """Set the names of a key: those that it has, and those that it had unless another key has them now."""
+    """Set the names of a key: the current ones, and the former ones unless another key has them now."""
     others = {key["kid"] for prefix, same in listed.items() if prefix != slot.prefix for key in same}
     kids = {key["kid"] for key in keys if _identifiers.is_valid(_identifiers.key_id, key["kid"])}
     slot.kids = sorted(kids | (set(slot.kids) - others))
 
 
 def _certificate_for(key: Key, existing: Options) -> str | None:
-    """Return the certificate to declare, None to keep the current one: what counts is its key.
+    """Return the certificate to declare, None to keep the current one if it has the same key.
 
-    Another certificate of the same key (reissued by the provider, or by another own CA) is no reason to restart Qlik's
-    proxies, as long as the current one does not expire soon.
+    Another certificate of the same key (reissued by the provider, or by another own CA) is not written, because a write
+    restarts Qlik's proxies, as long as the current one does not expire soon.
     """
     try:
         held = existing.get("jwt_public_key_certificate", "")
@@ -265,12 +263,12 @@ def _certificate_for(key: Key, existing: Options) -> str | None:
 
 
 def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnings: list[str]) -> list[str]:
-    """Add the slots of new keys as far as the limit allows, and take the room of keys that are gone.
+    """Add the slots of new keys as far as the limit allows, and evict slots of keys that are no longer published.
 
-    A key that is published goes before one that is gone: its tokens are those that users get now.
+    A published key takes precedence, because users get its tokens now.
 
     Returns:
-        The names of the keys for which there is no room.
+        The names of the keys without a free slot.
     """
     there = {slot.prefix for slot in slots}
     new = []
@@ -285,7 +283,7 @@ def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnin
     excess = sum(slot.live for slot in slots) + len(new) - limit
     for _since, _prefix, slot in gone[: max(0, excess)]:
         slot.state = "evicted"
-        warnings.append(f"The slot {slot.prefix} is closed before its overlap is over: there is room for {limit} only.")
+        warnings.append(f"The slot {slot.prefix} is closed before the end of its overlap; the limit is {limit}.")
     room = max(0, limit - sum(slot.live for slot in slots))
     slots += new[:room]
     return [kid for slot in new[room:] for kid in slot.kids]
@@ -304,17 +302,17 @@ def _required(slot: Slot, options: Options) -> Options:
 def _same(name: str, required: Options, existing: Options) -> bool:
     try:
         return same(name, required, existing)
-    except (AttributeError, KeyError, TypeError):  # the existing one is not what virtual_proxy_info returns
+    except (AttributeError, KeyError, TypeError):  # the existing one is not a result of virtual_proxy_info
         return False
 
 
 def _routes(slots: Sequence[Slot], warnings: list[str]) -> dict[str, str]:
-    """Return the prefix for tokens by their kid. The current name of a key goes before the former one of another."""
+    """Return the prefix for tokens by their kid. Current names of keys take precedence over former names of others."""
     routes: dict[str, str] = {}
     for slot in sorted(slots, key=lambda slot: slot.state != "gone"):
         for kid in slot.kids if slot.live else ():
             if slot.state != "gone" and kid in routes and routes[kid] in _published(slots):
-                warnings.append(f"Two published keys are called {kid}; tokens go to {routes[kid]} only.")
+                warnings.append(f"Two published keys have the kid {kid}; tokens are sent to {routes[kid]} only.")
                 continue
             routes[kid] = slot.prefix
     return dict(sorted(routes.items()))

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""Single entries that are added to the lists of a virtual proxy, or removed from them. Pure, no I/O."""
+"""Add single entries to the lists of a virtual proxy, or remove them. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def require_one_way(declared: t.Mapping[str, t.Any]) -> None:
 
 
 def entry_key(name: str, entry: t.Any) -> t.Any:
-    """Return what identifies an entry of a list option: a text whatever its case, a row of the mapping by its names."""
+    """Return the key of an entry of a list option: a text without regard to case, a row of the mapping by its names."""
     if name == "jwt_attribute_map":
         return entry["jwt_attribute"], entry["sense_attribute"]
     return entry.casefold()
 
 
 def with_whole_lists(options: Options, held: Options, key: t.Callable[[str, t.Any], t.Any] = entry_key) -> Options:
-    """Return options with whole lists in the place of those that add and remove entries.
+    """Return options with whole lists instead of the options that add and remove entries.
 
     Args:
         options: values by option name.
-        held: the lists to be changed, by option. The changes of a list that is not among them stay as they are.
-        key: identifies an entry by the name of its list and its value.
+        held: the current lists, by option. Changes of other lists are not replaced.
+        key: returns the key of an entry from the name of its list and its value.
 
     Raises:
-        InputError: the same entry is to be added and removed.
+        InputError: the same entry is added and removed.
     """
     result = dict(options)
     for name, changes in LIST_CHANGES.items():
@@ -55,7 +55,7 @@ def with_whole_lists(options: Options, held: Options, key: t.Callable[[str, t.An
         added, removed = ({key(name, entry): entry for entry in result.pop(change, ())} for change in changes)
         if both := [entry for one, entry in added.items() if one in removed]:
             shown = ", ".join(map(str, both))
-            raise InputError(f"Both {' and '.join(changes)} name: {shown}.", hint="Decide for one of them.")
+            raise InputError(f"Both {' and '.join(changes)} contain: {shown}.", hint="Use one of them.")
         keys = [key(name, entry) for entry in held[name]]
         kept = [
             _changed(entry, added[one]) if one in added else entry
@@ -67,7 +67,7 @@ def with_whole_lists(options: Options, held: Options, key: t.Callable[[str, t.An
 
 
 def _changed(held: t.Any, added: t.Any) -> t.Any:
-    """Return an entry as it is added. A row of the mapping keeps what is not given."""
+    """Return the new entry. A row of the mapping keeps the values that are not given."""
     if not isinstance(added, dict):
         return added
     return {"is_mandatory": False, **held, **{key: value for key, value in added.items() if value is not None}}

@@ -4,10 +4,10 @@
 
 # Private to this collection: may change at any time.
 
-"""Virtual proxies and what belongs to them, in the option vocabulary. Pure, no I/O.
+"""Virtual proxies and related entities with the names of options. Pure, no I/O.
 
-An option is the QRS field's name in snake_case, so the mapping between the two is a rule. Where the rule ends (numbers
-that mean words, entities that are given by name), convert.py has the exceptions.
+The name of an option is the name of the QRS field in snake_case. Exceptions for values (enumerations, entities that are
+given by name) are in convert.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import typing as t
 from .._errors import InputError
 from .._keys import certificate as _certificate
 
-Entity = dict[str, t.Any]  # as QRS returns it; only convert.py looks inside
+Entity = dict[str, t.Any]  # as QRS returns it; only convert.py reads its fields
 Options = dict[str, t.Any]  # values by option name
 
 # Enumerations: the position is the number that QRS stores (Qlik QRS API reference, VirtualProxyConfig).
@@ -58,7 +58,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "anonymous_access_mode": _words("anonymous_access_mode"),
     "windows_authentication_enabled_device_pattern": _TEXT,
     "authentication_method": {"type": "str", "choices": ["jwt"]},
-    # Public. QlikModule hides a private key that was pasted by mistake.
+    # Public. QlikModule hides a private key that was given by mistake.
     "jwt_public_key_certificate": {"type": "str", "no_log": False},
     "jwt_attribute_user_id": _TEXT,
     "jwt_attribute_user_directory": _TEXT,
@@ -96,8 +96,8 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "id": _TEXT,
     "certificate": {"type": "dict"},
 }
-"""The options of one virtual proxy, but for those that change single entries of a list."""
-# No fields of the entity. "id" and "certificate" are added by results.
+"""The options of one virtual proxy, except those that change single entries of a list."""
+# Options that are not fields of the entity. "id" and "certificate" are added to results.
 _BESIDES = ("state", "proxies", "allow_non_jwt", "id", "certificate")
 FIELDS = tuple(name for name in SPEC if name not in _BESIDES)
 
@@ -108,7 +108,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     for name, options in LIST_CHANGES.items():
         rules = {"type": "list", "elements": SPEC[name]["elements"]}
         if row := SPEC[name].get("options"):
-            # Without defaults: what is not given for an entry stays as it is.
+            # Without defaults, so that values that are not given do not change.
             rules["options"] = {key: {"type": one["type"], "required": "required" in one} for key, one in row.items()}
         changes |= dict.fromkeys(options, rules)
     return SPEC | changes
@@ -133,13 +133,13 @@ TEXTS = tuple(name for name in FIELDS if SPEC[name]["type"] == "str" and name no
 
 
 class Named(t.NamedTuple):
-    """An entity that options give by name: a node, a tag, a custom property or the proxy of a node.
+    """An entity that options refer to by name: a node, a tag, a custom property or the proxy of a node.
 
     Attributes:
         id: its GUID in lower case.
-        name: its name, or its id where it has none.
-        host_name: of a node, otherwise empty.
-        choices: the values that a custom property can have; empty for any.
+        name: its name, or its id if it has none.
+        host_name: the host name of a node, otherwise empty.
+        choices: the possible values of a custom property, empty for any value.
     """
 
     id: str
@@ -148,7 +148,7 @@ class Named(t.NamedTuple):
     choices: tuple[str, ...] = ()
 
     def is_called(self, name: str) -> bool:
-        """Return True if this is the name, the host name or the id, whatever the case."""
+        """Return True if this is the name, the host name or the id, without regard to case."""
         return bool(name) and name.casefold() in (self.name.casefold(), self.host_name.casefold(), self.id)
 
 
@@ -157,8 +157,8 @@ class ProxyService(t.NamedTuple):
 
     Attributes:
         id: its GUID in lower case.
-        node: its node, under the id of the proxy where the node is unknown.
-        links: ids of the virtual proxies in its list; None if the list cannot be read, and so must not be written.
+        node: its node, with the id of the proxy if the node is unknown.
+        links: ids of the virtual proxies in its list. None if the list cannot be read and must not be written.
         nodes: the nodes for load balancing of these virtual proxies.
         raw: the entity, for the write.
     """
@@ -171,16 +171,16 @@ class ProxyService(t.NamedTuple):
 
 
 class VirtualProxy(t.NamedTuple):
-    """A virtual proxy as declared, as read or as planned.
+    """A declared, current or planned virtual proxy.
 
     Attributes:
-        fields: values by option name, links ("proxies") included. An option that is missing is not managed where it is
-            declared, and not known where it was read. Only a declared one has options of LIST_CHANGES.
-        state: present or absent, where it is declared.
-        allow_non_jwt: whether one without JWT can be converted or removed, where it is declared.
-        id: its GUID in lower case, where it was read.
-        nodes: the nodes for load balancing, where it was read.
-        tags: its tags, where it was read.
+        fields: values by option name, including links ("proxies"). A missing option is not managed in a declared
+            virtual proxy, and not known in a current one. Only a declared one has options of LIST_CHANGES.
+        state: present or absent, if it is declared.
+        allow_non_jwt: True if one without JWT can be converted or removed, if it is declared.
+        id: its GUID in lower case, if it was read.
+        nodes: the nodes for load balancing, if it was read.
+        tags: its tags, if it was read.
         raw: the entity, for the write.
     """
 
@@ -194,7 +194,7 @@ class VirtualProxy(t.NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """Return the prefix in lower case, in which virtual proxies are compared."""
+        """Return the prefix in lower case, for comparisons."""
         return str(self.fields.get("prefix") or "").lower()
 
     @property
@@ -238,34 +238,34 @@ class VirtualProxy(t.NamedTuple):
 
     @property
     def warnings(self) -> list[str]:
-        """Return what is wrong with it although it can be written, in sentences."""
+        """Return warnings about it, one sentence each."""
         name = f"The JWT certificate of the virtual proxy '{self.prefix}'"
         warning = self.certificate and _certificate.expiry_warning(name, self.certificate)
         return [warning] if warning else []
 
     def has_tag(self, tag: str) -> bool:
-        """Return True if it has a tag of that name, whatever the case."""
+        """Return True if it has a tag with this name, without regard to case."""
         return tag.casefold() in [name.casefold() for name in self.fields.get("tags", ())]
 
 
 def default_cookie_name(prefix: str) -> str:
-    """Return the cookie name of a new virtual proxy: as the QMC's help suggests, the default one with the prefix."""
+    """Return the cookie name of a new virtual proxy: the default name with the prefix, as in the help of the QMC."""
     return f"X-Qlik-Session-{prefix}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """A site as read.
+    """Snapshot of a site.
 
     Attributes:
         virtual_proxies: at least those with a declared prefix or cookie name.
-        proxies: all of them.
-        seen_fields: names of the QRS fields of virtual proxies that the answers held.
-        nodes, tags, custom_properties: all of the site's, None when nothing needed them. Custom properties are those
-            for virtual proxies.
-        documented_fields: names of the QRS fields by the site's own description of its API, empty where it has none;
-            None when nothing needed them.
-        build: the repository's version, None when nothing needed it.
+        proxies: all proxies.
+        seen_fields: names of the QRS fields of virtual proxies in the answers.
+        nodes, tags, custom_properties: all entities of the site, None if they were not needed. Custom properties are
+            those for virtual proxies.
+        documented_fields: names of the QRS fields in the API description of the site, empty if it has none, None if
+            they were not needed.
+        build: the version of the repository, None if it was not needed.
     """
 
     virtual_proxies: tuple[VirtualProxy, ...]
@@ -279,7 +279,7 @@ class Snapshot:
 
     @functools.cached_property
     def by_prefix(self) -> dict[str, VirtualProxy]:
-        """Return the virtual proxies with their links, by prefix. One whose prefix is unknown is left out."""
+        """Return the virtual proxies with their links, by prefix. Those with an unknown prefix are omitted."""
         return {one.prefix: self._with_links(one) for one in self.virtual_proxies if "prefix" in one.fields}
 
     def _with_links(self, virtual_proxy: VirtualProxy) -> VirtualProxy:
@@ -298,23 +298,23 @@ class Snapshot:
 
     @functools.cached_property
     def fields(self) -> frozenset[str]:
-        """Return the names of all QRS fields that this release is known to have."""
+        """Return the names of all known QRS fields of this release."""
         return self.seen_fields | (self.documented_fields or frozenset())
 
     @functools.cached_property
     def known_nodes(self) -> list[Named]:
-        """Return the nodes that were read, and those that other entities name."""
+        """Return the nodes that were read, and those in other entities."""
         nodes = [*(self.nodes or ()), *(node for one in self.virtual_proxies for node in one.nodes)]
         nodes += [node for one in self.proxies for node in (*one.nodes, one.node)]
         return list({node.id: node for node in nodes}.values())
 
     @functools.cached_property
     def named_proxies(self) -> list[Named]:
-        """Return the proxies under the names of their nodes."""
+        """Return the proxies with the names of their nodes."""
         return [one.node._replace(id=one.id) for one in self.proxies]
 
     def after_write(self, identity: str, entity: VirtualProxy | ProxyService | None) -> Snapshot:
-        """Return the snapshot with an entity as it is after a write, or without the one that was deleted."""
+        """Return the snapshot with an entity after a write, or without a deleted entity."""
         virtual_proxies = [one for one in self.virtual_proxies if one.id != identity]
         proxies = [one for one in self.proxies if one.id != identity]
         if isinstance(entity, VirtualProxy):

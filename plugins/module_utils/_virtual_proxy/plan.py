@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""From a site as read and virtual proxies as declared to the list of writes that leads there. Pure, no I/O."""
+"""Plan the writes from the snapshot of a site to the declared virtual proxies. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Write(t.NamedTuple):
     Attributes:
         action: create, update, link or delete.
         subject: the prefix, or for link the name of the proxy's node.
-        prefixes: the virtual proxies that it changes something for.
-        id: of the entity; empty for create.
-        body: what to send. In a link a virtual proxy that does not exist yet stands as {"prefix": ...}.
+        prefixes: prefixes of the virtual proxies that it changes.
+        id: id of the entity, empty for create.
+        body: the body of the request. In a link, a virtual proxy that does not exist yet is {"prefix": ...}.
     """
 
     action: str
@@ -42,7 +42,7 @@ class Write(t.NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return the same for two writes with the same purpose."""
+        """Return a key that is the same for two writes with the same purpose."""
         return self.action, self.subject
 
     @property
@@ -58,7 +58,7 @@ class Write(t.NamedTuple):
 
 
 class Change(t.NamedTuple):
-    """What happens to one virtual proxy; None stands for an absent one."""
+    """The change of one virtual proxy. None means absent."""
 
     prefix: str
     before: VirtualProxy | None
@@ -76,14 +76,14 @@ class Plan(t.NamedTuple):
 
 
 class Rules(t.NamedTuple):
-    """What a task must allow explicitly, because a mistake would lock users out.
+    """Changes that a task must allow explicitly, because a mistake would lock users out.
 
     Attributes:
         signs_in_through: path of the virtual proxy that this connection uses, None for none.
-        allow_connection_virtual_proxy: it may be changed nevertheless.
-        restore: a value is written even if it cannot be right, because it was there before.
-        purge: virtual proxies with JWT that are not declared are removed.
-        purge_tag: only those with this tag; None for all.
+        allow_connection_virtual_proxy: True if it may be changed.
+        restore: True if former values are written without validation.
+        purge: True if virtual proxies with JWT that are not declared are removed.
+        purge_tag: tag of the virtual proxies that a purge removes, None for all.
     """
 
     signs_in_through: str | None = None
@@ -94,7 +94,7 @@ class Rules(t.NamedTuple):
 
 
 def purge_targets(snapshot: Snapshot, declared: Iterable[VirtualProxy], rules: Rules) -> list[VirtualProxy]:
-    """Return what a purge declares in addition: the absence of each virtual proxy with JWT that is not declared."""
+    """Return additional declarations for a purge: the absence of each virtual proxy with JWT that is not declared."""
     prefixes = {"", *(one.prefix for one in declared)}  # the default virtual proxy cannot be managed
     return [
         VirtualProxy({"prefix": prefix}, state="absent")
@@ -107,17 +107,17 @@ def purge_targets(snapshot: Snapshot, declared: Iterable[VirtualProxy], rules: R
 
 
 def make_plan(snapshot: Snapshot, declared: list[VirtualProxy], rules: Rules) -> Plan:
-    """Return the writes that lead from the snapshot to what is declared, in an order in which each prefix is safe.
+    """Return the writes from the snapshot to the declaration, in an order in which each prefix always works.
 
-    Create, update, link or unlink (one write a proxy, however many links change), delete.
+    The order is: create, update, link or unlink (one write per proxy), delete.
 
     Args:
-        snapshot: must hold what missing_lookups asks for.
+        snapshot: must contain the results of missing_lookups.
         declared: one for each prefix.
-        rules: see there.
+        rules: see Rules.
 
     Raises:
-        InputError: something declared is unknown to this site or release, collides or is guarded.
+        InputError: the declaration is unknown to this site or release, in conflict with it, or not allowed.
     """
     declared = [whole_lists(snapshot, one) for one in declared]
     _check_collisions(snapshot, declared)
@@ -148,7 +148,7 @@ def make_plan(snapshot: Snapshot, declared: list[VirtualProxy], rules: Rules) ->
     for proxy in snapshot.proxies:
         if proxy.links is None and links[proxy.id]:
             name = sanitize(proxy.node.name)
-            warnings.append(f"The list of virtual proxies of the proxy '{name}' cannot be read and is left as it is.")
+            warnings.append(f"The list of virtual proxies of the proxy '{name}' cannot be read and is not changed.")
         writes += _link(proxy, links[proxy.id], prefixes)
     return Plan([*writes, *deletes], changes, warnings)
 
@@ -157,18 +157,18 @@ def _check_method(declared: VirtualProxy, current: VirtualProxy | None) -> None:
     if current and not current.is_jwt and not declared.allow_non_jwt:
         raise InputError(
             "It exists, but its authentication method is not JWT.",
-            hint="Choose another prefix, or set allow_non_jwt if you really mean that one.",
+            hint="Choose another prefix, or set allow_non_jwt to convert or remove it.",
         )
 
 
 def _check_lockout(change: Change, rules: Rules) -> None:
-    """Raise if a change concerns the virtual proxy that the server takes for the one that this connection uses."""
+    """Raise if a change concerns the virtual proxy that this connection uses."""
     if rules.allow_connection_virtual_proxy or not change.differs:
         return
     if leads_to(rules.signs_in_through, change.prefix):
         raise InputError(
-            "This very connection signs in through it, so the change could lock you out.",
-            hint="Sign in another way (auth_method: certificate), or set allow_connection_virtual_proxy.",
+            "This connection signs in through it, so the change could lock you out.",
+            hint="Use another auth_method such as certificate, or set allow_connection_virtual_proxy.",
         )
 
 
@@ -203,7 +203,7 @@ def _check_collisions(snapshot: Snapshot, declared: list[VirtualProxy]) -> None:
             if others[0] and cookie == default and one.prefix not in snapshot.by_prefix:
                 hint = f"If '{others[0]}' was '{one.prefix}' before, rename it back. Otherwise: {hint}"
             raise InputError(
-                f"Virtual proxy '{one.prefix}': Its session cookie {cookie} is already the one of the {owner}.", hint
+                f"Virtual proxy '{one.prefix}': Its session cookie {cookie} is already that of the {owner}.", hint
             )
 
 
@@ -214,7 +214,7 @@ def _upsert(
     rules: Rules,
     warnings: list[str],
 ) -> tuple[VirtualProxy, Write | None]:
-    """Return what the virtual proxy will be, and the write that makes it so; None if it is so already."""
+    """Return the planned virtual proxy and its write, None if it does not differ."""
     fields, references = resolve(snapshot, declared, current)
     before = current.fields if current else {}
     if not (current and current.is_jwt):
@@ -235,7 +235,7 @@ def _qrs_fields(fields: Options, current: VirtualProxy | None, references: Refer
 
 
 def _with_first_values(fields: Options, before: Options, warnings: list[str]) -> Options:
-    """Return the fields of a virtual proxy that is new, or new to JWT, with defaults for what it needs."""
+    """Return the fields of a virtual proxy that is new, or new to JWT, with defaults for required fields."""
     prefix = fields["prefix"]
     if not {**before, **fields}.get("jwt_public_key_certificate"):
         raise InputError(
@@ -244,7 +244,7 @@ def _with_first_values(fields: Options, before: Options, warnings: list[str]) ->
         )
     if not {**before, **fields}.get("load_balancing_server_nodes"):
         warnings.append(
-            f"The virtual proxy '{prefix}' has no load_balancing_server_nodes: users can sign in, but not open apps."
+            f"The virtual proxy '{prefix}' has no load_balancing_server_nodes: users can sign in, but cannot open apps."
         )
     defaults = VirtualProxy({"prefix": prefix})
     first = {
@@ -269,16 +269,16 @@ def _named_proxies(snapshot: Snapshot, names: list[str]) -> list[ProxyService]:
 
 
 def _set_links(links: dict[str, dict[Link, bool]], link: Link, proxies: Iterable[ProxyService]) -> None:
-    """Note for each proxy whether a virtual proxy must be in its list."""
+    """Store for each proxy whether a virtual proxy must be in its list."""
     linked = {proxy.id for proxy in proxies}
     for proxy_id, links_of_proxy in links.items():
         links_of_proxy[link] = proxy_id in linked
 
 
 def _link(proxy: ProxyService, required: dict[Link, bool], prefixes: dict[str, str]) -> list[Write]:
-    """Return the one write that gives a proxy its list, none if it has it already.
+    """Return the write that sets the list of a proxy, empty if the list does not differ.
 
-    Qlik help, "Virtual proxy: Link": the whole proxy is put, and a bare id is enough for an element.
+    Qlik help, "Virtual proxy: Link": the whole proxy is sent, and an id is sufficient for an element.
     """
     if proxy.links is None:
         return []

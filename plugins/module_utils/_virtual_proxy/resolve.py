@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""From names in options to the nodes, tags and custom properties of a site. Pure, no I/O."""
+"""Resolve names in options to the nodes, tags and custom properties of a site. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ References = dict[str, list[Named]]  # by option
 
 
 def find(what: str, names: Iterable[str], entities: Sequence[Named]) -> list[Named]:
-    """Return the entities with these names or host names, each once and in the order of the names.
+    """Return the entities with these names or host names, without duplicates and in the order of the names.
 
     Raises:
         InputError: a name is unknown or ambiguous.
@@ -46,22 +46,20 @@ def _match(what: str, name: str, entities: Iterable[Named]) -> Named | None:
         InputError: the name is ambiguous.
     """
     hits = [one for one in entities if one.is_called(name)]
-    # A name decides before a host name: a node may be called as another one's host.
+    # A name takes precedence over a host name, because the name of a node may be the host name of another one.
     hits = [one for one in hits if one.name.casefold() == name.casefold()] or hits
     if len(hits) > 1:
         choice = ", ".join(f"{one.name} ({one.host_name or one.id})" for one in hits)
-        raise InputError(
-            f"The name '{name}' means more than one {what}.", hint=f"Use a name that only one has: {choice}."
-        )
+        raise InputError(f"The name '{name}' matches more than one {what}.", hint=f"Use a unique name: {choice}.")
     return hits[0] if hits else None
 
 
 def whole_lists(snapshot: Snapshot, declared: VirtualProxy) -> VirtualProxy:
-    """Return what is declared with whole lists: those of the site, changed as declared. Nodes that stay are ids.
+    """Return the declaration with whole lists: those of the site with the declared changes. Current nodes are ids.
 
     Raises:
-        InputError: the same entry is to be added and removed, the name of a node is ambiguous, or the list of the site
-            cannot be read.
+        InputError: the same entry is added and removed, the name of a node is ambiguous, or the list of the site cannot
+            be read.
     """
     if declared.state == "absent" or not any(option in declared.fields for option in OPTIONS):
         return declared
@@ -90,15 +88,15 @@ def whole_lists(snapshot: Snapshot, declared: VirtualProxy) -> VirtualProxy:
 
 
 def resolve(snapshot: Snapshot, declared: VirtualProxy, current: VirtualProxy | None) -> tuple[Options, References]:
-    """Return the declared fields in the site's own spelling, and the entities that they name.
+    """Return the declared fields in the spelling of the site, and the entities that they refer to.
 
     Args:
-        snapshot: must hold what missing_lookups asks for.
-        declared: what is declared, with whole lists.
-        current: the virtual proxy as it is.
+        snapshot: must contain the results of missing_lookups.
+        declared: the declaration, with whole lists.
+        current: the current virtual proxy.
 
     Raises:
-        InputError: the site or its release does not have what is declared.
+        InputError: the site or its release does not have a declared entity or option.
     """
     require_release(snapshot, declared)
     held = current.fields if current else {}
@@ -127,14 +125,14 @@ def _custom_properties(declared: dict[str, list[str]], definitions: list[Named])
             if definition.choices and value not in definition.choices:
                 raise InputError(
                     f"The custom property '{definition.name}' has no value '{value}'.",
-                    hint=f"Take one of: {', '.join(definition.choices)}.",
+                    hint=f"Use one of: {', '.join(definition.choices)}.",
                 )
         values[definition.name] = sorted(declared[name])
     return {name: values[name] for name in sorted(values) if values[name]}
 
 
 def _unknown_fields(snapshot: Snapshot, declared: VirtualProxy) -> list[str]:
-    """Return the declared options whose field the release of the site is not known to have."""
+    """Return the declared options whose field is not known to exist in the release of the site."""
     known = snapshot.fields
     return [name for name in FIELDS if known and name in declared.fields and QRS_NAMES[name] not in known]
 
@@ -149,18 +147,18 @@ def require_release(snapshot: Snapshot, declared: VirtualProxy) -> None:
         build = snapshot.build or "of an unknown version"
         raise InputError(
             f"The release of this site (repository build {build}) does not have: {', '.join(unknown)}.",
-            hint="Leave it out for this site, or upgrade Qlik Sense.",
+            hint="Omit it for this site, or upgrade Qlik Sense.",
         )
 
 
 def missing_lookups(snapshot: Snapshot, declared: Iterable[VirtualProxy]) -> list[str]:
-    """Return the attributes of the snapshot that must be read in addition before the plan can be made.
+    """Return the attributes of the snapshot that must still be read before the plan can be made.
 
-    Ask again with what was read: some are needed only for what others leave open.
+    Call it again with the new snapshot, because some are needed only if others do not contain a name.
 
     Args:
-        snapshot: as read so far.
-        declared: what is declared, with whole lists.
+        snapshot: the current snapshot.
+        declared: the declaration, with whole lists.
     """
     needed = set()
     for one in declared:

@@ -4,7 +4,7 @@
 
 # Private to this collection: may change at any time.
 
-"""What cannot be right about values that are about to be written to a virtual proxy. Pure, no I/O."""
+"""Validate values before they are written to a virtual proxy. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ _IDENTIFIERS: dict[str, t.Callable[[str, str], str]] = {
 
 
 def require_valid(options: Options, held: Options | None = None, *, restore: bool = False) -> None:
-    """Raise if a value certainly cannot work. Entries that the site holds already count as valid.
+    """Raise if a value is not valid. Current entries of the site count as valid.
 
     Args:
-        options: only those that will be written, as from_options returns them.
-        held: the values that the site holds.
-        restore: check only what addresses a virtual proxy and its sessions, because the site held the values before.
+        options: the options that will be written, as from_options returns them.
+        held: the current values of the site.
+        restore: True to check only the identifiers of a virtual proxy and its sessions, because the site had the values
+            before.
 
     Raises:
-        InputError: a value cannot be right.
+        InputError: a value is not valid.
     """
     new = {
         name: [one for one in options[name] if one not in (held or {}).get(name, ())]
@@ -56,15 +57,15 @@ def _require_usable(options: Options) -> None:
     for host in options.get("websocket_cross_origin_white_list", ()):
         if not host or re.search(r"[/\s]", host) or (host.count(":") == 1 and not host.endswith(":")):
             raise InputError(
-                f"The host allow list holds {host!r}, which is not a host name.",
+                f"The host allow list contains {host!r}, which is not a host name.",
                 hint="Give exact host names without scheme, port and path, such as portal.example.com.",
             )
     for line in options.get("additional_response_headers", "").splitlines():
         name, colon, _value = line.partition(":")
         if line.strip() and not (colon and _identifiers.is_valid(_identifiers.header_name, name.strip())):
             raise InputError(
-                f"additional_response_headers holds the line {line!r}, which is not a header.",
-                hint="Give one 'Name: value' a line.",
+                f"additional_response_headers contains the line {line!r}, which is not a header.",
+                hint="Give one 'Name: value' per line.",
             )
     if "jwt_public_key_certificate" in options:
         with about("jwt_public_key_certificate"):

@@ -164,7 +164,7 @@ CAUSES: dict[str, Words] = {
     "another key": Words("The signature does not fit the certificate of the virtual proxy"),
     "expired": Words("The token expired"),
     "other letters in a claim": Words(
-        "capitals matter",
+        "names are case-sensitive",
         # The login works, and the check expects another user.
         {"case_sensitive_claims: false": "Compare the claim names"},
     ),

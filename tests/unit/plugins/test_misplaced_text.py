@@ -252,7 +252,7 @@ def test_a_private_key_in_any_variable_of_the_inventory(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("option", ["key_id", "name", "email"])
 def test_a_private_key_in_a_claim(option: str) -> None:
     message = look_up(private_key_content=signing_key(), **{option: KEY})
-    assert f"{option} holds a private key." in message
+    assert f"{option} contains a private key." in message
     assert_hidden(message, KEY)
 
 

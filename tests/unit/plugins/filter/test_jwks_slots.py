@@ -162,7 +162,7 @@ def test_the_oldest_withdrawn_slot_is_replaced_first() -> None:
     plan = site.follow(keys(C, keycloak(key(3), "d")), 180)
     assert states(plan) == {slot(0): "evicted", slot(1): "gone", slot(2): "open", slot(3): "opened"}
     assert [one["prefix"] for one in plan["make_room"]] == [slot(0)]
-    assert plan["warnings"] == [f"The slot {slot(0)} is closed before its overlap is over: there is room for 3 only."]
+    assert plan["warnings"] == [f"The slot {slot(0)} is closed before the end of its overlap; the limit is 3."]
     assert set(plan["routes"]) == {"b", "c", "d"}
 
 
@@ -214,7 +214,7 @@ def test_a_kid_with_a_blank_or_number_sign_causes_a_warning(kid: str, warnings: 
     [key] = keys(A)
     plan = site.plan([{**key, "kid": kid}])
     assert plan["routes"] == {kid: slot(0)}
-    assert [f"The kid '{kid}' holds a blank or begins with '#'" in warning for warning in plan["warnings"]] == [
+    assert [f"The kid '{kid}' contains a blank or begins with '#'" in warning for warning in plan["warnings"]] == [
         True
     ] * warnings
 
@@ -232,7 +232,7 @@ def test_clocks_that_step() -> None:
     site.follow(keys(B), 60)
     assert not site.plan(keys(B), 60 - 240)["differs"]  # clocks may differ a little
     plan = site.follow(keys(B), -7200)
-    assert "since a time to come" in plan["warnings"][0]
+    assert "is in the future" in plan["warnings"][0]
     assert site.entities[slot(0)]["description"].endswith("gone since 2026-11-24T23:00:00Z]")
     assert states(site.follow(keys(B), -7200 + HOUR))[slot(0)] == "closed"
 
@@ -265,7 +265,7 @@ def test_other_virtual_proxies_are_unchanged() -> None:
     plan = site.follow(keys(B), 10 * HOUR)
     site.follow(keys(B), 20 * HOUR)
     assert plan["warnings"] == [
-        "The virtual proxy idp-000000000000 has no note of a slot in its description, so it is left alone."
+        "The virtual proxy idp-000000000000 has no note of a slot in its description, so it is ignored."
     ]
     assert list(site.entities) == [*others, slot(1)]
 
@@ -317,7 +317,7 @@ def test_names_of_a_key() -> None:
 
 @pytest.mark.parametrize("name", ["{{x}}", "{%x%}", "{#x#}"])
 def test_texts_of_a_provider_are_not_templates(name: str) -> None:
-    with pytest.raises(AnsibleFilterError, match="could take for a template"):
+    with pytest.raises(AnsibleFilterError, match="could evaluate as a template"):
         Site().plan(keys(A, keycloak(key(1), name)))
     site = Site()
     site.follow(keys(A, keycloak(key(1), "{x")))
@@ -331,7 +331,7 @@ def test_texts_of_a_provider_are_not_templates(name: str) -> None:
 def test_duplicate_kids_are_reported() -> None:
     plan = Site().follow(keys(keycloak(key(0), "a"), keycloak(key(1), "a")))
     assert plan["routes"]["a"] in (slot(0), slot(1))
-    assert "Two published keys are called a" in plan["warnings"][0]
+    assert "Two published keys have the kid a" in plan["warnings"][0]
 
 
 def test_a_published_key_that_becomes_unusable_keeps_its_slot() -> None:
@@ -339,7 +339,7 @@ def test_a_published_key_that_becomes_unusable_keeps_its_slot() -> None:
     site.follow(keys(A, B))
     plan = site.follow(keys(key_sets.okta(key(0), "a"), B), 60)
     assert states(plan)[slot(0)] == "open"
-    assert "comes without a certificate" in plan["warnings"][0]
+    assert "has no certificate" in plan["warnings"][0]
     assert len(site.writes) == 2
 
 

@@ -136,7 +136,7 @@ def test_all_settings_of_a_virtual_proxy_are_checked() -> None:
         "The token has no audience (aud)",
         "The token lacks the claim groups",
     ]
-    assert "it has Login, and capitals matter" in bad["reasons"][0]
+    assert "it has Login, but names are case-sensitive" in bad["reasons"][0]
     assert other["reasons"][1:] == []
     assert not both["verified"]
 
@@ -148,7 +148,9 @@ def test_unusable_mapped_claims_cause_warnings() -> None:
 
     assert result["accepted"]
     (warning,) = result["warnings"]
-    assert warning.endswith("mapped to the attribute group, is missing; the token has Groups, and capitals matter.")
+    assert warning.endswith(
+        "mapped to the attribute group, is missing; the token has Groups, but names are case-sensitive."
+    )
 
 
 def test_a_key_set_verifies_by_kid() -> None:
@@ -167,8 +169,8 @@ def test_a_key_set_verifies_by_kid() -> None:
         (token(1, kid="k9"), "has no key with the kid of the token"),
         (token(1, kid="k2"), "does not fit the key of the JWKS with the kid"),
         (token(5), "no key of the JWKS for signatures fits"),
-        (token(0, kid="k0"), "It is for RS512, and the token is signed with RS256."),
-        (token(4, kid="encryption"), "cannot be used: It is for encryption"),
+        (token(0, kid="k0"), "It is for RS512, but the token is signed with RS256."),
+        (token(4, kid="encryption"), "cannot be used: The key is for encryption"),
         (token(4), "no key of the JWKS for signatures fits"),
     ):
         result = judge(text, jwks=jwks)
@@ -210,9 +212,13 @@ REFUSED: dict[str, tuple[t.Any, dict[str, t.Any], str]] = {
     "not base64url": ("sec+ret.secret.c2ln", {}, "header of the token cannot be read"),
     "not JSON": (f"{token().split('.')[0]}.c2VjcmV0.c2ln", {}, "claims of the token cannot be read"),
     "an unknown option": (token(), {"certifcate": PEM}, "has no option certifcate"),
-    "two things to verify with": (token(), {"certificate": PEM, "jwks": key_set()}, "both certificate and jwks"),
-    "no certificate": (token(), {"certificate": "secret"}, "holds no certificate"),
-    "a private key": (token(), {"certificate": key_sets.private_pem(key())}, "holds a private key"),
+    "two things to verify with": (
+        token(),
+        {"certificate": PEM, "jwks": key_set()},
+        "certificate and jwks are both set",
+    ),
+    "no certificate": (token(), {"certificate": "secret"}, "contains no certificate"),
+    "a private key": (token(), {"certificate": key_sets.private_pem(key())}, "contains a private key"),
     "no key set": (token(), {"jwks": "secret"}, "The key set is not JSON"),
     "no virtual proxy": (token(), {"virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
     "no attribute map": (

@@ -47,7 +47,7 @@ def test_only_linked_proxies_are_selected_if_nodes_are_named(proxies: t.Any, lin
         (
             NAMED,
             ["Rim9"],
-            "linked to the proxy of 'Rim9', of which 'proxy_urls' has no URL. Add it; known are: Central",
+            "linked to the proxy of 'Rim9', for which 'proxy_urls' has no URL. Add it; there are URLs for: Central",
         ),
         ({"Central": "https://u:hidden@a.example.com"}, None, "Entry 1 of the option 'proxy_urls' is not the base URL"),
         (NAMED, {"Central": True}, "Give a list"),

@@ -41,5 +41,5 @@ def test_an_existing_directory_is_used_again(tmp_path: Path) -> None:
 
 
 def test_sources_must_be_a_list() -> None:
-    with pytest.raises(AnsibleFilterError, match="takes a list of inventory sources"):
+    with pytest.raises(AnsibleFilterError, match="requires a list of inventory sources"):
         output_directory("/etc/qlik", None, "keys")

@@ -17,8 +17,8 @@ NOT_SHOWN = "The value is not shown, because it may be a secret."
 def test_text_is_reported_by_the_name_of_its_variable() -> None:
     paths = {"a_path": KEY, "b_path": "b.pem", "c_path": "hunter2", "d_directory": "new", "e_path": ""}
     assert path_problems(paths, new=["d_directory"], contents=["a_content"]) == [
-        "a_path holds PEM text, not a path. Give the path of the file, or give the text as a_content.",
-        f"c_path holds text, not a path: it names no file. {NOT_SHOWN} Correct the path.",
+        "a_path contains PEM text, not a path. Give the path of the file, or give the text as a_content.",
+        f"c_path contains text, not a path. {NOT_SHOWN} Correct the path.",
     ]
 
 
@@ -30,5 +30,5 @@ def test_lists_and_dictionaries_are_not_quoted() -> None:
 
 
 def test_only_dictionaries() -> None:
-    with pytest.raises(AnsibleFilterError, match="takes a dictionary"):
+    with pytest.raises(AnsibleFilterError, match="requires a dictionary"):
         path_problems([KEY])  # type: ignore[arg-type]

@@ -131,14 +131,14 @@ def test_a_prefix_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"overrides": {"portal": {"session_inactivity_timeot": 1}}}, "Do you mean session_inactivity_timeout?"),
+        ({"overrides": {"portal": {"session_inactivity_timeot": 1}}}, "Did you mean session_inactivity_timeout?"),
         ({"overrides": {"*": {"prefix": "other"}}}, "cannot be changed by a rule"),
         ({"overrides": {"*": {"session_cookie_domain": None}}}, r"overrides\['\*'\] has no value"),
         ({"overrides": {"*": ["session_cookie_domain"]}}, "options and their values"),
-        ({"overrides": {"*": {"tags_ad": ["x"]}}}, "Do you mean tags_add?"),
-        ({"overrides": {"*": {"tags_add": "portal"}}}, r"overrides\['\*'\] has no list in tags_add"),
-        ({"overrides": {"*": {"host_allow_list": "a.example.com"}}}, r"has no list in host_allow_list"),
-        ({"overrides": {"*": {"proxies_add": [1]}}}, "a value in proxies_add that is no entry"),
+        ({"overrides": {"*": {"tags_ad": ["x"]}}}, "Did you mean tags_add?"),
+        ({"overrides": {"*": {"tags_add": "portal"}}}, r"overrides\['\*'\] must have a list for tags_add"),
+        ({"overrides": {"*": {"host_allow_list": "a.example.com"}}}, r"must have a list for host_allow_list"),
+        ({"overrides": {"*": {"proxies_add": [1]}}}, "a value in proxies_add that is not a valid list entry"),
         (
             {"overrides": {"portal": {"host_allow_list": [], "host_allow_list_add": ["a.example.com"]}}},
             r"portal'\]: Both host_allow_list and host_allow_list_add are given",
@@ -147,11 +147,11 @@ def test_a_prefix_can_be_left_out() -> None:
             {"overrides": {"*": {"proxies_add": ["Rim1"]}, "portal": {"proxies_remove": ["rim1"]}}},
             "Both proxies_add and proxies_remove name: Rim1",
         ),
-        ({"keep": ["tags_add"]}, "keep names 'tags_add'"),
-        ({"keep": ["certificates"]}, "keep names 'certificates'"),
+        ({"keep": ["tags_add"]}, "keep contains 'tags_add'"),
+        ({"keep": ["certificates"]}, "keep contains 'certificates'"),
         ({"keep": ["id"]}, "cannot be changed by a rule"),
-        ({"nodes": {"Central": None}}, r"nodes\['Central'\] has to be"),
-        ({"nodes": {"Central": [1]}}, r"nodes\['Central'\] has to be"),
+        ({"nodes": {"Central": None}}, r"nodes\['Central'\] must be"),
+        ({"nodes": {"Central": [1]}}, r"nodes\['Central'\] must be"),
     ],
 )
 def test_rules_that_cannot_be_right(rules: dict[str, t.Any], message: str) -> None:

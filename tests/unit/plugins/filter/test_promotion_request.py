@@ -51,16 +51,16 @@ def test_what_is_given_for_each_target(variables: dict[str, t.Any], targets: dic
         ({"promote_source": "dev"}, USAGE),
         (
             {"promote_source": "dev", "promote_target": "tset"},
-            "promote_target names 'tset', which is no site of the inventory; known are dev, test, prod.",
+            "promote_target has 'tset', which is not a site of the inventory; sites are dev, test, prod.",
         ),
         ({"promote_source": ["dev"], "promote_target": "test"}, "promote_source must be the name of one site."),
         ({"promote_source": "", "promote_target": "test"}, "promote_source is empty."),
         ({"promote_source": "test", "promote_target": "test"}, "promote_source and promote_target are both 'test'."),
         (
             {"promote_stages": "dev"},
-            "promote_stages names one site only. The first one is the source, the others are targets.",
+            "promote_stages has only one site. The first one is the source, the others are targets.",
         ),
-        ({"promote_stages": "dev,test,dev"}, "promote_stages names 'dev' twice."),
+        ({"promote_stages": "dev,test,dev"}, "promote_stages has 'dev' twice."),
         (
             {"promote_stages": "dev,test", "promote_source": "dev"},
             f"promote_stages is given together with promote_source or promote_target. {USAGE}",
@@ -77,7 +77,7 @@ def test_what_is_given_for_each_target(variables: dict[str, t.Any], targets: dic
         ),
         (
             {"promote_target": "test", "promote_approved": "prod"},
-            "promote_approved names 'prod', which is no target; targets are test.",
+            "promote_approved has 'prod', which is not a target; targets are test.",
         ),
     ],
 )
@@ -87,7 +87,7 @@ def test_problems_name_the_variable(variables: dict[str, t.Any], problem: str) -
 
 def test_a_prefix_that_cannot_be_one_is_named_with_its_variable() -> None:
     [problem] = promotion_request({"promote_target": "test", "promote_prefixes": ["a/b"]}, SITES)["problems"]
-    assert "promote_prefixes is 'a/b', which holds '/'" in problem
+    assert "promote_prefixes is 'a/b', which contains '/'" in problem
 
 
 def test_without_an_inventory_it_says_so() -> None:
@@ -96,5 +96,5 @@ def test_without_an_inventory_it_says_so() -> None:
 
 
 def test_the_input_must_be_a_dictionary() -> None:
-    with pytest.raises(AnsibleFilterError, match="takes a dictionary"):
+    with pytest.raises(AnsibleFilterError, match="requires a dictionary"):
         promotion_request([], SITES)

@@ -27,9 +27,9 @@ proxies: [{id: p1, name: Central}]
 """
 PORTAL = {"prefix": "portal", "proxies": ["Central"]}
 EMBEDDED = {"prefix": "embedded", "state": "absent"}
-EMPTY = "It is empty: the promotion was interrupted before it wrote anything."
+EMPTY = "It is empty, because the promotion was interrupted before the first write."
 OTHER = "It is not a snapshot of a promotion."
-CHANGED = "It is a snapshot of a promotion, but was changed and cannot be read."
+CHANGED = "It is a snapshot of a promotion, but it was changed and cannot be read."
 
 read = FilterModule().filters()["promotion_snapshots"]
 

@@ -68,7 +68,7 @@ def test_virtual_proxies_and_nodes_are_found_by_id_then_by_name(
         (
             [{"id": "b9", "prefix": "embedded"}],
             [],
-            ["The virtual proxy 'embedded' is another one than the promotion created."],
+            ["The virtual proxy 'embedded' is not the one that the promotion created."],
         ),
     ],
 )
@@ -88,12 +88,12 @@ def test_a_name_that_two_nodes_have_is_replaced_by_the_id() -> None:
 
 def test_missing_nodes_are_a_problem_or_left_out() -> None:
     site = {"nodes": named(n1="Main"), "proxies": named(p1="Main")}
-    sentence = "The site does not have these nodes any more: 'Rim1' (portal)."
+    sentence = "The site no longer has these nodes: 'Rim1' (portal)."
     assert restored([SNAPSHOT], site, [PORTAL])["problem"] == sentence
     found = restored([SNAPSHOT], site, [PORTAL], skip_missing_nodes=True)
     assert found == {
         "virtual_proxies": [portal(load_balancing_server_nodes=["Main"]), EMBEDDED],
-        "notes": [f"{sentence} They are left out."],
+        "notes": [f"{sentence} They are omitted."],
         "problem": "",
     }
 

@@ -149,7 +149,7 @@ def test_a_note_that_cannot_be_one_counts_as_none() -> None:
 
 
 def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
-    with pytest.raises(AnsibleFilterError, match="name is 'a/b', which holds '/'"):
+    with pytest.raises(AnsibleFilterError, match="name is 'a/b', which contains '/'"):
         rotation_state([one("portal")], "a/b")
 
 
@@ -160,11 +160,17 @@ def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
         ([one("other")], "no JWT virtual proxy with the prefix portal"),
         (
             [one("portal-2"), one("portal-3")],
-            "which of these is in use: portal-2 .id portal-2.*, portal-3 .id portal-3",
+            "in use cannot be determined: portal-2 .id portal-2.*, portal-3 .id portal-3",
         ),
         # The note was removed by hand, or the virtual proxy is another one's; and a provisioned one with another id.
-        ([one("portal"), one("portal-2", "")], r"in use: portal \(id 0f5f9a1c\), portal-2 .*key_rotation_unrelated"),
-        ([one("portal", SWITCHED), one("portal-2")], r"in use: portal \(id 0f.*, portal-2 .*\[replaces PREFIX ID\]"),
+        (
+            [one("portal"), one("portal-2", "")],
+            r"in use cannot be determined: portal \(id 0f5f9a1c\), portal-2 .*key_rotation_unrelated",
+        ),
+        (
+            [one("portal", SWITCHED), one("portal-2")],
+            r"in use cannot be determined: portal \(id 0f.*, portal-2 .*\[replaces PREFIX ID\]",
+        ),
         (
             [one("portal", id=OTHER_ID), one("portal-2", NOTE)],
             r"\(id 77aa88bb\), portal-2 .*replaces portal 0f5f9a1c\)",
@@ -181,14 +187,23 @@ def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], message: str
 @pytest.mark.parametrize(
     ("site", "text"),
     [
-        ([one("portal")], "No rotation is under way, and portal is in use."),
+        ([one("portal")], "No rotation is in progress, and portal is in use."),
         (
             [one("portal"), one("portal-2", NOTE)],
             "portal-2 replaces portal, and each accepts the tokens of its own",
         ),
-        ([one("portal", SWITCHED), one("portal-2", NOTE)], "Users were led from portal to portal-2, and each accepts"),
-        ([one("portal-2", NOTE)], "portal-2 has replaced portal, which is gone. The next run finishes the rotation"),
-        ([one("portal", SWITCHED)], "Users were led from portal to a virtual proxy that is gone, so only tokens"),
+        (
+            [one("portal", SWITCHED), one("portal-2", NOTE)],
+            "Users were redirected from portal to portal-2, and each accepts",
+        ),
+        (
+            [one("portal-2", NOTE)],
+            "portal-2 has replaced portal, which was removed. The next run completes the rotation",
+        ),
+        (
+            [one("portal", SWITCHED)],
+            "Users were redirected from portal to a virtual proxy that does not exist anymore, so only tokens",
+        ),
     ],
 )
 def test_the_state_in_words(site: list[dict[str, t.Any]], text: str) -> None:

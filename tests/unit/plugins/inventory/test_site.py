@@ -288,7 +288,7 @@ def test_other_files_are_left_to_others(tmp_path: Path, name: str) -> None:
 
 def test_a_misspelt_option_is_named(source: Source) -> None:
     message = source.error(hostnam="name")
-    assert "has no option hostnam. Known are auth_method, " in message
+    assert "has no option hostnam. The options are auth_method, " in message
     assert source.repository.requests == []
 
 
@@ -300,7 +300,7 @@ def test_a_template_that_fails_is_named(source: Source) -> None:
 
 def test_errors_keep_their_sentences(source: Source) -> None:
     source.repository.proxies.clear()
-    with pytest.raises(AnsibleParserError, match=re.escape("sees no proxy, although each site has one. Give the")):
+    with pytest.raises(AnsibleParserError, match=re.escape("cannot read any proxy, although each site has one. Give the")):
         source.parse()
 
 

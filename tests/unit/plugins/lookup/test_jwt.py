@@ -411,7 +411,7 @@ def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
     mint("C\\a", private_key_passphrase=PASSPHRASE)
     assert warned.pop() == "The private key is not encrypted; its passphrase was not needed."
     mint("C\\a", jwt_attribute_user_id="sub")
-    assert warned.pop().startswith("The claim sub has a meaning of its own")
+    assert warned.pop().startswith("The claim sub is a reserved header")
     mint(["C\\a", {"user": "C\\b", "groups": [f"group-{number}" for number in range(600)]}])
     assert "the Authorization header is 1" in warned.pop()
     assert warned == []
@@ -460,10 +460,10 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
     "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem in "),
     "directory": ({"private_key_path": "/"}, "/ is a directory."),
-    "no home": ({"private_key_path": "~no-such-user/x"}, "private_key_path holds text, not a path"),
-    "null byte": ({"private_key_path": "a\0b"}, "private_key_path holds text, not a path"),
-    "key as path": ({"private_key_path": PEM}, "private_key_path holds PEM text, not a path. Give the path"),
-    "path as key": ({"private_key_content": "/etc/key.pem"}, "no PEM private key"),
+    "no home": ({"private_key_path": "~no-such-user/x"}, "private_key_path contains text, not a path"),
+    "null byte": ({"private_key_path": "a\0b"}, "private_key_path contains text, not a path"),
+    "key as path": ({"private_key_path": PEM}, "private_key_path contains PEM text, not a path. Give the path"),
+    "path as key": ({"private_key_content": "/etc/key.pem"}, "no private key in PEM format"),
     "certificate as key": ({"private_key_content": CERTIFICATE}, "is a certificate, not a private key"),
     "number as key": ({"private_key_content": 123}, "private_key_content is a number, not text"),
     "list as key": ({"private_key_content": [PEM]}, "private_key_content is a list, not text"),
@@ -473,7 +473,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
         "private_key_passphrase is a number, not text",
     ),
     "list as algorithm": ({"private_key_content": PEM, "algorithm": [PEM]}, "algorithm is a list, not text"),
-    "encrypted": ({"private_key_content": ENCRYPTED}, "encrypted, and there is no passphrase"),
+    "encrypted": ({"private_key_content": ENCRYPTED}, "encrypted, and no passphrase is given"),
     "wrong passphrase": (
         {"private_key_content": ENCRYPTED, "private_key_passphrase": PASSPHRASE[1:]},
         "the passphrase is wrong",
@@ -488,28 +488,28 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
         {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": UNFIT}},
         "does not belong to the certificate",
     ),
-    "key as audience": ({"private_key_content": PEM, "audience": PEM}, "audience holds a private key"),
-    "key as group": ({"private_key_content": PEM, "groups": ["a", PEM]}, "groups holds a private key"),
-    "key as claim": ({"private_key_content": PEM, "claims": {"a": {"b": PEM}}}, "claims holds a private key"),
+    "key as audience": ({"private_key_content": PEM, "audience": PEM}, "audience contains a private key"),
+    "key as group": ({"private_key_content": PEM, "groups": ["a", PEM]}, "groups contains a private key"),
+    "key as claim": ({"private_key_content": PEM, "claims": {"a": {"b": PEM}}}, "claims contains a private key"),
     "other algorithm": ({"private_key_content": PEM, "algorithm": "HS256"}, "does not accept the algorithm HS256"),
     "encrypted token": ({"private_key_content": PEM, "algorithm": "RSA-OAEP"}, "encrypted tokens (JWE)"),
     "key as algorithm": ({"private_key_content": PEM, "algorithm": PEM}, "not the name of a signature algorithm"),
-    "unknown option": ({"private_key_content": PEM, "lifetime": 5}, "no option lifetime. Known are algorithm, a"),
-    "key as duration": ({"private_key_content": PEM, "expires_in": PEM}, "expires_in holds a private key"),
+    "unknown option": ({"private_key_content": PEM, "lifetime": 5}, "no option lifetime. The options are algorithm, a"),
+    "key as duration": ({"private_key_content": PEM, "expires_in": PEM}, "expires_in contains a private key"),
     "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "user_directory holds a private"),
     "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "is a number"),
     "number as name": ({"private_key_content": PEM, "name": 5}, "is a number"),
     "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "reserved for the token itself"),
     "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Use expires_in"),
-    "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims holds a private key"),
+    "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims contains a private key"),
     "no virtual proxy": ({"private_key_content": PEM, "virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
     "another authentication": (
         {"private_key_content": PEM, "virtual_proxy": {"authentication_method": "ticket"}},
-        "does not take tokens: its authentication_method is not jwt",
+        "does not accept tokens, because its authentication_method is not jwt",
     ),
     "another directory": (
         {"private_key_content": PEM, "virtual_proxy": {"jwt_attribute_user_directory": "[D]"}},
-        "The user directory differs from the one that the virtual proxy gives everybody",
+        "The user directory differs from the fixed directory of the virtual proxy",
     ),
     "reserved claim of the document": (
         {"private_key_content": PEM, "virtual_proxy": {"jwt_attribute_user_id": "exp"}},
@@ -525,15 +525,15 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "key in the document": (
         {"private_key_content": PEM, "virtual_proxy": {"jwt_public_key_certificate": PEM}},
-        "virtual_proxy holds a private key",
+        "virtual_proxy contains a private key",
     ),
     "other key without logins": (
         {"private_key_content": PEM, "other_private_key_content": OTHER_PEM},
-        "There is another private key. Set as_logins=true",
+        "Another private key needs as_logins. Set as_logins=true",
     ),
     "the same key twice": (
         {"private_key_content": PEM, "other_private_key_content": PEM, "as_logins": True},
-        "The other private key is the private key itself",
+        "The other private key is the same as the private key",
     ),
     "two other keys": (
         {"private_key_content": PEM, "other_private_key_content": PEM, "other_private_key_path": "/x"},

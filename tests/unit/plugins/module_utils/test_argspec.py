@@ -75,7 +75,7 @@ def test_text_in_a_path_option_is_not_shown(failure: Failure, monkeypatch: pytes
     logged = capture_log(monkeypatch)
     result = failure(client_key=KEY, description="a planted text")
     assert result["msg"] == (
-        "client_key holds PEM text, not a path. Give the path of the file, or give the text as client_key_content."
+        "client_key contains PEM text, not a path. Give the path of the file, or give the text as client_key_content."
     )
     assert result["invocation"]["module_args"]["client_key"] == HIDDEN
     assert "a planted text" in "".join(logged)
@@ -85,13 +85,13 @@ def test_text_in_a_path_option_is_not_shown(failure: Failure, monkeypatch: pytes
 def test_text_in_an_environment_variable(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_CLIENT_KEY", KEY)
     assert failure()["msg"] == (
-        "TEST_CLIENT_KEY holds PEM text, not a path. Give the path of the file, or give the text as"
+        "TEST_CLIENT_KEY contains PEM text, not a path. Give the path of the file, or give the text as"
         " TEST_CLIENT_KEY_CONTENT."
     )
 
 
 def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> None:
-    assert failure(client_key=KEY, port="x")["msg"].startswith("client_key holds PEM text")
+    assert failure(client_key=KEY, port="x")["msg"].startswith("client_key contains PEM text")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_text_is_hidden_when_another_option_is_wrong(failure: Failure) -> No
     ],
 )
 def test_a_private_key_in_another_option_is_refused(failure: Failure, options: dict[str, t.Any], name: str) -> None:
-    assert failure(**options)["msg"].startswith(f"{name} holds a private key, which does not belong there.")
+    assert failure(**options)["msg"].startswith(f"{name} contains a private key, which is not allowed there.")
 
 
 @pytest.mark.parametrize("options", [{"entries": [{"certificate": BARE}]}, {"anything": {"ca_content": BARE}}])
@@ -133,7 +133,7 @@ def test_a_private_key_in_any_environment_variable(
     logged: list[str] = []
     monkeypatch.setattr(QlikModule, "log", lambda self, msg, log_args=None: logged.append(f"{msg} {log_args}"))
     monkeypatch.setenv(variable, KEY)
-    assert failure()["msg"].startswith(f"{variable} holds a private key")
+    assert failure()["msg"].startswith(f"{variable} contains a private key")
     assert "MIIEvQIBADANBg" not in "".join(logged)
 
 

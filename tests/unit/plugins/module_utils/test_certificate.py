@@ -95,20 +95,23 @@ def request_pem(key: t.Any) -> str:
 
 
 REFUSED: dict[str, tuple[t.Callable[[rsa.RSAPrivateKey, str], str], str]] = {
-    "private key, PKCS#8": (lambda key, pem: private_pem(key), "holds a private key"),
-    "private key, PKCS#1": (lambda key, pem: private_pem(key, PrivateFormat.TraditionalOpenSSL), "holds a private key"),
-    "private key, cut off": (lambda key, pem: private_pem(key)[:300], "holds a private key"),
-    "certificate and private key": (lambda key, pem: pem + private_pem(key), "holds a private key"),
+    "private key, PKCS#8": (lambda key, pem: private_pem(key), "contains a private key"),
+    "private key, PKCS#1": (
+        lambda key, pem: private_pem(key, PrivateFormat.TraditionalOpenSSL),
+        "contains a private key",
+    ),
+    "private key, cut off": (lambda key, pem: private_pem(key)[:300], "contains a private key"),
+    "certificate and private key": (lambda key, pem: pem + private_pem(key), "contains a private key"),
     "public key": (lambda key, pem: public_pem(key), "holds a public key"),
     "certificate and public key": (lambda key, pem: pem + public_pem(key), "holds a public key"),
-    "request": (lambda key, pem: request_pem(key), "holds a certificate request"),
+    "request": (lambda key, pem: request_pem(key), "contains a certificate request"),
     "two certificates": (lambda key, pem: pem + pem, "holds 2 certificates"),
     "nothing": (lambda key, pem: " \n", "is empty"),
-    "words": (lambda key, pem: "/etc/ssl/cert.pem", "holds no certificate"),
+    "words": (lambda key, pem: "/etc/ssl/cert.pem", "contains no certificate"),
     "DER": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "replace"), "binary data"),
     "DER as Ansible reads it": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "surrogateescape"), "binary"),
     "bare base64": (lambda key, pem: "".join(pem.splitlines()[1:-1]), "without its BEGIN and END"),
-    "cut off": (lambda key, pem: pem[:300], "stops before"),
+    "cut off": (lambda key, pem: pem[:300], "has no line END CERTIFICATE"),
     "escaped newlines": (lambda key, pem: pem.replace("\n", "\\n"), "is not base64"),
     "empty block": (lambda key, pem: pem.splitlines()[0] + "\n" + pem.splitlines()[-1], "is not base64"),
 }

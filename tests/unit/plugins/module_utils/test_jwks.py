@@ -75,7 +75,7 @@ UNUSABLE: dict[str, tuple[t.Any, str]] = {
     "EC": (key_sets.elliptic("k1"), "kind EC"),
     "OKP": ({"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k1"}, "kind OKP"),
     "symmetric": ({"kty": "oct", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQ", "kid": "k1"}, "+private half"),
-    "private": ({**SIGNING, **key_sets.private_numbers(key())}, "private half"),
+    "private": ({**SIGNING, **key_sets.private_numbers(key())}, "private key"),
     "for encryption": (key_sets.keycloak_encryption(key(), "k1"), "for encryption"),
     "another use": ({**SIGNING, "use": "tls"}, "not for signatures"),
     "use is a list": ({**SIGNING, "use": ["sig"]}, "use is not text"),
@@ -92,11 +92,11 @@ UNUSABLE: dict[str, tuple[t.Any, str]] = {
     "n has an impossible length": ({**SIGNING, "n": "AAAAA"}, "whose n is not a number"),
     "n is empty": ({**SIGNING, "n": ""}, "whose n is not a number"),
     "n is a number": ({**SIGNING, "n": 12345}, "whose n is not a number"),
-    "n is even": ({**SIGNING, "n": key_sets.number(2**2047)}, "not those of an RSA key"),
-    "n is tiny": ({**SIGNING, "n": "Aw"}, "not those of an RSA key"),
-    "n is huge": ({**SIGNING, "n": key_sets.number(2**20000 + 1)}, "not those of an RSA key"),
-    "e is even": ({**SIGNING, "e": "Ag"}, "not those of an RSA key"),
-    "e is one": ({**SIGNING, "e": "AQ"}, "not those of an RSA key"),
+    "n is even": ({**SIGNING, "n": key_sets.number(2**2047)}, "not valid for an RSA key"),
+    "n is tiny": ({**SIGNING, "n": "Aw"}, "not valid for an RSA key"),
+    "n is huge": ({**SIGNING, "n": key_sets.number(2**20000 + 1)}, "not valid for an RSA key"),
+    "e is even": ({**SIGNING, "e": "Ag"}, "not valid for an RSA key"),
+    "e is one": ({**SIGNING, "e": "AQ"}, "not valid for an RSA key"),
     "kid is a number": ({**SIGNING, "kid": 7}, "kid is not a printable text"),
     "kid has a line end": ({**SIGNING, "kid": "a\nb"}, "kid is not a printable text"),
     "kid is half a character": ({**SIGNING, "kid": "\ud800"}, "kid is not a printable text"),
@@ -130,7 +130,7 @@ ODD: dict[str, tuple[t.Any, str]] = {
     "x5c is no certificate": ({**SIGNING, "x5c": ["c29tZXRoaW5n"]}, "does not begin with a certificate"),
     "x5c is PEM": ({**SIGNING, "x5c": [key_sets.pem(key_sets.certificate(key()))]}, "does not begin with"),
     "x5c of an unknown version": ({**SIGNING, "x5c": [_of_version_6()]}, "does not begin with a certificate"),
-    "x5c of another key": ({**SIGNING, **key_sets.x5c(key_sets.certificate(key(1)))}, "that of another key"),
+    "x5c of another key": ({**SIGNING, **key_sets.x5c(key_sets.certificate(key(1)))}, "belongs to another key"),
 }
 
 
@@ -224,7 +224,7 @@ def test_duplicate_entries_are_used_once() -> None:
 
     assert first.reasons == []
     assert first.certificate is not None
-    assert second.reasons == ["It is listed more than once; the other entry is taken."]
+    assert second.reasons == ["The key is listed more than once; the other entry is used."]
 
 
 def test_duplicate_kids_cause_warnings() -> None:

@@ -322,7 +322,7 @@ def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, run
 @pytest.mark.parametrize(
     ("hosts", "words"),
     [
-        (("127.0.0.1",), "'portal.example.com' is on the host allow list, and"),
+        (("127.0.0.1",), "'portal.example.com' is on the host allow list, but"),
         (("127.0.0.1", "portal.example.com", "not-on-the-host-allow-list.invalid"), "pages of any site"),
     ],
 )
@@ -393,8 +393,8 @@ def test_attributes_of_the_session_are_compared_with_the_token(
 
 
 WITHOUT = (
-    "the proxy's own API lists the session without attributes, as sites may do for sessions that a token opened, or "
-    "as after a map that finds none of the claims"
+    "the proxy's own API lists the session without attributes, because it does not list those of sessions from "
+    "tokens, or because no claim is mapped"
 )
 
 
@@ -637,7 +637,7 @@ def test_cookie_settings_are_awaited_with_new_sessions(proxy: FakeProxy, run_opt
         ({"token": token(exp=1_700_000_000)}, "expired"),
         (
             {"token": token(userId=None, userid="smoke"), "virtual_proxy": {"jwt_attribute_user_id": "userId"}},
-            "capitals",
+            "case-sensitive",
         ),
         ({"token": jwt.encode(CLAIMS, "x" * 32, algorithm="HS256")}, "HS256"),
     ],
@@ -686,7 +686,7 @@ def test_a_proxy_that_is_down(run_options: RunOptions, clock: Clock) -> None:
 def test_https_where_http_is_spoken_ends_at_once(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     login = dataclasses.replace(login_at(proxy), proxy=proxy.url.replace("http:", "https:"))
     run = run_one(login, dataclasses.replace(run_options, wait=60))
-    assert "does not speak TLS" in check_of(run, "login").actual
+    assert "does not use TLS" in check_of(run, "login").actual
     assert clock.naps == []
 
 
@@ -702,7 +702,7 @@ def test_a_slow_proxy(proxy: FakeProxy, run_options: RunOptions) -> None:
         run = run_one(login_at(proxy), dataclasses.replace(run_options, timeout=(2, 0.2)))
     finally:
         over.set()
-    assert "no complete answer came within the read timeout" in check_of(run, "login").actual
+    assert "no complete answer arrived within the read timeout" in check_of(run, "login").actual
 
 
 # --- Many logins

@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[t.Callable[[], tuple[str, str]], str]] = {
     "not a CA": (lambda: (pem(certificate(CA_KEY)), private_pem(CA_KEY)), "not that of a CA"),
     "another key": (lambda: (pem(CA), private_pem(key())), "does not belong to the certificate"),
     "an EC key": (elliptic, "Only RSA"),
-    "the files swapped": (lambda: (private_pem(CA_KEY), pem(CA)), "holds a private key"),
+    "the files swapped": (lambda: (private_pem(CA_KEY), pem(CA)), "contains a private key"),
     "a key for RSASSA-PSS only": (
         lambda: (pem(CA), pss_private_pem(CA_KEY)),
         "The private key is restricted to RSASSA-PSS",

@@ -149,17 +149,17 @@ def test_only_a_passphrase_needs_cryptography(
 @pytest.mark.parametrize(
     ("option", "holds", "text", "words"),
     [
-        ("client_cert", "certificate", KEY, "{} holds a private key, not a certificate. Check whether"),
-        ("client_cert", "certificate", ENCRYPTED, "{} holds a private key, not a certificate. Check whether"),
-        ("client_key", "private key", CERTIFICATE, "{} holds a certificate, not a private key. Check whether"),
-        ("client_key", "private key", KEY[:300], "{} stops before the END line of the private key. Give the whole"),
-        ("client_cert", "certificate", CERTIFICATE[:300], "{} stops before the END line of the certificate. Give"),
-        ("client_key", "private key", "kaputt", "{} holds no private key in PEM format. Give the file as the QMC"),
-        ("client_key", "private key", "\n", "{} holds no private key in PEM format. The text is empty. Give"),
+        ("client_cert", "certificate", KEY, "{} contains a private key, not a certificate. Check whether"),
+        ("client_cert", "certificate", ENCRYPTED, "{} contains a private key, not a certificate. Check whether"),
+        ("client_key", "private key", CERTIFICATE, "{} contains a certificate, not a private key. Check whether"),
+        ("client_key", "private key", KEY[:300], "{} has no END line of the private key. Give the whole"),
+        ("client_cert", "certificate", CERTIFICATE[:300], "{} has no END line of the certificate. Give"),
+        ("client_key", "private key", "kaputt", "{} contains no private key in PEM format. Give the file as exported"),
+        ("client_key", "private key", "\n", "{} contains no private key in PEM format. The text is empty. Give"),
         ("client_key", "private key", VAULTED, "is encrypted with Ansible Vault"),
-        ("ca_path", "CA certificate", "kaputt", "{} holds no CA certificate in PEM format. Give the file as the"),
-        ("ca_path", "CA certificate", KEY, "{} holds a private key, which only its owner must have. Give the CA"),
-        ("proxy_ca_path", "CA certificate", CERTIFICATE + ENCRYPTED, "{} holds a private key, which only its owner"),
+        ("ca_path", "CA certificate", "kaputt", "{} contains no CA certificate in PEM format. Give the file as exported"),
+        ("ca_path", "CA certificate", KEY, "{} contains a private key, which only its owner must have. Give only"),
+        ("proxy_ca_path", "CA certificate", CERTIFICATE + ENCRYPTED, "{} contains a private key, which only its owner"),
     ],
 )
 def test_content_of_another_kind(

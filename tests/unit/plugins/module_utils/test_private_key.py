@@ -101,9 +101,9 @@ def without_a_line(pem: str) -> str:
 
 
 BAD: dict[str, tuple[str, str | None, str]] = {
-    "encrypted PKCS#8 without passphrase": (pem_of(KEY, passphrase=PASSPHRASE), None, "there is no passphrase"),
-    "encrypted PKCS#1 without passphrase": (pem_of(KEY, PKCS1, passphrase=PASSPHRASE), None, "there is no passphrase"),
-    "encrypted PKCS#8, empty passphrase": (pem_of(KEY, passphrase=PASSPHRASE), "", "there is no passphrase"),
+    "encrypted PKCS#8 without passphrase": (pem_of(KEY, passphrase=PASSPHRASE), None, "no passphrase is given"),
+    "encrypted PKCS#1 without passphrase": (pem_of(KEY, PKCS1, passphrase=PASSPHRASE), None, "no passphrase is given"),
+    "encrypted PKCS#8, empty passphrase": (pem_of(KEY, passphrase=PASSPHRASE), "", "no passphrase is given"),
     "encrypted PKCS#8, wrong passphrase": (pem_of(KEY, passphrase="it"), PASSPHRASE, "the passphrase is wrong"),
     "encrypted PKCS#1, wrong passphrase": (pem_of(KEY, PKCS1, passphrase="it"), PASSPHRASE, "the passphrase is wrong"),
     "EC": (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "of the kind EC"),
@@ -112,7 +112,7 @@ BAD: dict[str, tuple[str, str | None, str]] = {
     "for RSASSA-PSS only": (key_sets.pss_private_pem(KEY), None, "The private key is restricted to RSASSA-PSS"),
     "1024 bits": (pem_of(rsa.generate_private_key(65537, 1024)), None, "1024 bits, fewer than 2048"),
     "two keys": (pem_of(KEY) + pem_of(KEY, PKCS1), None, "2 private keys"),
-    "cut off": (pem_of(KEY)[:600], None, "stops before its END line"),
+    "cut off": (pem_of(KEY)[:600], None, "has no END line"),
     "a line missing": (without_a_line(pem_of(KEY)), None, "damaged"),
     "escaped newlines": (pem_of(KEY).replace("\n", "\\n"), None, r"two characters \\n"),
     "public key": (
@@ -131,7 +131,7 @@ BAD: dict[str, tuple[str, str | None, str]] = {
         "binary data",
     ),
     "base64 alone": ("".join(pem_of(KEY).splitlines()[1:-1]), None, "base64 without its BEGIN"),
-    "words": ("/etc/ssl/key.pem", None, "no PEM private key"),
+    "words": ("/etc/ssl/key.pem", None, "no private key in PEM format"),
     "nothing": ("\n", None, "The text is empty"),
 }
 

@@ -353,11 +353,15 @@ def test_a_ticket_is_fetched_used_once_and_logged_out(
     ("answers", "outcome", "advice"),
     [
         ([(403, {}, b"XSRF")], "403 Forbidden: XSRF", "'qps_port'"),
-        ([(200, {}, b"[]")], "holds no ticket", "'qps_port'"),
+        ([(200, {}, b"[]")], "contains no ticket", "'qps_port'"),
         ([TICKET, (302, {"Location": "/internal_forms_authentication/?targetId=1"}, b"")], "login form", "Ticket"),
         ([TICKET, (200, {"Content-Type": "text/html"}, b"<html>")], "login form", "Ticket"),
-        ([TICKET, (302, {"Location": "https://elsewhere.example/?a=1"}, b"")], "not the host asked", "host name"),
-        ([TICKET, (302, {"Location": "http://localhost/qrs/about"}, b"")], "not the host asked", "host name"),
+        (
+            [TICKET, (302, {"Location": "https://elsewhere.example/?a=1"}, b"")],
+            "not the host of the request",
+            "host name",
+        ),
+        ([TICKET, (302, {"Location": "http://localhost/qrs/about"}, b"")], "not the host of the request", "host name"),
         ([TICKET, (400, {}, b"bad: one-time-secret")], "bad: ***", "log"),
         ([TICKET, (403, {}, b"Your account is inactive.")], "inactive", "is active"),
     ],
@@ -423,7 +427,7 @@ def test_an_invalid_challenge_is_refused(server: Server, options: dict[str, t.An
     with pytest.raises(QlikError) as caught:
         signed_in(options, auth_method="ntlm", user=r"ACME\anna", password="a-secret").request("GET", "x")
     assert caught.value.context.endswith("/qrs/about")
-    assert "does not speak NTLM" in caught.value.message
+    assert "does not support NTLM" in caught.value.message
     assert "a-secret" not in str(caught.value)
     assert all("Windows" in headers["User-Agent"] for _method, _path, headers, _body in server.asked)
 
@@ -561,7 +565,7 @@ def test_a_client_certificate_of_another_site_is_named(options: dict[str, t.Any]
 
 def test_a_missing_client_certificate_is_named(options: dict[str, t.Any]) -> None:
     error = failure(options | {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN})
-    assert error.message.endswith("as it does when it requires a client certificate.")
+    assert error.message.endswith("Most likely it requires a client certificate.")
     assert "4243) require one, proxies do not" in error.hint
 
 
@@ -600,7 +604,7 @@ def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
         thread.start()
         error = failure(options | {"port": plain.getsockname()[1]})
         thread.join()
-    assert "does not speak TLS" in error.message
+    assert "does not use TLS" in error.message
 
 
 @pytest.mark.parametrize(
@@ -731,18 +735,18 @@ def test_a_conflict_after_a_lost_attempt_is_uncertain(server: Server, options: d
     ("changed", "words"),
     [
         ({"host": ["https://qlik.example.com"]}, "not a host name"),
-        ({"host": ["qlik.example.com:4242"]}, "holds a port"),
+        ({"host": ["qlik.example.com:4242"]}, "contains a port"),
         ({"host": [""]}, "not a host name"),
         ({"host": ["a..b"]}, "host is 'a..b', which is not a host name"),
         ({"host": ["a" * 300]}, "which is not a host name"),
-        ({"host": ["anna:pass-word@qlik1"]}, "host holds a user name or a password"),
+        ({"host": ["anna:pass-word@qlik1"]}, "host contains a user name or a password"),
         ({"host": ["::1%a\n ansible_connection: x"]}, "which is not a host name"),
         ({"port": 0}, "port is 0, which is not a port"),
         ({"port": 99999}, "port is 99999, which is not a port"),
         ({"read_timeout": float("inf")}, "read_timeout is inf, which is not a time to wait"),
         ({"connect_timeout": 0.0}, "connect_timeout is 0.0, which is not a time to wait"),
         ({"retry_deadline": float("nan")}, "retry_deadline is nan"),
-        ({"auth_method": "header", "header_name": "Content-Length", "user": "anna"}, "has a meaning of its own"),
+        ({"auth_method": "header", "header_name": "Content-Length", "user": "anna"}, "is a reserved header"),
         *(
             ({"auth_method": "jwt", "token": "x", "virtual_proxy_prefix": path}, f"virtual_proxy_prefix is '{path}'")
             for path in ("./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt?x")
@@ -824,7 +828,7 @@ def listening(port: int, *answers: bytes) -> t.Iterator[None]:
     [
         (FIRST, None, "The connection was refused."),
         ("qlik.invalid", None, "The host name could not be resolved."),
-        (FIRST, [], "The connection stood, but no complete answer came within the read timeout."),
+        (FIRST, [], "The connection was established, but no complete answer arrived within the read timeout."),
         (FIRST, [b""], "The server ended the TLS handshake"),
     ],
 )
@@ -845,7 +849,7 @@ def test_the_next_host_is_used_if_one_does_not_answer(
     assert len(server.connections) == 1
     connection.close()
     [warning] = warned
-    assert warning.startswith(f"The repository is used on localhost, because other hosts did not answer: {name}: ")
+    assert warning.startswith(f"The repository on localhost is used, because other hosts did not answer: {name}: ")
     assert reason in warning
 
 
@@ -878,7 +882,7 @@ def test_a_refused_client_certificate_stops_the_search(
 
 def test_a_port_without_tls_stops_the_search(server: Server, options: dict[str, t.Any]) -> None:
     with listening(server.server_port, b"HTTP/1.1 400 Bad Request\r\n\r\n"):
-        assert "does not speak TLS" in failure(options | HOSTS).message
+        assert "does not use TLS" in failure(options | HOSTS).message
     assert server.asked == []
 
 

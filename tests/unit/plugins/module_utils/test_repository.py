@@ -265,7 +265,7 @@ def test_renamed_virtual_proxies_are_recognized_by_cookie(repository: FakeReposi
 
 def test_two_nodes_of_one_name_must_be_told_apart(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     repository.nodes[1]["name"] = "Central"
-    with pytest.raises(InputError, match="means more than one"):
+    with pytest.raises(InputError, match="matches more than one"):
         reconcile(repository, portal)
     assert reconcile(
         repository, {**portal, "proxies": ["rim1.example.com"]} | {"load_balancing_server_nodes": []}
@@ -305,7 +305,7 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
 def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository) -> None:
     repository.add("admin")
     change = {"prefix": "admin", "session_inactivity_timeout": 1}
-    with pytest.raises(InputError, match="This very connection"):
+    with pytest.raises(InputError, match="This connection"):
         reconcile(repository, change, signs_in_through="admin")
     assert not reconcile(repository, {"prefix": "admin"}, signs_in_through="admin").changed
     assert reconcile(repository, change, signs_in_through="admin", allow_connection_virtual_proxy=True).changed
@@ -323,9 +323,9 @@ def test_the_guard_recognizes_other_spellings_of_the_path(repository: FakeReposi
     link = {"id": repository.add("jwt")["id"]}
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append(link)
     for change in LOCKING_OUT:
-        with pytest.raises(InputError, match="This very connection"):
+        with pytest.raises(InputError, match="This connection"):
             reconcile(repository, change, signs_in_through=path)
-    with pytest.raises(InputError, match="This very connection"):
+    with pytest.raises(InputError, match="This connection"):
         reconcile(repository, signs_in_through=path, purge=True)
     assert repository.writes == []
     for change in LOCKING_OUT:
@@ -466,7 +466,7 @@ def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepositor
     repository.nodes[1]["name"] = "Central"
     entity = shared(repository)
     entity["loadBalancingServerNodes"] = repository.nodes[:2]
-    with pytest.raises(InputError, match="means more than one"):
+    with pytest.raises(InputError, match="matches more than one"):
         reconcile(repository, {"prefix": "shared", "proxies_remove": ["Central"]})
     # The nodes that stay are known by id, although their name is ambiguous.
     assert reconcile(repository, {"prefix": "shared", "proxies_add": ["rim1.example.com"]}).changed
@@ -525,7 +525,7 @@ def test_a_conflict_keeps_what_others_added_and_removed(repository: FakeReposito
 @pytest.mark.parametrize("changes", [{"host_allow_list_remove": ["a.example"]}, {"proxies_remove": ["Central"]}])
 def test_the_own_virtual_proxy_is_guarded_entry_by_entry(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
     shared(repository)
-    with pytest.raises(InputError, match="This very connection"):
+    with pytest.raises(InputError, match="This connection"):
         reconcile(repository, {"prefix": "shared", **changes}, signs_in_through="shared")
     unknown = {name: ["nowhere.example"] for name in changes}
     assert not reconcile(repository, {"prefix": "shared", **unknown}, signs_in_through="shared").changed
@@ -628,7 +628,7 @@ def test_a_list_of_links_that_cannot_be_read_is_never_written(settings: t.Any, p
         make_plan(snapshot, [declared], Rules())
     plan = make_plan(snapshot, [other], Rules())
     assert [write.path for write in plan.writes] == ["virtualproxyconfig", "proxyservice/p1"]
-    assert "The list of virtual proxies of the proxy 'Node0' cannot be read and is left as it is." in plan.warnings
+    assert "The list of virtual proxies of the proxy 'Node0' cannot be read and is not changed." in plan.warnings
 
 
 def test_accepted_writes_count_without_a_usable_answer(
@@ -659,7 +659,7 @@ def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
 @pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
 def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, what: str, unseen: str) -> None:
     getattr(repository, what).clear()
-    with pytest.raises(AnswerError, match=f"sees no {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
+    with pytest.raises(AnswerError, match=f"cannot read any {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
         read_site(repository)
 
 
@@ -671,7 +671,7 @@ def test_another_web_service_is_recognized(repository: FakeRepository, monkeypat
 
 def test_missing_rights_are_not_reported_as_an_empty_site(repository: FakeRepository) -> None:
     repository.proxies.clear()
-    with pytest.raises(AnswerError, match="sees no proxy"):
+    with pytest.raises(AnswerError, match="cannot read any proxy"):
         reconcile(repository, {"prefix": "portal", "state": "absent"})
 
 
@@ -775,5 +775,5 @@ class TestTroubleInTheMiddle:
         monkeypatch.setattr(repository, "_read", dead)
         with pytest.raises(QlikError) as caught:
             reconcile(repository, portal)
-        assert "What became of it could not be read." in str(caught.value)
+        assert "The result could not be read." in str(caught.value)
         assert caught.value.done == []

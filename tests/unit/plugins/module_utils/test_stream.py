@@ -49,7 +49,7 @@ def test_a_byte_by_byte_web_proxy_ends_at_the_deadline(dripping: str) -> None:
 def test_invalid_web_proxies_are_refused_and_not_quoted(given: str) -> None:
     with pytest.raises(InputError) as error:
         web_proxy(given)
-    assert "not the address of a web proxy" in str(error.value)
+    assert "not the URL of a web proxy" in str(error.value)
     assert "hidden" not in str(error.value)
 
 

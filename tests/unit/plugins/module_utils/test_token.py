@@ -124,20 +124,20 @@ def test_a_valid_token_is_accepted(algorithm: str, virtual_proxy: dict[str, t.An
             "The token is not valid before 5 minutes from now; do the clocks agree?",
         ),
         ({**CLAIMS, "iat": NOW + 90}, {}, "The token was issued 90 seconds in the future; do the clocks agree?"),
-        (without("userId"), {}, "The token lacks the claim userId, which is to hold the user id."),
+        (without("userId"), {}, "The token lacks the claim userId, which is the user id."),
         (
             without("userId", userid="a"),
             {},
-            "The token lacks the claim userId, which is to hold the user id; it has userid, and capitals matter.",
+            "The token lacks the claim userId, which is the user id; it has userid, but names are case-sensitive.",
         ),
         (
             {**CLAIMS, "dir": "CORP"},
             {"jwt_attribute_user_directory": "Dir"},
-            "The token lacks the claim Dir, which is to hold the user directory; it has dir, and capitals matter.",
+            "The token lacks the claim Dir, which is the user directory; it has dir, but names are case-sensitive.",
         ),
         ({**CLAIMS, "userId": 7}, {}, "The claim userId, which is the user id, is not text."),
         ({**CLAIMS, "userDirectory": " "}, {}, "The claim userDirectory, which is the user directory, is empty."),
-        (CLAIMS, {"jwt_audience": "qlik"}, "The token has no audience (aud), and the virtual proxy asks for one."),
+        (CLAIMS, {"jwt_audience": "qlik"}, "The token has no audience (aud), but the virtual proxy requires one."),
         (
             {**CLAIMS, "aud": ["a", "b"]},
             {"jwt_audience": "qlik"},
@@ -146,12 +146,12 @@ def test_a_valid_token_is_accepted(algorithm: str, virtual_proxy: dict[str, t.An
         (
             CLAIMS,
             {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
-            "The token lacks the claim groups, which the virtual proxy asks for.",
+            "The token lacks the claim groups, which the virtual proxy requires.",
         ),
         (
             {**CLAIMS, "Groups": []},
             {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
-            "The token lacks the claim groups, which the virtual proxy asks for; it has Groups, and capitals matter.",
+            "The token lacks the claim groups, which the virtual proxy requires; it has Groups, but names are case-sensitive.",
         ),
     ],
 )
@@ -198,7 +198,7 @@ def test_an_unknown_critical_extension_is_refused(more: dict[str, t.Any]) -> Non
     reasons = diagnose(unsigned({"alg": "RS256", **more}, CLAIMS), {}, now=NOW)
 
     assert len(reasons) == 1
-    assert "demands an extension (crit)" in reasons[0]
+    assert "requires an extension (crit)" in reasons[0]
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "ES256", "PS256", None, 5])
@@ -210,7 +210,10 @@ def test_other_algorithms(algorithm: t.Any) -> None:
 
 @pytest.mark.parametrize(
     ("certificate", "sentence"),
-    [("nonsense", "holds no certificate"), (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the kind EC")],
+    [
+        ("nonsense", "contains no certificate"),
+        (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the kind EC"),
+    ],
 )
 def test_an_unusable_certificate_is_a_reason(certificate: str, sentence: str) -> None:
     (reason,) = diagnose(token_of(CLAIMS), {"jwt_public_key_certificate": certificate}, now=NOW)
@@ -243,18 +246,18 @@ def test_all_reasons_are_reported_together() -> None:
         (
             {"groups": "a, b"},
             "groups",
-            "is one text with commas or semicolons, which is one value; several values have to be a list.",
+            "is one text with commas or semicolons, which is one value; several values must be a list.",
         ),
         (
             {"groups": "a;b"},
             "groups",
-            "is one text with commas or semicolons, which is one value; several values have to be a list.",
+            "is one text with commas or semicolons, which is one value; several values must be a list.",
         ),
         ({"groups": None}, "groups", "is null."),
-        ({"groups": {"a": 1}}, "groups", "holds an object or a list in a list, where texts are expected."),
-        ({"groups": [{"name": "a"}]}, "groups", "holds an object or a list in a list, where texts are expected."),
+        ({"groups": {"a": 1}}, "groups", "contains an object or a list in a list instead of texts."),
+        ({"groups": [{"name": "a"}]}, "groups", "contains an object or a list in a list instead of texts."),
         ({}, "groups", "is missing."),
-        ({"Groups": ["a"]}, "groups", "is missing; the token has Groups, and capitals matter."),
+        ({"Groups": ["a"]}, "groups", "is missing; the token has Groups, but names are case-sensitive."),
         (
             {"realm_access": {"roles": ["a"]}},
             "realm_access.roles",

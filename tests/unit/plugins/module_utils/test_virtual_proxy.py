@@ -221,7 +221,7 @@ def test_names_have_defaults() -> None:
 
 def test_private_keys_are_neither_sent_nor_returned() -> None:
     key = "-----BEGIN RSA PRIVATE KEY-----\nbm90IGEga2V5\n-----END RSA PRIVATE KEY-----"
-    with pytest.raises(InputError, match="holds a private key"):
+    with pytest.raises(InputError, match="contains a private key"):
         from_options({"prefix": "jwt", "jwt_public_key_certificate": key})
     assert read(jwtPublicKeyCertificate=key).fields["jwt_public_key_certificate"] == ""
 
@@ -241,13 +241,13 @@ def test_the_claim_sub_causes_a_warning() -> None:
     ("declared", "words"),
     [
         ({"prefix": ""}, "default virtual proxy"),
-        ({"prefix": "/jwt"}, "prefix is '/jwt', which holds '/'"),
-        ({"prefix": "a b"}, "which holds blanks; only letters"),
+        ({"prefix": "/jwt"}, "prefix is '/jwt', which contains '/'"),
+        ({"prefix": "a b"}, "which contains blanks; only letters"),
         ({"prefix": "straße"}, "only letters, digits"),
-        ({"prefix": "QRS"}, "Qlik Sense itself answers"),
-        ({"prefix": "hub"}, "Qlik Sense itself answers"),
-        ({"prefix": ".."}, "nothing but dots"),
-        ({"prefix": "jwt\n"}, "which holds control characters"),
+        ({"prefix": "QRS"}, "path of Qlik Sense itself"),
+        ({"prefix": "hub"}, "path of Qlik Sense itself"),
+        ({"prefix": ".."}, "only dots"),
+        ({"prefix": "jwt\n"}, "which contains control characters"),
         ({"prefix": "jwt", "jwt_attribute_user_id": "exp"}, "'exp', which is reserved"),
         ({"prefix": "jwt", "jwt_attribute_user_directory": ""}, "is empty"),
         (

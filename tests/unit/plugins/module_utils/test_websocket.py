@@ -121,14 +121,14 @@ def test_a_session_and_an_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...
 @pytest.mark.parametrize(
     ("frames", "actual", "words"),
     [
-        ((said("OnAuthenticationInformation", mustAuthenticate=True, loginUri="https://x"),), "OnAuth", "nobody is"),
+        ((said("OnAuthenticationInformation", mustAuthenticate=True, loginUri="https://x"),), "OnAuth", "no user is"),
         ((INTRODUCED, said("OnMaxParallelSessionsExceeded")), "OnMaxParallelSessionsExceeded, as", "five"),
-        ((INTRODUCED, said("OnLicenseAccessDenied")), "OnLicenseAccessDenied", "no licence"),
-        ((INTRODUCED, said("OnLicenseAccessDeniedPendingUserSync")), "Pending", "synchronisation"),
+        ((INTRODUCED, said("OnLicenseAccessDenied")), "OnLicenseAccessDenied", "no license"),
+        ((INTRODUCED, said("OnLicenseAccessDeniedPendingUserSync")), "Pending", "synchronization"),
         ((INTRODUCED, said("OnNoEngineAvailable")), "OnNoEngineAvailable", "load balancing node"),
         ((INTRODUCED, said("OnNoRepositoryAvailable")), "OnNoRepositoryAvailable", "repository service"),
-        ((INTRODUCED, said("OnSessionLoggedOut")), "OnSessionLoggedOut", "logs the same user out"),
-        ((said("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE"),), "(SESSION_ERROR_NO_LICENSE)", "no licence"),
+        ((INTRODUCED, said("OnSessionLoggedOut")), "OnSessionLoggedOut", "logged out the same user"),
+        ((said("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE"),), "(SESSION_ERROR_NO_LICENSE)", "no license"),
         ((said("OnConnected", qSessionState="SESSION_ERROR_LIMIT_EXCEEDED"),), "LIMIT", "five"),
         ((said("OnConnected", qSessionState="SESSION_ERROR_ODD\x1b"),), "SESSION_ERROR_ODD", "no session for"),
         ((FakeProxy.introduced(("ACME", "other")), CONNECTED), "as ACME\\other", "another user"),
@@ -165,9 +165,9 @@ def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[byte
         (Reply(400, "<html>header is incorrect</html>"), "lacks '127.0.0.1'"),
         (Reply(401, "Could not authenticate the request"), "balancer"),
         (Reply(503), "restarting"),
-        (Reply(404, "<html/>"), "does not pass websockets on"),
-        (Reply(200, "hub"), "does not pass websockets on"),
-        (Reply(302, "", (("Location", "https://elsewhere.example/"),)), "does not pass websockets on"),
+        (Reply(404, "<html/>"), "does not forward websockets"),
+        (Reply(200, "hub"), "does not forward websockets"),
+        (Reply(302, "", (("Location", "https://elsewhere.example/"),)), "does not forward websockets"),
     ],
 )
 def test_an_upgrade_that_is_refused(proxy: FakeProxy, reply: Reply, words: str) -> None:

@@ -223,9 +223,9 @@ FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
     "no JSON": ({"jwks": "kaputt"}, "The key set is not JSON."),
     "no file": ({"path": "/nowhere/jwks.json"}, "There is no file /nowhere/jwks.json."),
     "a directory": ({"path": "/"}, "/ is a directory."),
-    "no https": ({"url": "http://127.0.0.1/keys"}, "not an https address"),
-    "a password": ({"url": "https://me:secret@127.0.0.1/keys"}, "not an https address"),
-    "no address": ({"url": "keys"}, "not an https address"),
+    "no https": ({"url": "http://127.0.0.1/keys"}, "not an https URL"),
+    "a password": ({"url": "https://me:secret@127.0.0.1/keys"}, "not an https URL"),
+    "no address": ({"url": "keys"}, "not an https URL"),
     "no server": ({"url": "https://127.0.0.1:1/keys", "retries": 0}, "The connection was refused."),
     "no CA file": (
         {"jwks": "{}", **OWN_CA, "ownca_content": None, "ownca_path": "/nowhere/ca.pem"},

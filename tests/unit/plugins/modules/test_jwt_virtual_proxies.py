@@ -146,7 +146,7 @@ class TestPurge:
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         repository.signs_in_through = "foreign"
-        assert "This very connection" in run(virtual_proxies=declared, purge=True)["msg"]
+        assert "This connection" in run(virtual_proxies=declared, purge=True)["msg"]
         assert repository.writes == []
 
     def test_what_was_purged_before_a_conflict_is_told(
@@ -160,7 +160,7 @@ class TestPurge:
 
 def test_a_path_in_the_place_of_a_prefix_is_refused(info: Run, repository: FakeRepository) -> None:
     for path in ("./jwt", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt?x"):
-        assert f"prefixes is '{path}', which holds" in info(prefixes=[path])["msg"]
+        assert f"prefixes is '{path}', which contains" in info(prefixes=[path])["msg"]
     assert repository.requests == []
 
 
@@ -237,7 +237,7 @@ class TestAListThatTheSiteHasCut:
         self, run: Run, info: Run, declared: list[dict[str, t.Any]]
     ) -> None:
         for result in (run(virtual_proxies=declared, purge=True), info()):
-            assert "has 121 virtual proxies, but gave only 100" in result["msg"]
+            assert "has 121 virtual proxies, but returned only 100" in result["msg"]
 
     def test_what_is_named_is_found(self, info: Run) -> None:
         [found] = info(prefixes=["P110", "nothing"])["virtual_proxies"]

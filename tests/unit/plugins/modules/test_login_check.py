@@ -154,7 +154,7 @@ def test_a_mapped_claim_with_other_capitals_is_warned_about(site: Site, monkeypa
     logins = [{"token": token(Groups=["a"]), "virtual_proxy": {**login["virtual_proxy"], **mapped}}] * 2
     warnings = main({**site.options, "logins": logins}, monkeypatch).warnings
     [warning] = [one for one in warnings if "expires" not in one]
-    assert warning.endswith("the attribute group, is missing; the token has Groups, and capitals matter.")
+    assert warning.endswith("the attribute group, is missing; the token has Groups, but names are case-sensitive.")
 
 
 def test_links_to_disabled_nodes_are_not_expected(site: Site) -> None:
@@ -165,14 +165,14 @@ def test_links_to_disabled_nodes_are_not_expected(site: Site) -> None:
 
 def test_the_result_of_a_module_is_not_a_virtual_proxy(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = {"token": token(), "prefix": "portal", "virtual_proxy": {"changed": True, "virtual_proxy": {}}}
-    assert "Give that one alone" in main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
+    assert "Give only the virtual_proxy in it" in main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
 
 
 def test_entries_to_add_and_remove_are_not_settings(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies_add": ["Central"]}}
     message = main({**site.options, "logins": [login]}, monkeypatch).result["msg"]
     assert "The virtual proxy has proxies_add" in message
-    assert "jwt_virtual_proxies or virtual_proxy_info returned" in message
+    assert "result of jwt_virtual_proxies or virtual_proxy_info" in message
 
 
 def test_results_contain_no_secret(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +248,7 @@ def test_invalid_proxies_are_refused_and_not_quoted(given: str) -> None:
         ({"token": "abc"}, "parts"),
         ({"expired_token": "abc"}, "expired_token of"),
         ({"virtual_proxy": {}}, "prefix of login 1 is empty"),
-        ({"prefix": "a/b"}, "prefix of login 1 is 'a/b', which holds '/'"),
+        ({"prefix": "a/b"}, "prefix of login 1 is 'a/b', which contains '/'"),
     ],
 )
 def test_invalid_logins_are_refused_before_any_request(

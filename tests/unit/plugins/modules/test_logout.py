@@ -137,7 +137,7 @@ def test_no_session_ends_if_a_proxy_is_unreachable(run: Run, apis: Apis) -> None
 @pytest.mark.parametrize("content", [{"error": 1}, [{"UserId": "x"}], ["x"], None])
 def test_unexpected_answers_fail(run: Run, apis: Apis, content: t.Any) -> None:
     apis.fault = lambda _method, _url: answer(200, content)
-    assert "not what this API says" in run()["msg"]
+    assert "which this API does not document" in run()["msg"]
 
 
 def test_failed_logouts_are_reported_without_session_ids(run: Run, apis: Apis) -> None:

@@ -164,7 +164,7 @@ def test_all_connections_go_through_the_web_proxy(
     assert "identity, attributes, cookie" in output
     assert "websocket, forged_token" in output
     assert (
-        "unknown.example.invalid: The web proxy cannot be reached, or it does not let the connection through" in output
+        "unknown.example.invalid: The web proxy cannot be reached, or it refuses the connection" in output
     )
     urls = [site.ready["qrs_url"], *(node[kind] for node in site.ready["nodes"] for kind in ("proxy_url", "qps_url"))]
     assert {url.rpartition(":")[2] for url in urls} == {target.rpartition(":")[2] for target in web_proxy.targets}
@@ -173,9 +173,9 @@ def test_all_connections_go_through_the_web_proxy(
 @pytest.mark.parametrize(
     ("http_proxy", "words"),
     [
-        ("http://127.0.0.1:1", "The web proxy cannot be reached, or it does not let the connection through."),
-        ("socks5://127.0.0.1:1080", "The option 'http_proxy' is not the address of a web proxy."),
-        ("http://user:hidden@127.0.0.1:1", "The option 'http_proxy' is not the address of a web proxy."),
+        ("http://127.0.0.1:1", "The web proxy cannot be reached, or it refuses the connection."),
+        ("socks5://127.0.0.1:1080", "The option 'http_proxy' is not the URL of a web proxy."),
+        ("http://user:hidden@127.0.0.1:1", "The option 'http_proxy' is not the URL of a web proxy."),
     ],
 )
 def test_a_web_proxy_that_does_not_work_is_named(

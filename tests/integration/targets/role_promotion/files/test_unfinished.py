@@ -100,7 +100,7 @@ def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
     assert "was not begun" in second["removed"].said
-    assert "does not have these nodes any more: 'Rim7' (portal)." in second["removed"].said
+    assert "no longer has these nodes: 'Rim7' (portal)." in second["removed"].said
     assert "-e promotion_skip_missing_nodes=true" in second["removed"].said
     assert laboratory.unfinished("removed") == [BOTH]
     path = snapshot(laboratory, "removed")
@@ -113,7 +113,7 @@ def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     arguments = ["-e", f"roll_back_snapshot={path}", "-e", "promotion_skip_missing_nodes=true"]
     done = laboratory.run("sensible.qlik.roll_back", *arguments)
     assert done.code == 0, done.output
-    assert "(portal). They are left out." in done.output
+    assert "(portal). They are omitted." in done.output
     assert laboratory.sites["removed"].state() == world.old
 
 
