@@ -101,10 +101,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     certificate_check: t.Literal["none", "400"] = "none"
     """Whether the repository checks jwtPublicKeyCertificate. none: an invalid one only fails in the proxy."""
 
-    certificate_text: t.Literal["verbatim", "normalised", "crlf"] = "verbatim"
+    certificate_text: t.Literal["verbatim", "normalized", "crlf"] = "verbatim"
     """jwtPublicKeyCertificate is returned exactly as sent; with LF line ends and no blanks around; or with CRLF."""
 
-    response_headers_text: t.Literal["verbatim", "normalised", "crlf"] = "verbatim"
+    response_headers_text: t.Literal["verbatim", "normalized", "crlf"] = "verbatim"
     """The same for additionalResponseHeaders."""
 
     delete_linked: t.Literal["cascade", "400", "409"] = "cascade"

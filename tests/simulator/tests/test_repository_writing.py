@@ -545,8 +545,8 @@ class TestSwitches:
         pem = "\r\n".join(certificate().splitlines()) + "\r\n \r\n"
         assert Client().create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"] == pem
         assert Client().create_virtual_proxy(jwtPublicKeyCertificate="none")["jwtPublicKeyCertificate"] == "none"
-        normalising = Client({"switches": {"certificate_text": "normalised"}})
-        stored = normalising.create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"]
+        normalizing = Client({"switches": {"certificate_text": "normalized"}})
+        stored = normalizing.create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"]
         assert stored == pem.replace("\r", "").strip()
         windows = Client({"switches": {"certificate_text": "crlf"}})
         stored = windows.create_virtual_proxy(jwtPublicKeyCertificate=pem)["jwtPublicKeyCertificate"]
@@ -558,7 +558,7 @@ class TestSwitches:
 
     @pytest.mark.parametrize(
         ("switch", "expected"),
-        [("verbatim", " A: b\nC: d \r\n"), ("normalised", "A: b\nC: d"), ("crlf", "A: b\r\nC: d")],
+        [("verbatim", " A: b\nC: d \r\n"), ("normalized", "A: b\nC: d"), ("crlf", "A: b\r\nC: d")],
     )
     def test_response_headers_depend_on_switch(self, switch: str, expected: str) -> None:
         client = Client({"switches": {"response_headers_text": switch}})

@@ -134,7 +134,7 @@ def _invalid(switches: Switches, text: str) -> RefusedError:
 
 
 def _lines(text: str, form: str) -> str:
-    """Return a text of several lines in the format of a switch: verbatim, normalised or crlf."""
+    """Return a text of several lines in the format of a switch: verbatim, normalized or crlf."""
     if form == "verbatim":
         return text
     lines = [line.strip() for line in text.strip().splitlines()]
