@@ -459,7 +459,7 @@ def test_without_its_session_a_login_is_not_compared(
 @pytest.mark.parametrize(
     ("knows_session", "status", "actual", "diagnosis"),
     [
-        (lambda connection: connection % 2 == 0, 200, "nobody on new connection 2", "sticky sessions"),
+        (lambda connection: connection % 2 == 0, 200, "no user on new connection 2", "sticky sessions"),
         (lambda connection: connection == 0, 401, "401 with an empty body on new connection 1", "sticky sessions"),
         (lambda connection: connection == 0, 503, "503 with an empty body on new connection 1", "restarting"),
         (lambda _connection: False, 200, "the session cookie is refused on the connection of the login as well", None),

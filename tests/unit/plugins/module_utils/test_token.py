@@ -212,7 +212,7 @@ def test_other_algorithms(algorithm: t.Any) -> None:
     ("certificate", "sentence"),
     [
         ("nonsense", "contains no certificate"),
-        (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the kind EC"),
+        (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the type EC"),
     ],
 )
 def test_an_unusable_certificate_is_a_reason(certificate: str, sentence: str) -> None:
