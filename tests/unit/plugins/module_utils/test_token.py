@@ -151,8 +151,8 @@ def test_a_good_token_has_nothing_against_it(algorithm: str, virtual_proxy: dict
         (
             {**CLAIMS, "Groups": []},
             {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
-            "The token lacks the claim groups, which the virtual proxy requires; it has Groups, but names are "
-            "case-sensitive.",
+            "The token lacks the claim groups, which the virtual proxy requires; "
+            + "it has Groups, but names are case-sensitive.",
         ),
     ],
 )
