@@ -68,7 +68,8 @@ def load_private_key(
     if key.key_size < minimum_bits:
         raise InputError(
             f"The private key has {key.key_size} bits, fewer than {minimum_bits}.",
-            hint=f"Create an RSA key pair of at least {minimum_bits} bits, and use its certificate on the virtual proxy.",
+            hint=f"Create an RSA key pair of at least {minimum_bits} bits, and set its certificate on the virtual "
+            "proxy.",
         )
     return key
 

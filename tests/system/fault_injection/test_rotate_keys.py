@@ -181,7 +181,9 @@ def test_two_runs_at_once(rotation: Rotation, directories: list[str]) -> None:
     running = [rotation.start(key_rotation_directory=str(place), key_rotation_stop_after="drain") for place in places]
     outputs = [" ".join(one.communicate(timeout=300)[0].split()) for one in running]
     for one, output in zip(running, outputs, strict=True):
-        assert one.returncode == 0 or "replaces portal" in output or "Users were redirected from portal" in output, output
+        assert one.returncode == 0 or "replaces portal" in output or "Users were redirected from portal" in output, (
+            output
+        )
     assert [set(rotation.site.document()["virtual_proxies"])] == [{"", "portal", "portal-2"}]
     finished = [rotation.run(key_rotation_directory=str(place))[0] for place in dict.fromkeys(places)]
     assert 0 in finished, outputs

@@ -103,7 +103,7 @@ def test_variables_of_roles(role: str, entry_point: str, options: dict[str, t.An
             assert of_kind(kind, paths) == []
             continue
         assert found(secret, output.text) == [], kind
-        assert [name for name in of_kind(kind, paths) if f"{name} holds " not in parts[kind]] == [], kind
+        assert [name for name in of_kind(kind, paths) if f"{name} contains " not in parts[kind]] == [], kind
 
 
 def playbook_variables() -> t.Iterator[tuple[str, str]]:
@@ -157,5 +157,5 @@ def test_variables_of_playbooks(playbook: str, playbooks: Playbooks) -> None:
         assert found(secret, output.text) == [], kind
         for name in some:
             # The modules and the lookup name their own options.
-            words = rf"\b({name}|{name.removeprefix('qlik_')}|{name.removeprefix('qlik_jwt_')}) holds "
+            words = rf"\b({name}|{name.removeprefix('qlik_')}|{name.removeprefix('qlik_jwt_')}) contains "
             assert re.search(words, output.text), (kind, name, output.text)

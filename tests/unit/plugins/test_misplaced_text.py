@@ -119,7 +119,7 @@ def test_options_of_modules(module: str, option: str, run: Run) -> None:
     for kind, secret in SECRETS.items():
         for no_log in (False, True):
             message, everything = run(module, **{option: secret}, _ansible_no_log=no_log)
-            assert message.startswith(f"{option} holds "), kind
+            assert message.startswith(f"{option} contains "), kind
             assert "not a path" in message
             assert_hidden(everything, secret)
     _message, everything = run(module, **{option: "certificates/planted.pem"})
@@ -131,7 +131,7 @@ def test_variables_of_modules(module: str, variable: str, run: Run, monkeypatch:
     for kind, secret in SECRETS.items():
         monkeypatch.setenv(variable, secret)
         message, everything = run(module)
-        assert message.startswith(f"{variable} holds "), kind
+        assert message.startswith(f"{variable} contains "), kind
         assert "not a path" in message
         assert_hidden(everything, secret)
     monkeypatch.setenv(variable, "certificates/planted.pem")
@@ -179,7 +179,7 @@ def test_options_of_lookups(plugin: str, option: str) -> None:
     others = {} if option == "private_key_path" else {"private_key_content": signing_key()}
     for kind, secret in SECRETS.items():
         message = look_up(**others, **{option: secret})
-        assert f"{option} holds " in message, kind
+        assert f"{option} contains " in message, kind
         assert_hidden(message, secret)
     assert "certificates/planted.pem" in look_up(**others, **{option: "certificates/planted.pem"})
 
@@ -189,7 +189,7 @@ def test_variables_of_lookups(plugin: str, variable: str, monkeypatch: pytest.Mo
     for kind, secret in SECRETS.items():
         monkeypatch.setenv(variable, secret)
         message = look_up()
-        assert "private_key_path holds " in message, kind
+        assert "private_key_path contains " in message, kind
         assert_hidden(message, secret)
 
 
@@ -217,7 +217,7 @@ def parse(directory: Path, **options: t.Any) -> str:
 def test_options_of_inventory_plugins(plugin: str, option: str, tmp_path: Path) -> None:
     for kind, secret in SECRETS.items():
         message = parse(tmp_path, **{option: secret})
-        assert f"{option} holds " in message, kind
+        assert f"{option} contains " in message, kind
         assert_hidden(message, secret)
 
 
@@ -263,5 +263,5 @@ def test_variables_of_inventory_plugins(
     for kind, secret in SECRETS.items():
         monkeypatch.setenv(variable, secret)
         message = parse(tmp_path)
-        assert f"{variable} holds " in message, kind
+        assert f"{variable} contains " in message, kind
         assert_hidden(message, secret)

@@ -352,7 +352,7 @@ def test_two_keys_with_one_slot_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("options", "because"),
     [
-        ({"template": {"prefix": "x"}}, "prefix, which each slot has of its own"),
+        ({"template": {"prefix": "x"}}, "prefix, which differs for each slot"),
         ({"template": {"session_cookie_header_name": "x"}}, "session_cookie_header_name"),
         ({"template": {"color": "red"}}, "color"),
         ({"template": {"session_inactivity_timeout": "soon"}}, "session_inactivity_timeout"),

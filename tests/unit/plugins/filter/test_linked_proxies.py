@@ -66,7 +66,7 @@ def test_wrong_input_is_named_without_its_secrets(proxies: t.Any, links: t.Any, 
 
 
 def test_the_variable_is_named() -> None:
-    with pytest.raises(AnsibleFilterError, match="of which 'qlik_proxy_urls' has no URL"):
+    with pytest.raises(AnsibleFilterError, match="for which 'qlik_proxy_urls' has no URL"):
         linked_proxies(NAMED, ["Rim9"], option="qlik_proxy_urls")
     with pytest.raises(AnsibleFilterError, match="qlik_proxy_urls is a list of 3 proxies"):
         linked_proxies(URLS, ["Central"], option="qlik_proxy_urls")

@@ -145,7 +145,7 @@ def test_a_prefix_can_be_left_out() -> None:
         ),
         (
             {"overrides": {"*": {"proxies_add": ["Rim1"]}, "portal": {"proxies_remove": ["rim1"]}}},
-            "Both proxies_add and proxies_remove name: Rim1",
+            "Both proxies_add and proxies_remove contain: Rim1",
         ),
         ({"keep": ["tags_add"]}, "keep contains 'tags_add'"),
         ({"keep": ["certificates"]}, "keep contains 'certificates'"),

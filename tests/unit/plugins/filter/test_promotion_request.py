@@ -92,7 +92,7 @@ def test_a_prefix_that_cannot_be_one_is_named_with_its_variable() -> None:
 
 def test_without_an_inventory_it_says_so() -> None:
     [problem] = promotion_request({"promote_target": "test"}, [])["problems"]
-    assert "known are none: is there an -i INVENTORY?" in problem
+    assert "sites are none: give one with -i INVENTORY" in problem
 
 
 def test_the_input_must_be_a_dictionary() -> None:

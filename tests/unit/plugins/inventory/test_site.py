@@ -300,7 +300,9 @@ def test_a_template_that_fails_is_named(source: Source) -> None:
 
 def test_errors_keep_their_sentences(source: Source) -> None:
     source.repository.proxies.clear()
-    with pytest.raises(AnsibleParserError, match=re.escape("cannot read any proxy, although each site has one. Give the")):
+    with pytest.raises(
+        AnsibleParserError, match=re.escape("cannot read any proxy, although each site has one. Give the")
+    ):
         source.parse()
 
 

@@ -411,7 +411,7 @@ def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
     mint("C\\a", private_key_passphrase=PASSPHRASE)
     assert warned.pop() == "The private key is not encrypted; its passphrase was not needed."
     mint("C\\a", jwt_attribute_user_id="sub")
-    assert warned.pop().startswith("The claim sub is a reserved header")
+    assert warned.pop().startswith("The claim sub has a meaning of its own")
     mint(["C\\a", {"user": "C\\b", "groups": [f"group-{number}" for number in range(600)]}])
     assert "the Authorization header is 1" in warned.pop()
     assert warned == []
@@ -456,8 +456,8 @@ RESTRICTED = key_sets.restricted_to_pss(x509.load_pem_x509_certificate(CERTIFICA
 REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "no key": ({}, "No private key was given. Give private_key_path or private_key_content, or set QLIK_S"),
     "empty path": ({"private_key_path": ""}, "No private key was given."),
-    "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "both private_key_path and private_key_con"),
-    "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "both private_key_path and"),
+    "two keys": ({"private_key_content": PEM, "private_key_path": "/x"}, "private_key_path and private_key_con"),
+    "two keys, by other names": ({"privatekey_content": PEM, "privatekey_path": "/x"}, "private_key_path and"),
     "missing file": ({"private_key_path": "missing.pem"}, "There is no file missing.pem in "),
     "directory": ({"private_key_path": "/"}, "/ is a directory."),
     "no home": ({"private_key_path": "~no-such-user/x"}, "private_key_path contains text, not a path"),
@@ -496,7 +496,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "key as algorithm": ({"private_key_content": PEM, "algorithm": PEM}, "not the name of a signature algorithm"),
     "unknown option": ({"private_key_content": PEM, "lifetime": 5}, "no option lifetime. The options are algorithm, a"),
     "key as duration": ({"private_key_content": PEM, "expires_in": PEM}, "expires_in contains a private key"),
-    "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "user_directory holds a private"),
+    "key as directory": ({"private_key_content": PEM, "user_directory": PEM}, "user_directory contains a private"),
     "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "is a number"),
     "number as name": ({"private_key_content": PEM, "name": 5}, "is a number"),
     "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "reserved for the token itself"),
@@ -537,7 +537,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "two other keys": (
         {"private_key_content": PEM, "other_private_key_content": PEM, "other_private_key_path": "/x"},
-        "both other_private_key_path and other_private_key_content",
+        "other_private_key_path and other_private_key_content",
     ),
     "list as flag": ({"private_key_content": PEM, "as_logins": [1]}, "as_logins is a list, not text"),
     "list as claims": ({"private_key_content": PEM, "claims": ["x"]}, "claims is not a dictionary"),
@@ -600,7 +600,7 @@ def test_a_der_file(tmp_path: Path) -> None:
     (tmp_path / "key.der").write_bytes(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
     message = error_of("C\\a", private_key_path="key.der")
-    assert "key.der holds a DER private key. Convert it with: openssl pkey -inform DER -in " in message
+    assert "key.der contains a DER private key. Convert it with: openssl pkey -inform DER -in " in message
 
 
 def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:

@@ -102,10 +102,10 @@ REFUSED: dict[str, tuple[t.Callable[[rsa.RSAPrivateKey, str], str], str]] = {
     ),
     "private key, cut off": (lambda key, pem: private_pem(key)[:300], "contains a private key"),
     "certificate and private key": (lambda key, pem: pem + private_pem(key), "contains a private key"),
-    "public key": (lambda key, pem: public_pem(key), "holds a public key"),
-    "certificate and public key": (lambda key, pem: pem + public_pem(key), "holds a public key"),
+    "public key": (lambda key, pem: public_pem(key), "contains a public key"),
+    "certificate and public key": (lambda key, pem: pem + public_pem(key), "contains a public key"),
     "request": (lambda key, pem: request_pem(key), "contains a certificate request"),
-    "two certificates": (lambda key, pem: pem + pem, "holds 2 certificates"),
+    "two certificates": (lambda key, pem: pem + pem, "contains 2 certificates"),
     "nothing": (lambda key, pem: " \n", "is empty"),
     "words": (lambda key, pem: "/etc/ssl/cert.pem", "contains no certificate"),
     "DER": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "replace"), "binary data"),
@@ -207,8 +207,8 @@ def test_a_certificate_with_a_name_that_is_no_text(certificate: x509.Certificate
 
 def test_other_kinds_of_keys_are_refused_by_name() -> None:
     for other, name, size in (
-        (ec.generate_private_key(ec.SECP256R1()), "kind EC", 256),
-        (ed25519.Ed25519PrivateKey.generate(), "kind Ed25519", None),
+        (ec.generate_private_key(ec.SECP256R1()), "type EC", 256),
+        (ed25519.Ed25519PrivateKey.generate(), "type Ed25519", None),
     ):
         text = certificate_of(other).public_bytes(Encoding.PEM).decode()
         assert _certificate.inspect(text)["key_size"] == size

@@ -164,7 +164,7 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_pat
         _files.read("client_key", str(old), holds=holds)
 
     quoted = {place: "'" + str(path).replace("'", "'\"'\"'") + "'" for place, path in (("old", old), ("new", new))}
-    assert caught.value.message == f"client_key: {old} holds {name}."
+    assert caught.value.message == f"client_key: {old} contains {name}."
     assert caught.value.hint == f"Convert it with: {command.format(**quoted)}"
     tool = "ssh-keygen" if case == "OpenSSH" else "openssl"
     if shutil.which(tool) is None:
@@ -189,13 +189,13 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_pat
         (
             openssh().decode(),
             "private key",
-            "client_key_content holds an OpenSSH private key.",
+            "client_key_content contains an OpenSSH private key.",
             "Convert it with: install -m 600 FILE FILE-converted.pem && ssh-keygen -p -N '' -m PKCS8 -f FILE-conv",
         ),
         (
             openssh().decode(),
             "certificate",
-            "client_key_content holds an OpenSSH private key.",
+            "client_key_content contains an OpenSSH private key.",
             "Give the certificate.",
         ),
     ],
@@ -212,7 +212,7 @@ def test_a_text_is_converted_without_a_path(
 def test_a_file_of_the_wrong_kind_is_not_to_be_converted(tmp_path: Path) -> None:
     path = tmp_path / "client.pem"
     path.write_bytes(der())
-    with pytest.raises(InputError, match=r"client.pem holds a DER private key\. Give the certificate\."):
+    with pytest.raises(InputError, match=r"client.pem contains a DER private key\. Give the certificate\."):
         _files.read("client_cert", str(path), holds="certificate")
 
 
@@ -255,5 +255,5 @@ def test_other_encodings_around_a_certificate_are_ignored() -> None:
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
 def test_elliptic_keys_in_der(curve: ec.EllipticCurve, form: PrivateFormat) -> None:
     content = ec.generate_private_key(curve).private_bytes(Encoding.DER, form, NoEncryption())
-    with pytest.raises(InputError, match="holds a DER private key"):
+    with pytest.raises(InputError, match="contains a DER private key"):
         _files.decode("client_key", content)

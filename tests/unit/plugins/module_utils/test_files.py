@@ -91,7 +91,7 @@ def test_nothing_of_the_text_is_quoted(value: str) -> None:
     with pytest.raises(InputError) as caught:
         _files.read("client_key", value, alternative="client_key_content")
     message = str(caught.value)
-    assert "client_key holds " in message
+    assert "client_key contains " in message
     assert "not a path" in message
     assert "client_key_content" in message
     for piece in value.split():

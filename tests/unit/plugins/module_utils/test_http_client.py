@@ -202,7 +202,7 @@ def test_a_body_that_is_not_json(serve: t.Callable[..., Server], body: bytes) ->
     response = get(serve([BODY + f"Content-Length: {len(body)}\r\n\r\n".encode(), body]))
     with pytest.raises(AnswerError) as caught:
         response.json()
-    assert "with something that is not JSON where JSON was expected" in caught.value.message
+    assert "with something that is not JSON instead of JSON" in caught.value.message
 
 
 def test_half_of_a_surrogate_pair_is_replaced(serve: t.Callable[..., Server]) -> None:

@@ -157,7 +157,12 @@ def test_only_a_passphrase_needs_cryptography(
         ("client_key", "private key", "kaputt", "{} contains no private key in PEM format. Give the file as exported"),
         ("client_key", "private key", "\n", "{} contains no private key in PEM format. The text is empty. Give"),
         ("client_key", "private key", VAULTED, "is encrypted with Ansible Vault"),
-        ("ca_path", "CA certificate", "kaputt", "{} contains no CA certificate in PEM format. Give the file as exported"),
+        (
+            "ca_path",
+            "CA certificate",
+            "kaputt",
+            "{} contains no CA certificate in PEM format. Give the file as exported",
+        ),
         ("ca_path", "CA certificate", KEY, "{} contains a private key, which only its owner must have. Give only"),
         ("proxy_ca_path", "CA certificate", CERTIFICATE + ENCRYPTED, "{} contains a private key, which only its owner"),
     ],

@@ -446,7 +446,7 @@ def test_a_machine_without_the_algorithms_of_ntlm_is_named(
     with pytest.raises(InputError) as caught:
         connection.request("GET", "x")
     assert caught.value.message == "This machine does not allow algorithms of NTLM (MD4, MD5, RC4), as in FIPS mode."
-    assert "'auth_method' jwt or certificate" in caught.value.hint
+    assert "'auth_method', for example jwt or certificate" in caught.value.hint
 
 
 @pytest.mark.parametrize("whose", ["server", "client"])
@@ -622,7 +622,7 @@ def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
         ),
         (
             (200, {"Content-Type": "text/html"}, b"<html>login</html>"),
-            "an HTML page where JSON was",
+            "an HTML page instead of JSON",
             "login page",
         ),
         ((200, {}, b'[{"id": '), "not JSON", "host, port"),
@@ -743,8 +743,8 @@ def test_a_conflict_after_a_lost_attempt_is_uncertain(server: Server, options: d
         ({"host": ["::1%a\n ansible_connection: x"]}, "which is not a host name"),
         ({"port": 0}, "port is 0, which is not a port"),
         ({"port": 99999}, "port is 99999, which is not a port"),
-        ({"read_timeout": float("inf")}, "read_timeout is inf, which is not a time to wait"),
-        ({"connect_timeout": 0.0}, "connect_timeout is 0.0, which is not a time to wait"),
+        ({"read_timeout": float("inf")}, "read_timeout is inf, which is not a valid timeout"),
+        ({"connect_timeout": 0.0}, "connect_timeout is 0.0, which is not a valid timeout"),
         ({"retry_deadline": float("nan")}, "retry_deadline is nan"),
         ({"auth_method": "header", "header_name": "Content-Length", "user": "anna"}, "is a reserved header"),
         *(
@@ -768,8 +768,8 @@ def test_a_conflict_after_a_lost_attempt_is_uncertain(server: Server, options: d
         ({"auth_method": "header", "header_name": "X-User", "user": "jürgen"}, "cannot be sent"),
         ({"auth_method": "header", "header_name": "X-User: a", "user": "anna"}, "not the name of a header"),
         ({"auth_method": "header", "header_name": "X-User", "user": "a\r\nX-Other: b"}, "cannot be sent"),
-        ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": "jürgen"}, "token holds characters"),
-        ({"auth_method": "session", "session_cookie": "a=\u2026"}, "session_cookie holds characters"),
+        ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": "jürgen"}, "token contains characters"),
+        ({"auth_method": "session", "session_cookie": "a=\u2026"}, "session_cookie contains characters"),
         ({"auth_method": "ntlm", "password": ""}, "'password' is empty"),
         *(
             ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": token}, words)

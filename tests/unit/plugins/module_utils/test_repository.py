@@ -248,14 +248,14 @@ def test_a_cookie_name_of_another_virtual_proxy_is_refused(
     repository: FakeRepository, portal: dict[str, t.Any]
 ) -> None:
     repository.add("other", sessionCookieHeaderName="X-Shared")
-    with pytest.raises(InputError, match="already the one of the virtual proxy 'other'") as caught:
+    with pytest.raises(InputError, match="already that of the virtual proxy 'other'") as caught:
         reconcile(repository, {**portal, "session_cookie_header_name": "x-shared"})
     assert caught.value.hint == "Set another session_cookie_header_name, such as X-Qlik-Session-portal."
 
 
 def test_renamed_virtual_proxies_are_recognized_by_cookie(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     repository.add("renamed", sessionCookieHeaderName="X-Qlik-Session-portal")
-    with pytest.raises(InputError, match="already the one of the virtual proxy 'renamed'") as caught:
+    with pytest.raises(InputError, match="already that of the virtual proxy 'renamed'") as caught:
         reconcile(repository, portal)
     assert caught.value.hint == (
         "If 'renamed' was 'portal' before, rename it back. "
@@ -435,7 +435,7 @@ def test_entries_are_added_to_what_is_created(repository: FakeRepository, pem: s
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"tags_add": ["portal"], "tags_remove": ["Portal"]}, "Both tags_add and tags_remove name: portal."),
+        ({"tags_add": ["portal"], "tags_remove": ["Portal"]}, "Both tags_add and tags_remove contain: portal."),
         ({"proxies_add": ["Rim1"], "proxies_remove": ["rim1.example.com"]}, "Both proxies_add and proxies_remove"),
         # The site is asked for this node first.
         (
@@ -445,11 +445,14 @@ def test_entries_are_added_to_what_is_created(repository: FakeRepository, pem: s
             },
             "Both load_balancing_server_nodes_add",
         ),
-        ({"jwt_attribute_map_add": [MAIL], "jwt_attribute_map_remove": [{**MAIL, "is_mandatory": False}]}, "name: {"),
+        (
+            {"jwt_attribute_map_add": [MAIL], "jwt_attribute_map_remove": [{**MAIL, "is_mandatory": False}]},
+            "contain: {",
+        ),
         ({"proxies_add": ["Nowhere"]}, "no proxy 'Nowhere'"),
         ({"load_balancing_server_nodes_add": ["Nowhere"]}, "no node 'Nowhere'"),
         ({"tags_add": ["nowhere"]}, "no tag 'nowhere'"),
-        ({"host_allow_list_add": ["c.example:443"]}, "holds 'c.example:443', which is not a host name"),
+        ({"host_allow_list_add": ["c.example:443"]}, "contains 'c.example:443', which is not a host name"),
         ({"jwt_attribute_map_add": [{**MAIL, "jwt_attribute": "aud"}]}, "'aud', which is reserved"),
     ],
 )
@@ -659,7 +662,9 @@ def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
 @pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
 def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, what: str, unseen: str) -> None:
     getattr(repository, what).clear()
-    with pytest.raises(AnswerError, match=f"cannot read any {unseen}, .* rights to read ServerNodeConfiguration and Proxy"):
+    with pytest.raises(
+        AnswerError, match=f"cannot read any {unseen}, .* rights to read ServerNodeConfiguration and Proxy"
+    ):
         read_site(repository)
 
 

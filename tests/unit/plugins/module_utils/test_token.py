@@ -151,7 +151,8 @@ def test_a_valid_token_is_accepted(algorithm: str, virtual_proxy: dict[str, t.An
         (
             {**CLAIMS, "Groups": []},
             {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
-            "The token lacks the claim groups, which the virtual proxy requires; it has Groups, but names are case-sensitive.",
+            "The token lacks the claim groups, which the virtual proxy requires; "
+            + "it has Groups, but names are case-sensitive.",
         ),
     ],
 )
@@ -212,7 +213,7 @@ def test_other_algorithms(algorithm: t.Any) -> None:
     ("certificate", "sentence"),
     [
         ("nonsense", "contains no certificate"),
-        (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the kind EC"),
+        (certificate_of(ec.generate_private_key(ec.SECP256R1())), "of the type EC"),
     ],
 )
 def test_an_unusable_certificate_is_a_reason(certificate: str, sentence: str) -> None:

@@ -161,8 +161,8 @@ def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[byte
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (Reply(403, "Forbidden"), "lacks '127.0.0.1'"),
-        (Reply(400, "<html>header is incorrect</html>"), "lacks '127.0.0.1'"),
+        (Reply(403, "Forbidden"), "'127.0.0.1', the Origin of the request, is missing"),
+        (Reply(400, "<html>header is incorrect</html>"), "'127.0.0.1', the Origin of the request, is missing"),
         (Reply(401, "Could not authenticate the request"), "balancer"),
         (Reply(503), "restarting"),
         (Reply(404, "<html/>"), "does not forward websockets"),

@@ -163,9 +163,7 @@ def test_all_connections_go_through_the_web_proxy(
         assert f"portal on https://{host}" in output
     assert "identity, attributes, cookie" in output
     assert "websocket, forged_token" in output
-    assert (
-        "unknown.example.invalid: The web proxy cannot be reached, or it refuses the connection" in output
-    )
+    assert "unknown.example.invalid: The web proxy cannot be reached, or it refuses the connection" in output
     urls = [site.ready["qrs_url"], *(node[kind] for node in site.ready["nodes"] for kind in ("proxy_url", "qps_url"))]
     assert {url.rpartition(":")[2] for url in urls} == {target.rpartition(":")[2] for target in web_proxy.targets}
 
