@@ -151,8 +151,10 @@ def test_a_valid_token_is_accepted(algorithm: str, virtual_proxy: dict[str, t.An
         (
             {**CLAIMS, "Groups": []},
             {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}]},
-            "The token lacks the claim groups, which the virtual proxy requires; "
-            "it has Groups, but names are case-sensitive.",
+            (
+                "The token lacks the claim groups, which the virtual proxy requires; "
+                "it has Groups, but names are case-sensitive."
+            ),
         ),
     ],
 )
