@@ -291,6 +291,7 @@ class HttpClient:
             TransportError: there was no answer. uncertain is True if the server may have carried out the request.
         """
         answer: t.Any = None
+        watch: t.Any = None
         try:
             with deadline(self._timeout, self._retry_deadline, reconnect=self.reconnect) as watch:
                 answer = self._open(request)
@@ -305,7 +306,7 @@ class HttpClient:
                 exc, request.context, ca_option=self._ca_option, has_certificate=self._has_certificate
             )
             error.uncertain = request.method != "GET"
-            error.unanswered = answer is None and is_unanswered(exc, connecting=watch.connecting)
+            error.unanswered = answer is None and is_unanswered(exc, connecting=watch is None or watch.connecting)
             raise error from None
         if "Set-Cookie" in answer.headers:
             self.cookies.extract_cookies(answer, _as_standard_request(request.url))
