@@ -106,7 +106,7 @@ def promotion_snapshots(
         {**one, "virtual_proxies": [entry for entry in one["virtual_proxies"] if entry["prefix"] in one["unfinished"]]}
         for one in found
         if not one["problem"] and one["site"] == host and one["unfinished"]
-        if not one["proxies"] or here & {proxy["id"] for proxy in one["proxies"]}
+        if here & {proxy["id"] for proxy in one["proxies"]}
     ]
 
 
@@ -124,19 +124,32 @@ def _snapshot(text: t.Any) -> dict[str, t.Any]:
     if not isinstance(content, dict) or not isinstance(content.get("site"), str):
         return {**empty, "problem": "It is not a snapshot of a promotion."}
     snapshot = {**empty, **{name: content[name] for name in empty if name in content}, "problem": ""}
-    rows = [*snapshot["nodes"], *snapshot["proxies"]] if _are_lists(snapshot) else [None]
-    entries = snapshot["virtual_proxies"]
-    if not (
-        isinstance(snapshot["created"], dict)
-        and all(isinstance(one, dict) and isinstance(one.get("prefix"), str) for one in entries)
-        and all(isinstance(one, dict) and {"id", "name"} <= one.keys() for one in rows)
-    ):
+    if not _is_intact(snapshot):
         return {**empty, "problem": "It is a snapshot of a promotion, but it was changed and cannot be read."}
     return snapshot
 
 
-def _are_lists(snapshot: Mapping[str, t.Any]) -> bool:
-    return all(isinstance(snapshot[name], list) for name in _LISTS)
+def _is_intact(snapshot: Mapping[str, t.Any]) -> bool:
+    """Return True if all values have the types that a promotion writes."""
+    return (
+        all(isinstance(snapshot[name], list) for name in _LISTS)
+        and isinstance(snapshot["created"], dict)
+        and all(isinstance(text, str) for text in (*snapshot["unfinished"], *snapshot["created"].values()))
+        and all(
+            isinstance(one, dict) and isinstance(one.get("id"), str) and isinstance(one.get("name"), str)
+            for one in (*snapshot["nodes"], *snapshot["proxies"])
+        )
+        and all(
+            isinstance(one, dict)
+            and isinstance(one.get("prefix"), str)
+            and "allow_non_jwt" not in one
+            and all(
+                isinstance(one.get(name, []), list) and all(isinstance(text, str) for text in one.get(name, []))
+                for name in ("proxies", "load_balancing_server_nodes")
+            )
+            for one in snapshot["virtual_proxies"]
+        )
+    )
 
 
 class FilterModule:

@@ -159,6 +159,10 @@ def _state(virtual_proxies: list[VirtualProxy], name: str, unrelated: set[str]) 
     candidates = [one for one in virtual_proxies if one["prefix"].lower() not in unrelated]
     phase, old, new = _find(candidates, name)
     one = old or new
+    for each in filter(None, (old, new)):  # become names of files and part of a front end's configuration
+        _identifiers.prefix(each["prefix"])
+        if each.get("session_cookie_header_name"):
+            _identifiers.cookie_name(each["session_cookie_header_name"])
     description = _NOTES.sub("", one.get("description") or "")
     if re.search(r"\{[{%#]", description):  # Ansible before 2.19 would evaluate it
         raise InputError(f"The description of {one['prefix']} looks like a template.", hint="Change it.")

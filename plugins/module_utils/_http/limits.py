@@ -18,7 +18,7 @@ try:
     import certifi
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.exceptions import InvalidHeader
+    from urllib3.exceptions import InvalidHeader, SSLError
     from urllib3.poolmanager import PoolManager, ProxyManager
     from urllib3.util.retry import Retry
 except ImportError:
@@ -38,7 +38,16 @@ _LONGEST_PAUSE = 20  # seconds between two attempts, unless the server requests 
 
 
 class _TimedRetry(Retry):
-    """urllib3's Retry with a time limit."""
+    """urllib3's Retry with a time limit, which never repeats a POST that the server may have read."""
+
+    def _is_read_error(self, err: Exception) -> bool:
+        return super()._is_read_error(err) or isinstance(err, SSLError)
+
+    def increment(self, *args: t.Any, **kwargs: t.Any) -> t.Self:
+        again = super().increment(*args, **kwargs)
+        if kwargs.get("response") is not None:
+            kwargs["response"].close()  # urllib3 2.6.3 would read a body of any size before it repeats the request
+        return again
 
     def is_exhausted(self) -> bool:
         return super().is_exhausted() or not current().seconds_to_retry()

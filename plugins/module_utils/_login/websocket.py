@@ -21,6 +21,18 @@ from .._http.deadline import Deadline
 from .._http.stream import open_stream
 from .handshake import DECISIVE, Greeting
 
+
+class _NoCookies:
+    """Cookie jar that keeps nothing."""
+
+    def add(self, _cookie: str | None) -> None:
+        """Discard a cookie."""
+
+    def get(self, _host: str | None) -> str:
+        """Return the cookies for a host, which are none."""
+        return ""
+
+
 try:
     import websocket
 except ImportError:
@@ -28,6 +40,9 @@ except ImportError:
 else:
     # There is another package of that name, which is a server.
     AVAILABLE = hasattr(websocket, "WebSocketBadStatusException")
+    if AVAILABLE:
+        # The library keeps cookies of all connections of the process, and sends them to other users and servers.
+        websocket._handshake.CookieJar = _NoCookies()
 
 # enigma.js: the path for clients without an app. The request is cheap for the engine, and is sent because a proxy may
 # send its first message only after it has received one (Qlik help, "Messages from proxy to clients").

@@ -63,6 +63,12 @@ def test_a_snapshot_is_read() -> None:
         ("{site: test, created: []}", CHANGED),
         ("{site: test, virtual_proxies: [portal]}", CHANGED),
         ("{site: test, nodes: [{id: n1}]}", CHANGED),
+        ("{site: test, proxies: [{id: [1], name: A}]}", CHANGED),
+        ("{site: test, nodes: [{id: n1, name: 5}]}", CHANGED),
+        ("{site: test, unfinished: [5]}", CHANGED),
+        ("{site: test, created: {portal: 5}}", CHANGED),
+        ("{site: test, virtual_proxies: [{prefix: portal, proxies: null}]}", CHANGED),
+        ("{site: test, virtual_proxies: [{prefix: portal, allow_non_jwt: true}]}", CHANGED),
     ],
 )
 def test_what_is_no_snapshot_has_a_problem_and_nothing_else(text: t.Any, problem: str) -> None:
@@ -77,7 +83,7 @@ def test_what_is_no_snapshot_has_a_problem_and_nothing_else(text: t.Any, problem
         ("", "prod", "p1", 0),
         ("", "test", "p2", 0),  # another site, of an inventory with the same name
         ('["portal"]', "test", "p1", 0),  # finished
-        ("proxies: [{id: p1, name: Central}]", "test", "p2", 1),  # not known of which site
+        ("proxies: [{id: p1, name: Central}]", "test", "p2", 0),  # the site is not known
     ],
 )
 def test_unfinished_snapshots_of_a_site(replaced: str, host: str, proxy: str, found: int) -> None:

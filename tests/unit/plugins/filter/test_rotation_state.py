@@ -148,6 +148,21 @@ def test_a_note_that_cannot_be_one_counts_as_none() -> None:
     assert rotation_state(switched, "portal")["switched_at"] == 0
 
 
+@pytest.mark.parametrize(
+    ("prefix", "cookie"),
+    [
+        ("q; } server { listen 8099", "X-Qlik-Session-portal-2"),
+        ("../../../etc/x", "X-Qlik-Session-portal-2"),
+        ("portal-2", 'X"; } server {'),
+    ],
+)
+def test_names_that_a_front_end_or_file_could_not_have_are_refused(prefix: str, cookie: str) -> None:
+    old = one("portal")
+    new = one(prefix, f"The portal [replaces portal {old['id'][:8]}]", session_cookie_header_name=cookie)
+    with pytest.raises(AnsibleFilterError, match=r"prefix|session_cookie_header_name"):
+        rotation_state([old, new], "portal")
+
+
 def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="name is 'a/b', which contains '/'"):
         rotation_state([one("portal")], "a/b")

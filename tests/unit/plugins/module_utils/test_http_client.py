@@ -12,10 +12,13 @@ import threading
 import time
 import types
 import typing as t
+from unittest import mock
 
 import pytest
+from urllib3.exceptions import SSLError
 
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import AnswerError, TransportError
+from ansible_collections.sensible.qlik.plugins.module_utils._http import limits
 from ansible_collections.sensible.qlik.plugins.module_utils._http.client import HttpClient, Request, Response
 from ansible_collections.sensible.qlik.plugins.module_utils._http.deadline import Deadline
 from ansible_collections.sensible.qlik.plugins.module_utils._text import Sanitizer
@@ -259,3 +262,18 @@ def test_deadlines_leave_no_thread_behind(serve: t.Callable[..., Server]) -> Non
     for thread in threads:
         thread.join(5)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_post_is_not_repeated_after_an_error_of_tls() -> None:
+    """The server may have read it."""
+    with pytest.raises(SSLError):
+        limits.retry(2, 60.0).increment("POST", "/x", error=SSLError("bad record"))
+
+
+def test_an_answer_before_a_repetition_is_not_read() -> None:
+    """urllib3 2.6.3 reads all of it otherwise."""
+    answer = mock.Mock(status=503, headers={})
+    answer.get_redirect_location.return_value = False
+    with limits.deadline((5.0, 5.0), 60.0, reconnect=lambda: None):
+        limits.retry(2, 60.0).increment("GET", "/x", response=answer)
+    answer.close.assert_called_once_with()

@@ -225,3 +225,10 @@ def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy) -> None:
     assert "***" in shown
     assert CSRF_TOKEN not in shown
     assert value not in shown
+
+
+def test_cookies_of_one_connection_are_not_sent_on_another() -> None:
+    """The library would send them to each server whose name ends with the domain of the cookie."""
+    jar = _websocket.websocket._handshake.CookieJar
+    jar.add("X-Qlik-Session=secret; Domain=localhost")
+    assert jar.get("localhost") == ""
