@@ -20,7 +20,7 @@ _LIMIT = (
     "The user has more sessions than the five that Qlik Sense allows. Use a dedicated user for checks. The other "
     "sessions end by a logout or after their inactivity timeout."
 )
-_LICENCE = (
+_LICENSE = (
     "The user is signed in, but has no license. Assign professional or analyzer access in the license management of "
     "the QMC, or create a rule for it."
 )
@@ -33,8 +33,8 @@ _ENDED = (
 _MEANINGS = {
     "OnMaxParallelSessionsExceeded": _LIMIT,
     "SESSION_ERROR_LIMIT_EXCEEDED": _LIMIT,
-    "OnLicenseAccessDenied": _LICENCE,
-    "SESSION_ERROR_NO_LICENSE": _LICENCE,
+    "OnLicenseAccessDenied": _LICENSE,
+    "SESSION_ERROR_NO_LICENSE": _LICENSE,
     "OnLicenseAccessDeniedPendingUserSync": (
         "The license of the user is only known after the next synchronization of its user directory. Run it in the QMC."
     ),

@@ -16,9 +16,9 @@ DEVIATIONS: dict[str, dict[str, tuple[str, str]]] = {
     # A setting that the site does not enforce: the login works, and a check must report the setting.
     "host_allow_list: off": {"plain": ("host_allow_list", "not on the host allow list")},
     "enforce_audience: false": {"special": ("wrong_audience_token", "does not enforce it")},
-    # Without a licence the hub opens, and no app.
+    # Without a license the hub opens, and no app.
     **dict.fromkeys(
         ("access_pass: false", "access_pass_notice: websocket", "websocket_refusal: session_state"),
-        dict.fromkeys(("plain", "special"), ("websocket", "licence")),
+        dict.fromkeys(("plain", "special"), ("websocket", "license")),
     ),
 }
