@@ -93,6 +93,10 @@ PROCEDURES = {
         run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
         "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
     ),
+    f"{_GUIDES}operation.rst 1": Procedure(run=f"{CHECK} -e @{{}}"),
+    f"{_GUIDES}operation.rst 2": Procedure(
+        run=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod --check -e @{{}}"
+    ),
     f"{_GUIDES}promotion.rst 4": Procedure(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
     f"{_GUIDES}promotion.rst 5": Procedure(run=f"{PROMOTE} -e promote_source=dev -e promote_target=test -e @{{}}"),
     f"{_GUIDES}provisioning.rst 2": Procedure(run=f"{CHECK} -e @{{}}"),

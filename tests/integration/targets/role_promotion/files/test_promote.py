@@ -50,7 +50,7 @@ def _sites(laboratory: Laboratory) -> None:
     ("arguments", "message"),
     [
         ([], "Give -e promote_source=SITE -e promote_target=SITE, or"),
-        (["-e", "promote_source=dev", "-e", "promote_target=tset"], "known are dev, test, prod"),
+        (["-e", "promote_source=dev", "-e", "promote_target=tset"], "sites are dev, test, prod"),
         (["-e", "promote_stages=dev,test,prod", "--limit", "prod,localhost"], "Do not use --limit"),
         (
             ["-e", "promote_stages=dev,test", "-e", "promote_prefixes=portal,nothing"],
