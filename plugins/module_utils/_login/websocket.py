@@ -42,7 +42,7 @@ else:
     AVAILABLE = hasattr(websocket, "WebSocketBadStatusException")
     if AVAILABLE:
         # The library keeps cookies of all connections of the process, and sends them to other users and servers.
-        websocket._handshake.CookieJar = _NoCookies()
+        websocket._handshake.CookieJar = t.cast("t.Any", _NoCookies())
 
 # enigma.js: the path for clients without an app. The request is cheap for the engine, and is sent because a proxy may
 # send its first message only after it has received one (Qlik help, "Messages from proxy to clients").

@@ -274,6 +274,6 @@ def test_an_answer_before_a_repetition_is_not_read() -> None:
     """urllib3 2.6.3 reads all of it otherwise."""
     answer = mock.Mock(status=503, headers={})
     answer.get_redirect_location.return_value = False
-    with limits.deadline((5.0, 5.0), 60.0, reconnect=lambda: None):
+    with limits.deadline((5.0, 5.0), 60.0, reconnect=False):
         limits.retry(2, 60.0).increment("GET", "/x", response=answer)
     answer.close.assert_called_once_with()
