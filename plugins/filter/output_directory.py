@@ -45,7 +45,8 @@ EXAMPLES = r"""
 - name: Show where reports are written
   ansible.builtin.debug:
     msg: >-
-      {{ inventory_dir | sensible.qlik.output_directory(ansible_inventory_sources, 'reports', inventory_hostname) }}
+      {{ inventory_dir | default('', true)
+      | sensible.qlik.output_directory(ansible_inventory_sources | default([]), 'reports', inventory_hostname) }}
 """
 
 RETURN = r"""

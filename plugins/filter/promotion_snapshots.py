@@ -39,9 +39,9 @@ options:
 EXAMPLES = r"""
 - name: Show the site of a snapshot
   ansible.builtin.debug:
-    msg: "{{ ([lookup('ansible.builtin.file', path)] | sensible.qlik.promotion_snapshots([path]) | first).site }}"
+    msg: "{{ ([text] | sensible.qlik.promotion_snapshots(['test.yml']) | first).site }}"
   vars:
-    path: promotion_snapshots/test-20261125T091500Z-4fq8w2kd.yml
+    text: "{site: test, source: dev, virtual_proxies: [], nodes: [], proxies: []}"
 """
 
 RETURN = r"""

@@ -47,13 +47,13 @@ options:
 EXAMPLES = r"""
 - name: Show the declaration that restores the site
   ansible.builtin.debug:
-    msg: "{{ [snapshot] | sensible.qlik.restored(site, []) }}"
+    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, []) }}"
   vars:
     snapshot:
       virtual_proxies: [{prefix: portal, proxies: [Rim1]}]
       nodes: [{id: 08a0aefb-88cd-4add-989b-53d0dce21b6c, name: Rim1}]
       proxies: [{id: ce4bf7b6-f56f-445d-806e-93fd57763d0c, name: Rim1}]
-    site:
+    current_site:
       nodes: [{id: 08a0aefb-88cd-4add-989b-53d0dce21b6c, name: Rim2}]
       proxies: [{id: ce4bf7b6-f56f-445d-806e-93fd57763d0c, name: Rim2}]
 """
