@@ -43,7 +43,7 @@ seealso:
 EXAMPLES = r"""
 - name: Show on which proxies users of a virtual proxy can log in
   ansible.builtin.debug:
-    msg: "{{ qlik_proxy_urls | sensible.qlik.linked_proxies(['Central']) }}"
+    msg: "{{ qlik_proxy_urls | sensible.qlik.linked_proxies(['Central'], option='qlik_proxy_urls') }}"
   vars:
     qlik_proxy_urls:
       Central: https://qlik1.example.com

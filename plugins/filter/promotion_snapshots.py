@@ -42,6 +42,12 @@ EXAMPLES = r"""
     msg: "{{ ([text] | sensible.qlik.promotion_snapshots(['test.yml']) | first).site }}"
   vars:
     text: "{site: test, source: dev, virtual_proxies: [], nodes: [], proxies: []}"
+
+- name: Show the unfinished snapshots of a site
+  ansible.builtin.debug:
+    msg: "{{ [text] | sensible.qlik.promotion_snapshots(['test.yml'], host='test', site={'proxies': []}) }}"
+  vars:
+    text: "{site: test, unfinished: [portal]}"
 """
 
 RETURN = r"""

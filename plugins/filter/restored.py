@@ -47,7 +47,7 @@ options:
 EXAMPLES = r"""
 - name: Show the declaration that restores the site
   ansible.builtin.debug:
-    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, []) }}"
+    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, [], prefixes=['portal'], skip_missing_nodes=true) }}"
   vars:
     snapshot:
       virtual_proxies: [{prefix: portal, proxies: [Rim1]}]

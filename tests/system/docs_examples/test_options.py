@@ -14,7 +14,11 @@ _RESULT_AS_INPUT = "it is for results that are used as input, as in the examples
 _NO_EFFECT = "it has no effect for JWT"
 _TESTS = "it is for tests only"
 _ANSIBLE = "it is an option of Ansible, and documented there"
+_LIKE_ANOTHER = "it is used like private_key_passphrase"
+_MISSING_NODE = "it is for a site that has lost a node"
 WITHOUT = {
+    "sensible.qlik.jwt: other_private_key_passphrase": _LIKE_ANOTHER,
+    "sensible.qlik.promotion: promotion_skip_missing_nodes": _MISSING_NODE,
     "sensible.qlik.jwks_info: validate_certs": _UNVERIFIED,
     "sensible.qlik.jwt_virtual_proxies: validate_certs": _UNVERIFIED,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_method": _RESULT_AS_INPUT,
