@@ -96,8 +96,12 @@ def connection_options(variables: Mapping[str, t.Any], host_required: bool = Tru
     # One by one, so that other variables of the host are not templated.
     spec = connection_argument_spec()
     options = {name: variables[f"qlik_{name}"] for name in spec if f"qlik_{name}" in variables}
-    # Checked here, because the module would name the option and not the variable. Texts are not checked, because the
-    # messages can quote the value.
+    # Checked here, because the module would name the option and not the variable. The messages for texts are our own,
+    # because those of Ansible can quote the value.
+    for name, value in options.items():
+        lists = spec[name]["type"] == "list"
+        if any(isinstance(one, (Mapping, list)) for one in (value if lists and isinstance(value, list) else [value])):
+            raise AnsibleFilterError(f"qlik_{name} must be {'text or a list of texts' if lists else 'a single value'}.")
     rules = {
         name: {"type": rule["type"], "choices": rule.get("choices")}
         for name, rule in spec.items()

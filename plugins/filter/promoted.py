@@ -119,6 +119,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.list_
     with_whole_lists,
 )
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import LIST_CHANGES, SPEC
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.rotation_notes import without_notes
 
 if t.TYPE_CHECKING:
     from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Options
@@ -164,6 +165,8 @@ def promoted(
         cookie = str(target.get("session_cookie_header_name") or "")
         if cookie.lower().endswith(f"-{prefix}"):
             target["session_cookie_header_name"] = cookie[: -len(prefix)] + target["prefix"]
+        if target.get("description"):  # a rotation's notes contain ids and times of the source
+            target["description"] = without_notes(target["description"])
         for name in NODE_LISTS:
             if name in target:
                 target[name] = list(dict.fromkeys(node for old in target[name] for node in translate_node(old)))

@@ -119,12 +119,14 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sensible.qlik.plugins.module_utils import _identifiers
 from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import default_cookie_name
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.rotation_notes import (
+    REPLACED,
+    REPLACES,
+    without_notes,
+)
 
 VirtualProxy = dict[str, t.Any]
 
-_REPLACES = re.compile(r"\[replaces ([^\]\s]+)(?: ([0-9a-fA-F-]{8,36}))?\]")
-_REPLACED = re.compile(r"\[replaced (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\]")
-_NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]]+\])+\s*$")
 # Options that the new virtual proxy does not copy from the old one.
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
 _SUMMARIES = {
@@ -163,14 +165,14 @@ def _state(virtual_proxies: list[VirtualProxy], name: str, unrelated: set[str]) 
         _identifiers.prefix(each["prefix"])
         if each.get("session_cookie_header_name"):
             _identifiers.cookie_name(each["session_cookie_header_name"])
-    description = _NOTES.sub("", one.get("description") or "")
+    description = without_notes(one.get("description") or "")
     if re.search(r"\{[{%#]", description):  # Ansible before 2.19 would evaluate it
         raise InputError(f"The description of {one['prefix']} looks like a template.", hint="Change it.")
     taken = (number for any_ in virtual_proxies for number in _numbers(any_, name))
     prefix = new["prefix"] if new else f"{name}-{max(taken) + 1}"
     gone, old_id = _replaces(new, name) if new else (old["prefix"], old["id"][:8])
     names = {"old": old.get("prefix"), "new": new.get("prefix"), "gone": gone}
-    switched = _REPLACED.search(old.get("description") or "")
+    switched = REPLACED.search(old.get("description") or "")
     current = new if phase in ("switched", "retired") else old
     return {
         "phase": phase,
@@ -203,7 +205,7 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
         )
     if pairs:
         old, new = pairs[0]
-        return ("switched" if _REPLACED.search(old.get("description") or "") else "published"), old, new
+        return ("switched" if REPLACED.search(old.get("description") or "") else "published"), old, new
     family = [one for one in virtual_proxies if one in successors or _number(one["prefix"], name)]
     if not family:
         raise InputError(
@@ -220,7 +222,7 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
     [one] = family
     if successors:
         return "retired", {}, one
-    return ("lost" if _REPLACED.search(one.get("description") or "") else "idle"), one, {}
+    return ("lost" if REPLACED.search(one.get("description") or "") else "idle"), one, {}
 
 
 def _number(prefix: str, name: str) -> int:
@@ -247,7 +249,7 @@ def _name_at_creation(one: VirtualProxy, name: str) -> str:
 
 def _replaces(one: VirtualProxy, name: str) -> tuple[str, str]:
     """Return prefix and abbreviated id of the virtual proxy that its note says it replaces, empty for none."""
-    match = _REPLACES.search(one.get("description") or "")
+    match = REPLACES.search(one.get("description") or "")
     return (match[1].lower(), (match[2] or "").lower()) if match and _number(match[1], name) else ("", "")
 
 

@@ -46,8 +46,11 @@ def test_a_host_that_is_no_site_is_named() -> None:
     ("name", "value", "message"),
     [
         ("qlik_port", "abc", "argument 'qlik_port' is of type .*str.* unable to convert to int"),
-        ("qlik_retries", [3], "argument 'qlik_retries' is of type .*list"),
+        ("qlik_retries", [3], "^qlik_retries must be a single value.$"),
         ("qlik_validate_certs", "maybe", "argument 'qlik_validate_certs' is of type"),
+        ("qlik_host", {"name": "qlik1"}, "^qlik_host must be text or a list of texts.$"),
+        ("qlik_host", [["qlik1"]], "^qlik_host must be text or a list of texts.$"),
+        ("qlik_password", ["one"], "^qlik_password must be a single value.$"),
         ("qlik_auth_method", "certificates", "qlik_auth_method must be one of: certificate, .* got: certificates"),
     ],
 )

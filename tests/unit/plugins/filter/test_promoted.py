@@ -54,6 +54,22 @@ def test_nodes(nodes: dict[str, t.Any], engines: list[str], proxies: list[str]) 
     assert (result["load_balancing_server_nodes"], result["proxies"]) == (engines, proxies)
 
 
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("The portal [replaces portal 1b4e28ba]", "The portal"),
+        ("The portal [replaced 2026-11-28T10:00:00Z]", "The portal"),
+        ("[replaces portal 1b4e28ba] [replaced 2026-11-28T10:00:00Z]", ""),
+        ("The portal [replaces the old one] of sales", "The portal [replaces the old one] of sales"),
+        ("", ""),
+        (None, None),
+    ],
+)
+def test_notes_of_a_rotation_are_not_promoted(description: str | None, expected: str | None) -> None:
+    [result] = promoted([PORTAL | {"description": description}])
+    assert result["description"] == expected
+
+
 def test_what_is_kept_is_not_declared() -> None:
     result = only(keep=["jwt_public_key_certificate", "host_allow_list"])
     assert not {"jwt_public_key_certificate", "websocket_cross_origin_white_list"} & set(result)
