@@ -156,7 +156,7 @@ def test_a_note_that_cannot_be_one_counts_as_none() -> None:
         ("portal-2", 'X"; } server {'),
     ],
 )
-def test_names_that_a_front_end_or_file_could_not_have_are_refused(prefix: str, cookie: str) -> None:
+def test_names_that_no_front_end_or_file_can_have_are_refused(prefix: str, cookie: str) -> None:
     old = one("portal")
     new = one(prefix, f"The portal [replaces portal {old['id'][:8]}]", session_cookie_header_name=cookie)
     with pytest.raises(AnsibleFilterError, match=r"prefix|session_cookie_header_name"):
