@@ -71,7 +71,7 @@ def is_valid(validator: t.Callable[[str], t.Any], value: str) -> bool:
 
 
 def prefix(value: str, option: str = "prefix") -> str:
-    """Return the prefix of a virtual proxy in lower case.
+    """Validate the prefix of a virtual proxy and return it in lower case.
 
     The default virtual proxy, whose prefix is empty, is refused. Qlik help, "Creating a virtual proxy": lower-case
     letters, digits and - . _ ~ only.
@@ -124,7 +124,7 @@ def leads_to(path: str | None, prefix_: str) -> bool:
 
 
 def cookie_name(value: str, option: str = "session_cookie_header_name") -> str:
-    """Return the name of a cookie (RFC 6265, 4.1.1).
+    """Validate the name of a cookie (RFC 6265, 4.1.1) and return it.
 
     Raises:
         InputError: it cannot be one.

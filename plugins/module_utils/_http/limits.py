@@ -4,7 +4,11 @@
 
 # Private to this collection: may change at any time.
 
-"""The limits of a request that urllib3 does not have: a deadline, a size limit and a time limit for repetitions."""
+"""The limits of a request that urllib3 does not have: a deadline, a size limit and a time limit for retries.
+
+Other modules retry more than a request: hosts.py tries the next host of the repository, reconcile.py plans and sends a
+write again, and runner.py repeats login checks until a site has applied a change.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@
 
 """The table of login checks.
 
-To add a check, add an entry to CHECKS and run `make generate`, which writes the documentation of the module.
+To add a check, write its function in check_functions.py, insert an entry into CHECKS at the place where it is to run,
+and run `make generate`, which writes the documentation of the module login_check. The first check logs in, the last one
+logs out.
 """
 
 from __future__ import annotations
@@ -147,35 +149,47 @@ CHECKS = (
     ),
     _given(
         "expired_token",
-        "Expired token is refused",
-        "A token of the same user that has expired.",
-        "An expired token was accepted. Check the clock of the server, and whether a system in front of Qlik Sense "
-        "signs in users.",
+        title="Expired token is refused",
+        token="A token of the same user that has expired.",
+        accepted=(
+            "An expired token was accepted. Check the clock of the server, and whether a system in front of Qlik Sense"
+            " signs in users."
+        ),
     ),
     _given(
         "wrong_audience_token",
-        "Token for another audience is refused",
-        "A token of the same user for another audience than C(jwt_audience). Whether all releases enforce the audience "
-        "is not published.",
-        "A token for another audience was accepted: the proxy has not applied jwt_audience yet, or this release does "
-        "not enforce it.",
+        title="Token for another audience is refused",
+        token=(
+            "A token of the same user for another audience than C(jwt_audience). Whether all releases enforce the "
+            "audience is not published."
+        ),
+        accepted=(
+            "A token for another audience was accepted: the proxy has not applied jwt_audience yet, or this release "
+            "does not enforce it."
+        ),
     ),
     _given(
         "incomplete_token",
-        "Token without a mandatory attribute is refused",
-        "A token of the same user without the attributes that are mandatory in C(jwt_attribute_map).",
-        "A token without the mandatory attributes was accepted: the proxy has not applied jwt_attribute_map yet, or a "
-        "system in front of Qlik Sense signs in users.",
+        title="Token without a mandatory attribute is refused",
+        token="A token of the same user without the attributes that are mandatory in C(jwt_attribute_map).",
+        accepted=(
+            "A token without the mandatory attributes was accepted: the proxy has not applied jwt_attribute_map yet, "
+            "or a system in front of Qlik Sense signs in users."
+        ),
     ),
     _given(
         "other_key_token",
-        "Token of another key is refused",
-        "A token of the same user that is signed with another key than that of the virtual proxy, for example with the "
-        "key that was replaced. The refusal is only meaningful if the login with O(logins[].token) on the same proxy "
-        "succeeds.",
-        "A token of another key was accepted: the proxy has not applied the certificate yet, or both keys are the "
-        "same, or the certificate on the virtual proxy is that of the other key. Compare the certificate with both "
-        "keys.",
+        title="Token of another key is refused",
+        token=(
+            "A token of the same user that is signed with another key than that of the virtual proxy, for example with"
+            " the key that was replaced. The refusal is only meaningful if the login with O(logins[].token) on the "
+            "same proxy succeeds."
+        ),
+        accepted=(
+            "A token of another key was accepted: the proxy has not applied the certificate yet, or both keys are the "
+            "same, or the certificate on the virtual proxy is that of the other key. Compare the certificate with both"
+            " keys."
+        ),
     ),
     Check(
         name="not_linked",

@@ -194,7 +194,7 @@ def reconcile(
 
 
 def can_retry(error: QlikError) -> bool:
-    """Return True if the write can succeed when it is planned and sent again."""
+    """Return True if the write can succeed when it is planned and sent again, such as after HTTP 409 (conflict)."""
     gone = isinstance(error, AnswerError) and error.status == 404
     return error.uncertain or gone or isinstance(error, ConflictError)
 
