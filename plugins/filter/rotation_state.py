@@ -210,7 +210,8 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
     if not family:
         raise InputError(
             f"The site has no JWT virtual proxy with the prefix {name}, nor one that replaced it ({name}-2 and so on).",
-            hint="Check the name, or declare the virtual proxy first.",
+            hint=f"Check the name (found are: {', '.join(sorted(one['prefix'] for one in virtual_proxies)) or 'none'}), "
+            "or declare the virtual proxy first.",
         )
     if len(family) > 1:
         raise InputError(
