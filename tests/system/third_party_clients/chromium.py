@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Chromium of this machine, without a window."""
+"""Run the Chromium of this machine, without a window."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_all_results_are_documented() -> None:
     assert set(yaml.safe_load(plugin.DOCUMENTATION)["options"]) == {"_input", *plugin._OPTIONS}
 
 
-def test_times() -> None:
+def test_times_decide_acceptance_with_leeway() -> None:
     expired = judge(token(exp=NOW - 300))
     within = judge(token(exp=NOW - 30))
     strict = judge(token(exp=NOW - 30), leeway=0)
@@ -107,7 +107,7 @@ def test_times_out_of_range_are_returned_as_null(value: t.Any) -> None:
     assert result["accepted"] == (value == 9e14)
 
 
-def test_a_certificate_verifies() -> None:
+def test_certificate_verifies_its_tokens_only() -> None:
     right, wrong = judge(token(), certificate=PEM), judge(token(), certificate=OTHER_PEM)
 
     assert (right["verified"], right["accepted"]) == (True, True)
@@ -153,7 +153,7 @@ def test_unusable_mapped_claims_cause_warnings() -> None:
     )
 
 
-def test_a_key_set_verifies_by_kid() -> None:
+def test_key_set_verifies_by_kid() -> None:
     jwks = key_set(
         key_sets.keycloak_encryption(key(4), "encryption"),
         key_sets.okta(key(1), "k1"),
