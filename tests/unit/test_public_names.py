@@ -127,7 +127,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_all_kinds_of_names(tree: Path) -> None:
+def test_all_kinds_of_names_are_listed(tree: Path) -> None:
     assert [str(name) for name in public_names.public_names(tree, ["host"])] == NAMES.splitlines()
 
 
@@ -149,7 +149,7 @@ def test_documented_environment_variables_are_read() -> None:
         assert details[name].endswith(f"env={','.join(environment_names(rules))}"), name
 
 
-def test_count_of_distinct_options(tree: Path) -> None:
+def test_distinct_options_are_counted(tree: Path) -> None:
     assert option_count.count(tree) == {
         "all": {"host", "port", "users", "users.kind", "way", "check_all"},
         "filter": {"way"},

@@ -50,7 +50,7 @@ def run_steps(directory: Path, *targets: str, require_all: bool = False) -> tupl
     return done.returncode, done.stdout.splitlines()
 
 
-def test_all_pass(tmp_path: Path) -> None:
+def test_passed_steps_are_counted(tmp_path: Path) -> None:
     status, lines = run_steps(tmp_path, "NAME=value", "good", "plain")
     assert status == 0
     assert lines[-1] == "2 passed, 0 failed"

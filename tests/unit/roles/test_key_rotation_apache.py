@@ -167,7 +167,7 @@ def test_redirects_stay_on_the_public_path(apache: Apache) -> None:
     assert apache.ask("/portal/hub")[1]["Location"] == "/portal/hub/"
 
 
-def test_a_node_that_does_not_answer_is_left_out(apache: Apache) -> None:
+def test_unreachable_node_is_skipped(apache: Apache) -> None:
     _status, headers, body = apache.ask("/portal/", Authorization="Bearer portal-2")
     apache.stop_node(body.split()[0])
     assert apache.ask("/portal/", Cookie=headers["Cookie"])[0] == 200

@@ -120,7 +120,7 @@ RED = report(
 )
 
 
-def test_a_green_page_says_so_without_colours() -> None:
+def test_passed_page_reports_success_in_words() -> None:
     page = Page(rendered("index.html.j2", GREEN))
     assert "users can log in" in page.text
     assert "✕" not in page.text
@@ -128,7 +128,7 @@ def test_a_green_page_says_so_without_colours() -> None:
     assert page.text.count("works") >= 2
 
 
-def test_a_red_page_puts_the_diagnosis_first() -> None:
+def test_failed_page_has_the_diagnosis_first() -> None:
     page = Page(rendered("index.html.j2", RED))
     assert "2 of 3 logins failed" in page.text
     assert page.text.index("Title of login") < page.text.index("Because of login.")
@@ -139,7 +139,7 @@ def test_a_red_page_puts_the_diagnosis_first() -> None:
     assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [False, True, True]
 
 
-def test_links_lead_somewhere() -> None:
+def test_each_link_has_a_target() -> None:
     page = Page(rendered("index.html.j2", RED))
     targets = {f"#{value}" for value in page.values("id")}
     assert len(targets) == len(page.values("id"))
@@ -150,7 +150,7 @@ def test_links_lead_somewhere() -> None:
     assert [cell["href"] for cell in matrix] == ["#login-1", "#login-2", "#login-3"]
 
 
-def test_the_page_needs_nothing_from_outside() -> None:
+def test_page_loads_nothing_from_other_hosts() -> None:
     text = rendered("index.html.j2", RED)
     page = Page(text)
     assert {tag for tag, _attributes in page.elements} & {"script", "link", "img", "iframe", "object", "base"} == set()
@@ -184,7 +184,7 @@ def evil_report() -> dict[str, t.Any]:
     return data
 
 
-def test_no_text_becomes_markup() -> None:
+def test_texts_do_not_become_markup() -> None:
     page = Page(rendered("index.html.j2", evil_report()))
     clean = Page(rendered("index.html.j2", RED))
     assert {tag for tag, _attributes in page.elements} <= {tag for tag, _attributes in clean.elements}
@@ -193,7 +193,7 @@ def test_no_text_becomes_markup() -> None:
     assert EVIL in page.text
 
 
-def test_the_report_for_ci_is_sound_xml() -> None:
+def test_junit_report_is_valid_xml() -> None:
     for data in (GREEN, RED, evil_report(), report(site="a & b")):
         root = ET.fromstring(rendered("junit.xml.j2", data))
         cases = root.findall("testsuite/testcase")
@@ -202,7 +202,7 @@ def test_the_report_for_ci_is_sound_xml() -> None:
         assert int(root.get("skipped", "")) == len(root.findall(".//skipped"))
 
 
-def test_the_report_for_ci_tells_what_failed_and_why() -> None:
+def test_junit_report_has_the_failures_with_messages() -> None:
     root = ET.fromstring(rendered("junit.xml.j2", RED))
     names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
     assert len(set(names)) == len(names)

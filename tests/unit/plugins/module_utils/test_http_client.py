@@ -174,7 +174,7 @@ def test_a_compressed_answer_is_read_as_far_as_the_limit(serve: t.Callable[..., 
         ([], "The connection was lost"),
     ],
 )
-def test_answers_that_cannot_be_read(serve: t.Callable[..., Server], answer: Parts, outcome: str) -> None:
+def test_malformed_answers_are_transport_errors(serve: t.Callable[..., Server], answer: Parts, outcome: str) -> None:
     with pytest.raises(TransportError) as caught:
         get(serve(answer))
     assert outcome in caught.value.message
@@ -195,13 +195,13 @@ def test_redirects_to_other_hosts_are_not_followed(serve: t.Callable[..., Server
 
 
 @pytest.mark.parametrize(("location", "path"), [(b"/y", "/y"), (b"y?a=b", "/y?a=b"), (b"", "/x")])
-def test_a_redirect_on_the_same_host(serve: t.Callable[..., Server], location: bytes, path: str) -> None:
+def test_redirect_on_the_same_host_has_a_target(serve: t.Callable[..., Server], location: bytes, path: str) -> None:
     server = serve([b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"])
     assert get(server).redirect_target() == f"{server.url}{path}"
 
 
 @pytest.mark.parametrize("body", [b"[" * 500_000, b"{]", b"\xff", b'"\xed\xa0\x80', b"NaN]"])
-def test_a_body_that_is_not_json(serve: t.Callable[..., Server], body: bytes) -> None:
+def test_body_that_is_not_json_is_refused(serve: t.Callable[..., Server], body: bytes) -> None:
     response = get(serve([BODY + f"Content-Length: {len(body)}\r\n\r\n".encode(), body]))
     with pytest.raises(AnswerError) as caught:
         response.json()

@@ -38,7 +38,7 @@ def read_one(jwk: t.Any) -> _jwks.Key:
     return result
 
 
-def test_the_thumbprint_is_that_of_the_rfc() -> None:
+def test_thumbprint_equals_the_example_in_rfc_7638() -> None:
     one = read_one(RFC7638)
 
     assert (one.kid, one.thumbprint) == ("2011-04-29", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")
@@ -46,7 +46,7 @@ def test_the_thumbprint_is_that_of_the_rfc() -> None:
 
 
 @pytest.mark.parametrize("provider", ["okta", "auth0", "keycloak", "entra"])
-def test_a_signing_key_of_each_provider(provider: str) -> None:
+def test_signing_key_of_each_provider_is_usable(provider: str) -> None:
     one = read_one(getattr(key_sets, provider)(key(), "k1"))
 
     assert (one.kid, one.use, one.reasons, one.warnings) == ("k1", "sig", [], [])
@@ -55,7 +55,7 @@ def test_a_signing_key_of_each_provider(provider: str) -> None:
     assert (one.certificate is None) == (provider == "okta")
 
 
-def test_a_certificate_is_that_of_the_provider() -> None:
+def test_certificate_of_the_provider_is_kept() -> None:
     one = read_one(key_sets.keycloak(key(), "k1"))
 
     assert one.certificate == key_sets.pem(key_sets.certificate(key()))
@@ -264,7 +264,7 @@ ENTRIES = st.dictionaries(MEMBERS, TEXTS | ANY_JSON, max_size=9).map(lambda some
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ENTRIES, max_size=4), st.randoms(use_true_random=False))
-def test_each_entry_is_reported_whatever_it_contains(entries: list[t.Any], random: t.Any) -> None:
+def test_each_generated_entry_is_usable_or_has_a_reason(entries: list[t.Any], random: t.Any) -> None:
     keys = _jwks.read(key_set(*entries))
 
     assert len(keys) == len(entries)

@@ -185,7 +185,7 @@ def test_damaged_keys_work_or_give_a_clean_error(position: int, character: str, 
         assert key.public_key() == KEY.public_key()
 
 
-def test_thumbprint_of_the_example_in_rfc_7638() -> None:
+def test_thumbprint_equals_the_example_in_rfc_7638() -> None:
     modulus = (
         "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3okn"
         "jhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6q"
@@ -217,7 +217,7 @@ ANEW = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 
         ValueError("Key encrypted with unknown cipher."),
     ],
 )
-def test_a_machine_that_refuses_the_encryption_is_named(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
+def test_refused_decryption_is_reported_with_a_hint(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
     monkeypatch.setattr(serialization, "load_pem_private_key", Mock(side_effect=refusal))
     with pytest.raises(InputError) as caught:
         _private_key.without_passphrase(pem_of(KEY, passphrase=PASSPHRASE), PASSPHRASE, option="client_key")
@@ -261,7 +261,7 @@ default_properties = fips=yes
         ),
     ],
 )
-def test_openssl_without_the_algorithms(
+def test_missing_openssl_algorithms_are_reported(
     tmp_path: Path, pem: str, environment: dict[str, str], outcome: str, advice: str
 ) -> None:
     (tmp_path / "key.pem").write_text(pem)

@@ -112,7 +112,7 @@ def test_an_update_changes_only_the_named_fields(repository: FakeRepository) -> 
     assert differing == {"session_inactivity_timeout"}
 
 
-def test_rows_of_the_attribute_map_that_stay_keep_their_ids(repository: FakeRepository) -> None:
+def test_unchanged_attribute_rows_keep_their_ids(repository: FakeRepository) -> None:
     row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
     entity = repository.add("jwt", jwtAttributeMap=[row])
     both = [
@@ -133,7 +133,7 @@ def test_empty_lists_are_written_and_missing_ones_ignored(repository: FakeReposi
     assert stored["websocketCrossOriginWhiteList"] == ["a.example"]
 
 
-def test_links_of_others_are_never_touched(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_links_of_other_virtual_proxies_are_kept(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     other = repository.add("other")
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append({"id": other["id"]})
     reconcile(repository, portal)
@@ -263,7 +263,7 @@ def test_renamed_virtual_proxies_are_recognized_by_cookie(repository: FakeReposi
     )
 
 
-def test_two_nodes_of_one_name_must_be_told_apart(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_ambiguous_node_name_is_refused(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     repository.nodes[1]["name"] = "Central"
     with pytest.raises(InputError, match="matches more than one"):
         reconcile(repository, portal)
@@ -278,7 +278,7 @@ def test_a_new_virtual_proxy_needs_a_certificate(repository: FakeRepository) -> 
     assert repository.writes == []
 
 
-def test_another_authentication_method_is_guarded(repository: FakeRepository, pem: str) -> None:
+def test_change_of_authentication_method_is_protected(repository: FakeRepository, pem: str) -> None:
     entity = repository.add("saml", authenticationMethod=3)
     for declared in ({"prefix": "saml", "jwt_public_key_certificate": pem}, {"prefix": "saml", "state": "absent"}):
         with pytest.raises(InputError, match="authentication method is not JWT"):
@@ -302,7 +302,7 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
     assert converted["description"] == "saml"
 
 
-def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository) -> None:
+def test_virtual_proxy_of_the_connection_is_protected(repository: FakeRepository) -> None:
     repository.add("admin")
     change = {"prefix": "admin", "session_inactivity_timeout": 1}
     with pytest.raises(InputError, match="This connection"):
@@ -319,7 +319,7 @@ LOCKING_OUT: list[dict[str, t.Any]] = [
 
 
 @pytest.mark.parametrize("path", ["JWT", "./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt/hub"])
-def test_the_guard_recognizes_other_spellings_of_the_path(repository: FakeRepository, path: str) -> None:
+def test_other_spellings_of_the_prefix_are_protected(repository: FakeRepository, path: str) -> None:
     link = {"id": repository.add("jwt")["id"]}
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append(link)
     for change in LOCKING_OUT:
@@ -417,7 +417,7 @@ def test_entries_that_are_as_declared_cost_two_requests(repository: FakeReposito
     assert len(repository.requests) == 2
 
 
-def test_entries_are_added_to_what_is_created(repository: FakeRepository, pem: str) -> None:
+def test_entries_are_added_to_a_new_virtual_proxy(repository: FakeRepository, pem: str) -> None:
     new = {"prefix": "new", "jwt_public_key_certificate": pem, "host_allow_list_remove": ["a.example"]}
     changes = {"tags_add": ["portal"], "proxies_add": ["rim1"], "load_balancing_server_nodes_add": ["engines"]}
     done = reconcile(repository, {**new, **changes, "jwt_attribute_map_add": [MAIL]})
@@ -465,7 +465,7 @@ def test_conflicting_changes_are_refused(repository: FakeRepository, changes: di
     assert repository.writes == []
 
 
-def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepository) -> None:
+def test_nodes_of_one_name_are_distinguished_by_host_name(repository: FakeRepository) -> None:
     repository.nodes[1]["name"] = "Central"
     entity = shared(repository)
     entity["loadBalancingServerNodes"] = repository.nodes[:2]
@@ -483,7 +483,7 @@ def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepositor
     assert [node["id"] for node in nodes] == ["node0", "node1", "node2"]
 
 
-def test_a_node_that_the_user_cannot_see_stays(repository: FakeRepository) -> None:
+def test_nodes_hidden_from_the_user_are_kept(repository: FakeRepository) -> None:
     entity = shared(repository)
     # The full list, which is read for a node without a proxy, does not hold one that the virtual proxy has.
     repository.nodes.append({"id": "node3", "name": "More", "hostName": "more.example.com"})
@@ -526,7 +526,7 @@ def test_a_conflict_keeps_what_others_added_and_removed(repository: FakeReposito
 
 
 @pytest.mark.parametrize("changes", [{"host_allow_list_remove": ["a.example"]}, {"proxies_remove": ["Central"]}])
-def test_the_own_virtual_proxy_is_guarded_entry_by_entry(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
+def test_single_entries_of_the_connection_are_protected(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
     shared(repository)
     with pytest.raises(InputError, match="This connection"):
         reconcile(repository, {"prefix": "shared", **changes}, signs_in_through="shared")

@@ -113,7 +113,7 @@ def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
         (INTRODUCED, frame(b"", opcode=9), CONNECTED),
     ],
 )  # fmt: skip
-def test_a_session_and_an_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
+def test_session_created_or_attached_passes(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
     proxy.answer = says(*frames)
     assert checked(proxy).status == "passed"
 
@@ -170,7 +170,7 @@ def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[byte
         (Reply(302, "", (("Location", "https://elsewhere.example/"),)), "does not forward websockets"),
     ],
 )
-def test_an_upgrade_that_is_refused(proxy: FakeProxy, reply: Reply, words: str) -> None:
+def test_refused_upgrade_fails_with_a_diagnosis(proxy: FakeProxy, reply: Reply, words: str) -> None:
     proxy.answer = refuses(reply)
     outcome = checked(proxy)
     assert outcome.status == "failed"
@@ -185,7 +185,7 @@ def test_an_invalid_upgrade_fails(proxy: FakeProxy) -> None:
     assert "The connection was lost" in outcome.actual
 
 
-def test_a_refusal_although_the_host_is_on_the_list(proxy: FakeProxy) -> None:
+def test_refusal_of_a_listed_host_names_hijacking(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(403))
     outcome = checked(proxy, websocket_cross_origin_white_list=["127.0.0.1"])
     assert "Cross-Site Websocket Hijacking" in (outcome.diagnosis or "")
@@ -200,7 +200,7 @@ def test_a_missing_csrf_token_fails(proxy: FakeProxy, reply: Reply) -> None:
     assert "removes the header" in (outcome.diagnosis or "")
 
 
-def test_without_the_library_it_is_skipped(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_skips_the_check(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_websocket, "AVAILABLE", False)
     outcome = checked(proxy)
     assert outcome.status == "skipped"
