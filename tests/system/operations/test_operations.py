@@ -249,7 +249,7 @@ def assert_found(pattern: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("kill", "term"))
-def test_next_run_finishes(name: str, fault: str, operator: Operator) -> None:
+def test_next_run_completes_after_each_stop(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     run = job.run(operator, at=job.half, how=fault.upper())
@@ -259,7 +259,7 @@ def test_next_run_finishes(name: str, fault: str, operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("no space", "read only"))
-def test_files_cannot_be_written(name: str, fault: str, operator: Operator) -> None:
+def test_unwritable_files_are_reported_and_written_later(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     writes = operator.sites[job.site].writes()
@@ -291,7 +291,7 @@ def test_simultaneous_runs_finish_or_report_a_conflict(name: str, fault: str, op
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("node renamed", "central node moved", "virtual proxy renamed"))
-def test_site_is_changed_in_between(name: str, fault: str, operator: Operator) -> None:
+def test_next_run_accepts_a_site_changed_in_between(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     run = job.run(operator, at=job.half)
@@ -319,7 +319,7 @@ def test_site_is_changed_in_between(name: str, fault: str, operator: Operator) -
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("clock set back"))
-def test_clock_is_set_back(name: str, fault: str, operator: Operator) -> None:
+def test_clock_set_back_is_tolerated_or_reported(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     run = job.run(operator, at=job.half, how="-3600")

@@ -63,7 +63,9 @@ def of_kind(kind: str, names: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("role", "entry_point", "options"), ENTRY_POINTS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_variables_of_roles(role: str, entry_point: str, options: dict[str, t.Any], playbooks: Playbooks) -> None:
+def test_text_in_path_variables_of_roles_is_hidden(
+    role: str, entry_point: str, options: dict[str, t.Any], playbooks: Playbooks
+) -> None:
     paths = [name for name, rules in options.items() if is_path(name, rules) and name not in _WORDS]
     assert paths
     needed = {name: DUMMIES[rules["type"]] for name, rules in options.items() if rules.get("required")}
@@ -124,7 +126,7 @@ PLAYBOOK_VARIABLES = [(playbook, name) for playbook, name in playbook_variables(
 
 
 @pytest.mark.parametrize("playbook", sorted({playbook for playbook, _name in PLAYBOOK_VARIABLES}))
-def test_variables_of_playbooks(playbook: str, playbooks: Playbooks) -> None:
+def test_text_in_path_variables_of_playbooks_is_hidden(playbook: str, playbooks: Playbooks) -> None:
     names = [name for one, name in PLAYBOOK_VARIABLES if one == playbook]
     inventory = {
         "qlik_sites": {

@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_target(name: str, running: RunningSites, tmp_path: Path) -> None:
+def test_target_passes(name: str, running: RunningSites, tmp_path: Path) -> None:
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": [name]}]))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QLIK_SENSE_")}

@@ -103,9 +103,7 @@ def dripping(*before: bytes, part: bytes) -> t.Callable[[], Parts]:
     ],
     ids=["status", "headers", "header", "continue", "body", "body-to-the-end", "chunk-size", "chunks", "trailers"],
 )
-def test_a_byte_by_byte_answer_ends_at_the_deadline(
-    serve: t.Callable[..., Server], answer: t.Callable[[], Parts]
-) -> None:
+def test_slow_answer_is_ended_at_the_deadline(serve: t.Callable[..., Server], answer: t.Callable[[], Parts]) -> None:
     with pytest.raises(TransportError) as caught:
         get(serve(answer), timeout=(5.0, 0.3))
     # http.client takes no more than 100 headers and may be there before the deadline.

@@ -739,7 +739,7 @@ def test_sessions_end_even_if_a_check_breaks(
 
 
 @pytest.mark.parametrize("content", ["text", "html", "json"])
-def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, run_options: RunOptions, content: str) -> None:
+def test_echoed_secrets_are_not_shown(proxy: FakeProxy, run_options: RunOptions, content: str) -> None:
     """Even a server that quotes everything it was sent does not get a secret into the result."""
 
     def echo(request: Request) -> Reply | None:

@@ -19,6 +19,6 @@ def test_secrets_are_masked_where_core_supports_it() -> None:
     assert core.mask_secrets(text) == "the token is $REDACTED$ and the word is $REDACTED$"
 
 
-def test_secrets_are_not_registered_with_older_core(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_not_registered_without_core_support(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ansible.module_utils.secrets", None)
     assert not _text.register_secrets(["test_secrets.3"])

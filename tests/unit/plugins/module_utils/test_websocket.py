@@ -113,7 +113,7 @@ def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
         (INTRODUCED, frame(b"", opcode=9), CONNECTED),
     ],
 )  # fmt: skip
-def test_session_created_or_attached_passes(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
+def test_valid_messages_of_the_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
     proxy.answer = says(*frames)
     assert checked(proxy).status == "passed"
 

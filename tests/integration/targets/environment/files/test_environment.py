@@ -155,12 +155,12 @@ def provider(pki: pathlib.Path) -> t.Iterator[str]:
         server.shutdown()
 
 
-def test_a_site_is_provisioned(desk: Desk) -> None:
+def test_provision_ignores_the_environment(desk: Desk) -> None:
     status, output = desk.playbook("sensible.qlik.provision", "--limit", "dev")
     assert status == 0, output
 
 
-def test_the_demo_shows_what_it_promises(desk: Desk) -> None:
+def test_demo_ignores_the_environment(desk: Desk) -> None:
     ready = desk.directory / "sites" / "demo.json"
     ready.write_text(json.dumps(desk.sites.sites["demo"]))
     variables = {"demo_ready_file": str(ready), "demo_directory": str(desk.directory)}
@@ -169,7 +169,7 @@ def test_the_demo_shows_what_it_promises(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("place", ["NETRC", "HOME"])
-def test_a_plain_uri_task_is_affected(desk: Desk, place: str) -> None:
+def test_plain_uri_task_is_affected_by_the_environment(desk: Desk, place: str) -> None:
     """The positive control: the environment is really hostile."""
     environment = {name: value for name, value in desk.hostile.items() if name in (*PROXIES, place)}
     uri = {
@@ -281,7 +281,7 @@ def test_a_provider_is_followed(desk: Desk) -> None:
     assert list(json.loads((desk.directory / "map.json").read_text())) == ["a"]
 
 
-def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
+def test_accepted_token_is_not_reported_as_refused(desk: Desk) -> None:
     """The other key is that of the virtual proxy, so its tokens are accepted, and netrc must not make a 401 of it."""
     environment = {name: value for name, value in desk.hostile.items() if name not in PROXIES}
     login = {"prefix": "portal", "token": desk.token(), "other_key_token": desk.token()}

@@ -163,7 +163,7 @@ def test_failed_restores_are_reported_and_done_by_a_later_run(laboratory: Labora
     assert "nothing had to be written: portal unchanged, embedded unchanged." in done.output
 
 
-def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, world: World) -> None:
+def test_next_run_completes_a_killed_run(laboratory: Laboratory, world: World) -> None:
     hang = {"method": "PUT", "path": "/proxyservice/", "action": "delay", "seconds": 15}
     add_targets(laboratory, {"killed": [hang]})
     site = laboratory.sites["killed"]

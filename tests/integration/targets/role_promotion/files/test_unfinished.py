@@ -64,7 +64,7 @@ def snapshot(laboratory: Laboratory, name: str) -> Path:
     return file
 
 
-def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
+def test_next_run_completes_the_promotion(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
     end = second["finishes"]
     assert not end.failed, end.said
     assert laboratory.sites["finishes"].state() == world.new
@@ -83,7 +83,7 @@ def test_a_node_that_was_renamed_is_found_by_its_id(
     assert laboratory.sites["renamed"].state() == world.old
 
 
-def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
+def test_other_virtual_proxies_are_unchanged(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
     end = second["other"]
     assert "trial deleted" in end.said
     assert f"-e roll_back_snapshot={snapshot(laboratory, 'other')}" in end.warned[0]
@@ -96,7 +96,7 @@ def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: Wor
     assert laboratory.unfinished("other") == [[], []]
 
 
-def test_a_node_that_is_gone_stops_the_run_before_it_writes(
+def test_missing_node_stops_the_run_before_the_first_write(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
     assert "was not begun" in second["removed"].said
