@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a site's whole set in one task costs: requests, CPU against one and against a loop, memory, and other clients.
+"""Measure one task for all virtual proxies of a site: requests, memory, CPU compared with one and with a loop, clients.
 
-The others do the same work as a user would write it: read, compare, create what is missing and link it. They need
+The other clients do the same work as a user would write it: read, compare, create missing ones and link them. They need
 Node.js, and CLIENTS_DIRECTORY or a temporary directory to be installed in. Needs ANSIBLE_COLLECTIONS_PATH.
 """
 
@@ -38,7 +38,7 @@ Entry = dict[str, t.Any]
 
 
 class Site:
-    """A simulated site, its journal, and how to get at it.
+    """A simulated site, its request log, and the connection options.
 
     Args:
         running: the simulator.
@@ -79,8 +79,8 @@ class Playbooks:
     """Playbooks of few tasks against a site.
 
     Args:
-        directory: where to write them.
-        site: against which.
+        directory: for the playbooks.
+        site: the site.
     """
 
     def __init__(self, directory: Path, site: Site) -> None:

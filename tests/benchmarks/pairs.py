@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare the cost of two things on a machine that is also busy with others.
+"""Compare the cost of two commands on a machine that runs other processes, too.
 
-Absolute seconds mean little there. So the two are measured in turn, pair by pair, in seconds of CPU (user and system)
+Because absolute times vary there, the two are measured alternately, pair by pair, in seconds of CPU (user and system)
 of whole process trees, and the result is the median of the pairs' ratios.
 """
 
@@ -35,7 +35,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """What pairs of costs say; the second of each pair is the reference."""
+    """The ratio of pairs of costs; the second of each pair is the reference."""
 
     pairs: tuple[tuple[Cost, Cost], ...]
 

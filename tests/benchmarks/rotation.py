@@ -2,15 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many requests fail while a key is rotated.
+"""Count the requests that fail during the rotation of a key.
 
 Users log in and send requests through nginx, with the configuration that the role key_rotation writes, in front of two
 proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that applies changes at once, one
 whose proxies do not answer for some seconds after each save, and one whose proxies also lose their sessions.
 
 Needs nginx, ansible-playbook beside the Python that runs this, and the collection on
-ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
-goes on, and fails if a request does.
+ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows the progress of
+one rotation, and fails if a request does.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Rotation:
     """A site, a front end and a playbook, all in one directory.
 
     Args:
-        directory: made and kept.
+        directory: is created and kept.
         switches: how the simulated site behaves.
     """
 
@@ -289,7 +289,7 @@ def sentence(counted: Figures) -> str:
     if counted.in_windows or counted.lost:
         text += f" while the proxies were there, {counted.in_windows} while one was away"
         text += f"; {counted.lost} sessions were forgotten by a proxy that had been" if counted.lost else ""
-    return text + (f" {counted.troubles}" if counted.troubles else "")
+    return text + (f" {counted.problems}" if counted.problems else "")
 
 
 def main() -> int:

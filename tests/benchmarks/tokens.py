@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The time of the jwt lookup beyond the signatures, which are always needed.
+"""Measure the time of the jwt lookup in addition to the signatures.
 
 Needs ansible-playbook beside the Python that runs this, and the collection on ANSIBLE_COLLECTIONS_PATH.
 Prints its findings and never fails because of them.

@@ -6,8 +6,7 @@
 
 Usage: promotion.py --directory DIRECTORY --collections PATH
 
-Everything is done with commands that a user types, and each is shown. The exit status is 0 when each has come to what
-the demo says.
+All steps are commands that a user could type, and each is shown. The exit status is 0 if each step ended as announced.
 """
 
 from __future__ import annotations

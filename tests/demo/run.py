@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the demo playbook of the installed collection against a simulated site, and stop the site whatever happens.
+"""Run the demo playbook of the installed collection against a simulated site, and always stop the site.
 
 Usage: run.py --directory DIRECTORY --collections PATH
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make matrix` reports, with a make and virtual environments that only pretend."""
+"""The report of `make matrix`, with a substitute for make and for the virtual environments."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The list of public names: what is in it, and that a change is noticed."""
+"""The list of public names: its content, and the detection of changes."""
 
 from __future__ import annotations
 

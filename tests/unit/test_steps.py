@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make test` reports, with a make that only pretends: a skip is never a pass."""
+"""The report of `make test`, with a substitute for make: a skipped test never counts as passed."""
 
 from __future__ import annotations
 

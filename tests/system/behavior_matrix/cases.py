@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every value of every switch that is not the default, and the site on which it makes a difference."""
+"""Each value of each switch that is not the default, and a site on which it has an effect."""
 
 from __future__ import annotations
 

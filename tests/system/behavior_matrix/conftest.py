@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sites, modules that run in this process, and one run of a playbook that logs in on all sites."""
+"""Provide the sites, modules that run in this process, and one run of a playbook that logs in on all sites."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ HERE = pathlib.Path(__file__).parent
 
 
 class Site:
-    """A running site with one switch the other way.
+    """A running site with one switch that is not the default.
 
     Args:
-        case: which.
+        case: the switch and its value.
         running: all sites.
     """
 
@@ -131,10 +131,10 @@ def site(request: pytest.FixtureRequest, running: RunningSites) -> Site:
 
 
 class Played(t.NamedTuple):
-    """What the playbook came to on a site.
+    """The outcome of the playbook on a site.
 
     Attributes:
-        endpoints: those of its proxies, as the login check describes them.
+        endpoints: those of its proxies, in the format of login_check.
         failed: whether the role failed.
     """
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Module, lookup, login check and role with every switch in turn the other way.
+"""Run module, lookup, login check and role with each value of each switch.
 
-Where the site itself makes something impossible, the right outcome is the right diagnosis: DEVIATIONS and WORDS say
-for which value, which, and why. Whatever is not named there has to work as on any other site.
+Where a site makes something impossible, the expected outcome is a diagnosis: DEVIATIONS and WORDS have the values and
+their diagnoses. Everything else must work as on any other site.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LETS_NOBODY_COME_OFTEN = ("session_limit_counts: five_minutes",)
 
 
 class Words(t.NamedTuple):
-    """What a message has to say: usually, and with some values of switches."""
+    """The expected text of a message: usually, and with some values of switches."""
 
     usually: str
     otherwise: t.Mapping[str, str] = {}

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rotation that is killed is finished by the next run, and there is a way in at each moment.
+"""The next run finishes a rotation that was killed, and users can log in at each moment.
 
-Points to be killed at are each request that changes the site, each file that is put in place or removed, and each task
-that begins. Killed means SIGKILL for the playbook and the module. One virtual proxy is rotated all the time, each
-rotation beginning where the one before it ended.
+A run is killed before each request that changes the site, before each file that is created, replaced or removed, and
+at the beginning of each task, by SIGKILL for the playbook and the module. All rotations are of one virtual proxy, each
+based on the result of the one before.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ LEAST = {"blue_green": 13, "in_place": 5}
 
 
 class Walk:
-    """One site, one virtual proxy whose key is rotated again and again, and the playbook that does so.
+    """One site, one virtual proxy whose key is rotated repeatedly, and the playbook that does so.
 
     Args:
-        directory: for everything.
+        directory: for all files.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documentation holds: its examples, and the options that there are."""
+"""Read the documentation: its examples, and all options."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Example:
     """A part of the documentation that users may copy.
 
     Args:
-        file: where it stands, relative to the collection.
-        number: its place among those of that file, from 1.
-        language: as the document says it: yaml, console, text, ...
-        text: what there is to copy.
+        file: its file, relative to the collection.
+        number: its position among the examples of that file, from 1.
+        language: as given in the document: yaml, console, text, ...
+        text: the text to copy.
     """
 
     file: str
@@ -57,7 +57,7 @@ class Option:
         owner: the full name of the plugin or role that has it.
         path: its name, after the names of the options that it is in.
         names: its name and its aliases.
-        text: its description, by which an option of several plugins is known to be the same.
+        text: its description, which identifies an option that several plugins share.
     """
 
     owner: str

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One simulated site that can be reset, and that fails on request."""
+"""Provide one simulated site that can be reset and that fails on request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _VOLATILE = {"id", "createdDate", "modifiedDate", "modifiedByUserName"}
 
 
 class BreakableSite:
-    """A running site, seen past the modules.
+    """A running site, with access that does not use the modules.
 
     Args:
         running: the simulator.

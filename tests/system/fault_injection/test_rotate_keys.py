@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook rotate_keys where keys cannot be stored, with files of other runs and sites, and beside other runs."""
+"""The playbook rotate_keys if keys cannot be stored, with files of other runs and sites, and during other runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Rotation:
     """Runs of the playbook for one virtual proxy, on two hosts that are the same site.
 
     Args:
-        site: where the virtual proxy is.
+        site: the site of the virtual proxy.
         directory: for the inventory.
     """
 
@@ -176,7 +176,7 @@ def test_list_of_unlinked_proxies_is_refused(rotation: Rotation) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("directories", [["keys", "keys"], ["keys", "other"]])
 def test_simultaneous_runs_leave_one_key_in_use(rotation: Rotation, directories: list[str]) -> None:
-    """From one machine or from two. One run after them finishes what they left, and there is one key in use."""
+    """Run on one machine or on two. One run after them finishes the rotation, and one key is in use."""
     places = [rotation.directory / name for name in directories]
     running = [rotation.start(key_rotation_directory=str(place), key_rotation_stop_after="drain") for place in places]
     outputs = [" ".join(one.communicate(timeout=300)[0].split()) for one in running]

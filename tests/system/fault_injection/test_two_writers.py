@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two that write to the same proxies at the same time: nothing of either is lost."""
+"""Two writers change the same proxies at the same time, and no change is lost."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def declaration(site: BreakableSite, prefix: str, nodes: t.Sequence[str] | None)
 
 
 class Writer:
-    """Links a virtual proxy of its own here and there, and sometimes creates or removes it.
+    """A writer that links its own virtual proxy to changing proxies, and sometimes creates or removes it.
 
     Args:
-        site: where.
+        site: the site.
         prefix: of its own virtual proxy.
     """
 

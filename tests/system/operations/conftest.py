@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two simulated sites in an inventory, and playbooks run on them while something goes wrong."""
+"""Run playbooks on two simulated sites of an inventory, with faults."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Site:
 
 
 class Run(t.NamedTuple):
-    """What a playbook did.
+    """The result of a playbook.
 
     Attributes:
         status: the exit status, negative if a signal ended it.
@@ -146,11 +146,11 @@ class Run(t.NamedTuple):
 
 
 class Operator:
-    """Runs playbooks as cron would: in the directory /, with a umask of 077 and few variables.
+    """Runner of playbooks like cron: in the directory /, with a umask of 077 and few variables.
 
     Attributes:
         sites: dev and test, by name.
-        hosts: the variables of each host in the inventory, to be changed at will.
+        hosts: the variables of each host in the inventory, which tests change.
         inventory: the directory of the inventory.
     """
 

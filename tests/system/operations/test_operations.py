@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each playbook with each fault: the next run finishes, or it stops and reports what is there now.
+"""Each playbook with each fault: the next run finishes, or it stops and reports the current state.
 
 One fault for each playbook is in `make test-all`; the whole table is in `make test-nightly`.
 """
@@ -28,9 +28,9 @@ class Job:
         arguments: for the command line.
         prepare: brings the sites into the state before the run, and returns what check needs.
         check: raises if the outcome is not as expected.
-        half: the point at which the run is half done. See Operator.start.
+        half: the point at half of the run. See Operator.start.
         directories: names of the directories for its files, beside the inventory.
-        site: the one that it works on.
+        site: the name of the site that it changes.
     """
 
     playbook: str

@@ -4,8 +4,8 @@
 
 """The playbooks run on the oldest ansible-core that the Python of these tests can run, and it reads the documentation.
 
-Up to ansible-core 2.18 a template is evaluated differently: all variables in an expression are, also those that its
-conditions leave out. Documentation is validated more strictly. `make matrix` runs many more tests, but not every time.
+Up to ansible-core 2.18, all variables in an expression are evaluated, also those that its conditions exclude, and
+documentation is validated more strictly. `make matrix` runs many more tests, but only on request.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users get: the tarball of the collection, and the collection installed from it.
+"""Test the tarball of the collection, and the collection installed from it.
 
 The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make packaging`.
 """

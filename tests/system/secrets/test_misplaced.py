@@ -4,7 +4,7 @@
 
 """Text in place of a path: every variable for a path of all roles and playbooks.
 
-The variables are found in the argument specs and in the playbooks, so that a new one is tested without being listed.
+The variables are read from the argument specs and the playbooks, so a new one is tested without an entry here.
 Options of modules and plugins have the same test among the unit tests.
 """
 

@@ -35,11 +35,11 @@ def find_chromium() -> str | None:
 
 
 class Chromium:
-    """The browser, with a home of its own.
+    """The browser, with its own home directory.
 
     Args:
         program: its path.
-        authority: the certificate of an authority that it trusts, as a person would have it do.
+        authority: the certificate of an authority that it trusts.
         home: an empty directory.
     """
 

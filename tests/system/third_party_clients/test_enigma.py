@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The engine's websocket through a JWT virtual proxy, with enigma.js: by header on releases before November 2024, by
-cookie, csrf token and Origin from then on."""
+"""Open the engine's websocket through a JWT virtual proxy with enigma.js: by header on releases before November 2024,
+by cookie, csrf token and Origin on later releases."""
 
 from __future__ import annotations
 

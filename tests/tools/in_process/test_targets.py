@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The integration targets in one process each, and their sites in one for all.
+"""Run each integration target in one process, and all their sites in another one.
 
 `make integration` runs them as ansible-test does.
 """

@@ -54,18 +54,18 @@ def said(method: str, **params: t.Any) -> bytes:
 
 
 class FakeProxy:
-    """One virtual proxy on a loopback port: just enough to be logged in to and out of.
+    """One virtual proxy on a loopback port, with login and logout only.
 
-    What a real proxy does in detail is the simulator's business; this one exists to misbehave at will: answer is asked
-    first and may answer in its place, and the attributes are what tests change.
+    Tests change the attributes, or set the function answer, whose result replaces that of the proxy unless it is None.
+    The simulator reproduces a real proxy in detail.
 
     Attributes:
-        key: public key that tokens have to be signed for.
+        key: public key that verifies tokens.
         cookie: name of the session cookie; attributes: what follows its value.
-        hosts: names that it answers to; headers: of each answer.
-        sessions: cookie value to user, alive.
-        most_sessions: how many sessions of one user were alive at the same time at most.
-        requests: what was asked, oldest first.
+        hosts: accepted host names; headers: of each answer.
+        sessions: users of the open sessions by cookie value.
+        most_sessions: maximum number of simultaneous sessions of one user.
+        requests: the received requests, oldest first.
     """
 
     def __init__(self, key: t.Any, *, prefix: str = "portal", tls: ssl.SSLContext | None = None) -> None:

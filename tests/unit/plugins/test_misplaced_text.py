@@ -4,7 +4,7 @@
 
 """Text in place of a path: every option and environment variable for a path, of all modules and plugins.
 
-They are found through the documentation, so that a new option is tested without being listed here.
+The options are read from the documentation, so a new option is tested without an entry here.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def rendered(template: str, data: dict[str, t.Any]) -> str:
 
 
 class Page(html.parser.HTMLParser):
-    """The elements, the ids and the links of a page, and whether each element that has to be closed is."""
+    """The elements, ids and links of a page. It raises an error for an element that is not closed."""
 
     VOID = frozenset({"meta", "br", "img", "link", "input"})
 

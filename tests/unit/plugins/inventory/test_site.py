@@ -39,7 +39,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Source:
-    """An inventory file, and what its plugin makes of a repository in memory."""
+    """An inventory file, parsed by the plugin against a repository in memory."""
 
     def __init__(self, repository: FakeRepository, path: Path) -> None:
         self.repository = repository

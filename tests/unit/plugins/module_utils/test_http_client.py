@@ -29,7 +29,7 @@ Parts = t.Iterable[bytes]
 
 
 class Server:
-    """Sends one scripted answer after the other, each on a connection of its own, and keeps the requests."""
+    """A server that sends the given answers in order, each on its own connection, and records the requests."""
 
     def __init__(self, *answers: t.Callable[[], Parts]) -> None:
         self.requests: list[bytes] = []
@@ -77,7 +77,7 @@ def get(server: Server, **options: t.Any) -> Response:
 
 
 def dripping(*before: bytes, part: bytes) -> t.Callable[[], Parts]:
-    """Send what comes before, and then the part again and again, faster than any timeout of a socket."""
+    """Return an answer of some bytes, then the same part repeatedly, more often than the timeout of a socket."""
 
     def answer() -> Parts:
         yield from before

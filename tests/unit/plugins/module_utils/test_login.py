@@ -92,7 +92,7 @@ class SessionApi:
 
 
 class Clock:
-    """A clock on which only sleeping takes time."""
+    """A clock that only sleep advances."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -288,7 +288,7 @@ def test_a_secret_in_place_of_a_name_is_not_quoted() -> None:
 
 
 class Text(str):
-    """Like the strings of ansible-core 2.19 and later: a subclass."""
+    """A subclass of str, as ansible-core 2.19 and later use."""
 
 
 def test_subclasses_become_plain_json_types() -> None:

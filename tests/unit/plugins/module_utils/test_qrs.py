@@ -87,7 +87,7 @@ class Authority:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers each request with the next of its scripted answers, and keeps what was asked."""
+    """A server that sends the given answers in order, and records the requests."""
 
     daemon_threads = True
 

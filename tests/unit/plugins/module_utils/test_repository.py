@@ -680,7 +680,7 @@ def test_missing_rights_are_not_reported_as_an_empty_site(repository: FakeReposi
         reconcile(repository, {"prefix": "portal", "state": "absent"})
 
 
-class TestTroubleInTheMiddle:
+class TestFailedWrites:
     """Each of the three writes of a creation fails in each way, once and twice."""
 
     @pytest.mark.parametrize("number", [1, 2, 3])

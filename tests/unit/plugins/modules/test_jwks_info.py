@@ -248,7 +248,7 @@ def test_failures_have_a_message_without_secrets(case: str, monkeypatch: pytest.
 
 
 class Provider(http.server.ThreadingHTTPServer):
-    """An identity provider with one key set, and whatever status a test wants."""
+    """An identity provider with one key set and the HTTP status that a test sets."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -343,7 +343,7 @@ def test_an_answer_that_is_no_key_set_fails(
 def test_certificate_of_the_provider_is_verified(
     provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also if the environment says something about the Qlik site."""
+    """Environment variables for the Qlik site do not change this."""
     monkeypatch.setenv("QLIK_SENSE_VALIDATE_CERTS", "false")
     monkeypatch.setenv("QLIK_SENSE_CA_PATH", provider.ca_path)
     unverified = {name: value for name, value in options.items() if name != "ca_path"}

@@ -221,8 +221,8 @@ class TestFailures:
         assert not run(virtual_proxies=changed)["changed"]
 
 
-class TestAListThatTheSiteHasCut:
-    """A list without a filter is reported to stop at 100."""
+class TestTruncatedList:
+    """A site whose lists without a filter end after 100 entries, as users report."""
 
     @pytest.fixture(autouse=True)
     def _many(self, repository: FakeRepository) -> None:

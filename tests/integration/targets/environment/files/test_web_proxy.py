@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A site that is reached through a web proxy only: the names of its nodes are known to the web proxy alone."""
+"""A site that can be reached only through a web proxy, because only the web proxy resolves the names of its nodes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTS = {"Central": "central.example.invalid", "Rim1": "rim1.example.invalid"}
 
 
 class WebProxy(socketserver.ThreadingTCPServer):
-    """A forward proxy that takes each name of the site for this machine.
+    """A forward proxy that resolves each name of the site to this machine.
 
     Attributes:
         targets: host and port of each connection.
@@ -227,7 +227,7 @@ def test_playbooks_and_inventory_go_through_the_web_proxy(
 
 
 class _PlainHttp(http.server.BaseHTTPRequestHandler):
-    """A virtual proxy without TLS that lets one user in and knows one session."""
+    """A virtual proxy without TLS, for one user with one session."""
 
     protocol_version = "HTTP/1.1"
 

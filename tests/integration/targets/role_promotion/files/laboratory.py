@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Simulated sites in an inventory, and playbooks run on them as a user runs them."""
+"""Run playbooks on the simulated sites of an inventory, as a user does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TWO_AUTHORITIES: Values = {"proxy_authority": "other"}
 
 
 class State(t.NamedTuple):
-    """What a site's database says about virtual proxies.
+    """The virtual proxies in the database of a site.
 
     Attributes:
         virtual_proxies: by prefix, each field of each.
@@ -47,7 +47,7 @@ class Site:
     """A simulated site that is a host of an inventory.
 
     Args:
-        addresses: where it is, as the simulator says.
+        addresses: its addresses, as the simulator returns them.
         pki: the directory of its PEM files.
     """
 
@@ -134,7 +134,7 @@ def _essence(value: t.Any) -> t.Any:
 
 
 class Run(t.NamedTuple):
-    """What came of a playbook."""
+    """The result of a playbook."""
 
     code: int
     text: str
@@ -150,7 +150,7 @@ class Laboratory:
 
     Attributes:
         sites: by the name of the host.
-        hosts: the variables of each host, to be changed at will.
+        hosts: the variables of each host, which tests change.
     """
 
     def __init__(self, directory: Path) -> None:

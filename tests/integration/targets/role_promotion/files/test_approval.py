@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A user at a terminal is asked for approval, and types something."""
+"""The prompt for approval at a terminal, and the answers of a user."""
 
 from __future__ import annotations
 

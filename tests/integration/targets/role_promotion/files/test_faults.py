@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each request of a promotion goes wrong once, each on a site of its own.
+"""Each request of a promotion fails once, each on its own site.
 
-No request is repeated by the connection, so that faults reach the role which a retry would hide.
+The connection does not repeat requests, because a retry would hide the faults from the role.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ UNDOING = {
 
 
 def check_end(end: End, state: State, writes: int, world: World) -> str:
-    """Insist that what was said is true, and return what it comes to."""
+    """Check that the message of a run is true, and return its outcome in words."""
     check_between(state, world)
     if not end.failed:
         assert state == world.new
@@ -81,8 +81,7 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
 def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Values]]:
     """Return the faults of each target: all faults for each write, and one of them in turn for each read.
 
-    What stops a read stops the run before its first write, whatever it was. Still, `make test-nightly` gives every
-    fault to each read, too.
+    Any fault of a read stops the run before its first write. `make test-nightly` applies every fault to each read, too.
     """
     everything = os.environ.get("NIGHTLY") == "yes"
     in_turn = itertools.cycle(FAULTS)

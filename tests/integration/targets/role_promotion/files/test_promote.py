@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The life of three sites: each test begins where the one before it has left them."""
+"""Promotions between three sites. The tests build on each other."""
 
 from __future__ import annotations
 

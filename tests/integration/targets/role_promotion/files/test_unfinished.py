@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Promotions that could not be completed leave an unfinished snapshot, and later runs go on with it."""
+"""Promotions that could not be completed leave an unfinished snapshot, and later runs continue with it."""
 
 from __future__ import annotations
 

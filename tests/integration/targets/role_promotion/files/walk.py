@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Promotions to many sites at once, each with faults of its own, and what becomes of each."""
+"""Promote to many sites at once, each with its own faults, and return the outcomes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SLOW, PATIENCE = 5, 4
 
 
 class End(t.NamedTuple):
-    """What came of a promotion to one site.
+    """The outcome of a promotion to one site.
 
     Attributes:
         failed: whether it failed.
-        said: its last words.
-        warned: what it said of unfinished snapshots.
+        message: its last message.
+        warnings: its messages about unfinished snapshots.
         written: the result of the task that writes, None if it was not reached.
-        restored: likewise of the task that restores.
+        restored: the result of the task that restores, None if it was not reached.
     """
 
     failed: bool
@@ -41,7 +41,7 @@ class End(t.NamedTuple):
 
 
 class World(t.NamedTuple):
-    """The two ends of a promotion, the requests to both sites in between, and the outcomes when nothing goes wrong."""
+    """A promotion without faults: the states before and after it, the requests to both sites, and the outcomes."""
 
     old: State
     new: State
@@ -81,9 +81,9 @@ def outcomes(result: Values) -> dict[str, str]:
 
 
 def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values]]) -> None:
-    """Add a target for each list of faults, called so.
+    """Add a target for each list of faults, with the given name.
 
-    The faults are the target's; where the name begins with source, they are those of a source of its own.
+    The faults are those of the target, or of a separate source if the name begins with "source".
     """
     sites: dict[str, Values] = {}
     for name, some in faults.items():
@@ -105,7 +105,7 @@ def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values
 
 
 def check_between(state: State, world: World) -> None:
-    """Insist that each virtual proxy and each link is the old one or the new one, and all else is untouched."""
+    """Check that each virtual proxy and each link is the old one or the new one, and everything else is unchanged."""
     for prefix in {*world.old.virtual_proxies, *world.new.virtual_proxies, *state.virtual_proxies}:
         ends = (world.old.virtual_proxies.get(prefix), world.new.virtual_proxies.get(prefix))
         assert state.virtual_proxies.get(prefix) in ends
@@ -115,7 +115,7 @@ def check_between(state: State, world: World) -> None:
 
 
 def kill_family(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to a process and what it has started, which Ansible puts into sessions of their own."""
+    """Send a signal to a process and its descendants, which Ansible starts in separate sessions."""
     family = [process.pid]
     for pid in family:
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
