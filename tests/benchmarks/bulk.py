@@ -130,8 +130,8 @@ def counts_and_ratios(directory: Path) -> None:
         start = min(cost.cpu for cost in empty)
         middle = statistics.median(bulk.cpu / (start + 10 * (loop.cpu - start)) for bulk, loop in ratio.pairs)
         print(ratio.report(title, goal=0.5))
-        met = "met" if middle <= 0.05 else "missed"
-        print(f"  against a loop of 100, extrapolated from those 10: {middle:.3f}, goal <= 0.05: {met}")
+        verdict = "met" if middle <= 0.05 else "missed"
+        print(f"  against a loop of 100, extrapolated from those 10: {middle:.3f}, goal <= 0.05: {verdict}")
 
 
 def memory(directory: Path) -> None:

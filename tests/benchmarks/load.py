@@ -180,7 +180,7 @@ class Watch:
         with requests.Session() as session:
             session.trust_env = False
             session.verify = str(self._ca)
-            there = time.monotonic()
+            last_answer = time.monotonic()
             away = False
             while not self._over.wait(0.05):
                 try:
@@ -188,9 +188,9 @@ class Watch:
                 except requests.RequestException:
                     gone = True
                 if away and not gone:
-                    self.windows.append((there, time.monotonic()))
+                    self.windows.append((last_answer, time.monotonic()))
                 if not gone:
-                    there = time.monotonic()
+                    last_answer = time.monotonic()
                 away = gone
 
     def covers(self, began: float, ended: float) -> bool:

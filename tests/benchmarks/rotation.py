@@ -217,11 +217,11 @@ class Rotation:
             time.sleep(0.05)
         raise RuntimeError((self.directory / "front_end.log").read_text())
 
-    def rotate(self, told: t.Callable[[str], None]) -> int:
+    def rotate(self, report: t.Callable[[str], None]) -> int:
         """Run the playbook to its end; its exit status.
 
         Args:
-            told: called with each step when it begins, and with the whole output if it fails.
+            report: called with each step when it begins, and with the whole output if it fails.
         """
         lines = []
         with self.play({"key_rotation_front_end_reload": self._commands()[1]}) as running:
@@ -231,9 +231,9 @@ class Rotation:
                 begun = re.match(r"TASK \[sensible\.qlik\.key_rotation : ([A-Z]\w+(?: \w+){1,3})", line)
                 step = next((step for start, step in STEPS.items() if begun and begun[1].startswith(start)), None)
                 if step:
-                    told(step)
+                    report(step)
         if running.returncode:
-            told("".join(lines))
+            report("".join(lines))
         return running.returncode
 
     def stop(self) -> None:
@@ -262,7 +262,7 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
         ):
             started = time.monotonic()
 
-            def told(step: str) -> None:
+            def report(step: str) -> None:
                 if step not in STEPS.values():
                     print(step)
                 elif show:
@@ -275,7 +275,7 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
                     )
 
             time.sleep(2 * REQUESTS_A_VISIT * USERS / RATE)  # two visits of each user before the rotation
-            status = rotation.rotate(told)
+            status = rotation.rotate(report)
             time.sleep(REQUESTS_A_VISIT * USERS / RATE)  # and one after it
         return status, figures(load.outcomes, watch)
     finally:

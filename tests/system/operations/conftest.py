@@ -111,7 +111,7 @@ class Site:
         }
 
     def state(self) -> Values:
-        """Return what must be the same again after a restoration."""
+        """Return the state that must be the same after a restoration."""
         return {
             "links": self.links(),
             "virtual_proxies": {
@@ -277,7 +277,7 @@ class Operator:
         return running
 
     def finish(self, running: subprocess.Popen[str]) -> Run:
-        """Wait for the end of a playbook, and check what must hold whatever happened."""
+        """Wait for the end of a playbook, and check its output for secrets and tracebacks."""
         try:
             output, _nothing = running.communicate(timeout=TIMEOUT)
         finally:
@@ -287,12 +287,12 @@ class Operator:
         assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", output)
         return Run(running.returncode, " ".join(output.split()))
 
-    def run(self, playbook: str, *arguments: str, **what: t.Any) -> Run:
+    def run(self, playbook: str, *arguments: str, **options: t.Any) -> Run:
         """Run a playbook to its end. See start."""
-        return self.finish(self.start(playbook, *arguments, **what))
+        return self.finish(self.start(playbook, *arguments, **options))
 
     def points(self) -> list[str]:
-        """Return the points that the last run has come to."""
+        """Return the points that the last run reached."""
         return (self.directory / "journal").read_text().splitlines()
 
 

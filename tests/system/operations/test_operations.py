@@ -26,7 +26,7 @@ class Job:
     Attributes:
         playbook: its name.
         arguments: for the command line.
-        prepare: brings the sites into the state before the run, and returns what check needs.
+        prepare: brings the sites into the state before the run, and returns the argument of check.
         check: raises if the outcome is not as expected.
         half: the point at half of the run. See Operator.start.
         directories: names of the directories for its files, beside the inventory.
@@ -41,8 +41,8 @@ class Job:
     directories: tuple[str, ...] = ()
     site: str = "dev"
 
-    def run(self, operator: Operator, **what: t.Any) -> Run:
-        return operator.run(self.playbook, *self.arguments, *self.more(operator), **what)
+    def run(self, operator: Operator, **options: t.Any) -> Run:
+        return operator.run(self.playbook, *self.arguments, *self.more(operator), **options)
 
     def more(self, operator: Operator) -> list[str]:
         if self.playbook != "roll_back":
@@ -77,7 +77,7 @@ def check_report(file: str) -> t.Callable[[Operator, t.Any], None]:
 
 
 def declare_two_stages(operator: Operator) -> t.Any:
-    """Give dev a changed virtual proxy and a new one; return what test has."""
+    """Give dev a changed virtual proxy and a new one; return the state of test."""
     (portal,) = operator.hosts["dev"]["qlik_virtual_proxies"]
     operator.hosts["dev"]["qlik_virtual_proxies"] = [portal, portal | {"prefix": "extra", "description": "New"}]
     operator.hosts["test"]["qlik_virtual_proxies"][0]["session_inactivity_timeout"] = 5
@@ -234,7 +234,7 @@ def test_each_fault_is_in_the_table() -> None:
 
 
 def finish(job: Job, name: str, fault: str, operator: Operator, repair: t.Callable[[], None]) -> None:
-    """Run a job again; where it stops, repair what its message asks for, and run it once more."""
+    """Run a job again; if it stops, make the change that its message requests, and run it once more."""
     run = job.run(operator)
     if (name, fault) in STOPS:
         assert run.status == 2, run.text

@@ -48,7 +48,7 @@ def frame(content: t.Any, *, opcode: int = 1) -> bytes:
     return bytes([0x80 | opcode]) + length + data
 
 
-def said(method: str, **params: t.Any) -> bytes:
+def notification(method: str, **params: t.Any) -> bytes:
     """Return a notification of proxy or engine."""
     return frame({"jsonrpc": "2.0", "method": method, "params": params})
 
@@ -127,7 +127,9 @@ class FakeProxy:
         if request.path == "qps/csrftoken":
             return Reply(204, "", (*headers, ("qlik-csrf-token", CSRF_TOKEN)))
         if request.path == "app/engineData":
-            return self.upgraded(request, self.introduced(user), said("OnConnected", qSessionState="SESSION_CREATED"))
+            return self.upgraded(
+                request, self.introduced(user), notification("OnConnected", qSessionState="SESSION_CREATED")
+            )
         if request.path == "hub":
             return Reply(302, "", (*headers, ("Location", f"/{self.prefix}/hub/")))
         return Reply(200, HUB, headers)
@@ -136,7 +138,7 @@ class FakeProxy:
     def introduced(user: tuple[str, str]) -> bytes:
         """Return the description of the user of a session."""
         known = {"userDirectory": user[0], "userId": user[1], "logoutUri": "https://x/logout"}
-        return said("OnAuthenticationInformation", mustAuthenticate=False, **known)
+        return notification("OnAuthenticationInformation", mustAuthenticate=False, **known)
 
     @staticmethod
     def upgraded(request: Request, *frames: bytes) -> Reply:

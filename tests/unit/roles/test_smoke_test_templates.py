@@ -25,7 +25,7 @@ CHECKS = (
     "expired_token",
     "logout",
 )
-EVIL = """<script>alert(1)</script>"><img src=x onerror='alert(2)'>&amp;{{ 1 + 1 }}"""
+MARKUP = """<script>alert(1)</script>"><img src=x onerror='alert(2)'>&amp;{{ 1 + 1 }}"""
 
 
 def check(name: str, status: str = "passed", **more: t.Any) -> dict[str, t.Any]:
@@ -112,8 +112,8 @@ class Page(html.parser.HTMLParser):
         return [attributes[attribute] or "" for _tag, attributes in self.elements if attribute in attributes]
 
 
-GREEN = report(endpoint("https://a", "portal"), endpoint("https://b", "portal"))
-RED = report(
+PASSED = report(endpoint("https://a", "portal"), endpoint("https://b", "portal"))
+FAILED = report(
     endpoint("https://a", "portal"),
     endpoint("https://b", "portal", ("login",), tls_certificate=None),
     endpoint("https://a", "embedded", ("cookie_flags", "logout"), jwt_certificate=certificate(12)),
@@ -121,7 +121,7 @@ RED = report(
 
 
 def test_passed_page_reports_success_in_words() -> None:
-    page = Page(rendered("index.html.j2", GREEN))
+    page = Page(rendered("index.html.j2", PASSED))
     assert "users can log in" in page.text
     assert "✕" not in page.text
     assert "What to do" not in page.text
@@ -129,7 +129,7 @@ def test_passed_page_reports_success_in_words() -> None:
 
 
 def test_failed_page_has_the_diagnosis_first() -> None:
-    page = Page(rendered("index.html.j2", RED))
+    page = Page(rendered("index.html.j2", FAILED))
     assert "2 of 3 logins failed" in page.text
     assert page.text.index("Title of login") < page.text.index("Because of login.")
     assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
@@ -140,7 +140,7 @@ def test_failed_page_has_the_diagnosis_first() -> None:
 
 
 def test_each_link_has_a_target() -> None:
-    page = Page(rendered("index.html.j2", RED))
+    page = Page(rendered("index.html.j2", FAILED))
     targets = {f"#{value}" for value in page.values("id")}
     assert len(targets) == len(page.values("id"))
     assert page.values("href")
@@ -151,7 +151,7 @@ def test_each_link_has_a_target() -> None:
 
 
 def test_page_loads_nothing_from_other_hosts() -> None:
-    text = rendered("index.html.j2", RED)
+    text = rendered("index.html.j2", FAILED)
     page = Page(text)
     assert {tag for tag, _attributes in page.elements} & {"script", "link", "img", "iframe", "object", "base"} == set()
     assert page.values("src") == []
@@ -168,33 +168,33 @@ def test_certificates_warn_in_words_below_thirty_days(days_left: int, words: str
     assert words in page.text
 
 
-def evil_report() -> dict[str, t.Any]:
-    """Return a report in which every text is an attack."""
+def report_with_markup() -> dict[str, t.Any]:
+    """Return a report in which every text contains markup."""
 
-    def poisoned(value: t.Any, key: str = "") -> t.Any:
+    def with_markup(value: t.Any, key: str = "") -> t.Any:
         if isinstance(value, dict):
-            return {name: poisoned(item, name) for name, item in value.items()}
+            return {name: with_markup(item, name) for name, item in value.items()}
         if isinstance(value, list):
-            return [poisoned(item) for item in value]
-        return EVIL if isinstance(value, str) and key != "status" else value
+            return [with_markup(item) for item in value]
+        return MARKUP if isinstance(value, str) and key != "status" else value
 
-    data: dict[str, t.Any] = poisoned(copy.deepcopy(RED))
+    data: dict[str, t.Any] = with_markup(copy.deepcopy(FAILED))
     for number, one in enumerate(data["endpoints"]):
-        one["prefix"] = f"{EVIL}{number}"
+        one["prefix"] = f"{MARKUP}{number}"
     return data
 
 
 def test_texts_do_not_become_markup() -> None:
-    page = Page(rendered("index.html.j2", evil_report()))
-    clean = Page(rendered("index.html.j2", RED))
+    page = Page(rendered("index.html.j2", report_with_markup()))
+    clean = Page(rendered("index.html.j2", FAILED))
     assert {tag for tag, _attributes in page.elements} <= {tag for tag, _attributes in clean.elements}
     attributes = {name for _tag, attributes in page.elements for name in attributes}
     assert attributes <= {name for _tag, attributes in clean.elements for name in attributes}
-    assert EVIL in page.text
+    assert MARKUP in page.text
 
 
 def test_junit_report_is_valid_xml() -> None:
-    for data in (GREEN, RED, evil_report(), report(site="a & b")):
+    for data in (PASSED, FAILED, report_with_markup(), report(site="a & b")):
         root = ET.fromstring(rendered("junit.xml.j2", data))
         cases = root.findall("testsuite/testcase")
         assert int(root.get("tests", "")) == len(cases) == sum(len(e["checks"]) for e in data["endpoints"])
@@ -203,7 +203,7 @@ def test_junit_report_is_valid_xml() -> None:
 
 
 def test_junit_report_has_the_failures_with_messages() -> None:
-    root = ET.fromstring(rendered("junit.xml.j2", RED))
+    root = ET.fromstring(rendered("junit.xml.j2", FAILED))
     names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
     assert len(set(names)) == len(names)
     failures = {
@@ -214,4 +214,4 @@ def test_junit_report_has_the_failures_with_messages() -> None:
     assert failure.get("message") == "Because of login."
     assert "actual: 401 with text" in (failure.text or "")
     assert [suite.get("failures") for suite in root.iter("testsuite")] == ["0", "1", "2"]
-    assert root.get("time") == f"{sum((c['ms'] or 0) for e in RED['endpoints'] for c in e['checks']) / 1000:.3f}"
+    assert root.get("time") == f"{sum((c['ms'] or 0) for e in FAILED['endpoints'] for c in e['checks']) / 1000:.3f}"

@@ -83,17 +83,17 @@ def jump() -> None:
 def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
     if _FORBIDDEN and event in _PATHS:
         forbid(event, arguments)
-    said = event in _POINTS and point(event, arguments)
-    if not said:
+    line = event in _POINTS and point(event, arguments)
+    if not line:
         return
     if JUMPED.exists():
         jump()
     with JOURNAL.open("a+") as journal:
-        journal.write(f"{said}\n")
+        journal.write(f"{line}\n")
         journal.flush()
         journal.seek(0)
         reached = sum(line.startswith(os.environ["INJECT_ONLY"]) for line in journal)
-    if said.startswith(os.environ["INJECT_ONLY"]) and reached == int(os.environ["INJECT_AT"]):
+    if line.startswith(os.environ["INJECT_ONLY"]) and reached == int(os.environ["INJECT_AT"]):
         act()
 
 

@@ -136,9 +136,9 @@ def test_constructed_groups_and_variables_are_created(source: Source) -> None:
     assert [host.name for host in inventory.groups["node_Engines"].hosts] == ["engines.example.com"]
 
 
-@pytest.mark.parametrize("what", ["compose", "groups"])
-def test_strict_reports_failing_expressions(source: Source, what: str) -> None:
-    changes: dict[str, t.Any] = {what: {"linked": "'' in qlik_proxy.virtual_proxies"}}
+@pytest.mark.parametrize("option", ["compose", "groups"])
+def test_strict_reports_failing_expressions(source: Source, option: str) -> None:
+    changes: dict[str, t.Any] = {option: {"linked": "'' in qlik_proxy.virtual_proxies"}}
     source.parse(**changes)
     assert "engines.example.com" in source.error(strict=True, **changes)
 

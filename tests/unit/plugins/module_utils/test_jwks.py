@@ -125,7 +125,7 @@ def _of_version_6() -> str:
     return base64.b64encode(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05")).decode()
 
 
-ODD: dict[str, tuple[t.Any, str]] = {
+UNUSABLE_CERTIFICATES: dict[str, tuple[t.Any, str]] = {
     "x5c is no list": ({**SIGNING, "x5c": "MIIC"}, "does not begin with a certificate"),
     "x5c is empty": ({**SIGNING, "x5c": []}, "does not begin with a certificate"),
     "x5c is not text": ({**SIGNING, "x5c": [["a"]]}, "does not begin with a certificate"),
@@ -138,17 +138,17 @@ ODD: dict[str, tuple[t.Any, str]] = {
 
 
 def test_a_bad_certificate_hides_no_other_key() -> None:
-    document = key_set(*(entry for entry, _warning in ODD.values()), key_sets.auth0(key(1), "good"))
+    document = key_set(*(entry for entry, _warning in UNUSABLE_CERTIFICATES.values()), key_sets.auth0(key(1), "good"))
 
     keys = _jwks.read(document)
 
-    assert len(keys) == len(ODD) + 1
+    assert len(keys) == len(UNUSABLE_CERTIFICATES) + 1
     assert [one.certificate is not None for one in keys if one.kid == "good"] == [True]
 
 
-@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("case", UNUSABLE_CERTIFICATES)
 def test_a_certificate_of_another_key_is_ignored(case: str) -> None:
-    entry, warning = ODD[case]
+    entry, warning = UNUSABLE_CERTIFICATES[case]
 
     one = read_one(entry)
 

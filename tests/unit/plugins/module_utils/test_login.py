@@ -740,12 +740,12 @@ def test_sessions_end_even_if_a_check_breaks(
 
 @pytest.mark.parametrize("content", ["text", "html", "json"])
 def test_echoed_secrets_are_not_shown(proxy: FakeProxy, run_options: RunOptions, content: str) -> None:
-    """Even a server that quotes everything it was sent does not get a secret into the result."""
+    """A server that returns the whole request does not cause a secret in the result."""
 
     def echo(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "hub/") and (request.token != login.token or request.cookies):
-            said = {**dict(request.headers), "claims": CLAIMS, "part": request.token.rpartition(".")[0]}
-            text = json.dumps(said) if content == "json" else "; ".join(f"{k}: {v}" for k, v in said.items())
+            echoed = {**dict(request.headers), "claims": CLAIMS, "part": request.token.rpartition(".")[0]}
+            text = json.dumps(echoed) if content == "json" else "; ".join(f"{k}: {v}" for k, v in echoed.items())
             text = f"<p>{text}</p>" if content == "html" else text
             return Reply(500, text, (("Set-Cookie", f"{request.token}=1; Domain={request.token}"),))
         return None

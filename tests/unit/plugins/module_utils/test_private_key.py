@@ -203,8 +203,10 @@ def test_thumbprint_is_that_of_the_public_half() -> None:
     assert _private_key.thumbprint(KEY) == _private_key.thumbprint(KEY.public_key())
 
 
-NO_MACHINE = "this machine does not support its encryption, or forbids it as in FIPS mode"
-ANEW = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
+UNSUPPORTED = "this machine does not support its encryption, or forbids it as in FIPS mode"
+ENCRYPT_AGAIN = (
+    "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
+)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +223,8 @@ def test_refused_decryption_is_reported_with_a_hint(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(serialization, "load_pem_private_key", Mock(side_effect=refusal))
     with pytest.raises(InputError) as caught:
         _private_key.without_passphrase(pem_of(KEY, passphrase=PASSPHRASE), PASSPHRASE, option="client_key")
-    assert caught.value.message == f"The private key cannot be decrypted: {NO_MACHINE}."
-    assert caught.value.hint == f"On another machine, {ANEW}"
+    assert caught.value.message == f"The private key cannot be decrypted: {UNSUPPORTED}."
+    assert caught.value.hint == f"On another machine, {ENCRYPT_AGAIN}"
 
 
 # An EC key, encrypted with PBE-SHA1-RC2-40 and the passphrase open-secret.
@@ -250,14 +252,14 @@ default_properties = fips=yes
         (
             RC2,
             {"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"},
-            f"The private key cannot be decrypted: the passphrase is wrong, the key is damaged, or {NO_MACHINE}.",
-            f"If key_passphrase is right, {ANEW}",
+            f"The private key cannot be decrypted: the passphrase is wrong, the key is damaged, or {UNSUPPORTED}.",
+            f"If key_passphrase is right, {ENCRYPT_AGAIN}",
         ),
         (
             pem_of(KEY, passphrase="open-secret"),
             {"OPENSSL_CONF": NO_ALGORITHMS},
-            f"The private key cannot be decrypted: {NO_MACHINE}.",
-            f"On another machine, {ANEW}",
+            f"The private key cannot be decrypted: {UNSUPPORTED}.",
+            f"On another machine, {ENCRYPT_AGAIN}",
         ),
     ],
 )

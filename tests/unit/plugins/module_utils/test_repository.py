@@ -537,16 +537,16 @@ def test_single_entries_of_the_connection_are_protected(repository: FakeReposito
 ROW = {"jwt_attribute": "a", "sense_attribute": "", "is_mandatory": False}
 
 
-def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
-    """Make a virtual proxy that is linked to the first proxy, and return it with all that a test may spoil."""
-    spoiled = repository.add(
+def site_with_link(repository: FakeRepository) -> dict[str, t.Any]:
+    """Create a virtual proxy that is linked to the first proxy, and return all entities that a test may change."""
+    linked = repository.add(
         "odd", tags=[dict(repository.tags[0])], loadBalancingServerNodes=[dict(repository.nodes[0])]
     )
     row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
-    spoiled["jwtAttributeMap"] = [row]
+    linked["jwtAttributeMap"] = [row]
     links = repository.proxies["proxy0"]["settings"]["virtualProxies"]
-    links.append({"id": spoiled["id"]})
-    return {"odd": spoiled, "row": row, "tag": spoiled["tags"][0], "default": repository.virtual_proxies["vp1"]}
+    links.append({"id": linked["id"]})
+    return {"odd": linked, "row": row, "tag": linked["tags"][0], "default": repository.virtual_proxies["vp1"]}
 
 
 @pytest.mark.parametrize(
@@ -567,7 +567,7 @@ def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
 def test_an_unexpected_value_hides_no_other(
     repository: FakeRepository, pem: str, where: str, field: str, value: t.Any, option: str, expected: t.Any
 ) -> None:
-    odd_site(repository)[where][field] = value
+    site_with_link(repository)[where][field] = value
     assert reconcile(
         repository, {"prefix": "portal", "jwt_public_key_certificate": pem, "proxies": ["Central"]}
     ).changed
@@ -659,11 +659,11 @@ def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
     ]
 
 
-@pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
-def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, what: str, unseen: str) -> None:
-    getattr(repository, what).clear()
+@pytest.mark.parametrize(("entities", "kind"), [("nodes", "node"), ("proxies", "proxy")])
+def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, entities: str, kind: str) -> None:
+    getattr(repository, entities).clear()
     with pytest.raises(
-        AnswerError, match=f"cannot read any {unseen}, .* rights to read ServerNodeConfiguration and Proxy"
+        AnswerError, match=f"cannot read any {kind}, .* rights to read ServerNodeConfiguration and Proxy"
     ):
         read_site(repository)
 
@@ -706,12 +706,12 @@ class TestFailedWrites:
     ) -> None:
         other = repository.add("other")
 
-        def somebody_else(write: int) -> None:
+        def other_writer(write: int) -> None:
             if write == number:
                 proxy = repository.proxies[f"proxy{number - 2}"]
                 proxy["settings"]["virtualProxies"].append({"id": other["id"]})
 
-        repository.before_write = somebody_else
+        repository.before_write = other_writer
         repository.failures = {number: "conflict"}
         assert reconcile(repository, portal).changed
         assert repository.links(["Central", "Rim1"][number - 2]) == ["", "other", "portal"]
@@ -756,11 +756,11 @@ class TestFailedWrites:
     ) -> None:
         del portal["proxies"]
 
-        def somebody_else(write: int) -> None:
+        def other_writer(write: int) -> None:
             fields = {"jwtPublicKeyCertificate": portal["jwt_public_key_certificate"]}
             repository.add("portal", loadBalancingServerNodes=[repository.nodes[0]], **fields)
 
-        repository.before_write = somebody_else
+        repository.before_write = other_writer
         repository.failures = {1: 400}
         outcome = reconcile(repository, portal)
         assert not outcome.changed

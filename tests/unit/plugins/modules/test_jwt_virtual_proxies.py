@@ -263,14 +263,14 @@ class TestInfo:
         self, info: Run, repository: FakeRepository, pem: str
     ) -> None:
         der = ssl.PEM_cert_to_DER_cert(pem).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
-        repository.add("odd", jwtPublicKeyCertificate=ssl.DER_cert_to_PEM_cert(der))
+        repository.add("invalid", jwtPublicKeyCertificate=ssl.DER_cert_to_PEM_cert(der))
         repository.add("sound", jwtPublicKeyCertificate=pem)
         found = {one["prefix"]: one["certificate"] for one in info()["virtual_proxies"]}
-        assert found["odd"] is None
+        assert found["invalid"] is None
         assert found["sound"]["subject"] == "CN=portal"
 
     def test_invalid_stored_values_can_be_used_as_input(self, run: Run, info: Run, repository: FakeRepository) -> None:
-        odd: dict[str, t.Any] = {
+        invalid: dict[str, t.Any] = {
             "jwtAttributeUserId": "",
             "jwtPublicKeyCertificate": "-----BEGIN PUBLIC KEY-----",
             "websocketCrossOriginWhiteList": ["https://a.example:8443/x"],
@@ -279,7 +279,7 @@ class TestInfo:
             "sessionInactivityTimeout": 0,
         }
         for prefix in ("Old/Slashes", "it's", "back\\slash", "qps"):
-            repository.add(prefix, **{**odd, "sessionCookieHeaderName": f"{prefix} cookie"})
+            repository.add(prefix, **{**invalid, "sessionCookieHeaderName": f"{prefix} cookie"})
         result = info()
         assert run(virtual_proxies=result["virtual_proxies"])["changed"] is False
         assert run(virtual_proxies=result["virtual_proxies"][:1])["changed"] is False

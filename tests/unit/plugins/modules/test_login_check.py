@@ -280,8 +280,8 @@ def test_the_ca_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatc
 
 
 def test_the_expected_user_follows_the_claim_names(site: Site) -> None:
-    odd = token(uid="u1", dir="D1")
-    options = {**site.options, "logins": [{"token": odd, "virtual_proxy": {
+    custom = token(uid="u1", dir="D1")
+    options = {**site.options, "logins": [{"token": custom, "virtual_proxy": {
         "prefix": "portal", "jwt_attribute_user_id": "uid", "jwt_attribute_user_directory": "dir"}}]}  # fmt: skip
     assert [login.user for login in login_check.logins(FakeModule(options).params)] == [("D1", "u1")]
     options["logins"][0]["virtual_proxy"]["jwt_attribute_user_directory"] = "[CORP]"

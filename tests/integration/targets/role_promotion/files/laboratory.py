@@ -117,8 +117,8 @@ class Site:
             {node: _essence({**one, "virtualProxies": None}) for node, one in proxies.items()},
         )
 
-    def _get(self, what: str) -> Values:
-        answer = self._session.get(f"{self._url}/simulator/{what}", timeout=30)
+    def _get(self, path: str) -> Values:
+        answer = self._session.get(f"{self._url}/simulator/{path}", timeout=30)
         answer.raise_for_status()
         content: Values = answer.json()
         return content
@@ -205,7 +205,7 @@ class Laboratory:
         )
 
     def run(self, playbook: str, *arguments: str, **variables: str) -> Run:
-        """Run a playbook to its end. Whatever comes of it, it must not give away a secret."""
+        """Run a playbook to its end, and check that its output contains no secret."""
         process = self.begin(playbook, *arguments, **variables)
         output, _nothing = process.communicate()
         self.check_secrets(output)
@@ -228,6 +228,6 @@ class Laboratory:
         return files
 
     def unfinished(self, host: str) -> list[list[str]]:
-        """Return what each snapshot of a host lists as unfinished, in the order of their names."""
+        """Return the unfinished prefixes of each snapshot of a host, in the order of the file names."""
         files = sorted((self.directory / "promotion_snapshots").glob(f"{host}-*.yml"))
         return [yaml.safe_load(file.read_text())["unfinished"] for file in files if file.stat().st_size]

@@ -22,7 +22,7 @@ PLAYBOOK = str(Path(__file__).with_name("walk.yml"))
 SLOW, PATIENCE = 5, 4
 
 
-class End(t.NamedTuple):
+class Promotion(t.NamedTuple):
     """The outcome of a promotion to one site.
 
     Attributes:
@@ -34,13 +34,13 @@ class End(t.NamedTuple):
     """
 
     failed: bool
-    said: str
-    warned: list[str]
+    message: str
+    warnings: list[str]
     written: Values | None
     restored: Values | None
 
 
-class World(t.NamedTuple):
+class Reference(t.NamedTuple):
     """A promotion without faults: the states before and after it, the requests to both sites, and the outcomes."""
 
     old: State
@@ -49,7 +49,7 @@ class World(t.NamedTuple):
     outcomes: dict[str, str]
 
 
-def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> dict[str, End]:
+def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> dict[str, Promotion]:
     """Promote to these hosts at the same time, with more arguments."""
     arguments = ["-e", f"walk_hosts={','.join(hosts)}", "--forks", "6", *more]
     text = laboratory.run(PLAYBOOK, *arguments, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json").text
@@ -65,7 +65,7 @@ def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> 
         return next((one for name, one in results[host].items() if name.startswith(beginning)), None)
 
     return {
-        host: End(
+        host: Promotion(
             content["stats"][host]["failures"] > 0,
             str(list(results[host].values())[-1].get("msg")),
             [one["msg"] for one in (find(host, "Report unfinished") or {}).get("results", ())],
@@ -104,22 +104,22 @@ def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values
             laboratory.hosts[host.get("walk_source", name)]["qlik_read_timeout"] = PATIENCE
 
 
-def check_between(state: State, world: World) -> None:
+def check_between(state: State, reference: Reference) -> None:
     """Check that each virtual proxy and each link is the old one or the new one, and everything else is unchanged."""
-    for prefix in {*world.old.virtual_proxies, *world.new.virtual_proxies, *state.virtual_proxies}:
-        ends = (world.old.virtual_proxies.get(prefix), world.new.virtual_proxies.get(prefix))
-        assert state.virtual_proxies.get(prefix) in ends
+    for prefix in {*reference.old.virtual_proxies, *reference.new.virtual_proxies, *state.virtual_proxies}:
+        allowed = (reference.old.virtual_proxies.get(prefix), reference.new.virtual_proxies.get(prefix))
+        assert state.virtual_proxies.get(prefix) in allowed
     for node, linked in state.links.items():
-        assert world.old.links[node] <= linked <= world.new.links[node]
-    assert state.others == world.old.others
+        assert reference.old.links[node] <= linked <= reference.new.links[node]
+    assert state.others == reference.old.others
 
 
-def kill_family(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
+def kill_tree(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
     """Send a signal to a process and its descendants, which Ansible starts in separate sessions."""
-    family = [process.pid]
-    for pid in family:
+    pids = [process.pid]
+    for pid in pids:
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-        family += [int(child) for child in listed.stdout.split()]
-    for pid in family:
+        pids += [int(child) for child in listed.stdout.split()]
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # it may end with the one before it
             os.kill(pid, number)
