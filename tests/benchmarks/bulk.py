@@ -106,7 +106,7 @@ class Playbooks:
 
 
 def counts_and_ratios(directory: Path) -> None:
-    """One site of two nodes."""
+    """Measure a site of two nodes."""
     with RunningSite(directory / "site") as running:
         site = Site(running)
         playbooks = Playbooks(directory, site)

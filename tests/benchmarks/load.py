@@ -194,7 +194,7 @@ class Watch:
                 away = gone
 
     def covers(self, began: float, ended: float) -> bool:
-        """Whether a proxy was away at some time in between."""
+        """Return True if a proxy did not answer at some time in between."""
         return any(began < end + _MARGIN and ended > start - _MARGIN for start, end in self.windows)
 
 
@@ -222,7 +222,7 @@ class Figures:
 
 
 def figures(outcomes: t.Sequence[Outcome], watch: Watch | None = None) -> Figures:
-    """Count."""
+    """Return the results of a load."""
     wrong = [one for one in outcomes if one.problem]
     inside = [one for one in wrong if watch and watch.covers(one.began, one.ended)]
     rest = [one for one in wrong if one not in inside]

@@ -96,7 +96,7 @@ class Bench:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
     def logins(self, *, users: int) -> list[Login]:
-        """One login at each virtual proxy of each node, by so many users in turn."""
+        """Return one login for each virtual proxy of each node, of the given number of users in turn."""
         proxies = [node["proxy_url"] for node in self.site.ready["nodes"]]
         places = [(prefix, proxy) for prefix in self._prefixes for proxy in proxies]
         return [

@@ -218,7 +218,7 @@ class Rotation:
         raise RuntimeError((self.directory / "front_end.log").read_text())
 
     def rotate(self, report: t.Callable[[str], None]) -> int:
-        """Run the playbook to its end; its exit status.
+        """Run the playbook to its end, and return its exit status.
 
         Args:
             report: called with each step when it begins, and with the whole output if it fails.
@@ -250,7 +250,7 @@ def found(program: str) -> str | None:
 
 
 def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int, Figures]:
-    """One rotation under load; the playbook's exit status, and the figures."""
+    """Run one rotation under load, and return the playbook's exit status and the results."""
     rotation = Rotation(directory, switches)
     try:
         rotation.start_front_end()

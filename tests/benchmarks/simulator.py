@@ -30,7 +30,7 @@ DURATION = 3.0
 
 
 def started(directory: Path) -> float:
-    """Seconds until a site is ready; it is stopped again."""
+    """Return the seconds until a site is ready, and stop it."""
     begin = time.perf_counter()
     with RunningSite(directory):
         return time.perf_counter() - begin

@@ -44,7 +44,7 @@ def environment(collections: Path, directory: Path) -> dict[str, str]:
 
 
 def run(command: list[str], variables: dict[str, str], directory: Path | None = None) -> int:
-    """Run a command to its end, or interrupt it when we are interrupted; its exit status."""
+    """Run a command to its end, interrupt it if this process is interrupted, and return its exit status."""
     with subprocess.Popen(command, env=variables, cwd=directory) as process:
         try:
             return process.wait()

@@ -40,7 +40,7 @@ def run_matrix(directory: Path, entries: str, *targets: str) -> tuple[int, str]:
 
 
 def table(output: str) -> list[list[str]]:
-    """Return the cells of the table, which stands between empty lines near the end."""
+    """Return the cells of the table, which is between empty lines near the end."""
     return [line.split() for line in output.split("\n\n")[-2].splitlines()]
 
 

@@ -82,7 +82,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All of them, by what the switches say of themselves: a new switch is tried without another word."""
+    """Return all cases. They are derived from the types of the switches, so a new switch needs no entry here."""
     defaults = Switches()
     found = []
     for name, kind in t.get_type_hints(Switches).items():

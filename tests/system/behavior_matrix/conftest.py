@@ -45,7 +45,7 @@ class Site:
         self.proxies = [node["proxy_url"] for node in self.ready["nodes"]]
 
     def by_certificate(self) -> dict[str, t.Any]:
-        """Options that lead to the repository."""
+        """Return the connection options for the port of the repository."""
         return {
             "host": "localhost",
             "port": urllib.parse.urlsplit(self.ready["qrs_url"]).port,
@@ -56,7 +56,7 @@ class Site:
 
     @property
     def proxy_ca(self) -> dict[str, t.Any]:
-        """The option that verifies the proxies."""
+        """Return the option that verifies the proxies."""
         return {"proxy_ca_path": str(self.pki / "proxy_root.pem")}
 
     def methods(self) -> list[str]:
@@ -113,7 +113,7 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites]:
-    """All sites."""
+    """Yield all sites."""
     directory = tmp_path_factory.mktemp("sites")
     # Made here, because the site files have the certificate in them.
     pki = ensure_pki(directory / "pki", authority_key=directory / "root_key.pem", host_names=["localhost"])
@@ -126,7 +126,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites
 
 @pytest.fixture(params=cases(), ids=str)
 def site(request: pytest.FixtureRequest, running: RunningSites) -> Site:
-    """One site after the other."""
+    """Return each site in turn."""
     return Site(request.param, running)
 
 

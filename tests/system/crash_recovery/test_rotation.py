@@ -81,7 +81,7 @@ class RotationRuns:
         self.inventory.write_text(yaml.safe_dump({"qlik_sites": {"hosts": {"site": variables}}}))
 
     def play(self, mode: str, kill_at: int = 0, only: str = "", stop_after: str = "retire") -> int:
-        """Run the playbook, and kill it at a point if one is given; its exit status.
+        """Run the playbook, kill it at a point if one is given, and return its exit status.
 
         Args:
             mode: of the role.

@@ -45,7 +45,7 @@ class Example:
 
     @property
     def yaml(self) -> list[t.Any]:
-        """Its YAML documents; none if it is something else."""
+        """Return its YAML documents, none if it has another format."""
         return list(yaml.safe_load_all(self.text)) if self.language.startswith("yaml") else []
 
 
@@ -88,7 +88,7 @@ def documented() -> dict[str, dict[str, t.Any]]:
 
 @functools.cache
 def examples() -> list[Example]:
-    """All examples, those of one file in their order."""
+    """Return all examples, those of one file in their order."""
     found = []
     for folder, kind in KINDS.items():
         for name, answer in documented()[kind].items():
@@ -124,7 +124,7 @@ def _numbered(path: Path, blocks: list[tuple[str, str]]) -> list[Example]:
 
 
 def options() -> list[Option]:
-    """All options of all plugins and roles, suboptions among them."""
+    """Return all options of all plugins and roles, including suboptions."""
     found: list[Option] = []
     for kind, answers in documented().items():
         for name, answer in answers.items():

@@ -121,7 +121,7 @@ def check(outcome: Outcome, new: Document) -> None:
 
 
 def check_with_the_next_run(site: BreakableSite, outcome: Outcome, run: Run) -> None:
-    """Check a run in which something went wrong; the next one, in which nothing does, finishes what is left."""
+    """Check a run with a fault, and check that the next run without faults finishes it."""
     site.break_()
     finished = run()
     assert not finished.result.get("failed"), finished.result

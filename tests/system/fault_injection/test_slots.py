@@ -57,7 +57,7 @@ class Follower:
         return result
 
     def run(self, published: str) -> dict[str, t.Any]:
-        """Follow a provider that publishes these keys, and return what the filter said."""
+        """Follow a provider that publishes these keys, and return the result of the filter."""
         connection = {**self._site.connection, "retries": 0}
         keys = [key_sets.keycloak(key_sets.key(ord(kid)), kid) for kid in published]
         provider = self._task(jwks_info, jwks={"keys": keys})

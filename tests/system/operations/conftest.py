@@ -121,7 +121,7 @@ class Site:
         }
 
     def opens(self, prefix: str, key: pathlib.Path) -> bool:
-        """Return True if a new token of the key leads to the hub on each proxy."""
+        """Return True if a new token of the key opens the hub on each proxy."""
         now = int(time.time())
         claims = {"userId": f"user{time.monotonic_ns()}", "userDirectory": "USERS", "iat": now - 30, "exp": now + 600}
         headers = {"Authorization": f"Bearer {jwt.encode(claims, key.read_bytes(), algorithm='RS256')}"}

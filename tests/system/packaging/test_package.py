@@ -36,7 +36,7 @@ def plugins(folder: str) -> list[str]:
 
 
 def run(*command: str, directory: Path) -> str:
-    """Run one of Ansible's commands with nothing but the installed collection in reach; its output."""
+    """Run a command of Ansible with access to the installed collection only, and return its output."""
     environment = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(PACKAGE / "installed")}
     done = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -56,7 +56,7 @@ def is_path(name: str, rules: dict[str, t.Any]) -> bool:
 
 
 def of_kind(kind: str, names: list[str]) -> list[str]:
-    """Return the variables in which text of a kind can be told from a path."""
+    """Return the variables in which text of a kind can be distinguished from a path."""
     return [name for name in names if kind != "password" or not _ANY_NAME.search(name)]
 
 

@@ -44,7 +44,7 @@ def virtual_proxy(client: QlikRepoApi, site: RunningSite) -> t.Iterator[dict[str
 
 
 def set_links(client: QlikRepoApi, links: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Replace the virtual proxies of the first proxy service; gives what is linked then."""
+    """Replace the virtual proxies of the first proxy service, and return the linked ones."""
     proxy = client.pipe.call("proxies.getAll")[0]
     body = {**proxy, "settings": {**proxy["settings"], "virtualProxies": links}}
     assert client.pipe.call("repoClient.Put", f"proxyservice/{proxy['id']}", body)["status"] == 200

@@ -29,7 +29,7 @@ HOST_NAMES = {"localhost", "127.0.0.1"}
 
 
 def find_site(name: str) -> dict[str, t.Any] | None:
-    """Return the site that a target asks for, None if it has to run alone."""
+    """Return the site that a target requires, None if it starts its own."""
     file = TARGETS / name / "meta" / "main.yml"
     if not file.exists():
         return None

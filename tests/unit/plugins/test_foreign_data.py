@@ -98,7 +98,7 @@ class ForeignRepository:
 
 
 def changed(value: t.Any, path: Path, new: t.Any) -> t.Any:
-    """Return a copy of a value with something new at a place; the same where the place does not exist any more."""
+    """Return a copy of a value with a new value in one place, or an equal copy if the place does not exist."""
     if not path or not isinstance(value, (dict, list)):
         return value
     key: t.Any = path[0]

@@ -72,7 +72,7 @@ def report(*endpoints: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
 
 
 def rendered(template: str, data: dict[str, t.Any]) -> str:
-    """As the module template does it: Ansible's environment neither escapes nor keeps the blanks before a block."""
+    """Render like the module template, which neither escapes nor keeps the blanks before a block."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,

@@ -98,7 +98,7 @@ def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
 
 
 def act() -> None:
-    """Do what is to be done at the point."""
+    """Inject the failure."""
     playbook = int(JOURNAL.with_suffix(".pid").read_text())
     if HOW == "KILL":
         os.kill(playbook, signal.SIGKILL)

@@ -232,7 +232,7 @@ def test_a_key_must_fit_the_certificate(key: rsa.RSAPrivateKey, pem: str) -> Non
 
 
 def test_comparing_fingerprints_does_not_import_cryptography(pem: str) -> None:
-    """A steady-state run only compares fingerprints, and importing cryptography would be a tenth of its time."""
+    """A run without changes only compares fingerprints, and importing cryptography would take a tenth of its time."""
     script = (
         "import sys; from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate\n"
         "assert len(certificate.fingerprint(sys.stdin.read())) == 64\n"
@@ -244,7 +244,7 @@ def test_comparing_fingerprints_does_not_import_cryptography(pem: str) -> None:
 
 
 def test_keys_for_rsassa_pss_only_are_refused() -> None:
-    """One that is for every algorithm may be in a certificate that RSASSA-PSS signed."""
+    """A key for all algorithms is accepted, also in a certificate that is signed with RSASSA-PSS."""
     private = rsa.generate_private_key(65537, 2048)
     padding = PSS(MGF1(hashes.SHA256()), salt_length=32)
     signed = certificate_of(private, padding=padding)

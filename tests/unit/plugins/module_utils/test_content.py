@@ -77,7 +77,7 @@ LINES = (
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_megabyte_of_begin_lines_is_read_quickly(line: str) -> None:
-    """Each pattern that looks for an END line from each BEGIN line would need 10^10 steps."""
+    """A pattern that searches for an END line from each BEGIN line would need 10^10 steps."""
     text = line * (1_000_000 // len(line))
 
     assert _content.blocks(text) == []

@@ -284,7 +284,7 @@ def test_a_provider_is_followed(workspace: Workspace) -> None:
 
 
 def test_accepted_token_is_not_reported_as_refused(workspace: Workspace) -> None:
-    """The other key is that of the virtual proxy, so its tokens are accepted, and netrc must not make a 401 of it."""
+    """The other key is that of the virtual proxy, so its tokens are accepted. Netrc must not cause a 401 instead."""
     environment = {name: value for name, value in workspace.hostile.items() if name not in PROXIES}
     login = {"prefix": "portal", "token": workspace.token(), "other_key_token": workspace.token()}
     others = {"smoke_test_logins": [login], "smoke_test_wait": 0}

@@ -107,7 +107,7 @@ def connection(site: RunningSite, web_proxy: str) -> Values:
 
 
 def run(directory: pathlib.Path, *command: str) -> tuple[int, str]:
-    """Run a command where the proxy variables of the environment lead nowhere; the exit status and the output."""
+    """Run a command with unusable proxy variables in the environment, and return its exit status and output."""
     done = subprocess.run(
         command,
         cwd=directory,
@@ -122,7 +122,7 @@ def run(directory: pathlib.Path, *command: str) -> tuple[int, str]:
 
 
 def play(directory: pathlib.Path, defaults: Values, *tasks: Values) -> tuple[int, str]:
-    """Run tasks with defaults for the action group; the exit status and the output."""
+    """Run tasks with defaults for the action group, and return exit status and output."""
     content = {
         "hosts": "localhost",
         "gather_facts": False,

@@ -61,7 +61,7 @@ class Site:
         self._session.cert = (str(self.pki / "client.pem"), str(self.pki / "client_key.pem"))
 
     def variables(self) -> Values:
-        """How the inventory describes it. Every login is quick here, and no request is repeated."""
+        """Return its variables in the inventory. No request is repeated."""
         return {
             "qlik_host": "localhost",
             "qlik_port": int(self._url.rpartition(":")[2]),
@@ -141,7 +141,7 @@ class Run(t.NamedTuple):
 
     @property
     def output(self) -> str:
-        """The text without its line breaks."""
+        """Return the text without its line breaks."""
         return " ".join(self.text.split())
 
 

@@ -69,7 +69,7 @@ def answer(laboratory: Laboratory, keys: str) -> Run:
 
 
 def _press(terminal: int, keys: str) -> None:
-    """Press keys once the program reads them one by one. It throws away what came earlier; then there is no echo."""
+    """Press keys as soon as the terminal has no echo. The program discards keys that were pressed earlier."""
     while termios.tcgetattr(terminal)[3] & termios.ICANON:
         time.sleep(0.02)
     echoed: list[int] = []

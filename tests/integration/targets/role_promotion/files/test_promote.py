@@ -264,7 +264,7 @@ def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
 
 
 def test_the_own_virtual_proxy_is_not_promoted(laboratory: Laboratory) -> None:
-    """Where it is not named; where it is, the module refuses."""
+    """It is omitted if it is not named. If it is named, the module refuses the change."""
     # Signing in with a certificate, the variable is without effect on the connection: the rule alone is seen here.
     laboratory.hosts["test"]["qlik_virtual_proxy_prefix"] = "embedded"
     done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "--check")
