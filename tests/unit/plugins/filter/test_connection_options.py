@@ -32,7 +32,7 @@ class Templated(Mapping[str, t.Any]):
         return len(self._values)
 
 
-def test_variables_become_options_and_others_are_left_alone() -> None:
+def test_only_variables_of_options_are_returned() -> None:
     variables = Templated({"qlik_host": "q", "qlik_port": 1, "qlik_token": "t", "qlik_nodes": NotImplemented})
     assert connection_options(variables) == {"host": "q", "port": 1, "token": "t"}
 

@@ -189,7 +189,7 @@ def without_memory_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pat
     return tmp_path
 
 
-def test_texts_are_kept_in_private_files_elsewhere(without_memory_files: Path) -> None:
+def test_texts_are_kept_in_private_files_without_memfd(without_memory_files: Path) -> None:
     files = _files.PrivateFiles()
     path = Path(files.path_of(KEY))
     assert path.read_text() == KEY
@@ -219,7 +219,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize(("end", "status"), [("exit", 0), ("failure", 1), ("SIGTERM", -15), ("SIGHUP", -1)])
-def test_private_files_are_removed_however_the_process_ends(end: str, status: int, tmp_path: Path) -> None:
+def test_private_files_are_removed_at_each_kind_of_exit(end: str, status: int, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(_PROGRAM), end],

@@ -252,7 +252,7 @@ def test_texts_of_a_server_are_made_printable(serve: t.Callable[..., Server]) ->
     assert str(error).endswith("no *** and ***. Look.")
 
 
-def test_deadlines_leave_no_thread_behind(serve: t.Callable[..., Server]) -> None:
+def test_threads_of_deadlines_end(serve: t.Callable[..., Server]) -> None:
     server = serve(*[[OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"]] * 5)
     for _number in range(5):
         get(server)

@@ -137,7 +137,7 @@ UNUSABLE_CERTIFICATES: dict[str, tuple[t.Any, str]] = {
 }
 
 
-def test_a_bad_certificate_hides_no_other_key() -> None:
+def test_bad_certificate_does_not_hide_other_keys() -> None:
     document = key_set(*(entry for entry, _warning in UNUSABLE_CERTIFICATES.values()), key_sets.auth0(key(1), "good"))
 
     keys = _jwks.read(document)

@@ -706,7 +706,7 @@ def test_slow_proxy_fails_at_the_read_timeout(proxy: FakeProxy, run_options: Run
 # --- Many logins
 
 
-def test_a_user_never_has_more_sessions_than_four(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_user_has_at_most_four_sessions(proxy: FakeProxy, run_options: RunOptions) -> None:
     logins = [login_at(proxy) for _number in range(SESSIONS_AT_ONCE * 2 + 1)]
     endpoints = run_logins(logins, dataclasses.replace(run_options, threads=32))
     assert [run.login for run in endpoints] == logins

@@ -564,7 +564,7 @@ def site_with_link(repository: FakeRepository) -> dict[str, t.Any]:
         ("default", "prefix", None, "prefix", "odd"),
     ],
 )  # fmt: skip
-def test_an_unexpected_value_hides_no_other(
+def test_unexpected_value_does_not_hide_others(
     repository: FakeRepository, pem: str, where: str, field: str, value: t.Any, option: str, expected: t.Any
 ) -> None:
     site_with_link(repository)[where][field] = value
@@ -751,7 +751,7 @@ class TestFailedWrites:
         assert len(repository.writes) == 1
         assert caught.value.done == []
 
-    def test_simultaneous_creation_is_no_failure_and_no_change(
+    def test_simultaneous_creation_succeeds_without_a_change(
         self, repository: FakeRepository, portal: dict[str, t.Any]
     ) -> None:
         del portal["proxies"]

@@ -326,7 +326,7 @@ def test_key_set_is_downloaded_each_time(
         (200, b" " * 1_000_001, "larger than 1000000 bytes"),
     ],
 )
-def test_an_answer_that_is_no_key_set_fails(
+def test_answer_without_a_key_set_fails(
     status: int,
     document: bytes,
     sentence: str,
