@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a site's whole set in one task costs: requests, CPU against one and against a loop, memory, and other clients.
+"""Measure one task for all virtual proxies of a site: requests, memory, CPU compared with one and with a loop, clients.
 
-The others do the same work as a user would write it: read, compare, create what is missing and link it. They need
+The other clients do the same work as a user would write it: read, compare, create missing ones and link them. They need
 Node.js, and CLIENTS_DIRECTORY or a temporary directory to be installed in. Needs ANSIBLE_COLLECTIONS_PATH.
 """
 
@@ -38,7 +38,7 @@ Entry = dict[str, t.Any]
 
 
 class Site:
-    """A simulated site, its journal, and how to get at it.
+    """A simulated site, its request log, and the connection options.
 
     Args:
         running: the simulator.
@@ -79,8 +79,8 @@ class Playbooks:
     """Playbooks of few tasks against a site.
 
     Args:
-        directory: where to write them.
-        site: against which.
+        directory: for the playbooks.
+        site: the site.
     """
 
     def __init__(self, directory: Path, site: Site) -> None:
@@ -106,7 +106,7 @@ class Playbooks:
 
 
 def counts_and_ratios(directory: Path) -> None:
-    """One site of two nodes."""
+    """Measure a site of two nodes."""
     with RunningSite(directory / "site") as running:
         site = Site(running)
         playbooks = Playbooks(directory, site)
@@ -130,8 +130,8 @@ def counts_and_ratios(directory: Path) -> None:
         start = min(cost.cpu for cost in empty)
         middle = statistics.median(bulk.cpu / (start + 10 * (loop.cpu - start)) for bulk, loop in ratio.pairs)
         print(ratio.report(title, goal=0.5))
-        met = "met" if middle <= 0.05 else "missed"
-        print(f"  against a loop of 100, extrapolated from those 10: {middle:.3f}, goal <= 0.05: {met}")
+        verdict = "met" if middle <= 0.05 else "missed"
+        print(f"  against a loop of 100, extrapolated from those 10: {middle:.3f}, goal <= 0.05: {verdict}")
 
 
 def memory(directory: Path) -> None:

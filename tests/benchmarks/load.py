@@ -26,13 +26,13 @@ _MARGIN = 0.5  # seconds around a window that still belong to it: probes are not
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one request.
+    """The outcome of one request.
 
     Args:
         began: seconds on the monotonic clock.
         ended: likewise.
         kind: login, cookie or logout.
-        trouble: what was wrong with the answer, empty for nothing.
+        problem: the problem of the answer, empty for none.
         cookie: name of the session cookie that a login got.
         visit: when the session began, on the same clock.
     """
@@ -40,13 +40,13 @@ class Outcome:
     began: float
     ended: float
     kind: str
-    trouble: str
+    problem: str
     cookie: str
     visit: float
 
 
 class Issuer:
-    """Signs tokens with the key that a link points to, as a portal does.
+    """Signer of tokens with the key that a symbolic link points to, as a portal would be.
 
     Args:
         link: path of the private key, which is read for each token.
@@ -65,8 +65,8 @@ class Issuer:
 class Load:
     """A number of users, each in a thread.
 
-    A token is a whole visit old when it is used, so that tokens of the old key come after the switch, too. Each request
-    has a connection of its own: a browser repeats what it sent into a connection that just closed, this does not.
+    A token is as old as a whole session when it is used, so that tokens of the old key are also sent after the switch.
+    Each request has its own connection, because only a browser repeats a request on a connection that just closed.
 
     Args:
         url: of the public path, with a slash at the end.
@@ -122,13 +122,13 @@ class Load:
                 due = time.monotonic() + self._pause
                 kind = "login" if number == 1 else "logout" if number == REQUESTS_A_VISIT else "cookie"
                 began = time.monotonic()
-                trouble = self._request(session, kind, user, token)
+                problem = self._request(session, kind, user, token)
                 cookies = [cookie.name for cookie in session.cookies if cookie.name.startswith("X-Qlik-Session")]
-                self.outcomes.append(Outcome(began, time.monotonic(), kind, trouble, "".join(cookies[:1]), visit))
+                self.outcomes.append(Outcome(began, time.monotonic(), kind, problem, "".join(cookies[:1]), visit))
                 if time.monotonic() - self._started > self._limit[0] or len(self.outcomes) >= self._limit[1]:
                     self._over.set()
                 self._wait(due - time.monotonic())
-                if trouble or kind == "logout" or self._over.is_set():
+                if problem or kind == "logout" or self._over.is_set():
                     return  # who was thrown out comes back with the next token
 
     def _request(self, session: requests.Session, kind: str, user: str, token: str) -> str:
@@ -153,7 +153,7 @@ class Load:
 
 
 class Watch:
-    """Sees when each proxy is away, by asking it directly, and not over what is measured.
+    """Recorder of the times without an answer of each proxy, with direct requests that are not measured.
 
     Args:
         proxies: base URLs.
@@ -180,7 +180,7 @@ class Watch:
         with requests.Session() as session:
             session.trust_env = False
             session.verify = str(self._ca)
-            there = time.monotonic()
+            last_answer = time.monotonic()
             away = False
             while not self._over.wait(0.05):
                 try:
@@ -188,27 +188,27 @@ class Watch:
                 except requests.RequestException:
                     gone = True
                 if away and not gone:
-                    self.windows.append((there, time.monotonic()))
+                    self.windows.append((last_answer, time.monotonic()))
                 if not gone:
-                    there = time.monotonic()
+                    last_answer = time.monotonic()
                 away = gone
 
     def covers(self, began: float, ended: float) -> bool:
-        """Whether a proxy was away at some time in between."""
+        """Return True if a proxy did not answer at some time in between."""
         return any(began < end + _MARGIN and ended > start - _MARGIN for start, end in self.windows)
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What a load says in the end.
+    """The results of a load.
 
     Args:
-        requests: how many there were.
-        rate: of them a second.
-        failed: how many failed while all proxies were there.
-        in_windows: how many failed while one was away.
-        lost: how many sessions were lost to a proxy that had been away.
-        troubles: what was wrong with the failed ones, and how often.
+        requests: number of requests.
+        rate: requests per second.
+        failed: failed requests while all proxies answered.
+        in_windows: failed requests while a proxy did not answer.
+        lost: sessions lost on a proxy that had not answered.
+        problems: problems of the failed requests, with their counts.
         logins: by name of the session cookie.
     """
 
@@ -217,13 +217,13 @@ class Figures:
     failed: int
     in_windows: int
     lost: int
-    troubles: dict[str, int]
+    problems: dict[str, int]
     logins: dict[str, int]
 
 
 def figures(outcomes: t.Sequence[Outcome], watch: Watch | None = None) -> Figures:
-    """Count."""
-    wrong = [one for one in outcomes if one.trouble]
+    """Return the results of a load."""
+    wrong = [one for one in outcomes if one.problem]
     inside = [one for one in wrong if watch and watch.covers(one.began, one.ended)]
     rest = [one for one in wrong if one not in inside]
     lost = [one for one in rest if one.kind != "login" and watch and watch.covers(one.visit, one.ended)]
@@ -235,6 +235,6 @@ def figures(outcomes: t.Sequence[Outcome], watch: Watch | None = None) -> Figure
         failed=len(failed),
         in_windows=len(inside),
         lost=len(lost),
-        troubles=dict(collections.Counter(f"{one.kind}: {one.trouble}" for one in failed)),
-        logins=dict(collections.Counter(one.cookie for one in outcomes if one.kind == "login" and not one.trouble)),
+        problems=dict(collections.Counter(f"{one.kind}: {one.problem}" for one in failed)),
+        logins=dict(collections.Counter(one.cookie for one in outcomes if one.kind == "login" and not one.problem)),
     )

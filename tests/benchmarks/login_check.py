@@ -44,21 +44,21 @@ class Measured(t.NamedTuple):
     Attributes:
         wall: from the first to the last request of a run.
         answer: the slowest single answer.
-        cpu: what this process used; the site uses about as much, on the same machine.
+        cpu: CPU time of this process; the site uses about as much, on the same machine.
     """
 
     wall: float
     answer: float
     cpu: float
 
-    def line(self, title: str, reference: float, what: str) -> str:
+    def line(self, title: str, reference: float, reference_name: str) -> str:
         """Return one line of the report."""
-        ratio = f"{self.wall / reference:5.1f} x {what} ({reference:.2f} s)"
+        ratio = f"{self.wall / reference:5.1f} x {reference_name} ({reference:.2f} s)"
         return f"  {title:<40} {self.wall:5.2f} s, {ratio}, CPU {self.cpu:.2f} s"
 
 
 class Bench:
-    """A site with slow answers, and logins at it."""
+    """A site with slow answers, and logins to check."""
 
     def __init__(self, directory: Path, *, virtual_proxies: int, delay: float) -> None:
         from ansible_collections.sensible.qlik.plugins.module_utils._login import checks, models, runner
@@ -96,7 +96,7 @@ class Bench:
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
     def logins(self, *, users: int) -> list[Login]:
-        """One login at each virtual proxy of each node, by so many users in turn."""
+        """Return one login for each virtual proxy of each node, of the given number of users in turn."""
         proxies = [node["proxy_url"] for node in self.site.ready["nodes"]]
         places = [(prefix, proxy) for prefix in self._prefixes for proxy in proxies]
         return [

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare the cost of two things on a machine that is also busy with others.
+"""Compare the cost of two commands on a machine that runs other processes, too.
 
-Absolute seconds mean little there. So the two are measured in turn, pair by pair, in seconds of CPU (user and system)
+Because absolute times vary there, the two are measured alternately, pair by pair, in seconds of CPU (user and system)
 of whole process trees, and the result is the median of the pairs' ratios.
 """
 
@@ -35,7 +35,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """What pairs of costs say; the second of each pair is the reference."""
+    """The ratio of pairs of costs; the second of each pair is the reference."""
 
     pairs: tuple[tuple[Cost, Cost], ...]
 
@@ -57,23 +57,25 @@ class Ratio:
         return max(references) / min(references)
 
     def verdict(self, goal: float) -> str:
-        """Return "met", "missed", or "noisy" when the machine was too restless to say that it was missed."""
+        """Return "met", "missed", or "noisy" if the times of the reference vary too much to call it missed."""
         if self.value <= goal:
             return "met"
         return "noisy" if self.noise > NOISE else "missed"
 
-    def report(self, title: str, *, goal: float, wish: float | None = None) -> str:
+    def report(self, title: str, *, goal: float, stretch_goal: float | None = None) -> str:
         """Return one paragraph of the report."""
         lowest, highest = self.spread
         cost = statistics.median(cost.cpu for cost, _reference in self.pairs)
         reference = statistics.median(reference.cpu for _cost, reference in self.pairs)
         wall = statistics.median(cost.wall for cost, _reference in self.pairs)
         reference_wall = statistics.median(reference.wall for _cost, reference in self.pairs)
-        met = f"goal <= {goal:.2f}: {self.verdict(goal)}"
-        wished = f", wish <= {wish:.2f}: {self.verdict(wish)}" if wish is not None else ""
+        result = f"goal <= {goal:.2f}: {self.verdict(goal)}"
+        stretch = (
+            f", stretch goal <= {stretch_goal:.2f}: {self.verdict(stretch_goal)}" if stretch_goal is not None else ""
+        )
         return (
             f"{title}\n"
-            f"  ratio {self.value:.3f} (pairs {lowest:.3f} to {highest:.3f}), {met}{wished}\n"
+            f"  ratio {self.value:.3f} (pairs {lowest:.3f} to {highest:.3f}), {result}{stretch}\n"
             f"  CPU {cost:.2f} s against {reference:.2f} s, wall {wall:.2f} s against {reference_wall:.2f} s,"
             f" {len(self.pairs)} pairs, reference max/min {self.noise:.2f}"
         )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module jwt_virtual_proxy costs: requests, connections and writes, counted by a simulated site, and CPU.
+"""Measure the module jwt_virtual_proxy: requests, connections and writes, counted by a simulated site, and CPU.
 
 The CPU of a whole playbook whose one task changes nothing is compared with that of a playbook whose one task is a GET
 by ansible.builtin.uri with the same client certificate. Needs ANSIBLE_COLLECTIONS_PATH.

@@ -2,15 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many requests fail while a key is rotated.
+"""Count the requests that fail during the rotation of a key.
 
 Users log in and send requests through nginx, with the configuration that the role key_rotation writes, in front of two
 proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that applies changes at once, one
 whose proxies do not answer for some seconds after each save, and one whose proxies also lose their sessions.
 
 Needs nginx, ansible-playbook beside the Python that runs this, and the collection on
-ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows one rotation as it
-goes on, and fails if a request does.
+ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows the progress of
+one rotation, and fails if a request does.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Rotation:
     """A site, a front end and a playbook, all in one directory.
 
     Args:
-        directory: made and kept.
+        directory: is created and kept.
         switches: how the simulated site behaves.
     """
 
@@ -217,11 +217,11 @@ class Rotation:
             time.sleep(0.05)
         raise RuntimeError((self.directory / "front_end.log").read_text())
 
-    def rotate(self, told: t.Callable[[str], None]) -> int:
-        """Run the playbook to its end; its exit status.
+    def rotate(self, report: t.Callable[[str], None]) -> int:
+        """Run the playbook to its end, and return its exit status.
 
         Args:
-            told: called with each step when it begins, and with the whole output if it fails.
+            report: called with each step when it begins, and with the whole output if it fails.
         """
         lines = []
         with self.play({"key_rotation_front_end_reload": self._commands()[1]}) as running:
@@ -231,9 +231,9 @@ class Rotation:
                 begun = re.match(r"TASK \[sensible\.qlik\.key_rotation : ([A-Z]\w+(?: \w+){1,3})", line)
                 step = next((step for start, step in STEPS.items() if begun and begun[1].startswith(start)), None)
                 if step:
-                    told(step)
+                    report(step)
         if running.returncode:
-            told("".join(lines))
+            report("".join(lines))
         return running.returncode
 
     def stop(self) -> None:
@@ -250,7 +250,7 @@ def found(program: str) -> str | None:
 
 
 def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int, Figures]:
-    """One rotation under load; the playbook's exit status, and the figures."""
+    """Run one rotation under load, and return the playbook's exit status and the results."""
     rotation = Rotation(directory, switches)
     try:
         rotation.start_front_end()
@@ -262,7 +262,7 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
         ):
             started = time.monotonic()
 
-            def told(step: str) -> None:
+            def report(step: str) -> None:
                 if step not in STEPS.values():
                     print(step)
                 elif show:
@@ -275,7 +275,7 @@ def run(directory: Path, switches: dict[str, t.Any], *, show: bool) -> tuple[int
                     )
 
             time.sleep(2 * REQUESTS_A_VISIT * USERS / RATE)  # two visits of each user before the rotation
-            status = rotation.rotate(told)
+            status = rotation.rotate(report)
             time.sleep(REQUESTS_A_VISIT * USERS / RATE)  # and one after it
         return status, figures(load.outcomes, watch)
     finally:
@@ -289,7 +289,7 @@ def sentence(counted: Figures) -> str:
     if counted.in_windows or counted.lost:
         text += f" while the proxies were there, {counted.in_windows} while one was away"
         text += f"; {counted.lost} sessions were forgotten by a proxy that had been" if counted.lost else ""
-    return text + (f" {counted.troubles}" if counted.troubles else "")
+    return text + (f" {counted.problems}" if counted.problems else "")
 
 
 def main() -> int:

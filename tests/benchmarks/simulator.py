@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The time of a simulator's start, its memory, and the requests that it answers in a second.
+"""Measure the start of a simulator, its memory, and its requests per second.
 
 A start lasts from the command until every port listens: once in an empty directory, where certificates and entities
 are created, and then in one that has them. Memory is the resident set of a site without requests so far, on Linux
@@ -30,7 +30,7 @@ DURATION = 3.0
 
 
 def started(directory: Path) -> float:
-    """Seconds until a site is ready; it is stopped again."""
+    """Return the seconds until a site is ready, and stop it."""
     begin = time.perf_counter()
     with RunningSite(directory):
         return time.perf_counter() - begin

@@ -6,8 +6,7 @@
 
 Usage: promotion.py --directory DIRECTORY --collections PATH
 
-Everything is done with commands that a user types, and each is shown. The exit status is 0 when each has come to what
-the demo says.
+All steps are commands that a user could type, and each is shown. The exit status is 0 if each step ended as announced.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def _essence(value: t.Any) -> t.Any:
     return [_essence(one) for one in value] if isinstance(value, list) else value
 
 
-class Story:
+class Demo:
     """Print and run each step, and record whether it ended as expected.
 
     Args:
@@ -94,7 +93,7 @@ class Story:
         self._variables = variables
         self.went_well = True
 
-    def tell(self, text: str) -> None:
+    def announce(self, text: str) -> None:
         print(f"\n######## {text}", flush=True)
 
     def run(self, playbook: str, *arguments: str, succeeds: bool = True) -> None:
@@ -106,38 +105,38 @@ class Story:
         print(f"Exit status: {code}", flush=True)
         self.check(f"It should have {'succeeded' if succeeds else 'failed'}.", (code == 0) is succeeds)
 
-    def check(self, complaint: str, truth: bool) -> None:
-        if not truth:
+    def check(self, complaint: str, condition: bool) -> None:
+        if not condition:
             print(f"UNEXPECTED: {complaint}", flush=True)
             self.went_well = False
 
 
-def tell(story: Story, sites: dict[str, RunningSite], inventory: Path) -> None:
+def run_all(demo: Demo, sites: dict[str, RunningSite], inventory: Path) -> None:
     """Run and describe all steps."""
-    story.tell("The dev team declares its virtual proxy, and dev gets it.")
-    story.run("provision", "--limit", "dev")
+    demo.announce("The dev team declares its virtual proxy, and dev gets it.")
+    demo.run("provision", "--limit", "dev")
 
-    story.tell("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
-    story.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
+    demo.announce("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
+    demo.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
 
-    story.tell("The same again: nothing differs, so nothing is written and no proxy restarts.")
+    demo.announce("The same again: nothing differs, so nothing is written and no proxy restarts.")
     before = {stage: database(site) for stage, site in sites.items()}
-    story.run("promote", "-e", "promote_stages=dev,test,prod")
-    story.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})
+    demo.run("promote", "-e", "promote_stages=dev,test,prod")
+    demo.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})
 
-    story.tell("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
+    demo.announce("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
     document = inventory / "group_vars" / "qlik_sites" / "sites.yml"
     document.write_text(
         document.read_text().replace("session_inactivity_timeout: 30", "session_inactivity_timeout: 10")
     )
     shutil.copy(inventory / "certificates" / "dev" / "portal.pem", inventory / "certificates" / "test" / "portal.pem")
-    story.run("provision", "--limit", "dev")
+    demo.run("provision", "--limit", "dev")
     before = {stage: database(site) for stage, site in sites.items()}
-    story.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod", succeeds=False)
+    demo.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod", succeeds=False)
 
     for stage in ("test", "prod"):
         same = database(sites[stage]) == before[stage]
-        story.check(f"{stage} should be what it was.", same)
+        demo.check(f"{stage} should be what it was.", same)
         if same:
             print(f"{stage}: compared with its database before this run, field by field: the same.")
 
@@ -163,10 +162,10 @@ def main() -> int:
             stage: stack.enter_context(RunningSite(directory / "sites" / stage, description(stage))) for stage in STAGES
         }
         make_inventory(inventory, collections / "ansible_collections/sensible/qlik/playbooks/inventory", sites)
-        story = Story(directory, variables)
-        tell(story, sites, inventory)
+        demo = Demo(directory, variables)
+        run_all(demo, sites, inventory)
     print(f"\nThe reports: {inventory}/smoke_test_report\nThe snapshots: {inventory}/promotion_snapshots")
-    return 0 if story.went_well else 1
+    return 0 if demo.went_well else 1
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the demo playbook of the installed collection against a simulated site, and stop the site whatever happens.
+"""Run the demo playbook of the installed collection against a simulated site, and always stop the site.
 
 Usage: run.py --directory DIRECTORY --collections PATH
 
@@ -44,7 +44,7 @@ def environment(collections: Path, directory: Path) -> dict[str, str]:
 
 
 def run(command: list[str], variables: dict[str, str], directory: Path | None = None) -> int:
-    """Run a command to its end, or interrupt it when we are interrupted; its exit status."""
+    """Run a command to its end, interrupt it if this process is interrupted, and return its exit status."""
     with subprocess.Popen(command, env=variables, cwd=directory) as process:
         try:
             return process.wait()

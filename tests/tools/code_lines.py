@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Count the lines of code in plugins/, and list files and functions that are longer than readers are used to.
+"""Count the lines of code in plugins/, and list files and functions that are too long.
 
-A line counts if it holds a token that is neither a comment nor part of a docstring or of a text of several lines that
-is assigned to a name, which is documentation (DOCUMENTATION, EXAMPLES, RETURN, doc fragments).
+A line counts if it contains a token that is neither a comment nor part of a docstring or of a text of several lines
+that is assigned to a name, which is documentation (DOCUMENTATION, EXAMPLES, RETURN, doc fragments).
 """
 
 from __future__ import annotations

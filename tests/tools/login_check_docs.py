@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write what the documentation of login_check takes from the table of checks. Ansible reads it without running code.
+"""Write the checks of the table into the documentation of login_check, which Ansible reads without running code.
 
     make generate
 

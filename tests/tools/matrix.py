@@ -136,7 +136,7 @@ def prepare(entry: Entry, make: str, venv: str, stage: str) -> list[str]:
 
 
 def run_entry(entry: Entry, options: argparse.Namespace) -> None:
-    """Run the targets of one entry, and print what the failed ones said."""
+    """Run the targets of one entry, and print the output of the failed ones."""
     print(f"\n==== ansible-core {entry.core}, Python {entry.python}", flush=True)
     try:
         variables = prepare(entry, options.make, options.venv, options.stage)

@@ -6,8 +6,8 @@
 
 Usage: mutants.py --tree DIRECTORY [--seeds 1-30] [COMMAND...]
 
-DIRECTORY is a clone that can be spoiled: each change is made in it and taken back. Without a command the changes are
-only listed. Commands run there one after the other by a shell, until one fails: it has noticed the change.
+DIRECTORY is a clone in which each change is made and reverted. Without a command the changes are only listed. A shell
+runs the commands there in order until one fails, which means that the change was detected.
 
 Operators for Python: another comparison, arithmetic or logical operator; a number plus one; a boolean turned around; a
 text with letters around it; a negated condition; None returned; break for continue; a call left out. Operators for the

@@ -6,7 +6,7 @@
 
 Usage: public_names.py [--check] FILE
 
-Semantic versioning is about these names: what users write, and what they read. One line each, so that a review sees a
+Semantic versioning applies to these names, which users write and read. Each has one line, so that a review shows a
 change of the interface. The names come from the documentation with its fragments, the argument specs of the roles, and
 what playbooks and roles read and set. What belongs to ansible-core is left out: it differs between releases.
 """
@@ -53,10 +53,10 @@ class Name(t.NamedTuple):
     """A public name.
 
     Attributes:
-        owner: what has it, such as "module logout".
-        kind: what it is, such as "option".
+        owner: the plugin, role or playbook, such as "module logout".
+        kind: the kind of name, such as "option".
         name: with dots before the names of suboptions and of what is in a return value.
-        details: what must not change, such as type and default.
+        details: properties that must not change, such as type and default.
     """
 
     owner: str
@@ -71,10 +71,10 @@ class Name(t.NamedTuple):
 
 
 class _Fragments:
-    """The doc fragments of a tree, in the place of ansible-core's loader, which knows installed collections only.
+    """The doc fragments of a tree, in place of ansible-core's loader, which loads those of installed collections only.
 
     Attributes:
-        foreign: names of fragments that are not of this collection, as far as they were asked for. They are empty.
+        foreign: names of requested fragments that are not part of this collection. They are empty.
     """
 
     def __init__(self, tree: Path) -> None:
@@ -172,7 +172,7 @@ def _details(option: dict[str, t.Any], *more: str) -> str:
 
 
 class _Uses:
-    """What files with tasks or templates read and set.
+    """The variables that files with tasks or templates read and set.
 
     Attributes:
         read: names of variables, and of those of another host.

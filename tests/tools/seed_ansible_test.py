@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Let ansible-test make its virtual environments where only a Python package index can be reached.
+"""Let ansible-test create its virtual environments where only a Python package index can be reached.
 
 ansible-test bootstraps pip with a get-pip.py of a fixed version, which it downloads from a host of its own and keeps in
 C(~/.ansible/test/cache). This puts a stand-in there, which does the same by the standard library's ensurepip and the

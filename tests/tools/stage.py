@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copy the tree as git sees it: what is tracked or not yet added, never what is ignored.
+"""Copy all files of the tree that are tracked or not yet added to git, without those that git ignores.
 
 Usage: stage.py DESTINATION (replaced)
 """

@@ -94,7 +94,7 @@ class Outcome:
     count: Count
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line in one piece: steps of several lanes print at the same time."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -112,7 +112,7 @@ def run_step(make: str, target: str, results: Path, variables: Sequence[str] = (
     own = results / target.replace("/", "-")
     own.mkdir(parents=True)
     log = own / "output.log"
-    say(f".... {target} begins")
+    print_line(f".... {target} begins")
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -143,12 +143,12 @@ def leave_outer_make() -> None:
         os.environ.pop(name, None)
 
 
-def tell(outcome: Outcome) -> None:
+def print_outcome(outcome: Outcome) -> None:
     """Print how a target ended, and its output if it failed."""
     if outcome.code:
         print(f"\n==== {outcome.target}\n{outcome.log.read_text(errors='replace')}", end="")
     verdict = "FAILED" if outcome.code else "passed"
-    say(f"---- {outcome.target}: {verdict} in {outcome.seconds:.0f} s ({outcome.count})")
+    print_line(f"---- {outcome.target}: {verdict} in {outcome.seconds:.0f} s ({outcome.count})")
 
 
 def read_allowed(text: str) -> list[re.Pattern[str]]:
@@ -209,7 +209,7 @@ def main() -> int:
         for step in as_completed(steps):
             outcome = step.result()
             outcomes[outcome.target] = outcome
-            tell(outcome)
+            print_outcome(outcome)
     finally:
         pool.shutdown(cancel_futures=True)
     ordered = [outcomes[target] for target in targets]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make ansible_collections importable where pytest runs without ansible-test, which does it by itself."""
+"""Make ansible_collections importable where pytest runs without ansible-test."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make matrix` reports, with a make and virtual environments that only pretend."""
+"""The report of `make matrix`, with a substitute for make and for the virtual environments."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def run_matrix(directory: Path, entries: str, *targets: str) -> tuple[int, str]:
 
 
 def table(output: str) -> list[list[str]]:
-    """Return the cells of the table, which stands between empty lines near the end."""
+    """Return the cells of the table, which is between empty lines near the end."""
     return [line.split() for line in output.split("\n\n")[-2].splitlines()]
 
 
-def test_all_pass(tmp_path: Path) -> None:
+def test_passed_steps_are_listed_with_their_release(tmp_path: Path) -> None:
     status, output = run_matrix(tmp_path, f"2.16:{sys.executable}", "good", "fine")
     assert status == 0, output
     assert table(output) == [["ansible-core", "2.16.1"], ["Python", "3.11.7"], ["good", "passed"], ["fine", "passed"]]
     assert output.endswith("\nansible-core 2.16.1, fine: Skipped: a test of no use\n1 passed, 0 failed\n")
 
 
-def test_a_target_fails(tmp_path: Path) -> None:
+def test_failed_step_is_reported_and_others_run(tmp_path: Path) -> None:
     status, output = run_matrix(tmp_path, f"2.16:{sys.executable}", "good", "bad", "fine")
     assert status == 1
     assert table(output)[2:] == [["good", "passed"], ["bad", "FAILED"], ["fine", "passed"]]
@@ -79,7 +79,7 @@ def test_an_interpreter_that_does_not_start_is_not_used(tmp_path: Path) -> None:
     assert "was not found" in output
 
 
-def test_an_entry_of_another_form_is_refused(tmp_path: Path) -> None:
+def test_malformed_entry_is_refused(tmp_path: Path) -> None:
     for entries, message in (
         ("2.18", "not of the form CORE:PYTHON"),
         ("", "no entry"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The list of public names: what is in it, and that a change is noticed."""
+"""The list of public names: its content, and the detection of changes."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_all_kinds_of_names(tree: Path) -> None:
+def test_all_kinds_of_names_are_listed(tree: Path) -> None:
     assert [str(name) for name in public_names.public_names(tree, ["host"])] == NAMES.splitlines()
 
 
@@ -149,7 +149,7 @@ def test_documented_environment_variables_are_read() -> None:
         assert details[name].endswith(f"env={','.join(environment_names(rules))}"), name
 
 
-def test_count_of_distinct_options(tree: Path) -> None:
+def test_distinct_options_are_counted(tree: Path) -> None:
     assert option_count.count(tree) == {
         "all": {"host", "port", "users", "users.kind", "way", "check_all"},
         "filter": {"way"},

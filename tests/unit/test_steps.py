@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make test` reports, with a make that only pretends: a skip is never a pass."""
+"""The report of `make test`, with a substitute for make: a skipped test never counts as passed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run_steps(directory: Path, *targets: str, require_all: bool = False) -> tupl
     return done.returncode, done.stdout.splitlines()
 
 
-def test_all_pass(tmp_path: Path) -> None:
+def test_passed_steps_are_counted(tmp_path: Path) -> None:
     status, lines = run_steps(tmp_path, "NAME=value", "good", "plain")
     assert status == 0
     assert lines[-1] == "2 passed, 0 failed"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module that takes what jwt_virtual_proxies takes, gives it back and does nothing: what Ansible alone costs."""
+"""A module that only returns the options of jwt_virtual_proxies, to measure the cost of Ansible itself."""
 
 from __future__ import annotations
 

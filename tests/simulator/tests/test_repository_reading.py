@@ -43,7 +43,7 @@ class TestXrfkey:
         answer = client.send(method, "/qrs/about", query=query, headers={} if key is None else {"X-Qlik-Xrfkey": key})
         assert (answer.status, answer.text) == (403, "XSRF prevention check failed. Possible XSRF discovered.")
 
-    def test_is_checked_first(self, client: Client) -> None:
+    def test_xrfkey_is_checked_first(self, client: Client) -> None:
         assert client.send("GET", "/qrs/nosuchentity", query="filter").status == 403
 
     @pytest.mark.parametrize("name", ["xrfkey", "Xrfkey", "xrfKey", "XRFKEY"])

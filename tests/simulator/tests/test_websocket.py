@@ -136,7 +136,7 @@ def ada(start: t.Callable[..., Simulator]) -> t.Iterator[UserAgent]:
 
 
 class TestUpgrade:
-    def test_cookie_csrf_token_and_origin_open_it(self, ada: UserAgent) -> None:
+    def test_cookie_csrf_token_and_origin_open_the_websocket(self, ada: UserAgent) -> None:
         socket = ada.open(csrf_token=ada.csrf_token)
         information = read(socket)
         assert information["params"] == {
@@ -149,7 +149,7 @@ class TestUpgrade:
         socket.close()
 
     @pytest.mark.parametrize("path", ["APP/an-id", "app/an-id/identity/me", "app/engineData/identity/me/ttl/5"])
-    def test_engine_path_opens_it(self, ada: UserAgent, path: str) -> None:
+    def test_engine_path_opens_the_websocket(self, ada: UserAgent, path: str) -> None:
         assert session_state(ada.open(path, csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
 
     @pytest.mark.parametrize("path", ["app", "hub", "app/a/b", "app/a/color/red", "app/a/ttl/long", ""])
@@ -292,7 +292,7 @@ class TestRefusals:
 
 
 class TestConnection:
-    def test_logout_closes_it(self, start: t.Callable[..., Simulator]) -> None:
+    def test_logout_closes_the_websocket(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(NEW), userId="leaver").log_in()
         socket = person.open(csrf_token=person.csrf_token)
         assert session_state(socket) == "OnConnected SESSION_CREATED"
@@ -300,7 +300,7 @@ class TestConnection:
         assert read(socket)["method"] == "OnSessionLoggedOut"
         assert socket.recv() == ""
 
-    def test_reload_closes_it(self, start: t.Callable[..., Simulator]) -> None:
+    def test_reload_closes_the_websocket(self, start: t.Callable[..., Simulator]) -> None:
         site = start(NEW, reload_drops_sessions="all")
         person = UserAgent(site, userId="dropped").log_in()
         socket = person.open(csrf_token=person.csrf_token)
@@ -316,7 +316,7 @@ class TestConnection:
         assert session_state(ada.open("app/ONE", csrf_token=ada.csrf_token)) == "OnConnected SESSION_ATTACHED"
         assert session_state(ada.open("app/one/identity/x", csrf_token=ada.csrf_token)) == "OnConnected SESSION_CREATED"
 
-    def test_binary_message_closes_it(self, ada: UserAgent) -> None:
+    def test_binary_message_closes_the_websocket(self, ada: UserAgent) -> None:
         socket = ada.open(csrf_token=ada.csrf_token)
         session_state(socket)
         socket.send_binary(b"\x00")

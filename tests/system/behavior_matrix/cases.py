@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every value of every switch that is not the default, and the site on which it makes a difference."""
+"""Each value of each switch that is not the default, and a site on which it has an effect."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "leeway_seconds": (60,),
     "record_limit": (100,),
 }
-"""What to try of switches that take any number; one that is not named here is tried with 1."""
+"""Values for switches that accept any number; other switches of this kind get 1."""
 
-TOGETHER: dict[str, dict[str, t.Any]] = {
+REQUIRED_SWITCHES: dict[str, dict[str, t.Any]] = {
     "reload_answer": {"reload_seconds": 0.5},
     "access_pass_notice": {"access_pass": False},
     "websocket_refusal": {"access_pass": False},
     "session_limit_counts": {"session_limit": "refuse"},
 }
-"""What else a switch needs before it makes a difference."""
+"""Other switches that a switch requires to have an effect."""
 
 RELEASES = {"websocket_asks_to_sign_in": "may-2024"}
-"""The release that it needs, where that is not the usual one."""
+"""The release that a switch requires, if it is not the default."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Case:
         """
         return {
             **({"release": RELEASES[self.switch]} if self.switch in RELEASES else {}),
-            "switches": {self.switch: self.value, **TOGETHER.get(self.switch, {})},
+            "switches": {self.switch: self.value, **REQUIRED_SWITCHES.get(self.switch, {})},
             "users": [
                 {"user_directory": "EXAMPLE", "user_id": "admin", "roles": ["RootAdmin"], "password": "An open secret"},
                 {"user_directory": "EXAMPLE", "user_id": "blocked", "inactive": True},
@@ -82,7 +82,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All of them, by what the switches say of themselves: a new switch is tried without another word."""
+    """Return all cases. They are derived from the types of the switches, so a new switch needs no entry here."""
     defaults = Switches()
     found = []
     for name, kind in t.get_type_hints(Switches).items():

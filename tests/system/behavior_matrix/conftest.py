@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sites, modules that run in this process, and one run of a playbook that logs in on all sites."""
+"""Provide the sites, modules that run in this process, and one run of a playbook that logs in on all sites."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ HERE = pathlib.Path(__file__).parent
 
 
 class Site:
-    """A running site with one switch the other way.
+    """A running site with one switch that is not the default.
 
     Args:
-        case: which.
+        case: the switch and its value.
         running: all sites.
     """
 
@@ -45,7 +45,7 @@ class Site:
         self.proxies = [node["proxy_url"] for node in self.ready["nodes"]]
 
     def by_certificate(self) -> dict[str, t.Any]:
-        """Options that lead to the repository."""
+        """Return the connection options for the port of the repository."""
         return {
             "host": "localhost",
             "port": urllib.parse.urlsplit(self.ready["qrs_url"]).port,
@@ -56,7 +56,7 @@ class Site:
 
     @property
     def proxy_ca(self) -> dict[str, t.Any]:
-        """The option that verifies the proxies."""
+        """Return the option that verifies the proxies."""
         return {"proxy_ca_path": str(self.pki / "proxy_root.pem")}
 
     def methods(self) -> list[str]:
@@ -113,7 +113,7 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites]:
-    """All sites."""
+    """Yield all sites."""
     directory = tmp_path_factory.mktemp("sites")
     # Made here, because the site files have the certificate in them.
     pki = ensure_pki(directory / "pki", authority_key=directory / "root_key.pem", host_names=["localhost"])
@@ -126,15 +126,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites
 
 @pytest.fixture(params=cases(), ids=str)
 def site(request: pytest.FixtureRequest, running: RunningSites) -> Site:
-    """One site after the other."""
+    """Return each site in turn."""
     return Site(request.param, running)
 
 
 class Played(t.NamedTuple):
-    """What the playbook came to on a site.
+    """The outcome of the playbook on a site.
 
     Attributes:
-        endpoints: those of its proxies, as the login check describes them.
+        endpoints: those of its proxies, in the format of login_check.
         failed: whether the role failed.
     """
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Module, lookup, login check and role with every switch in turn the other way.
+"""Run module, lookup, login check and role with each value of each switch.
 
-Where the site itself makes something impossible, the right outcome is the right diagnosis: DEVIATIONS and WORDS say
-for which value, which, and why. Whatever is not named there has to work as on any other site.
+Where a site makes something impossible, the expected outcome is a diagnosis: DEVIATIONS and WORDS have the values and
+their diagnoses. Everything else must work as on any other site.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from deviations import DEVIATIONS
 
 from ansible_collections.sensible.qlik.plugins.modules import jwt_virtual_proxy, login_check
 
-# Sessions count after their end, too: too many logins are refused, with this message.
-LETS_NOBODY_COME_OFTEN = ("session_limit_counts: five_minutes",)
+# Sessions count after their end, too, so that too many logins are refused.
+FEW_LOGINS = ("session_limit_counts: five_minutes",)
 
 
 class Words(t.NamedTuple):
-    """What a message has to say: usually, and with some values of switches."""
+    """The expected text of a message: usually, and with some values of switches."""
 
     usually: str
     otherwise: t.Mapping[str, str] = {}
@@ -114,8 +114,8 @@ def test_virtual_proxies_are_created_changed_and_removed(site: Site) -> None:
     assert declare(prefix="portal", state="absent")["changed"] is False
 
 
-def ways_in(site: Site) -> dict[str, dict[str, t.Any]]:
-    """Options that sign in through a proxy."""
+def connections(site: Site) -> dict[str, dict[str, t.Any]]:
+    """Return connection options that sign in through a proxy, by method."""
     proxy = {"host": "localhost", "port": port(site.proxies[0]), **site.proxy_ca}
     user = {"user": "EXAMPLE\\admin"}
     pair = {name: str(site.pki / f"{name.replace('_cert', '')}.pem") for name in ("client_cert", "client_key")}
@@ -141,13 +141,13 @@ def ways_in(site: Site) -> dict[str, dict[str, t.Any]]:
 
 def test_each_authentication_method_works(site: Site) -> None:
     certificate = (site.pki / "server.pem").read_text()
-    way_in = {"prefix": "way-in", "jwt_public_key_certificate": certificate, "proxies": ["Central", "Rim1"]}
-    assert run(jwt_virtual_proxy.main, **site.by_certificate(), **way_in)["changed"] is True
-    for name, connection in ways_in(site).items():
+    admin_proxy = {"prefix": "way-in", "jwt_public_key_certificate": certificate, "proxies": ["Central", "Rim1"]}
+    assert run(jwt_virtual_proxy.main, **site.by_certificate(), **admin_proxy)["changed"] is True
+    for name, connection in connections(site).items():
         options = {**connection, "prefix": f"by-{name}", "jwt_public_key_certificate": certificate, "proxies": ["Rim1"]}
         for changed in (True, False):
             result = run(jwt_virtual_proxy.main, **options)
-            if result.get("failed") and str(site.case) in LETS_NOBODY_COME_OFTEN:
+            if result.get("failed") and str(site.case) in FEW_LOGINS:
                 assert "too many parallel sessions" in result["msg"]
                 return
             assert result["changed"] is changed, (name, result)
@@ -211,10 +211,10 @@ def test_failed_logins_report_their_causes(site: Site) -> None:
         for cause in CAUSES
     ]
     result = run(login_check.main, proxy_urls=site.proxies[:1], logins=logins, **site.proxy_ca, wait=0)
-    told = {}
+    diagnoses = {}
     for cause, endpoint in zip(CAUSES, result["endpoints"], strict=True):
-        told[cause] = next((check["diagnosis"] for check in endpoint["checks"] if check["status"] == "failed"), "")
-    assert {cause: told[cause] for cause, words in CAUSES.items() if words.of(site) not in told[cause]} == {}
+        diagnoses[cause] = next((check["diagnosis"] for check in endpoint["checks"] if check["status"] == "failed"), "")
+    assert {cause: diagnoses[cause] for cause, words in CAUSES.items() if words.of(site) not in diagnoses[cause]} == {}
 
 
 def test_users_can_log_in(site: Site, played: dict[str, Played]) -> None:

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rotation that is killed is finished by the next run, and there is a way in at each moment.
+"""The next run finishes a rotation that was killed, and users can log in at each moment.
 
-Points to be killed at are each request that changes the site, each file that is put in place or removed, and each task
-that begins. Killed means SIGKILL for the playbook and the module. One virtual proxy is rotated all the time, each
-rotation beginning where the one before it ended.
+A run is killed before each request that changes the site, before each file that is created, replaced or removed, and
+at the beginning of each task, by SIGKILL for the playbook and the module. All rotations are of one virtual proxy, each
+based on the result of the one before.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ INSIDE = pathlib.Path(__file__).parent / "inside"
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx here (Debian: apt install nginx-light)")
-MOST = 25
-LEAST = {"blue_green": 13, "in_place": 5}
-"""How many times a run can be killed: more than ever needed, and so many that the walk cannot be empty."""
+MAX_KILLS = 25
+MIN_KILLS = {"blue_green": 13, "in_place": 5}
+"""The maximum number of kills, which is never reached, and the minimum, so that the test cannot pass without kills."""
 
 
-class Walk:
-    """One site, one virtual proxy whose key is rotated again and again, and the playbook that does so.
+class RotationRuns:
+    """One site, one virtual proxy whose key is rotated repeatedly, and the playbook that does so.
 
     Args:
-        directory: for everything.
+        directory: for all files.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -81,7 +81,7 @@ class Walk:
         self.inventory.write_text(yaml.safe_dump({"qlik_sites": {"hosts": {"site": variables}}}))
 
     def play(self, mode: str, kill_at: int = 0, only: str = "", stop_after: str = "retire") -> int:
-        """Run the playbook, and kill it at a point if one is given; its exit status.
+        """Run the playbook, kill it at a point if one is given, and return its exit status.
 
         Args:
             mode: of the role.
@@ -129,8 +129,8 @@ class Walk:
         answer.raise_for_status()
         return [one["prefix"] for one in answer.json()]
 
-    def ways_in(self) -> list[set[str]]:
-        """For each proxy, the prefixes through which a token of a key that is at hand leads to the hub."""
+    def accepted_prefixes(self) -> list[set[str]]:
+        """Return for each proxy the prefixes whose hub accepts a token of one of the current keys."""
         now = int(time.time())
         tokens = []
         for key in self.keys.glob("*_key.pem"):
@@ -148,7 +148,7 @@ class Walk:
         return answer.status_code == 200
 
     def front_end_starts(self) -> bool:
-        """Whether nginx would start with what is there."""
+        """Return True if nginx would start with the current files."""
         assert NGINX is not None
         if len(list(self.front_end.iterdir())) < 2:  # it is not installed yet
             return True
@@ -169,16 +169,16 @@ class Walk:
     def output(self) -> str:
         """Return the output since the last call."""
         file = self.directory / "output"
-        said = file.read_text()
+        output = file.read_text()
         file.write_text("")
-        return said
+        return output
 
 
 @pytest.fixture
-def walk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Walk]:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # they would have their way over what is asked for
+def runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[RotationRuns]:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # they take precedence over the argument verify
         monkeypatch.delenv(name, raising=False)
-    walk = Walk(tmp_path)
+    runs = RotationRuns(tmp_path)
     pki = ensure_pki(tmp_path / "site" / "pki", authority_key=tmp_path / "site" / "root_key.pem", host_names=[])
     portal = {
         "prefix": "portal",
@@ -193,38 +193,38 @@ def walk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[
     }
     site = RunningSite(tmp_path / "site", {"virtual_proxies": [portal]})
     try:
-        walk.begin(site)
-        yield walk
+        runs.begin(site)
+        yield runs
     finally:
         site.stop()
 
 
-def check_after_kill(walk: Walk, where: str) -> None:
-    assert all(walk.ways_in()), where
-    assert walk.front_end_starts(), where
-    said = walk.output()
-    assert "PRIVATE KEY" not in said, where
-    lines = {key.read_text().splitlines()[3] for key in walk.keys.glob("*_key.pem")}
-    assert not [line for line in lines if line in said], where
+def check_after_kill(runs: RotationRuns, where: str) -> None:
+    assert all(runs.accepted_prefixes()), where
+    assert runs.front_end_starts(), where
+    output = runs.output()
+    assert "PRIVATE KEY" not in output, where
+    lines = {key.read_text().splitlines()[3] for key in runs.keys.glob("*_key.pem")}
+    assert not [line for line in lines if line in output], where
 
 
-def check_finished(walk: Walk, where: str) -> None:
-    [prefix] = walk.published()
-    assert walk.ways_in() == [{prefix}] * len(walk.proxies), where
-    [key] = walk.keys.glob("*_key.pem")
+def check_finished(runs: RotationRuns, where: str) -> None:
+    [prefix] = runs.published()
+    assert runs.accepted_prefixes() == [{prefix}] * len(runs.proxies), where
+    [key] = runs.keys.glob("*_key.pem")
     assert (key.name, key.stat().st_mode & 0o777) == (f"{prefix}_key.pem", 0o600), where
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
-def test_rotation_finishes_although_each_run_is_killed(walk: Walk, mode: str) -> None:
-    """Each run makes one write and is killed before the next one, so that it only gets on by what it finds."""
+def test_rotation_finishes_although_each_run_is_killed(runs: RotationRuns, mode: str) -> None:
+    """Each run makes one write and is killed before the next one, so that it depends on the state that it finds."""
     killed = 0
     # The note of the switch is only made by a run that ends before the last step.
     stop_after = "drain" if mode == "blue_green" else "retire"
     while True:
-        status = walk.play(mode, kill_at=min(killed + 1, 2), only="write ", stop_after=stop_after)
-        where = f"{mode}, run {killed + 1}, before: {walk.last()}"
+        status = runs.play(mode, kill_at=min(killed + 1, 2), only="write ", stop_after=stop_after)
+        where = f"{mode}, run {killed + 1}, before: {runs.last()}"
         if status == 0 and stop_after == "drain":
             stop_after = "retire"
             continue
@@ -232,31 +232,31 @@ def test_rotation_finishes_although_each_run_is_killed(walk: Walk, mode: str) ->
             break
         killed += 1
         print(time.strftime("%X"), where, flush=True)
-        check_after_kill(walk, where)
-        # The cut is made, so who runs it again cuts again.
+        check_after_kill(runs, where)
+        # The key was replaced, so another run would replace it again.
         if "write no file" in where and mode == "in_place":
-            status = walk.play(mode)
+            status = runs.play(mode)
             break
-        assert killed < MOST
-    assert status == 0, f"{where}\n{walk.output()}"
-    assert killed >= LEAST[mode]
-    check_finished(walk, where)
+        assert killed < MAX_KILLS
+    assert status == 0, f"{where}\n{runs.output()}"
+    assert killed >= MIN_KILLS[mode]
+    check_finished(runs, where)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     ("mode", "stop_after"), [("blue_green", "retire"), ("blue_green", "drain"), ("in_place", "retire")]
 )
-def test_next_run_finishes_after_a_kill_at_each_point(walk: Walk, mode: str, stop_after: str) -> None:
-    """Each task and each write is a point to be killed at, and the next run is left alone."""
-    assert walk.play(mode, stop_after=stop_after) == 0, walk.output()
-    journal = walk.journal.read_text().splitlines()
-    assert walk.play(mode) == 0, walk.output()
+def test_next_run_finishes_after_a_kill_at_each_point(runs: RotationRuns, mode: str, stop_after: str) -> None:
+    """A run is killed at each task and each write, and the next run is not killed."""
+    assert runs.play(mode, stop_after=stop_after) == 0, runs.output()
+    journal = runs.journal.read_text().splitlines()
+    assert runs.play(mode) == 0, runs.output()
     for number, line in enumerate(journal, 1):
         where = f"{mode}, killed at {number} of {len(journal)}: {line}"
         print(time.strftime("%X"), where, flush=True)
-        walk.output()
-        assert walk.play(mode, kill_at=number, stop_after=stop_after) == -signal.SIGKILL, where
-        check_after_kill(walk, where)
-        assert walk.play(mode) == 0, f"{where}\n{walk.output()}"
-        check_finished(walk, where)
+        runs.output()
+        assert runs.play(mode, kill_at=number, stop_after=stop_after) == -signal.SIGKILL, where
+        check_after_kill(runs, where)
+        assert runs.play(mode) == 0, f"{where}\n{runs.output()}"
+        check_finished(runs, where)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documentation holds: its examples, and the options that there are."""
+"""Read the documentation: its examples, and all options."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Example:
     """A part of the documentation that users may copy.
 
     Args:
-        file: where it stands, relative to the collection.
-        number: its place among those of that file, from 1.
-        language: as the document says it: yaml, console, text, ...
-        text: what there is to copy.
+        file: its file, relative to the collection.
+        number: its position among the examples of that file, from 1.
+        language: as given in the document: yaml, console, text, ...
+        text: the text to copy.
     """
 
     file: str
@@ -45,7 +45,7 @@ class Example:
 
     @property
     def yaml(self) -> list[t.Any]:
-        """Its YAML documents; none if it is something else."""
+        """Return its YAML documents, none if it has another format."""
         return list(yaml.safe_load_all(self.text)) if self.language.startswith("yaml") else []
 
 
@@ -57,7 +57,7 @@ class Option:
         owner: the full name of the plugin or role that has it.
         path: its name, after the names of the options that it is in.
         names: its name and its aliases.
-        text: its description, by which an option of several plugins is known to be the same.
+        text: its description, which identifies an option that several plugins share.
     """
 
     owner: str
@@ -88,7 +88,7 @@ def documented() -> dict[str, dict[str, t.Any]]:
 
 @functools.cache
 def examples() -> list[Example]:
-    """All examples, those of one file in their order."""
+    """Return all examples, those of one file in their order."""
     found = []
     for folder, kind in KINDS.items():
         for name, answer in documented()[kind].items():
@@ -124,7 +124,7 @@ def _numbered(path: Path, blocks: list[tuple[str, str]]) -> list[Example]:
 
 
 def options() -> list[Option]:
-    """All options of all plugins and roles, suboptions among them."""
+    """Return all options of all plugins and roles, including suboptions."""
     found: list[Option] = []
     for kind, answers in documented().items():
         for name, answer in answers.items():

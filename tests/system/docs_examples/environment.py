@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The environment that the examples speak of: three sites, two identity providers, a web server and a web proxy.
+"""Run the environment of the examples: three sites, two identity providers, a web server and a web proxy.
 
 Usage: environment.py DIRECTORY
 
 DIRECTORY/providers.json has the key set of each provider. It runs until its standard input ends; a line "reset" there
-puts new sites in the place of the old ones. A line "ready" says each time that DIRECTORY has network.json (see
+replaces the sites by new ones. After each start, a line "ready" means that DIRECTORY has network.json (see
 network/sitecustomize.py) and pki, the certificates of all sites. The authority of their proxies is also that of the web
 server.
 """

@@ -30,7 +30,7 @@ class Procedure:
     """How to follow an example.
 
     Args:
-        save: the file that the document has it in.
+        save: the file in which to save it.
         also: more files that the document mentions, by name.
         replace: texts that require hours or an answer of the user, and their replacements.
         before: a command that the document requires.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The examples in README.md, the roles' READMEs and the guides work, one after the other as they stand there."""
+"""The examples in README.md, the READMEs of roles and the guides work in their order and without changes."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The examples of the modules and plugins work as they stand, all of them in one run of Ansible."""
+"""The examples of the modules and plugins work without changes, all in one run of Ansible."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ _PAIRS = {"portal", "embedded", "admin", "tokens", "idp", "www"}
 
 
 class Done(t.NamedTuple):
-    """What came of a command."""
+    """The result of a command."""
 
     status: int
     output: str
@@ -67,10 +67,10 @@ WorkspaceOf = t.Callable[[str], tuple["Workspace", bool]]
 
 
 class Workspace:
-    """A working directory, with the environment in reach.
+    """A working directory with access to the environment.
 
     Args:
-        directory: where everything is written.
+        directory: for all files.
         environment: see conftest.
 
     Attributes:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One simulated site that can be reset, and that fails on request."""
+"""Provide one simulated site that can be reset and that fails on request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _VOLATILE = {"id", "createdDate", "modifiedDate", "modifiedByUserName"}
 
 
 class BreakableSite:
-    """A running site, seen past the modules.
+    """A running site, with access that does not use the modules.
 
     Args:
         running: the simulator.
@@ -50,7 +50,7 @@ class BreakableSite:
 
     @property
     def connection(self) -> dict[str, t.Any]:
-        """The options that lead to the repository."""
+        """Return the connection options for the repository."""
         return {
             "host": "localhost",
             "port": int(self.qrs_url.rpartition(":")[2]),
@@ -69,7 +69,7 @@ class BreakableSite:
         return answer.json() if answer.content else None
 
     def break_(self, *faults: dict[str, t.Any]) -> None:
-        """From now on, this goes wrong; nothing else does."""
+        """Replace all faults of the site by these."""
         self._slow = any(fault["action"] == "delay" for fault in faults)
         self._start = len(self._journal())
         self.call("PUT", "simulator/faults", list(faults))
@@ -79,7 +79,7 @@ class BreakableSite:
         return [(entry["method"], entry["path"]) for entry in self._journal() if entry["port"] == "qrs"]
 
     def conflicts(self) -> int:
-        """How many writes met a 409 so far."""
+        """Return the number of writes that got a 409 so far."""
         return sum(entry["status"] == 409 for entry in self._journal())
 
     def _journal(self) -> list[dict[str, t.Any]]:
@@ -94,7 +94,7 @@ class BreakableSite:
             time.sleep(0.02)
 
     def document(self) -> Document:
-        """All that the site holds, by prefix and by node, without what changes by itself."""
+        """Return the entities of the site by prefix and by node, without fields that each save changes."""
         database = self.call("GET", "simulator/database")
         prefixes = {entity["id"]: entity["prefix"] for entity in database["VirtualProxyConfig"]}
         proxies = {}

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each request of a run of jwt_virtual_proxies goes wrong in each way, once and for good.
+"""Each request of a run of jwt_virtual_proxies fails in each way, once and permanently.
 
-In each case the result of the module is true, settings and links of others are unchanged, and the next run finishes.
+In each case the result of the module is true, other settings and links are unchanged, and the next run finishes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FAULTS: dict[str, dict[str, t.Any]] = {
 
 
 class Outcome(t.NamedTuple):
-    """What a run printed, and the site before and after it."""
+    """The output of a run, and the site before and after it."""
 
     result: dict[str, t.Any]
     output: str
@@ -121,7 +121,7 @@ def check(outcome: Outcome, new: Document) -> None:
 
 
 def check_with_the_next_run(site: BreakableSite, outcome: Outcome, run: Run) -> None:
-    """Check a run in which something went wrong; the next one, in which nothing does, finishes what is left."""
+    """Check a run with a fault, and check that the next run without faults finishes it."""
     site.break_()
     finished = run()
     assert not finished.result.get("failed"), finished.result

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook rotate_keys where keys cannot be stored, with files of other runs and sites, and beside other runs."""
+"""The playbook rotate_keys if keys cannot be stored, with files of other runs and sites, and during other runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Rotation:
     """Runs of the playbook for one virtual proxy, on two hosts that are the same site.
 
     Args:
-        site: where the virtual proxy is.
+        site: the site of the virtual proxy.
         directory: for the inventory.
     """
 
@@ -111,13 +111,13 @@ def test_keys_are_stored_beside_the_inventory_with_mode_0600(rotation: Rotation,
     assert rotation.written() == 0
 
 
-def test_a_host_of_no_inventory_file_needs_a_directory(rotation: Rotation) -> None:
+def test_missing_inventory_file_requires_a_directory(rotation: Rotation) -> None:
     output = rotation.refused(hosts="one,", qlik_sites_pattern="all", **rotation.variables)
     assert "Set key_rotation_directory, where keys are stored. It has no default for one" in output
 
 
 @pytest.mark.slow
-def test_a_directory_that_cannot_be_made(rotation: Rotation) -> None:
+def test_directory_that_cannot_be_created_is_reported(rotation: Rotation) -> None:
     file = rotation.directory / "file"
     file.touch()
     output = rotation.refused(key_rotation_directory=f"{file}/keys")
@@ -133,7 +133,7 @@ def test_a_directory_that_cannot_be_made(rotation: Rotation) -> None:
         pytest.param("portal-2.pem", "", "portal-2.pem is empty", marks=pytest.mark.slow),
     ],
 )
-def test_a_file_that_a_kill_has_left_half_written(rotation: Rotation, name: str, content: str, message: str) -> None:
+def test_truncated_key_file_is_refused(rotation: Rotation, name: str, content: str, message: str) -> None:
     keys = rotation.directory / "key_rotation" / "one"
     keys.mkdir(parents=True)
     (keys / "portal-2_key.pem").write_text(rotation.key.read_text())
@@ -144,14 +144,14 @@ def test_a_file_that_a_kill_has_left_half_written(rotation: Rotation, name: str,
     assert key.splitlines()[3] not in output
 
 
-def test_sites_do_not_share_a_key_by_accident(rotation: Rotation) -> None:
+def test_shared_key_directory_is_refused(rotation: Rotation) -> None:
     rotation.write_inventory({"one": {}, "two": {}})
     output = rotation.refused(key_rotation_directory=str(rotation.directory / "keys"))
     assert f"key_rotation_directory is {rotation.directory}/keys for two as well" in output
     assert not (rotation.directory / "keys").exists()
 
 
-def test_no_key_is_destroyed_that_another_site_may_need(rotation: Rotation) -> None:
+def test_key_used_by_another_site_is_not_destroyed(rotation: Rotation) -> None:
     del rotation.variables["key_rotation_old_private_key_path"]
     rotation.write_inventory({
         "one": {"qlik_jwt_private_key_path": str(rotation.key)},
@@ -163,7 +163,7 @@ def test_no_key_is_destroyed_that_another_site_may_need(rotation: Rotation) -> N
 
 
 @pytest.mark.slow
-def test_a_list_of_more_proxies_than_are_linked(rotation: Rotation) -> None:
+def test_list_of_unlinked_proxies_is_refused(rotation: Rotation) -> None:
     rotation.site.reset({"portal": ["Rim1"]})
     rotation._writes = rotation._count()
     urls = ["https://localhost:1", "https://127.0.0.1:2"]
@@ -175,8 +175,8 @@ def test_a_list_of_more_proxies_than_are_linked(rotation: Rotation) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("directories", [["keys", "keys"], ["keys", "other"]])
-def test_two_runs_at_once(rotation: Rotation, directories: list[str]) -> None:
-    """From one machine or from two. One run after them finishes what they left, and there is one key in use."""
+def test_simultaneous_runs_leave_one_key_in_use(rotation: Rotation, directories: list[str]) -> None:
+    """Run on one machine or on two. One run after them finishes the rotation, and one key is in use."""
     places = [rotation.directory / name for name in directories]
     running = [rotation.start(key_rotation_directory=str(place), key_rotation_stop_after="drain") for place in places]
     outputs = [" ".join(one.communicate(timeout=300)[0].split()) for one in running]
@@ -191,7 +191,7 @@ def test_two_runs_at_once(rotation: Rotation, directories: list[str]) -> None:
 
 
 @pytest.mark.slow
-def test_a_rotation_beside_a_provider_that_is_followed(rotation: Rotation) -> None:
+def test_rotation_succeeds_during_follow_jwks(rotation: Rotation) -> None:
     command = ["python", str(PROVIDER_KEYS), str(rotation.directory), "a"]
     provider = subprocess.run(command, capture_output=True, check=True)
     keys = {"keys": list(json.loads(provider.stdout)["keycloak"].values())}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Following an identity provider is killed before each of its requests, and begun again.
+"""Kill a run that follows an identity provider before each of its requests, and start it again.
 
 Modules and filter are those of the role follow_jwks, in its order; the role itself is too slow for so many runs.
 """
@@ -36,11 +36,11 @@ class KilledError(Exception):
 
 
 class Follower:
-    """What the role does.
+    """The steps of the role.
 
     Args:
-        site: whose slots it keeps.
-        capfd: what the modules print.
+        site: the site of the slots.
+        capfd: captures the output of the modules.
     """
 
     def __init__(self, site: BreakableSite, capfd: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ class Follower:
         return result
 
     def run(self, published: str) -> dict[str, t.Any]:
-        """Follow a provider that publishes these keys, and return what the filter said."""
+        """Follow a provider that publishes these keys, and return the result of the filter."""
         connection = {**self._site.connection, "retries": 0}
         keys = [key_sets.keycloak(key_sets.key(ord(kid)), kid) for kid in published]
         provider = self._task(jwks_info, jwks={"keys": keys})

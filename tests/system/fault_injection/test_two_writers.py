@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two that write to the same proxies at the same time: nothing of either is lost."""
+"""Two writers change the same proxies at the same time, and no change is lost."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.conve
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.plan import Rules
 
 ROUNDS = 12
-"""Of the playbooks: twice through what each of them wants."""
+"""Of the playbooks: each of them declares its targets at least twice."""
 NODES = ("Central", "Rim1")
-# Each its own way through all that one can want; the two meet in all combinations.
-WAYS: dict[str, list[t.Sequence[str] | None]] = {
+# The targets that each writer declares in turn; tests combine all of both.
+TARGETS: dict[str, list[t.Sequence[str] | None]] = {
     "one": [NODES, ["Rim1"], ["Central"], NODES, None],
     "two": [["Central"], NODES, None],
 }
-# The first one to write waits until both have read the links, so that one of them has read what is no longer true.
-MEET = {
+# The first write waits until both have read the links, so that the links that one of them has read are outdated.
+HOLD_FIRST_WRITE = {
     "method": "PUT",
     "path": "/proxyservice/",
     "action": "hold",
@@ -61,10 +61,10 @@ def declaration(site: BreakableSite, prefix: str, nodes: t.Sequence[str] | None)
 
 
 class Writer:
-    """Links a virtual proxy of its own here and there, and sometimes creates or removes it.
+    """A writer that links its own virtual proxy to changing proxies, and sometimes creates or removes it.
 
     Args:
-        site: where.
+        site: the site.
         prefix: of its own virtual proxy.
     """
 
@@ -91,27 +91,27 @@ class Writer:
             reconcile(site, [from_options(declared)[0]], Rules())
 
 
-@pytest.mark.parametrize("second", WAYS["two"], ids=str)
-@pytest.mark.parametrize("first", WAYS["one"], ids=str)
+@pytest.mark.parametrize("second", TARGETS["two"], ids=str)
+@pytest.mark.parametrize("first", TARGETS["one"], ids=str)
 def test_simultaneous_writers_lose_no_changes(
     site: BreakableSite, first: t.Sequence[str] | None, second: t.Sequence[str] | None
 ) -> None:
-    wanted = dict(zip(WAYS, (first, second), strict=True))
-    # The opposite of what each wants, so that both write to both proxies.
-    before = {prefix: [name for name in NODES if name not in (nodes or ())] for prefix, nodes in wanted.items()}
+    required = dict(zip(TARGETS, (first, second), strict=True))
+    # The opposite of each target, so that both write to both proxies.
+    before = {prefix: [name for name in NODES if name not in (nodes or ())] for prefix, nodes in required.items()}
     site.reset({"kept": NODES, **before})
-    site.break_(MEET)
-    met = site.conflicts()
-    writers = {prefix: Writer(site, prefix) for prefix in WAYS}
+    site.break_(HOLD_FIRST_WRITE)
+    conflicts = site.conflicts()
+    writers = {prefix: Writer(site, prefix) for prefix in TARGETS}
     with ThreadPoolExecutor(2) as pool:
-        attempts = {prefix: pool.submit(writer.write, wanted[prefix]) for prefix, writer in writers.items()}
+        attempts = {prefix: pool.submit(writer.write, required[prefix]) for prefix, writer in writers.items()}
     for prefix, attempt in attempts.items():
         try:
             attempt.result()
         except ConflictError:
-            writers[prefix].write(wanted[prefix])  # what a user does: run it again
-    assert linked(site) == expected(wanted)
-    assert site.conflicts() > met
+            writers[prefix].write(required[prefix])  # what a user does: run it again
+    assert linked(site) == expected(required)
+    assert site.conflicts() > conflicts
 
 
 def test_two_teams_can_change_lists_of_one_virtual_proxy(site: BreakableSite) -> None:
@@ -127,12 +127,12 @@ def test_two_teams_can_change_lists_of_one_virtual_proxy(site: BreakableSite) ->
             "tags_remove": ["portal"],
         },
     ]
-    site.break_({**MEET, "path": "/virtualproxyconfig/"})
-    met = site.conflicts()
+    site.break_({**HOLD_FIRST_WRITE, "path": "/virtualproxyconfig/"})
+    conflicts = site.conflicts()
     writer = Writer(site, "shared")
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda changes: writer.declare({"prefix": "shared", **changes}), teams))
-    assert site.conflicts() > met
+    assert site.conflicts() > conflicts
     entity = site.document()["virtual_proxies"]["shared"]
     assert sorted(entity["websocketCrossOriginWhiteList"]) == ["one.example", "two.example"]
     assert sorted(row["jwtAttribute"] for row in entity["jwtAttributeMap"]) == ["one", "two"]
@@ -144,46 +144,48 @@ def test_simultaneous_playbooks_lose_no_changes(site: BreakableSite, tmp_path: p
     site.reset({"kept": NODES, "one": ["Central"], "two": ["Rim1"]})
     # They meet at the beginning. A save takes a moment on a real site, too, and that is when the other one comes.
     slow = {"method": "PUT", "path": "/proxyservice/", "times": 0, "action": "delay", "seconds": 0.1}
-    site.break_(MEET, slow)
-    met = site.conflicts()
+    site.break_(HOLD_FIRST_WRITE, slow)
+    conflicts = site.conflicts()
     with contextlib.ExitStack() as stack:
         processes = {
-            prefix: stack.enter_context(begin_playbook(site, prefix, tmp_path / f"{prefix}.json")) for prefix in WAYS
+            prefix: stack.enter_context(begin_playbook(site, prefix, tmp_path / f"{prefix}.json")) for prefix in TARGETS
         }
         outputs = {prefix: process.communicate()[0] for prefix, process in processes.items()}
-    assert site.conflicts() > met
-    for prefix, way in WAYS.items():
+    assert site.conflicts() > conflicts
+    for prefix, targets in TARGETS.items():
         assert processes[prefix].returncode == 0, outputs[prefix]
         [play] = json.loads(outputs[prefix])["plays"]
         results = play["tasks"][0]["hosts"]["localhost"]["results"]
         assert len(results) == ROUNDS
-        # After the first time around, what is left to write in a round is what it differs in from the one before it:
-        # other writes would say that something was lost in between.
+        # From the second cycle on, a round writes only its differences from the one before it. Other writes would mean
+        # that a change was lost.
         words: dict[int, list[str]] = {}
         for number, result in enumerate(results):
-            if number >= len(way) and result["attempts"] == 1:
+            if number >= len(targets) and result["attempts"] == 1:
                 assert result["changed"] is True
-                assert sorted(result["writes"]) == words.setdefault(number % len(way), sorted(result["writes"]))
-        assert len(words) == len(way)
-    assert linked(site) == expected({prefix: way[(ROUNDS - 1) % len(way)] for prefix, way in WAYS.items()})
+                assert sorted(result["writes"]) == words.setdefault(number % len(targets), sorted(result["writes"]))
+        assert len(words) == len(targets)
+    assert linked(site) == expected(
+        {prefix: targets[(ROUNDS - 1) % len(targets)] for prefix, targets in TARGETS.items()}
+    )
 
 
 def linked(site: BreakableSite) -> dict[str, list[str]]:
-    """Return the prefixes of what is linked, by the node of the proxy."""
+    """Return the linked prefixes by the node of the proxy."""
     return {name: settings["virtualProxies"] for name, settings in site.document()["proxies"].items()}
 
 
-def expected(wanted: t.Mapping[str, t.Sequence[str] | None]) -> dict[str, list[str]]:
-    """Return what has to be linked where, by the node of the proxy."""
+def expected(required: t.Mapping[str, t.Sequence[str] | None]) -> dict[str, list[str]]:
+    """Return the expected links by the node of the proxy."""
     return {
-        name: sorted(["", "kept", *(prefix for prefix, nodes in wanted.items() if name in (nodes or ()))])
+        name: sorted(["", "kept", *(prefix for prefix, nodes in required.items() if name in (nodes or ()))])
         for name in NODES
     }
 
 
 def begin_playbook(site: BreakableSite, prefix: str, variables: pathlib.Path) -> subprocess.Popen[str]:
-    """Start a playbook that goes its way with a virtual proxy of this prefix, round by round."""
-    rounds = [declaration(site, prefix, nodes) for nodes in itertools.islice(itertools.cycle(WAYS[prefix]), ROUNDS)]
+    """Start a playbook that declares the targets of a virtual proxy in turn, one in each round."""
+    rounds = [declaration(site, prefix, nodes) for nodes in itertools.islice(itertools.cycle(TARGETS[prefix]), ROUNDS)]
     variables.write_text(json.dumps({"site_options": site.connection, "rounds": rounds}))
     return subprocess.Popen(
         ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"@{variables}", str(PLAYBOOK)],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two simulated sites in an inventory, and playbooks run on them while something goes wrong."""
+"""Run playbooks on two simulated sites of an inventory, with faults."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Site:
         }
 
     def state(self) -> Values:
-        """Return what must be the same again after a restoration."""
+        """Return the state that must be the same after a restoration."""
         return {
             "links": self.links(),
             "virtual_proxies": {
@@ -121,7 +121,7 @@ class Site:
         }
 
     def opens(self, prefix: str, key: pathlib.Path) -> bool:
-        """Return True if a new token of the key leads to the hub on each proxy."""
+        """Return True if a new token of the key opens the hub on each proxy."""
         now = int(time.time())
         claims = {"userId": f"user{time.monotonic_ns()}", "userDirectory": "USERS", "iat": now - 30, "exp": now + 600}
         headers = {"Authorization": f"Bearer {jwt.encode(claims, key.read_bytes(), algorithm='RS256')}"}
@@ -134,7 +134,7 @@ class Site:
 
 
 class Run(t.NamedTuple):
-    """What a playbook did.
+    """The result of a playbook.
 
     Attributes:
         status: the exit status, negative if a signal ended it.
@@ -146,11 +146,11 @@ class Run(t.NamedTuple):
 
 
 class Operator:
-    """Runs playbooks as cron would: in the directory /, with a umask of 077 and few variables.
+    """Runner of playbooks like cron: in the directory /, with a umask of 077 and few variables.
 
     Attributes:
         sites: dev and test, by name.
-        hosts: the variables of each host in the inventory, to be changed at will.
+        hosts: the variables of each host in the inventory, which tests change.
         inventory: the directory of the inventory.
     """
 
@@ -277,7 +277,7 @@ class Operator:
         return running
 
     def finish(self, running: subprocess.Popen[str]) -> Run:
-        """Wait for the end of a playbook, and check what must hold whatever happened."""
+        """Wait for the end of a playbook, and check its output for secrets and tracebacks."""
         try:
             output, _nothing = running.communicate(timeout=TIMEOUT)
         finally:
@@ -287,12 +287,12 @@ class Operator:
         assert not re.search(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", output)
         return Run(running.returncode, " ".join(output.split()))
 
-    def run(self, playbook: str, *arguments: str, **what: t.Any) -> Run:
+    def run(self, playbook: str, *arguments: str, **options: t.Any) -> Run:
         """Run a playbook to its end. See start."""
-        return self.finish(self.start(playbook, *arguments, **what))
+        return self.finish(self.start(playbook, *arguments, **options))
 
     def points(self) -> list[str]:
-        """Return the points that the last run has come to."""
+        """Return the points that the last run reached."""
         return (self.directory / "journal").read_text().splitlines()
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each playbook with each fault: the next run finishes, or it stops and reports what is there now.
+"""Each playbook with each fault: the next run finishes, or it stops and reports the current state.
 
 One fault for each playbook is in `make test-all`; the whole table is in `make test-nightly`.
 """
@@ -26,11 +26,11 @@ class Job:
     Attributes:
         playbook: its name.
         arguments: for the command line.
-        prepare: brings the sites into the state before the run, and returns what check needs.
+        prepare: brings the sites into the state before the run, and returns the argument of check.
         check: raises if the outcome is not as expected.
-        half: the point at which the run is half done. See Operator.start.
+        half: the point at half of the run. See Operator.start.
         directories: names of the directories for its files, beside the inventory.
-        site: the one that it works on.
+        site: the name of the site that it changes.
     """
 
     playbook: str
@@ -41,8 +41,8 @@ class Job:
     directories: tuple[str, ...] = ()
     site: str = "dev"
 
-    def run(self, operator: Operator, **what: t.Any) -> Run:
-        return operator.run(self.playbook, *self.arguments, *self.more(operator), **what)
+    def run(self, operator: Operator, **options: t.Any) -> Run:
+        return operator.run(self.playbook, *self.arguments, *self.more(operator), **options)
 
     def more(self, operator: Operator) -> list[str]:
         if self.playbook != "roll_back":
@@ -77,7 +77,7 @@ def check_report(file: str) -> t.Callable[[Operator, t.Any], None]:
 
 
 def declare_two_stages(operator: Operator) -> t.Any:
-    """Give dev a changed virtual proxy and a new one; return what test has."""
+    """Give dev a changed virtual proxy and a new one; return the state of test."""
     (portal,) = operator.hosts["dev"]["qlik_virtual_proxies"]
     operator.hosts["dev"]["qlik_virtual_proxies"] = [portal, portal | {"prefix": "extra", "description": "New"}]
     operator.hosts["test"]["qlik_virtual_proxies"][0]["session_inactivity_timeout"] = 5
@@ -248,7 +248,7 @@ def test_each_fault_is_in_the_table() -> None:
 
 
 def finish(job: Job, name: str, fault: str, operator: Operator, repair: t.Callable[[], None]) -> None:
-    """Run a job again; where it stops, repair what its message asks for, and run it once more."""
+    """Run a job again; if it stops, make the change that its message requests, and run it once more."""
     run = job.run(operator)
     if (name, fault) in STOPS:
         assert run.status == 2, run.text
@@ -263,7 +263,7 @@ def assert_found(pattern: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("kill", "term"))
-def test_next_run_finishes(name: str, fault: str, operator: Operator) -> None:
+def test_next_run_completes_after_each_stop(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     run = job.run(operator, at=job.half, how=fault.upper())
@@ -273,7 +273,7 @@ def test_next_run_finishes(name: str, fault: str, operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("no space", "read only"))
-def test_files_cannot_be_written(name: str, fault: str, operator: Operator) -> None:
+def test_unwritable_files_are_reported_and_written_later(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     writes = operator.sites[job.site].writes()
@@ -305,7 +305,7 @@ def test_simultaneous_runs_finish_or_report_a_conflict(name: str, fault: str, op
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("node renamed", "central node moved", "virtual proxy renamed"))
-def test_site_is_changed_in_between(name: str, fault: str, operator: Operator) -> None:
+def test_next_run_accepts_a_site_changed_in_between(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     run = job.run(operator, at=job.half)
@@ -335,7 +335,7 @@ def test_site_is_changed_in_between(name: str, fault: str, operator: Operator) -
 
 
 @pytest.mark.parametrize(("name", "fault"), cells("clock set back"))
-def test_clock_is_set_back(name: str, fault: str, operator: Operator) -> None:
+def test_clock_set_back_is_tolerated_or_reported(name: str, fault: str, operator: Operator) -> None:
     job = JOBS[name]
     before = job.prepare(operator)
     run = job.run(operator, at=job.half, how="-3600")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual environments, kept below .stage as long as their requirements stay the same, and commands in them.
+"""Create virtual environments below .stage, which are kept until their requirements change, and run commands in them.
 
 The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make packaging`.
 """

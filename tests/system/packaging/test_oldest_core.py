@@ -4,8 +4,8 @@
 
 """The playbooks run on the oldest ansible-core that the Python of these tests can run, and it reads the documentation.
 
-Up to ansible-core 2.18 a template is evaluated differently: all variables in an expression are, also those that its
-conditions leave out. Documentation is validated more strictly. `make matrix` runs many more tests, but not every time.
+Up to ansible-core 2.18, all variables in an expression are evaluated, also those that its conditions exclude, and
+documentation is validated more strictly. `make matrix` runs many more tests, but only on request.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ def oldest() -> Path:
 
 
 @pytest.mark.parametrize(("folder", "kind"), KINDS.items())
-def test_documentation_is_read(folder: str, kind: str, oldest: Path, tmp_path: Path) -> None:
+def test_documentation_is_readable_on_the_oldest_core(folder: str, kind: str, oldest: Path, tmp_path: Path) -> None:
     files = (INSTALLED / "ansible_collections/sensible/qlik/plugins" / folder).glob("*.py")
     names = sorted(f"sensible.qlik.{file.stem}" for file in files)
     output, _warnings = run(oldest, "ansible-doc", "--type", kind, *names, directory=tmp_path)
     assert output.count("\n> ") + output.startswith("> ") == len(names), output
 
 
-def test_playbooks_run(oldest: Path, site: Site, tmp_path: Path) -> None:
+def test_playbooks_succeed_on_the_oldest_core(oldest: Path, site: Site, tmp_path: Path) -> None:
     nodes = [node["name"] for node in site.nodes]
     variables = {
         "qlik_host": "localhost",

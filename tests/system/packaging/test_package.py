@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users get: the tarball of the collection, and the collection installed from it.
+"""Test the tarball of the collection, and the collection installed from it.
 
 The environment variable PACKAGE names the directory with dist/*.tar.gz and installed/, both made by `make packaging`.
 """
@@ -36,7 +36,7 @@ def plugins(folder: str) -> list[str]:
 
 
 def run(*command: str, directory: Path) -> str:
-    """Run one of Ansible's commands with nothing but the installed collection in reach; its output."""
+    """Run a command of Ansible with access to the installed collection only, and return its output."""
     environment = os.environ | {"ANSIBLE_COLLECTIONS_PATH": str(PACKAGE / "installed")}
     done = subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

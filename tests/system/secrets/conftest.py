@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real runs of playbooks with everything that Ansible can print, and a simulated site."""
+"""Run playbooks with all output that Ansible can print, and provide a simulated site."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from qlik_sense_simulator.testing import RunningSite
 
 
 class Output(t.NamedTuple):
-    """What a playbook printed.
+    """The output of a playbook.
 
     Attributes:
         status: the exit status.
@@ -30,7 +30,7 @@ class Output(t.NamedTuple):
 
 
 class Playbooks:
-    """Runs playbooks in a directory of their own, with four levels of verbosity and a log file."""
+    """Runner of playbooks in a separate directory, with -vvvv and a log file."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find a secret in a text, in whatever form a program may print it."""
+"""Find a secret in a text, in each form in which a program may print it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 """Text in place of a path: every variable for a path of all roles and playbooks.
 
-The variables are found in the argument specs and in the playbooks, so that a new one is tested without being listed.
+The variables are read from the argument specs and the playbooks, so a new one is tested without an entry here.
 Options of modules and plugins have the same test among the unit tests.
 """
 
@@ -56,14 +56,16 @@ def is_path(name: str, rules: dict[str, t.Any]) -> bool:
 
 
 def of_kind(kind: str, names: list[str]) -> list[str]:
-    """Return the variables in which text of a kind can be told from a path."""
+    """Return the variables in which text of a kind can be distinguished from a path."""
     return [name for name in names if kind != "password" or not _ANY_NAME.search(name)]
 
 
 @pytest.mark.parametrize(
     ("role", "entry_point", "options"), ENTRY_POINTS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_variables_of_roles(role: str, entry_point: str, options: dict[str, t.Any], playbooks: Playbooks) -> None:
+def test_text_in_path_variables_of_roles_is_hidden(
+    role: str, entry_point: str, options: dict[str, t.Any], playbooks: Playbooks
+) -> None:
     paths = [name for name, rules in options.items() if is_path(name, rules) and name not in _WORDS]
     assert paths
     needed = {name: DUMMIES[rules["type"]] for name, rules in options.items() if rules.get("required")}
@@ -124,7 +126,7 @@ PLAYBOOK_VARIABLES = [(playbook, name) for playbook, name in playbook_variables(
 
 
 @pytest.mark.parametrize("playbook", sorted({playbook for playbook, _name in PLAYBOOK_VARIABLES}))
-def test_variables_of_playbooks(playbook: str, playbooks: Playbooks) -> None:
+def test_text_in_path_variables_of_playbooks_is_hidden(playbook: str, playbooks: Playbooks) -> None:
     names = [name for one, name in PLAYBOOK_VARIABLES if one == playbook]
     inventory = {
         "qlik_sites": {

@@ -114,7 +114,7 @@ def inventory(playbooks: Playbooks, site: RunningSite, vault: t.Callable[[str], 
     return ["-i", "sites.yml", "--vault-password-file", "vault_password"]
 
 
-def test_whole_runs(playbooks: Playbooks, site: RunningSite, inventory: list[str]) -> None:
+def test_whole_runs_show_no_secrets(playbooks: Playbooks, site: RunningSite, inventory: list[str]) -> None:
     secrets = {
         "client key": (site.pki / "client_key.pem").read_text(),
         "signing key": (site.pki / "server_key.pem").read_text(),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Chromium of this machine, without a window."""
+"""Run the Chromium of this machine, without a window."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def find_chromium() -> str | None:
 
 
 class Chromium:
-    """The browser, with a home of its own.
+    """The browser, with its own home directory.
 
     Args:
         program: its path.
-        authority: the certificate of an authority that it trusts, as a person would have it do.
+        authority: the certificate of an authority that it trusts.
         home: an empty directory.
     """
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Third-party clients, each in a process of its own, behind one small interface."""
+"""Run third-party clients, each in its own process, through one interface."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _PATIENCE = 60.0
 
 
 class ClientError(Exception):
-    """The client says that something went wrong. The message is its own."""
+    """An error that the client reports, with its message."""
 
 
 class Answer(t.NamedTuple):
-    """What a client says that the repository said. Some clients only give away the text of a refusal."""
+    """Status and body of a response as a client returns them. Some clients return only the text of a refusal."""
 
     status: int
     body: t.Any
@@ -79,7 +79,7 @@ class Pipe:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProxyLogin:
-    """How to reach the repository through a proxy, with a token.
+    """The address and the token for requests to the repository through a proxy.
 
     Args:
         url: the proxy.
@@ -93,7 +93,7 @@ class ProxyLogin:
 
 
 class Client(t.Protocol):
-    """What every client can do. Paths are below /qrs/."""
+    """The interface of all clients. Paths are below /qrs/."""
 
     name: t.ClassVar[str]
     version: str
@@ -258,7 +258,7 @@ class QlikRestApi(Informatiqal):
     script: t.ClassVar[str] = "qlik_rest_api.mjs"
 
     def move(self, url: str, **configuration: t.Any) -> None:
-        """Be the client of another port from now on.
+        """Send further requests to another port.
 
         Args:
             url: of the port.

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulated sites, the clients, and a line for each client at the end.
+"""Provide the simulated sites and the clients, and print a summary line for each client.
 
-CLIENTS_DIRECTORY names a directory where the npm packages stay installed from run to run, CLIENTS_SCREENSHOTS one
-for what the browser saw. Next to a JUnit file, a summary.txt has the lines of the end.
+CLIENTS_DIRECTORY names a directory where the npm packages stay installed between runs, CLIENTS_SCREENSHOTS one for
+screenshots of the browser. The summary is also written to summary.txt beside the JUnit file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ USERS = [
     {"user_directory": "EXAMPLE", "user_id": "auditor", "name": "Otto Auditor", "roles": ["AuditAdmin"]},
     {"user_directory": "EXAMPLE", "user_id": "anna", "name": "Anna Example"},
 ]
-# The site under a name, and a page elsewhere that may embed it.
+# The host name of the site, and the host of a page that may embed it.
 HOST, PORTAL = "qlik.example.com", "portal.example.com"
 # What Qlik's support article ta-p/2509211 has for pages that read the csrf token.
 PORTAL_HEADERS = f"""Access-Control-Allow-Origin: https://{PORTAL}
@@ -73,7 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSite]:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    """Keys and certificates that are there before the sites that use them."""
+    """Create keys and certificates for all sites that are started later."""
     directory = tmp_path_factory.mktemp("authority")
     return ensure_pki(directory / "pki", authority_key=directory / "root_key.pem", host_names=[HOST])
 
@@ -105,7 +105,7 @@ def start(authority: Pki, tmp_path_factory: pytest.TempPathFactory) -> t.Iterato
 
 
 def _skip(config: pytest.Config, names: t.Iterable[str], reason: str) -> t.NoReturn:
-    """Skip clients, and remember for the end of the run why."""
+    """Skip clients, and store the reason for the summary."""
     for name in names:
         config.stash[VERSIONS][name] = f"not tried: {reason}"
     pytest.skip(reason)
@@ -122,7 +122,7 @@ def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathF
 
 
 def _missing_node() -> str | None:
-    """Why npm packages cannot be used here, or None."""
+    """Return the reason why npm packages cannot be used here, or None."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "there is no Node.js with npm on this machine"
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -131,8 +131,8 @@ def _missing_node() -> str | None:
     return None
 
 
-class Guest(t.Protocol):
-    """What is remembered of a client."""
+class Closable(t.Protocol):
+    """A client with a name and a version that can be closed."""
 
     name: t.ClassVar[str]
     version: str
@@ -141,7 +141,7 @@ class Guest(t.Protocol):
         """End the client's process or session."""
 
 
-G = t.TypeVar("G", bound=Guest)
+C = t.TypeVar("C", bound=Closable)
 
 
 class ClientRegistry:
@@ -151,7 +151,7 @@ class ClientRegistry:
         self._versions = versions
         self._stack = stack
 
-    def register(self, client: G) -> G:
+    def register(self, client: C) -> C:
         """Add a connected client."""
         self._versions[client.name] = client.version
         self._stack.callback(client.close)

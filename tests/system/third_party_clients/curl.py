@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""curl, with the options that Qlik's examples and those of others use."""
+"""Run curl, with the options that examples by Qlik and others use."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Curl:
             self._set_headers(**{"X-Qlik-User": f"UserDirectory={user_directory}; UserId={user_id}"})
 
     def forget_token(self) -> None:
-        """Rely on the cookie from now on."""
+        """Send no token from now on, only the cookie."""
         self._set_headers()
 
     def get(self, path: str, **query: str) -> Answer:
@@ -95,7 +95,7 @@ class Curl:
         return self._run(*self._proxy_authority, *options, f"{self.proxy}/qrs/{path}?Xrfkey={XRFKEY}")
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: each request is a process of its own."""
 
     def _set_headers(self, **headers: str) -> None:
         headers["X-Qlik-Xrfkey"] = XRFKEY

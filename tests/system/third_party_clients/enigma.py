@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""enigma.js, Qlik's own client of the engine, which talks through a websocket."""
+"""Run enigma.js, Qlik's own client of the engine, which uses a websocket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qlik_sense_simulator.testing import RunningSite
 
 
 class SignedIn(t.NamedTuple):
-    """What one request with a token brings: the first two are empty, or none, if it is refused."""
+    """The result of a login with a token: if it is refused, the cookie is empty and the csrf token None."""
 
     cookie: str
     csrf_token: str | None
@@ -52,7 +52,7 @@ class Enigma:
         return SignedIn(answer["cookie"], answer["csrfToken"], answer["status"])
 
     def sign_out(self, cookie: str) -> int:
-        """End the session of a cookie; gives the status."""
+        """End the session of a cookie, and return the status."""
         return t.cast("int", self.pipe.call("signOut", self._url, cookie))
 
     def open(
@@ -78,8 +78,8 @@ class Enigma:
             ClientError: the upgrade was refused.
         """
         where = {**self._address, "urlParams": dict(query or {}), **address}
-        said = self.pipe.call("open", where, dict(headers or {}), {"delta": delta})
-        return [(one[0], one[1]) for one in said]
+        notifications = self.pipe.call("open", where, dict(headers or {}), {"delta": delta})
+        return [(one[0], one[1]) for one in notifications]
 
     def call(self, method: str, *arguments: t.Any) -> t.Any:
         """Return the result of a method of the engine's Global."""

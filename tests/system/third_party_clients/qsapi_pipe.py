@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""qsAPI at the end of a pipe.
+"""Call methods of qsAPI as requested on standard input.
 
 The first line of input is its configuration; every other line is a call, [method, ...arguments], and gets a line of
 output: {"result": ...} or {"error": "..."}. Methods with a dot are those of its driver, which returns responses.

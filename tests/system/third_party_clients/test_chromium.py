@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The third step of Qlik's article, in a browser: the hub without a header, with it, then with the cookie alone."""
+"""Test the third step of Qlik's article in a browser: the hub without a header, with it, and with the cookie alone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def base(site: RunningSite) -> str:
 
 
 def visit(page: Page, address: str) -> Response:
-    """Return the first words of a page."""
+    """Open a page, and return the response."""
     response = page.goto(address)
     assert response
     return response
@@ -80,7 +80,7 @@ def inject(context: BrowserContext, secret: str | None) -> None:
 
 
 def sign_in(page: Page, base: str, secret: str) -> None:
-    """Come in with the header, and stay with the cookie."""
+    """Sign in with the header, and continue with the cookie alone."""
     inject(page.context, secret)
     assert visit(page, f"{base}/hub/").status == 200
     inject(page.context, None)
@@ -91,13 +91,13 @@ def sign_out(page: Page, base: str) -> None:
 
 
 class TestHub:
-    def test_without_a_header(self, page: Page, base: str, screenshots: pathlib.Path) -> None:
+    def test_hub_without_header_is_refused(self, page: Page, base: str, screenshots: pathlib.Path) -> None:
         assert visit(page, f"{base}/hub").status == 401
         assert page.inner_text("body").strip() == MISSING_HEADER
         page.screenshot(path=screenshots / "hub-without-a-header.png")
         assert page.context.cookies() == []
 
-    def test_with_the_header_in_each_request(
+    def test_header_in_each_request_opens_the_hub(
         self, page: Page, base: str, site: RunningSite, screenshots: pathlib.Path
     ) -> None:
         inject(page.context, token(site, "anna"))
@@ -111,7 +111,9 @@ class TestHub:
         assert page.evaluate("document.cookie") == ""
         sign_out(page, base)
 
-    def test_with_the_cookie_alone(self, page: Page, client: Chromium, base: str, site: RunningSite) -> None:
+    def test_cookie_without_header_opens_the_hub(
+        self, page: Page, client: Chromium, base: str, site: RunningSite
+    ) -> None:
         sign_in(page, base, token(site, "anna"))
         assert visit(page, f"{base}/hub/").status == 200
         assert page.inner_text("#user") == "EXAMPLE\\anna"
@@ -123,22 +125,20 @@ class TestHub:
         assert visit(page, f"{base}/hub/").status == 401
 
     @pytest.mark.parametrize(("seconds", "key"), [(-600, "client_key"), (600, "server_key")], ids=["expired", "forged"])
-    def test_with_a_token_that_is_refused(
-        self, page: Page, base: str, site: RunningSite, seconds: int, key: str
-    ) -> None:
+    def test_invalid_token_is_refused(self, page: Page, base: str, site: RunningSite, seconds: int, key: str) -> None:
         inject(page.context, token(site, "anna", seconds=seconds, key=key))
         assert visit(page, f"{base}/hub/").status == 401
         assert "Could not authenticate the request" in page.inner_text("body")
         assert page.context.cookies() == []
 
-    def test_prefix_that_does_not_exist(self, page: Page, base: str) -> None:
+    def test_unknown_prefix_is_refused(self, page: Page, base: str) -> None:
         assert visit(page, f"{base}-not/hub/").status == 400
         assert "The http request header is incorrect" in page.inner_text("body")
 
 
 class TestWebsocket:
     @pytest.mark.parametrize("site", [OLD, NEW], indirect=True, scope="module")
-    def test_from_the_hub(self, page: Page, base: str, site: RunningSite) -> None:
+    def test_websocket_from_the_hub_is_opened(self, page: Page, base: str, site: RunningSite) -> None:
         sign_in(page, base, token(site, "anna"))
         address = f"wss{base.removeprefix('https')}/app/engineData"
         secret = page.evaluate(GET_TOKEN, f"{base}/qps/csrftoken")
@@ -147,7 +147,7 @@ class TestWebsocket:
         assert messages[2]["result"]["qReturn"].startswith("31.")
         sign_out(page, base)
 
-    def test_without_the_csrf_token(self, page: Page, base: str, site: RunningSite) -> None:
+    def test_missing_csrf_token_is_refused(self, page: Page, base: str, site: RunningSite) -> None:
         sign_in(page, base, token(site, "anna"))
         address = f"wss{base.removeprefix('https')}/app/engineData"
         assert page.evaluate(ASK_ENGINE, address) == ABNORMAL_CLOSURE
@@ -168,14 +168,14 @@ class TestPageOfAnotherHost:
         """Yield a page of another host, in a browser with a proxy session."""
         pages = re.compile(r"https://(portal|evil)\.example\.com/")
         page.context.route(pages, lambda route: route.fulfill(body="<h1>Elsewhere</h1>"))
-        # Its reader would be asked whether it may talk to this machine.
+        # Without it, the browser asks the user for permission to connect to this machine.
         page.context.grant_permissions(["local-network-access"])
         sign_in(page, base, token(site, "anna"))
         yield page
         visit(page, f"{base}/hub/")
         sign_out(page, base)
 
-    def test_the_host_allow_list_decides(self, elsewhere: Page, base: str) -> None:
+    def test_only_pages_on_host_allow_list_are_accepted(self, elsewhere: Page, base: str) -> None:
         visit(elsewhere, "https://portal.example.com/")
         secret = elsewhere.evaluate(GET_TOKEN, f"{base}/qps/csrftoken")
         address = f"wss{base.removeprefix('https')}/app/engineData?qlik-csrf-token={secret}"
@@ -183,7 +183,7 @@ class TestPageOfAnotherHost:
         visit(elsewhere, "https://evil.example.com/")
         assert elsewhere.evaluate(ASK_ENGINE, address) == ABNORMAL_CLOSURE
 
-    def test_the_csrf_token_is_not_readable_for_other_hosts(self, elsewhere: Page, base: str) -> None:
+    def test_other_host_cannot_read_the_csrf_token(self, elsewhere: Page, base: str) -> None:
         visit(elsewhere, "https://evil.example.com/")
         with pytest.raises(Error, match="Failed to fetch"):
             elsewhere.evaluate(GET_TOKEN, f"{base}/qps/csrftoken")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Log in with a token: create a JWT virtual proxy, link it, and come in through it, with each client that can."""
+"""Create and link a JWT virtual proxy, and log in through it with a token, with each client that supports tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from virtual_proxies import PASSWORD, good, jwt_body, proxies, set_links, token
 
 from qlik_sense_simulator.testing import RunningSite
 
-# qsAPI cannot send a token; for what it has instead see test_qsapi.py.
+# qsAPI cannot send a token; test_qsapi.py tests its other login.
 CLIENTS = ["qrs_interact", "qlik_rest_api", "curl"]
 each_client = pytest.mark.parametrize("connect", CLIENTS, indirect=True, scope="session")
 Connect = t.Callable[..., Client]
@@ -48,12 +48,12 @@ def log_in(connect: Connect, site: RunningSite, virtual_proxy: dict[str, t.Any])
 @each_client
 class TestEveryClient:
     @pytest.mark.parametrize("node", [0, 1])
-    def test_logs_in_on_every_node(self, log_in: t.Callable[..., Client], node: int) -> None:
+    def test_token_logs_in_on_each_node(self, log_in: t.Callable[..., Client], node: int) -> None:
         session = log_in("admin", node=node)
         assert good(session.get("about"))["schemaPath"] == "About"
         assert "JWT" in str(good(session.get("about/api/enums")))
 
-    def test_changes_virtual_proxies_without_a_certificate(self, log_in: t.Callable[..., Client], prefix: str) -> None:
+    def test_virtual_proxy_is_changed_without_a_certificate(self, log_in: t.Callable[..., Client], prefix: str) -> None:
         session = log_in("admin")
         entity = good(session.post("virtualproxyconfig", jwt_body(f"{prefix}2")))
         assert entity["createdDate"] == entity["modifiedDate"]
@@ -64,7 +64,7 @@ class TestEveryClient:
         assert good(session.get("virtualproxyconfig/count", filter="description eq 'other'")) == {"value": 1}
         assert session.delete(f"virtualproxyconfig/{entity['id']}").status == 204
 
-    def test_has_the_rights_of_its_user(self, log_in: t.Callable[..., Client], prefix: str) -> None:
+    def test_session_has_the_rights_of_its_user(self, log_in: t.Callable[..., Client], prefix: str) -> None:
         auditor, guest = log_in("auditor"), log_in("anna")
         assert good(auditor.get("virtualproxyconfig", filter=f"prefix eq '{prefix}'"))[0]["prefix"] == prefix
         assert auditor.post("virtualproxyconfig", jwt_body(f"{prefix}2")).status == 403
@@ -86,12 +86,12 @@ class TestEveryClient:
 
 @pytest.mark.parametrize("connect", ["curl"], indirect=True, scope="session")
 class TestCurl:
-    def test_hub(self, log_in: t.Callable[..., Curl]) -> None:
+    def test_hub_shows_the_user(self, log_in: t.Callable[..., Curl]) -> None:
         session = log_in("admin")
         assert "Ada Admin" in good(session.page("hub"))
         assert good(session.page("qps/user"))["userId"] == "admin"
 
-    def test_cookie_instead_of_the_token(self, log_in: t.Callable[..., Curl], prefix: str) -> None:
+    def test_cookie_replaces_the_token(self, log_in: t.Callable[..., Curl], prefix: str) -> None:
         session = log_in("admin")
         assert session.get("about").status == 200
         assert f"X-Qlik-Session-{prefix}" in session.cookies.read_text()
@@ -100,8 +100,8 @@ class TestCurl:
         session.cookies.unlink()
         assert session.get("about").status == 401
 
-    def test_windows(self, client: Curl) -> None:
-        """As Qlik's example does it. Without that User-Agent there is a form, which is no error."""
+    def test_windows_password_is_accepted_or_refused(self, client: Curl) -> None:
+        """Follow Qlik's example. With another User-Agent, the response is a form, which is no error."""
         done = client.with_password("about", user="EXAMPLE\\admin", password=PASSWORD, agent="Windows")
         assert good(done)["schemaPath"] == "About"
         assert client.with_password("about", user="EXAMPLE\\admin", password="wrong", agent="Windows").status == 401

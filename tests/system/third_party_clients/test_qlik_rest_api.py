@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The proxy's own API with qlik-rest-api, and what one gets there: tickets and sessions."""
+"""Test the Qlik Proxy Service API (QPS) with qlik-rest-api: tickets and sessions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def client(connect_qlik_rest_api: t.Callable[..., QlikRestApi], site: RunningSit
     return client
 
 
-def test_ticket(client: QlikRestApi, site: RunningSite) -> None:
-    """It is good once, and this client keeps no cookie."""
+def test_ticket_is_valid_once(client: QlikRestApi, site: RunningSite) -> None:
+    """The client stores no cookie, so its second request needs another ticket."""
     ticket = good(client.post("ticket", ADMIN))["Ticket"]
     client.move(site.ready["nodes"][0]["proxy_url"], credentials={"ticket": ticket})
     assert good(client.get("about"))["schemaPath"] == "About"
     assert "Log in" in good(client.get("about"))
 
 
-def test_session(client: QlikRestApi, site: RunningSite) -> None:
+def test_session_is_valid_until_it_is_deleted(client: QlikRestApi, site: RunningSite) -> None:
     session = {**ADMIN, "SessionId": str(uuid.uuid4())}
     assert good(client.post("session", session))["SessionId"] == session["SessionId"]
     assert session["SessionId"] in [one["SessionId"] for one in good(client.get("user/EXAMPLE/admin"))]

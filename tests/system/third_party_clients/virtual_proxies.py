@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one does with virtual proxies, whatever the client."""
+"""Manage virtual proxies with any client."""
 
 from __future__ import annotations
 

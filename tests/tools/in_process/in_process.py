@@ -144,7 +144,7 @@ class Proxy:
 
 
 class Worker(worker.WorkerProcess):
-    """A worker process that is not one. Like a process, it changes a copy of its task and of its host only."""
+    """A substitute for a worker process. Like a process, it changes only copies of its task and its host."""
 
     def start(self) -> None:
         original = self._task

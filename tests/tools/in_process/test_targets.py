@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The integration targets in one process each, and their sites in one for all.
+"""Run each integration target in one process, and all their sites in another one.
 
 `make integration` runs them as ansible-test does.
 """
@@ -29,7 +29,7 @@ HOST_NAMES = {"localhost", "127.0.0.1"}
 
 
 def find_site(name: str) -> dict[str, t.Any] | None:
-    """Return the site that a target asks for, None if it has to run alone."""
+    """Return the site that a target requires, None if it starts its own."""
     file = TARGETS / name / "meta" / "main.yml"
     if not file.exists():
         return None
@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[RunningSites
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_target(name: str, running: RunningSites, tmp_path: Path) -> None:
+def test_target_passes(name: str, running: RunningSites, tmp_path: Path) -> None:
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "roles": [name]}]))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QLIK_SENSE_")}

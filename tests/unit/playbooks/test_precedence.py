@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Variables of roles can be set in the inventory, in a play or with -e, because nothing of ours overrides them."""
+"""Variables of roles can be set in the inventory, in a play or with -e, because no playbook or role overrides them."""
 
 from __future__ import annotations
 

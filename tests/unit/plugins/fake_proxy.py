@@ -48,24 +48,24 @@ def frame(content: t.Any, *, opcode: int = 1) -> bytes:
     return bytes([0x80 | opcode]) + length + data
 
 
-def said(method: str, **params: t.Any) -> bytes:
+def notification(method: str, **params: t.Any) -> bytes:
     """Return a notification of proxy or engine."""
     return frame({"jsonrpc": "2.0", "method": method, "params": params})
 
 
 class FakeProxy:
-    """One virtual proxy on a loopback port: just enough to be logged in to and out of.
+    """One virtual proxy on a loopback port, with login and logout only.
 
-    What a real proxy does in detail is the simulator's business; this one exists to misbehave at will: answer is asked
-    first and may answer in its place, and the attributes are what tests change.
+    Tests change the attributes, or set the function answer, whose result replaces that of the proxy unless it is None.
+    The simulator reproduces a real proxy in detail.
 
     Attributes:
-        key: public key that tokens have to be signed for.
+        key: public key that verifies tokens.
         cookie: name of the session cookie; attributes: what follows its value.
-        hosts: names that it answers to; headers: of each answer.
-        sessions: cookie value to user, alive.
-        most_sessions: how many sessions of one user were alive at the same time at most.
-        requests: what was asked, oldest first.
+        hosts: accepted host names; headers: of each answer.
+        sessions: users of the open sessions by cookie value.
+        most_sessions: maximum number of simultaneous sessions of one user.
+        requests: the received requests, oldest first.
     """
 
     def __init__(self, key: t.Any, *, prefix: str = "portal", tls: ssl.SSLContext | None = None) -> None:
@@ -127,7 +127,9 @@ class FakeProxy:
         if request.path == "qps/csrftoken":
             return Reply(204, "", (*headers, ("qlik-csrf-token", CSRF_TOKEN)))
         if request.path == "app/engineData":
-            return self.upgraded(request, self.introduced(user), said("OnConnected", qSessionState="SESSION_CREATED"))
+            return self.upgraded(
+                request, self.introduced(user), notification("OnConnected", qSessionState="SESSION_CREATED")
+            )
         if request.path == "hub":
             return Reply(302, "", (*headers, ("Location", f"/{self.prefix}/hub/")))
         return Reply(200, HUB, headers)
@@ -136,7 +138,7 @@ class FakeProxy:
     def introduced(user: tuple[str, str]) -> bytes:
         """Return the description of the user of a session."""
         known = {"userDirectory": user[0], "userId": user[1], "logoutUri": "https://x/logout"}
-        return said("OnAuthenticationInformation", mustAuthenticate=False, **known)
+        return notification("OnAuthenticationInformation", mustAuthenticate=False, **known)
 
     @staticmethod
     def upgraded(request: Request, *frames: bytes) -> Reply:

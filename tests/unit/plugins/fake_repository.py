@@ -16,11 +16,11 @@ Entity = dict[str, t.Any]
 
 
 class FakeRepository:
-    """A repository in memory, behind the one method that the core calls. It knows two nodes and nothing of HTTP.
+    """A repository in memory with two nodes, behind the request method of the client, without HTTP.
 
-    What a real repository does in detail is the simulator's business; this one exists to count writes and to fail at
-    chosen ones: failures maps the number of a write (from 1) to "conflict", "lost" (carried out, no answer),
-    "dropped" (not carried out, no answer) or an HTTP status. A list without a filter ends at record_limit.
+    It counts writes and fails at selected ones: failures maps the number of a write (from 1) to "conflict", "lost"
+    (carried out, no answer), "dropped" (not carried out, no answer) or an HTTP status. A list without a filter ends at
+    record_limit.
     """
 
     signs_in_through: str | None = None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Key sets as identity providers publish them, made over keys that exist only while the tests run."""
+"""Key sets as identity providers publish them, with keys that are created for each run."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each field of a virtual proxy is an option, or the guide says why not."""
+"""Each field of a virtual proxy is an option, or the guide has the reason why it is not."""
 
 from __future__ import annotations
 

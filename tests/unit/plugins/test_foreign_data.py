@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each field of each entity of a site is set to null, removed and given other types. Nothing ends in a traceback."""
+"""Set each field of each entity of a site to null and other types, and remove it: no traceback may follow."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ TYPES = {
 
 
 class ForeignRepository:
-    """Entities of the simulator, one of which has a foreign value at one place of each answer that holds it.
+    """Entities of the simulator, of which one has an unexpected value in one place of each answer.
 
-    A write that it accepts counts; what the simulator would refuse is not its business.
+    It accepts each write, also those that the simulator would refuse.
     """
 
     signs_in_through: str | None = None
@@ -98,7 +98,7 @@ class ForeignRepository:
 
 
 def changed(value: t.Any, path: Path, new: t.Any) -> t.Any:
-    """Return a copy of a value with something new at a place; the same where the place does not exist any more."""
+    """Return a copy of a value with a new value in one place, or an equal copy if the place does not exist."""
     if not path or not isinstance(value, (dict, list)):
         return value
     key: t.Any = path[0]
@@ -159,7 +159,7 @@ def places(value: t.Any, path: Path = ()) -> t.Iterator[Path]:
 
 
 class Operations:
-    """What the collection does with a site, each without a traceback and with a truthful changed.
+    """Operations of the collection on a site. None may end with a traceback or a wrong value of changed.
 
     Args:
         entities: of the site.

@@ -4,7 +4,7 @@
 
 """Text in place of a path: every option and environment variable for a path, of all modules and plugins.
 
-They are found through the documentation, so that a new option is tested without being listed here.
+The options are read from the documentation, so a new option is tested without an entry here.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ Run = t.Callable[..., tuple[str, str]]
 
 
 @pytest.mark.parametrize(("module", "option"), path_options("modules"))
-def test_options_of_modules(module: str, option: str, run: Run) -> None:
+def test_text_in_path_options_of_modules_is_hidden(module: str, option: str, run: Run) -> None:
     for kind, secret in SECRETS.items():
         for no_log in (False, True):
             message, everything = run(module, **{option: secret}, _ansible_no_log=no_log)
@@ -127,7 +127,9 @@ def test_options_of_modules(module: str, option: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize(("module", "variable"), variables("modules"))
-def test_variables_of_modules(module: str, variable: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_in_path_variables_of_modules_is_hidden(
+    module: str, variable: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kind, secret in SECRETS.items():
         monkeypatch.setenv(variable, secret)
         message, everything = run(module)
@@ -151,14 +153,14 @@ def other_options(kind: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("module", sorted({module for module, _option in other_options("modules")}))
-def test_a_private_key_in_any_other_option(module: str, run: Run) -> None:
+def test_private_key_in_any_other_option_is_hidden(module: str, run: Run) -> None:
     for option in [option for one, option in other_options("modules") if one == module]:
         for value in (KEY, [KEY], {"x": KEY}, {KEY: "x"}, [{"x": [KEY]}]):
             _message, everything = run(module, **{option: value})
             assert (option, [piece for piece in pieces(KEY) if piece in everything]) == (option, [])
 
 
-def test_a_private_key_in_any_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_private_key_in_any_variable_is_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     names = sorted(set(re.findall(r"QLIK_SENSE_\w+", str(documentation("modules", "site_info")))))
     assert len(names) > 20
     for name in names:
@@ -175,7 +177,7 @@ def look_up(**options: t.Any) -> str:
 
 
 @pytest.mark.parametrize(("plugin", "option"), path_options("lookup"))
-def test_options_of_lookups(plugin: str, option: str) -> None:
+def test_text_in_path_options_of_lookups_is_hidden(plugin: str, option: str) -> None:
     others = {} if option == "private_key_path" else {"private_key_content": signing_key()}
     for kind, secret in SECRETS.items():
         message = look_up(**others, **{option: secret})
@@ -185,7 +187,9 @@ def test_options_of_lookups(plugin: str, option: str) -> None:
 
 
 @pytest.mark.parametrize(("plugin", "variable"), variables("lookup"))
-def test_variables_of_lookups(plugin: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_in_path_variables_of_lookups_is_hidden(
+    plugin: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kind, secret in SECRETS.items():
         monkeypatch.setenv(variable, secret)
         message = look_up()
@@ -214,7 +218,7 @@ def parse(directory: Path, **options: t.Any) -> str:
 
 
 @pytest.mark.parametrize(("plugin", "option"), path_options("inventory"))
-def test_options_of_inventory_plugins(plugin: str, option: str, tmp_path: Path) -> None:
+def test_text_in_path_options_of_inventory_is_hidden(plugin: str, option: str, tmp_path: Path) -> None:
     for kind, secret in SECRETS.items():
         message = parse(tmp_path, **{option: secret})
         assert f"{option} contains " in message, kind
@@ -234,13 +238,13 @@ def test_options_of_inventory_plugins(plugin: str, option: str, tmp_path: Path) 
     ],
     ids=str,
 )
-def test_a_private_key_anywhere_in_an_inventory_file(options: dict[str, t.Any], tmp_path: Path) -> None:
+def test_private_key_in_an_inventory_file_is_hidden(options: dict[str, t.Any], tmp_path: Path) -> None:
     message = parse(tmp_path, **options)
     assert next(iter(options)) in message
     assert_hidden(message, KEY)
 
 
-def test_a_private_key_in_any_variable_of_the_inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_private_key_in_variables_of_inventory_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("QLIK_SENSE_USER", "QLIK_SENSE_CA_CONTENT", "QLIK_SENSE_READ_TIMEOUT"):
         with monkeypatch.context() as patch:
             patch.setenv(name, KEY)
@@ -250,14 +254,14 @@ def test_a_private_key_in_any_variable_of_the_inventory(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("option", ["key_id", "name", "email"])
-def test_a_private_key_in_a_claim(option: str) -> None:
+def test_private_key_in_a_claim_is_hidden(option: str) -> None:
     message = look_up(private_key_content=signing_key(), **{option: KEY})
     assert f"{option} contains a private key." in message
     assert_hidden(message, KEY)
 
 
 @pytest.mark.parametrize(("plugin", "variable"), variables("inventory"))
-def test_variables_of_inventory_plugins(
+def test_text_in_path_variables_of_inventory_is_hidden(
     plugin: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind, secret in SECRETS.items():

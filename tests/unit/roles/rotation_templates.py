@@ -36,7 +36,7 @@ NEW: dict[str, t.Any] = {
 
 
 def example(name: str) -> str:
-    """Return a template that stands as an example in a guide and begins with its name in a comment."""
+    """Return a template from an example in a guide, which begins with its name in a comment."""
     for guide in sorted(GUIDES.glob("guide_*.rst")):
         for block in re.findall(r"\.\. code-block:: jinja\n\n((?: +.*\n|\n)+)", guide.read_text()):
             text = textwrap.dedent(block)

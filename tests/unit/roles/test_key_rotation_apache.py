@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real Apache with the configuration in the guide on rotation, before two nodes that say what they were asked."""
+"""Run Apache with the configuration in the guide on rotation, in front of two nodes that return their requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Answer = tuple[int, dict[str, str], str]
 
 
 class Node(http.server.BaseHTTPRequestHandler):
-    """A proxy of a site: lets in who has the token or the session of the virtual proxy that is asked."""
+    """A proxy of a site that accepts the token and the session of the requested virtual proxy."""
 
     protocol_version = "HTTP/1.1"
 
@@ -66,8 +66,8 @@ class Apache:
     """Apache in front of two nodes.
 
     Args:
-        directory: for everything.
-        name: of the nodes, in their certificate.
+        directory: for all files.
+        name: host name in the certificate of the nodes.
     """
 
     def __init__(self, directory: pathlib.Path, *, name: str = "localhost") -> None:
@@ -167,7 +167,7 @@ def test_redirects_stay_on_the_public_path(apache: Apache) -> None:
     assert apache.ask("/portal/hub")[1]["Location"] == "/portal/hub/"
 
 
-def test_a_node_that_does_not_answer_is_left_out(apache: Apache) -> None:
+def test_unreachable_node_is_skipped(apache: Apache) -> None:
     _status, headers, body = apache.ask("/portal/", Authorization="Bearer portal-2")
     apache.stop_node(body.split()[0])
     assert apache.ask("/portal/", Cookie=headers["Cookie"])[0] == 200

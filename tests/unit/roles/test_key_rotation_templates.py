@@ -23,13 +23,13 @@ from ansible_collections.sensible.qlik.tests.unit.roles.rotation_templates impor
 
 
 class TestNginx:
-    def test_one_virtual_proxy_has_no_second_try(self) -> None:
+    def test_one_virtual_proxy_has_no_fallback(self) -> None:
         server, http = render("nginx/server.conf.j2", [OLD]), render("nginx/http.conf.j2", [OLD])
         assert "error_page 401" not in server
         assert "portal_second" not in server
         assert "default portal;" in http
 
-    def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
+    def test_refused_request_is_sent_to_the_second_virtual_proxy(self) -> None:
         server, http = render("nginx/server.conf.j2", [NEW, OLD]), render("nginx/http.conf.j2", [NEW, OLD])
         assert server.count("error_page 401 = @portal_second;") == 2  # also where the first node does not answer
         assert "map $portal_first $portal_second {\n    portal-2 portal;\n    default portal-2;" in http
@@ -37,11 +37,11 @@ class TestNginx:
         assert "location ^~ /portal-2/ {" in server
         assert "proxy_redirect ~^(https?://[^/]+)?/(?:portal\\-2|portal)(/.*)?$ $1/portal$2;" in server
 
-    def test_a_cookie_that_may_go_into_an_iframe_stays_one(self) -> None:
+    def test_same_site_none_is_kept(self) -> None:
         routes = [line for line in render("nginx/http.conf.j2", [NEW, OLD]).splitlines() if "portal_route=" in line]
         assert ["SameSite=None" in line for line in routes] == [True, False]
 
-    def test_one_node_needs_no_other(self) -> None:
+    def test_one_node_has_no_fallback(self) -> None:
         one = {"__key_rotation_nodes": ["https://qlik1.example.com"]}
         assert "@portal_other" not in render("nginx/server.conf.j2", [NEW, OLD], **one)
         assert "    * portal_1;" in render("nginx/http.conf.j2", [NEW, OLD], **one)
@@ -50,7 +50,7 @@ class TestNginx:
     @pytest.mark.parametrize(
         ("written", "unwritten"), [([OLD], [OLD]), ([NEW, OLD], [NEW, OLD]), ([NEW, OLD], [OLD]), ([NEW], [NEW, OLD])]
     )
-    def test_nginx_accepts_the_first_file_alone(
+    def test_nginx_accepts_the_first_written_file_alone(
         self, tmp_path: pathlib.Path, written: list[dict[str, t.Any]], unwritten: list[dict[str, t.Any]]
     ) -> None:
         # Name resolution is not what is tested.
@@ -67,7 +67,7 @@ class TestNginx:
 
 
 class TestHaproxy:
-    def test_a_token_goes_where_its_key_belongs(self) -> None:
+    def test_token_is_routed_by_its_key(self) -> None:
         text = render_example("portal.cfg.j2", [NEW, OLD])
         assert text.index('jwt_verify(txn.alg,"/etc/front/portal.portal-2.pub")') < text.index("default_backend")
         assert "default_backend portal-to-portal-2\n" in text
@@ -76,7 +76,7 @@ class TestHaproxy:
 
     @pytest.mark.skipif(found("haproxy") is None, reason="there is no haproxy here")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
-    def test_haproxy_understands_it(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
+    def test_haproxy_accepts_the_file(self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]) -> None:
         timeouts = "\n".join(f"    timeout {name} 5s" for name in ("connect", "client", "server"))
         (tmp_path / "defaults").write_text(f"defaults\n{timeouts}\n")
         (tmp_path / "cfg").write_text(render_example("portal.cfg.j2", slots, ca_file=make_certificate(tmp_path)[0]))
@@ -86,19 +86,19 @@ class TestHaproxy:
 
 
 class TestApache:
-    def test_one_virtual_proxy_has_no_second_try(self) -> None:
+    def test_one_virtual_proxy_has_no_fallback(self) -> None:
         text = render_example("portal.conf.j2", [OLD])
         assert "ErrorDocument" not in text
         assert text.count("[P,NE]") == 1
 
-    def test_the_host_allow_list_counts(self) -> None:
+    def test_only_allowed_hosts_are_accepted(self) -> None:
         text = render_example("portal.conf.j2", [OLD | {"websocket_cross_origin_white_list": ["Portal.example.com"]}])
         [allowed] = re.findall(r'HTTP_HOST}" "!(.*)" \[NC\]', text)
         names = ("qlik1.example.com", "qlik2.example.com", "www.example.com", "portal.example.com")
         assert all(re.search(allowed, name) for name in (*names, "www.example.com:8443"))
         assert not any(re.search(allowed, name) for name in ("example.com", "x.www.example.com", "www.example.com.x"))
 
-    def test_what_the_first_refuses_is_tried_on_the_second(self) -> None:
+    def test_refused_request_is_sent_to_the_second_virtual_proxy(self) -> None:
         text = render_example("portal.conf.j2", [NEW, OLD])
         assert 'ErrorDocument 401 "/portal.second?%{QUERY_STRING}"' in text
         targets = re.findall(r'RewriteRule "\^/(\S+)" "balancer://portal-nodes/(\S+)%1"', text)
@@ -110,13 +110,13 @@ class TestApache:
             ("portal/", "portal-2"),
         ]
 
-    def test_a_cookie_that_may_go_into_an_iframe_stays_one(self) -> None:
+    def test_same_site_none_is_kept(self) -> None:
         routes = [
             line for line in render_example("portal.conf.j2", [NEW, OLD]).splitlines() if "add Set-Cookie" in line
         ]
         assert ["SameSite=None" in line for line in routes] == [True, False]
 
-    def test_the_proxies_are_verified(self) -> None:
+    def test_certificates_of_proxies_are_verified(self) -> None:
         text = render_example("portal.conf.j2", [OLD])
         assert (
             'SSLProxyVerify require\n    SSLProxyVerifyDepth 3\n    SSLProxyCACertificateFile "/etc/root.pem"' in text
@@ -125,7 +125,7 @@ class TestApache:
 
     @pytest.mark.skipif(found("apache2") is None, reason="there is no Apache here (Debian: apt install apache2-bin)")
     @pytest.mark.parametrize("slots", [[OLD], [NEW, OLD], [NEW]])
-    def test_apache_understands_it_in_place_and_before(
+    def test_apache_accepts_file_in_place_and_as_candidate(
         self, tmp_path: pathlib.Path, slots: list[dict[str, t.Any]]
     ) -> None:
         text = render_example("portal.conf.j2", slots, ca_file=make_certificate(tmp_path)[0])

@@ -26,10 +26,10 @@ FILES = [
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)
-def test_no_filter_that_makes_a_set(file: pathlib.Path) -> None:
+def test_no_role_uses_a_filter_without_order(file: pathlib.Path) -> None:
     assert UNORDERED.findall((COLLECTION / file).read_text()) == []
 
 
-def test_there_are_files_and_such_filters_are_found() -> None:
+def test_filters_without_order_are_found() -> None:
     assert len(FILES) > 50
     assert UNORDERED.findall("{{ one\n  | difference(two) |union(three) }}") == ["difference", "union"]

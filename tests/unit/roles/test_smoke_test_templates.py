@@ -25,7 +25,7 @@ CHECKS = (
     "expired_token",
     "logout",
 )
-EVIL = """<script>alert(1)</script>"><img src=x onerror='alert(2)'>&amp;{{ 1 + 1 }}"""
+MARKUP = """<script>alert(1)</script>"><img src=x onerror='alert(2)'>&amp;{{ 1 + 1 }}"""
 
 
 def check(name: str, status: str = "passed", **more: t.Any) -> dict[str, t.Any]:
@@ -72,7 +72,7 @@ def report(*endpoints: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
 
 
 def rendered(template: str, data: dict[str, t.Any]) -> str:
-    """As the module template does it: Ansible's environment neither escapes nor keeps the blanks before a block."""
+    """Render like the module template, which neither escapes nor keeps the blanks before a block."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -84,7 +84,7 @@ def rendered(template: str, data: dict[str, t.Any]) -> str:
 
 
 class Page(html.parser.HTMLParser):
-    """The elements, the ids and the links of a page, and whether each element that has to be closed is."""
+    """The elements, ids and links of a page. It raises an error for an element that is not closed."""
 
     VOID = frozenset({"meta", "br", "img", "link", "input"})
 
@@ -112,24 +112,24 @@ class Page(html.parser.HTMLParser):
         return [attributes[attribute] or "" for _tag, attributes in self.elements if attribute in attributes]
 
 
-GREEN = report(endpoint("https://a", "portal"), endpoint("https://b", "portal"))
-RED = report(
+PASSED = report(endpoint("https://a", "portal"), endpoint("https://b", "portal"))
+FAILED = report(
     endpoint("https://a", "portal"),
     endpoint("https://b", "portal", ("login",), tls_certificate=None),
     endpoint("https://a", "embedded", ("cookie_flags", "logout"), jwt_certificate=certificate(12)),
 )
 
 
-def test_a_green_page_says_so_without_colours() -> None:
-    page = Page(rendered("index.html.j2", GREEN))
+def test_passed_page_reports_success_in_words() -> None:
+    page = Page(rendered("index.html.j2", PASSED))
     assert "users can log in" in page.text
     assert "✕" not in page.text
     assert "What to do" not in page.text
     assert page.text.count("works") >= 2
 
 
-def test_a_red_page_puts_the_diagnosis_first() -> None:
-    page = Page(rendered("index.html.j2", RED))
+def test_failed_page_has_the_diagnosis_first() -> None:
+    page = Page(rendered("index.html.j2", FAILED))
     assert "2 of 3 logins failed" in page.text
     assert page.text.index("Title of login") < page.text.index("Because of login.")
     assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
@@ -139,8 +139,8 @@ def test_a_red_page_puts_the_diagnosis_first() -> None:
     assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [False, True, True]
 
 
-def test_links_lead_somewhere() -> None:
-    page = Page(rendered("index.html.j2", RED))
+def test_each_link_has_a_target() -> None:
+    page = Page(rendered("index.html.j2", FAILED))
     targets = {f"#{value}" for value in page.values("id")}
     assert len(targets) == len(page.values("id"))
     assert page.values("href")
@@ -150,8 +150,8 @@ def test_links_lead_somewhere() -> None:
     assert [cell["href"] for cell in matrix] == ["#login-1", "#login-2", "#login-3"]
 
 
-def test_the_page_needs_nothing_from_outside() -> None:
-    text = rendered("index.html.j2", RED)
+def test_page_loads_nothing_from_other_hosts() -> None:
+    text = rendered("index.html.j2", FAILED)
     page = Page(text)
     assert {tag for tag, _attributes in page.elements} & {"script", "link", "img", "iframe", "object", "base"} == set()
     assert page.values("src") == []
@@ -168,33 +168,33 @@ def test_certificates_warn_in_words_below_thirty_days(days_left: int, words: str
     assert words in page.text
 
 
-def evil_report() -> dict[str, t.Any]:
-    """Return a report in which every text is an attack."""
+def report_with_markup() -> dict[str, t.Any]:
+    """Return a report in which every text contains markup."""
 
-    def poisoned(value: t.Any, key: str = "") -> t.Any:
+    def with_markup(value: t.Any, key: str = "") -> t.Any:
         if isinstance(value, dict):
-            return {name: poisoned(item, name) for name, item in value.items()}
+            return {name: with_markup(item, name) for name, item in value.items()}
         if isinstance(value, list):
-            return [poisoned(item) for item in value]
-        return EVIL if isinstance(value, str) and key != "status" else value
+            return [with_markup(item) for item in value]
+        return MARKUP if isinstance(value, str) and key != "status" else value
 
-    data: dict[str, t.Any] = poisoned(copy.deepcopy(RED))
+    data: dict[str, t.Any] = with_markup(copy.deepcopy(FAILED))
     for number, one in enumerate(data["endpoints"]):
-        one["prefix"] = f"{EVIL}{number}"
+        one["prefix"] = f"{MARKUP}{number}"
     return data
 
 
-def test_no_text_becomes_markup() -> None:
-    page = Page(rendered("index.html.j2", evil_report()))
-    clean = Page(rendered("index.html.j2", RED))
+def test_texts_do_not_become_markup() -> None:
+    page = Page(rendered("index.html.j2", report_with_markup()))
+    clean = Page(rendered("index.html.j2", FAILED))
     assert {tag for tag, _attributes in page.elements} <= {tag for tag, _attributes in clean.elements}
     attributes = {name for _tag, attributes in page.elements for name in attributes}
     assert attributes <= {name for _tag, attributes in clean.elements for name in attributes}
-    assert EVIL in page.text
+    assert MARKUP in page.text
 
 
-def test_the_report_for_ci_is_sound_xml() -> None:
-    for data in (GREEN, RED, evil_report(), report(site="a & b")):
+def test_junit_report_is_valid_xml() -> None:
+    for data in (PASSED, FAILED, report_with_markup(), report(site="a & b")):
         root = ET.fromstring(rendered("junit.xml.j2", data))
         cases = root.findall("testsuite/testcase")
         assert int(root.get("tests", "")) == len(cases) == sum(len(e["checks"]) for e in data["endpoints"])
@@ -202,8 +202,8 @@ def test_the_report_for_ci_is_sound_xml() -> None:
         assert int(root.get("skipped", "")) == len(root.findall(".//skipped"))
 
 
-def test_the_report_for_ci_tells_what_failed_and_why() -> None:
-    root = ET.fromstring(rendered("junit.xml.j2", RED))
+def test_junit_report_has_the_failures_with_messages() -> None:
+    root = ET.fromstring(rendered("junit.xml.j2", FAILED))
     names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
     assert len(set(names)) == len(names)
     failures = {
@@ -214,4 +214,4 @@ def test_the_report_for_ci_tells_what_failed_and_why() -> None:
     assert failure.get("message") == "Because of login."
     assert "actual: 401 with text" in (failure.text or "")
     assert [suite.get("failures") for suite in root.iter("testsuite")] == ["0", "1", "2"]
-    assert root.get("time") == f"{sum((c['ms'] or 0) for e in RED['endpoints'] for c in e['checks']) / 1000:.3f}"
+    assert root.get("time") == f"{sum((c['ms'] or 0) for e in FAILED['endpoints'] for c in e['checks']) / 1000:.3f}"

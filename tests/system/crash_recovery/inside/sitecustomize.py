@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Record what each Python process of a playbook run is about to do, and inject one failure.
+"""Record the next steps of each Python process of a playbook run, and inject one failure.
 
 Python imports this by its name, with the directory on PYTHONPATH. Points are tasks that begin, requests that change the
-site, and files below INJECT_FILES that are put in place or removed; each is a line in INJECT_JOURNAL. Before the line
-with the number INJECT_AT, of the lines that begin with INJECT_ONLY:
+site, and files below INJECT_FILES that are created, replaced or removed; each is a line in INJECT_JOURNAL. Before the
+line with the number INJECT_AT, of the lines that begin with INJECT_ONLY:
 
 - the whole run dies by SIGKILL, if INJECT_HOW is "KILL" or not set;
-- the playbook gets SIGTERM, if it is "TERM": what it started goes on, as at a shutdown or `kill PID`;
+- the playbook gets SIGTERM, if it is "TERM": its child processes continue, as at a shutdown or `kill PID`;
 - the clock of all processes jumps by so many seconds, if it is a number.
 
 Independent of that, nothing can be written below the directories in INJECT_FULL (no space) and INJECT_READ_ONLY, which
@@ -83,22 +83,22 @@ def jump() -> None:
 def hook(event: str, arguments: tuple[t.Any, ...]) -> None:
     if _FORBIDDEN and event in _PATHS:
         forbid(event, arguments)
-    said = event in _POINTS and point(event, arguments)
-    if not said:
+    line = event in _POINTS and point(event, arguments)
+    if not line:
         return
     if JUMPED.exists():
         jump()
     with JOURNAL.open("a+") as journal:
-        journal.write(f"{said}\n")
+        journal.write(f"{line}\n")
         journal.flush()
         journal.seek(0)
         reached = sum(line.startswith(os.environ["INJECT_ONLY"]) for line in journal)
-    if said.startswith(os.environ["INJECT_ONLY"]) and reached == int(os.environ["INJECT_AT"]):
+    if line.startswith(os.environ["INJECT_ONLY"]) and reached == int(os.environ["INJECT_AT"]):
         act()
 
 
 def act() -> None:
-    """Do what is to be done at the point."""
+    """Inject the failure."""
     playbook = int(JOURNAL.with_suffix(".pid").read_text())
     if HOW == "KILL":
         os.kill(playbook, signal.SIGKILL)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In place of the package of this name: the CA of proxies and web server is the only public one."""
+"""Replace the package of this name, so that the CA of proxies and web server is the only public one."""
 
 from __future__ import annotations
 

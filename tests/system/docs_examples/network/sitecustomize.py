@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lead the host names in the examples to the simulated sites.
+"""Resolve the host names in the examples to the simulated sites.
 
-Each Python that finds this on its path imports it when it starts. EXAMPLES_NETWORK names a file with the ports of the
-simulation by name and port, such as {"qlik1.example.com": {"4242": 40001}}.
+Each Python with this directory on its path imports it when it starts. EXAMPLES_NETWORK names a file with the ports of
+the simulation by name and port, such as {"qlik1.example.com": {"4242": 40001}}.
 """
 
 from __future__ import annotations

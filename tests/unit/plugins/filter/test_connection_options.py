@@ -14,7 +14,7 @@ from ansible_collections.sensible.qlik.plugins.filter.connection_options import 
 
 
 class Templated(Mapping[str, t.Any]):
-    """Like hostvars: a value is made when it is asked for, and some cannot be."""
+    """A mapping like hostvars: values are templated when they are read, and some cannot be templated."""
 
     def __init__(self, values: dict[str, t.Any]) -> None:
         self._values = values
@@ -32,12 +32,12 @@ class Templated(Mapping[str, t.Any]):
         return len(self._values)
 
 
-def test_variables_become_options_and_others_are_left_alone() -> None:
+def test_only_variables_of_options_are_returned() -> None:
     variables = Templated({"qlik_host": "q", "qlik_port": 1, "qlik_token": "t", "qlik_nodes": NotImplemented})
     assert connection_options(variables) == {"host": "q", "port": 1, "token": "t"}
 
 
-def test_a_host_that_is_no_site_is_named() -> None:
+def test_host_without_qlik_host_is_refused_by_name() -> None:
     with pytest.raises(AnsibleFilterError, match="The host web1 has no variable qlik_host"):
         connection_options({"inventory_hostname": "web1", "qlik_port": 1})
 
@@ -64,9 +64,9 @@ def test_other_input_is_refused() -> None:
         connection_options(t.cast("t.Any", "test"))
 
 
-def test_the_filter_has_its_name() -> None:
+def test_filter_is_registered_by_name() -> None:
     assert FilterModule().filters() == {"connection_options": connection_options}
 
 
-def test_a_host_without_the_repository() -> None:
+def test_qlik_host_can_be_made_optional() -> None:
     assert connection_options({"qlik_proxy_ca_path": "ca.pem"}, host_required=False) == {"proxy_ca_path": "ca.pem"}

@@ -14,7 +14,7 @@ from ansible_collections.sensible.qlik.plugins.filter.drift import FilterModule
 drift = FilterModule().filters()["drift"]
 
 
-def there(prefix: str, *, days_left: int = 300, tags: tuple[str, ...] = ()) -> dict[str, t.Any]:
+def found_entry(prefix: str, *, days_left: int = 300, tags: tuple[str, ...] = ()) -> dict[str, t.Any]:
     """Return a virtual proxy as virtual_proxy_info returns it."""
     certificate = {"subject": f"CN={prefix}", "not_after": "2027-11-01T00:00:00Z", "days_left": days_left}
     return {"prefix": prefix, "tags": list(tags), "certificate": certificate}
@@ -36,8 +36,8 @@ def rows(report: dict[str, t.Any], number: int = 0) -> dict[str, str]:
     return {row["prefix"]: row["status"] for row in report["sites"][number]["virtual_proxies"]}
 
 
-def test_sites_as_declared() -> None:
-    same = site({"portal": "unchanged", "trial": "unchanged"}, there("portal"))
+def test_sites_as_declared_pass() -> None:
+    same = site({"portal": "unchanged", "trial": "unchanged"}, found_entry("portal"))
     assert drift({"dev": same})["summary"] == "The site is as declared."
     report = drift({"dev": same, "test": same})
     assert report["passed"]
@@ -49,7 +49,7 @@ def test_sites_as_declared() -> None:
 
 def test_each_kind_of_drift_is_reported() -> None:
     outcomes = {"portal": "updated", "new": "created", "old": "deleted", "fine": "unchanged"}
-    found = [there("stray"), there("portal"), there("old"), there("fine")]
+    found = [found_entry("stray"), found_entry("portal"), found_entry("old"), found_entry("fine")]
     diff = [
         change(
             {"description": "A", "tags": ["x"], "proxies": ["Central"]},
@@ -82,7 +82,7 @@ def test_each_kind_of_drift_is_reported() -> None:
     ],
 )
 def test_undeclared_entries_are_listed_and_count_on_request(more: dict[str, t.Any], passed: bool) -> None:
-    report = drift({"dev": site({}, there("stray", tags=("portal",)), **more)})
+    report = drift({"dev": site({}, found_entry("stray", tags=("portal",)), **more)})
     assert rows(report) == {"stray": "undeclared"}
     assert report["passed"] is passed
 
@@ -98,8 +98,8 @@ def test_an_unreachable_site_does_not_stop_the_comparison() -> None:
 
 def test_certificates_are_sorted_by_expiry() -> None:
     sites = {
-        "dev": site({"portal": "unchanged"}, there("portal", days_left=30)),
-        "test": site({"portal": "unchanged"}, there("portal", days_left=29), there("stray", days_left=-1)),
+        "dev": site({"portal": "unchanged"}, found_entry("portal", days_left=30)),
+        "test": site({"portal": "unchanged"}, found_entry("portal", days_left=29), found_entry("stray", days_left=-1)),
     }
     certificates = drift(sites, expires_within=30)["certificates"]
     assert [(one["site"], one["days_left"], one["soon"]) for one in certificates] == [
@@ -107,8 +107,8 @@ def test_certificates_are_sorted_by_expiry() -> None:
     ]  # fmt: skip
 
 
-def test_a_virtual_proxy_that_was_converted_has_no_certificate() -> None:
-    # virtual_proxy_info shows only those with JWT; the module says what differs.
+def test_converted_virtual_proxy_has_no_certificate() -> None:
+    # virtual_proxy_info returns only those with JWT; the differences come from the module.
     diff = [change({"authentication_method": "saml"}, {"authentication_method": "jwt"})]
     report = drift({"dev": site({"portal": "updated"}, diff=diff)})
     [row] = report["sites"][0]["virtual_proxies"]
@@ -124,7 +124,7 @@ def test_other_input_is_refused_with_a_message(outcome: dict[str, t.Any]) -> Non
 
 def test_texts_of_a_site_are_made_printable() -> None:
     diff = [change({"description": "A\x1b[2J\x0b B\nC", "tags": ["\x00x"]}, {"description": "B", "tags": []})]
-    report = drift({"dev": site({"portal": "updated"}, there("portal"), there("stray\x07"), diff=diff)})
+    report = drift({"dev": site({"portal": "updated"}, found_entry("portal"), found_entry("stray\x07"), diff=diff)})
     [portal, stray] = report["sites"][0]["virtual_proxies"]
     actual = {one["option"]: one["actual"] for one in portal["differences"]}
     assert actual == {"description": "A [2J  B\nC", "tags": [" x"]}

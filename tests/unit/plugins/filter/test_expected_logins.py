@@ -47,7 +47,7 @@ def test_logins_are_expected_where_a_virtual_proxy_is_linked(given: t.Any, expec
     }
 
 
-def test_nodes_with_one_host_are_told_apart_by_their_ports() -> None:
+def test_nodes_on_one_host_are_distinguished_by_port() -> None:
     hosts = [
         {**proxy, "host_name": "qlik", "url": f"https://qlik:{number}"}
         for number, proxy in enumerate(SITE["proxies"], 1)
@@ -56,7 +56,7 @@ def test_nodes_with_one_host_are_told_apart_by_their_ports() -> None:
     assert found["proxy_urls"] == {"Rim1": "https://qlik:2", "Central": "https://qlik:1"}
 
 
-def test_unknown_names_suffice_if_all_proxies_are_linked() -> None:
+def test_unknown_hosts_are_accepted_if_all_proxies_are_linked() -> None:
     urls = ["https://www1.example.com", "https://www2.example.com", "https://qlik3"]
     found = expected_logins([EVERYWHERE], SITE, urls)
     assert found == {
@@ -80,9 +80,9 @@ def test_unknown_names_suffice_if_all_proxies_are_linked() -> None:
         ({"Rim1": "https://a"}, "It has no URL for the node 'Central', to which 'portal' is linked."),
     ],
 )
-def test_addresses_that_are_not_sufficient(given: t.Any, problem: str) -> None:
+def test_insufficient_urls_are_problems(given: t.Any, problem: str) -> None:
     assert expected_logins([PORTAL], SITE, given)["problem"] == problem
 
 
-def test_invalid_addresses_are_problems() -> None:
+def test_invalid_urls_are_problems() -> None:
     assert "proxy_urls" in expected_logins([PORTAL], SITE, 7)["problem"]

@@ -41,7 +41,7 @@ def later(seconds: float) -> datetime.datetime:
 
 
 class Site:
-    """A site's virtual proxies, changed by the very writes that the module would make."""
+    """A site's virtual proxies, changed by the same writes that the module would make."""
 
     def __init__(self, limit: int = 8) -> None:
         self.entities: dict[str, dict[str, t.Any]] = {}
@@ -126,7 +126,7 @@ def test_slots_are_opened_kept_and_closed() -> None:
     assert site.writes == [f"create '{slot(0)}'", f"create '{slot(1)}'", f"update '{slot(0)}'", f"delete '{slot(0)}'"]
 
 
-def test_a_key_that_comes_back_keeps_its_slot() -> None:
+def test_republished_key_keeps_its_slot() -> None:
     site = Site()
     site.follow(keys(A, B))
     site.follow(keys(B), 60)
@@ -137,7 +137,7 @@ def test_a_key_that_comes_back_keeps_its_slot() -> None:
 
 
 @pytest.mark.parametrize("unknown", [[], keys(key_sets.elliptic("e")), keys(key_sets.okta(key(5), "no certificate"))])
-def test_without_a_usable_key_nothing_is_done(unknown: list[dict[str, t.Any]]) -> None:
+def test_no_usable_key_changes_nothing(unknown: list[dict[str, t.Any]]) -> None:
     site = Site()
     site.follow(keys(A, B))
     before = site.follow(keys(B), 60)
@@ -226,7 +226,7 @@ def test_overlap_zero_closes_slots_at_once() -> None:
     assert site.writes[2:] == [f"delete '{slot(0)}'"]
 
 
-def test_clocks_that_step() -> None:
+def test_clock_set_back_restarts_the_overlap() -> None:
     site = Site()
     site.follow(keys(A, B))
     site.follow(keys(B), 60)
@@ -300,17 +300,17 @@ def test_a_certificate_of_another_key_is_replaced() -> None:
     assert rsa_public_key(site.entities[slot(0)]["jwtPublicKeyCertificate"]) == key(0).public_key()
 
 
-def test_names_of_a_key() -> None:
+def test_kid_keeps_its_route_until_another_key_has_it() -> None:
     site = Site()
     odd = "a ];[%; kid é"
     plan = site.follow(keys(keycloak(key(0), odd), keycloak(key(0), "second")))
     assert plan["routes"] == {odd: slot(0), "second": slot(0)}
     assert len(plan["slots"]) == 1
-    # One that it had still leads there, until another key has it.
+    # A former kid keeps its route until another key has it.
     assert site.follow(keys(keycloak(key(0), "second")))["routes"] == {odd: slot(0), "second": slot(0)}
     plan = site.follow(keys(keycloak(key(0), "second"), keycloak(key(1), odd)))
     assert plan["routes"] == {odd: slot(1), "second": slot(0)}
-    # A key that is gone gives way to a published one with the same name.
+    # A published key takes the kid of a withdrawn key.
     site.follow(keys(B), 60)
     assert site.plan(keys(B, keycloak(key(2), "second")), 61)["routes"]["second"] == slot(2)
 
@@ -383,7 +383,7 @@ ROTATIONS = 50
 
 
 class Provider:
-    """Announces a key some time before it signs with it, and withdraws the old one at once, or later."""
+    """A provider that publishes a key before it signs with it, and withdraws the old key at once or later."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
@@ -395,17 +395,17 @@ class Provider:
             announced = tick + chance.randint(2, 6)
             signs = announced + chance.randint(6, 9)
             withdrawn = signs + chance.choice([0, 0, 1, 8])
-            for when, what in ((announced, ("announce", number)), (signs, ("sign", number))):
-                self._events.setdefault(when, []).append(what)
+            for when, event in ((announced, ("announce", number)), (signs, ("sign", number))):
+                self._events.setdefault(when, []).append(event)
             self._events.setdefault(withdrawn, []).append(("withdraw", number - 1))
             tick = signs
         self.ticks = tick + 100
 
     def tick(self, tick: int) -> None:
-        for what, number in self._events.get(tick, ()):
-            if what == "announce":
+        for event, number in self._events.get(tick, ()):
+            if event == "announce":
                 self.published.add(number)
-            elif what == "withdraw":
+            elif event == "withdraw":
                 self.published.discard(number)
             else:
                 self.signing = number
@@ -425,11 +425,11 @@ key_of = functools.cache(rsa_public_key)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_provider_that_rotates_fifty_times(seed: int) -> None:
+def test_fifty_rotations_keep_all_tokens_valid(seed: int) -> None:
     chance = random.Random(seed)
     provider, site = Provider(chance), Site(limit=6)
     alive: list[tuple[int, int]] = []  # tokens as (number of the key, end)
-    routes: dict[str, str] = {}  # what the front end has
+    routes: dict[str, str] = {}  # the current routes of the front end
     failed, active = 0, set()
     for tick in range(provider.ticks):
         provider.tick(tick)

@@ -39,7 +39,7 @@ def raw(header: t.Any, claims: t.Any) -> str:
     return ".".join([*parts, "c2ln"])
 
 
-def judge(text: t.Any, **options: t.Any) -> dict[str, t.Any]:
+def evaluate(text: t.Any, **options: t.Any) -> dict[str, t.Any]:
     [(name, function)] = plugin.FilterModule().filters().items()
     assert name == "jwt_claims"
     with mock.patch.object(plugin.time, "time", return_value=NOW):  # however long the tests before it take
@@ -51,7 +51,7 @@ def judge(text: t.Any, **options: t.Any) -> dict[str, t.Any]:
 
 
 def test_claims_and_header_are_returned() -> None:
-    result = judge(token(kid="k1", nbf=NOW - 60))
+    result = evaluate(token(kid="k1", nbf=NOW - 60))
     left = result.pop("seconds_left")
 
     assert 590 < left <= 600
@@ -77,16 +77,16 @@ def test_all_results_are_documented() -> None:
 
     [documented] = yaml.safe_load(plugin.RETURN).values()
 
-    assert list(judge(token())) == list(documented["contains"])
+    assert list(evaluate(token())) == list(documented["contains"])
     assert set(yaml.safe_load(plugin.DOCUMENTATION)["options"]) == {"_input", *plugin._OPTIONS}
 
 
-def test_times() -> None:
-    expired = judge(token(exp=NOW - 300))
-    within = judge(token(exp=NOW - 30))
-    strict = judge(token(exp=NOW - 30), leeway=0)
-    early = judge(token(nbf=NOW + 300))
-    endless = judge(token(exp=None))
+def test_times_decide_acceptance_with_leeway() -> None:
+    expired = evaluate(token(exp=NOW - 300))
+    within = evaluate(token(exp=NOW - 30))
+    strict = evaluate(token(exp=NOW - 30), leeway=0)
+    early = evaluate(token(nbf=NOW + 300))
+    endless = evaluate(token(exp=None))
 
     assert (expired["expired"], expired["accepted"]) == (True, False)
     assert expired["seconds_left"] <= -300
@@ -101,14 +101,14 @@ def test_times() -> None:
 
 @pytest.mark.parametrize("value", ["soon", True, [1], 1e300, 10**400, float("nan"), 9e14])
 def test_times_out_of_range_are_returned_as_null(value: t.Any) -> None:
-    result = judge(raw({"alg": "RS256"}, {"exp": value}))
+    result = evaluate(raw({"alg": "RS256"}, {"exp": value}))
 
     assert result["times"]["exp"] is None
     assert result["accepted"] == (value == 9e14)
 
 
-def test_a_certificate_verifies() -> None:
-    right, wrong = judge(token(), certificate=PEM), judge(token(), certificate=OTHER_PEM)
+def test_certificate_verifies_its_tokens_only() -> None:
+    right, wrong = evaluate(token(), certificate=PEM), evaluate(token(), certificate=OTHER_PEM)
 
     assert (right["verified"], right["accepted"]) == (True, True)
     assert (wrong["verified"], wrong["accepted"]) == (False, False)
@@ -124,10 +124,10 @@ def test_all_settings_of_a_virtual_proxy_are_checked() -> None:
         "jwt_audience": "qlik",
         "jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": True}],
     }
-    good = judge(token(login="anna", groups=["a"], aud="qlik"), virtual_proxy=virtual_proxy)
-    bad = judge(token(Login="anna"), virtual_proxy=virtual_proxy)
-    other = judge(token(1, login="anna", groups=[], aud="me"), virtual_proxy=virtual_proxy, audience="me")
-    both = judge(token(login="x", groups=[], aud="qlik"), virtual_proxy=virtual_proxy, certificate=OTHER_PEM)
+    good = evaluate(token(login="anna", groups=["a"], aud="qlik"), virtual_proxy=virtual_proxy)
+    bad = evaluate(token(Login="anna"), virtual_proxy=virtual_proxy)
+    other = evaluate(token(1, login="anna", groups=[], aud="me"), virtual_proxy=virtual_proxy, audience="me")
+    both = evaluate(token(login="x", groups=[], aud="qlik"), virtual_proxy=virtual_proxy, certificate=OTHER_PEM)
 
     assert (good["verified"], good["reasons"]) == (True, [])
     assert bad["verified"]
@@ -144,7 +144,7 @@ def test_all_settings_of_a_virtual_proxy_are_checked() -> None:
 def test_unusable_mapped_claims_cause_warnings() -> None:
     entry = {"jwt_attribute": "groups", "sense_attribute": "group", "is_mandatory": False}
 
-    result = judge(token(Groups=["a"]), virtual_proxy={"jwt_attribute_map": [entry]})
+    result = evaluate(token(Groups=["a"]), virtual_proxy={"jwt_attribute_map": [entry]})
 
     assert result["accepted"]
     (warning,) = result["warnings"]
@@ -153,7 +153,7 @@ def test_unusable_mapped_claims_cause_warnings() -> None:
     )
 
 
-def test_a_key_set_verifies_by_kid() -> None:
+def test_key_set_verifies_by_kid() -> None:
     jwks = key_set(
         key_sets.keycloak_encryption(key(4), "encryption"),
         key_sets.okta(key(1), "k1"),
@@ -162,9 +162,9 @@ def test_a_key_set_verifies_by_kid() -> None:
     )
 
     for number in (1, 2):
-        result = judge(token(number, kid=f"k{number}"), jwks=jwks)
+        result = evaluate(token(number, kid=f"k{number}"), jwks=jwks)
         assert (result["verified"], result["verified_by"], result["reasons"]) == (True, f"k{number}", [])
-        assert judge(token(number), jwks=json.dumps(jwks))["verified_by"] == f"k{number}"
+        assert evaluate(token(number), jwks=json.dumps(jwks))["verified_by"] == f"k{number}"
     for text, reason in (
         (token(1, kid="k9"), "has no key with the kid of the token"),
         (token(1, kid="k2"), "does not fit the key of the JWKS with the kid"),
@@ -173,18 +173,18 @@ def test_a_key_set_verifies_by_kid() -> None:
         (token(4, kid="encryption"), "cannot be used: The key is for encryption"),
         (token(4), "no key of the JWKS for signatures fits"),
     ):
-        result = judge(text, jwks=jwks)
+        result = evaluate(text, jwks=jwks)
         assert (result["verified"], result["verified_by"], result["accepted"]) == (False, None, False)
         [sentence] = result["reasons"]
         assert reason in sentence
-    assert judge(token(), jwks=key_set())["reasons"] == ["The JWKS is empty."]
+    assert evaluate(token(), jwks=key_set())["reasons"] == ["The JWKS is empty."]
 
 
 def test_key_set_precedes_the_certificate_of_the_virtual_proxy() -> None:
     virtual_proxy = {"jwt_public_key_certificate": OTHER_PEM}
     jwks = key_set(key_sets.okta(key(), "k0"))
 
-    assert judge(token(), virtual_proxy=virtual_proxy, jwks=jwks)["reasons"] == []
+    assert evaluate(token(), virtual_proxy=virtual_proxy, jwks=jwks)["reasons"] == []
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "HS256", "PS256", "none"])
@@ -197,7 +197,7 @@ def test_other_algorithms_are_reported_once(algorithm: str) -> None:
         text = raw({"alg": algorithm}, USER)
 
     for options in ({}, {"certificate": PEM}, {"jwks": key_set(key_sets.okta(key(), "k"))}):
-        result = judge(text, **options)
+        result = evaluate(text, **options)
         assert result["verified"] is (False if options else None)
         [sentence] = result["reasons"]
         assert f"signed with {algorithm}" in sentence
@@ -237,7 +237,7 @@ def test_invalid_input_is_refused_and_not_quoted(case: str) -> None:
     text, options, sentence = REFUSED[case]
 
     with pytest.raises(AnsibleFilterError) as caught:
-        judge(text, **options)
+        evaluate(text, **options)
 
     message = str(caught.value)
     assert sentence in message
@@ -247,7 +247,7 @@ def test_invalid_input_is_refused_and_not_quoted(case: str) -> None:
 
 
 def test_blanks_and_empty_options_are_ignored() -> None:
-    assert judge(f" {token()}\n", certificate=None, jwks=None, leeway=None)["accepted"]
+    assert evaluate(f" {token()}\n", certificate=None, jwks=None, leeway=None)["accepted"]
 
 
 JSON = st.recursive(
@@ -264,4 +264,4 @@ HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "typ"]), JSON | st.samp
 def test_any_token_is_accepted_or_refused_without_an_exception(header: t.Any, claims: t.Any) -> None:
     for options in ({}, {"virtual_proxy": {"jwt_public_key_certificate": PEM, "jwt_audience": "qlik"}}):
         with contextlib.suppress(AnsibleFilterError):
-            json.dumps(judge(raw(header, claims), jwks=key_set(key_sets.okta(key(), "k1")), **options))
+            json.dumps(evaluate(raw(header, claims), jwks=key_set(key_sets.okta(key(), "k1")), **options))

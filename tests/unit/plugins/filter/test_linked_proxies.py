@@ -58,14 +58,14 @@ def test_only_linked_proxies_are_selected_if_nodes_are_named(proxies: t.Any, lin
         ),
     ],
 )
-def test_wrong_input_is_named_without_its_secrets(proxies: t.Any, links: t.Any, message: str) -> None:
+def test_wrong_input_is_refused_without_its_secrets(proxies: t.Any, links: t.Any, message: str) -> None:
     with pytest.raises(AnsibleFilterError) as error:
         linked_proxies(proxies, links)
     assert message in str(error.value)
     assert "hidden" not in str(error.value)
 
 
-def test_the_variable_is_named() -> None:
+def test_message_names_the_variable_of_the_caller() -> None:
     with pytest.raises(AnsibleFilterError, match="for which 'qlik_proxy_urls' has no URL"):
         linked_proxies(NAMED, ["Rim9"], option="qlik_proxy_urls")
     with pytest.raises(AnsibleFilterError, match="qlik_proxy_urls is a list of 3 proxies"):

@@ -28,7 +28,7 @@ from ansible_collections.sensible.qlik.plugins.filter.output_directory import Fi
         ("", [], "prod", ""),
     ],
 )
-def test_files_lie_beside_the_inventory(inventory_dir: t.Any, sources: list[str], host: str, expected: str) -> None:
+def test_directory_is_beside_the_inventory(inventory_dir: t.Any, sources: list[str], host: str, expected: str) -> None:
     assert FilterModule().filters()["output_directory"](inventory_dir, sources, "keys", host) == expected
 
 

@@ -29,6 +29,6 @@ def test_lists_and_dictionaries_are_not_quoted() -> None:
     ]
 
 
-def test_only_dictionaries() -> None:
+def test_other_input_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="requires a dictionary"):
         path_problems([KEY])  # type: ignore[arg-type]

@@ -32,7 +32,7 @@ def only(**rules: t.Any) -> Options:
     return result
 
 
-def test_without_rules_all_settings_are_taken_over() -> None:
+def test_all_settings_are_promoted_without_rules() -> None:
     before = copy.deepcopy(PORTAL)
     assert only() == {name: value for name, value in PORTAL.items() if name not in ("id", "certificate")}
     assert before == PORTAL
@@ -49,7 +49,7 @@ def test_without_rules_all_settings_are_taken_over() -> None:
         ({"Central": "Main", "*": ["Rim1", "Rim2"]}, ["Main", "Rim1", "Rim2"], ["Rim1", "Rim2"]),
     ],
 )
-def test_nodes(nodes: dict[str, t.Any], engines: list[str], proxies: list[str]) -> None:
+def test_nodes_are_replaced_by_rule(nodes: dict[str, t.Any], engines: list[str], proxies: list[str]) -> None:
     result = only(nodes=nodes)
     assert (result["load_balancing_server_nodes"], result["proxies"]) == (engines, proxies)
 
@@ -70,7 +70,7 @@ def test_notes_of_a_rotation_are_not_promoted(description: str | None, expected:
     assert result["description"] == expected
 
 
-def test_what_is_kept_is_not_declared() -> None:
+def test_kept_settings_are_omitted() -> None:
     result = only(keep=["jwt_public_key_certificate", "host_allow_list"])
     assert not {"jwt_public_key_certificate", "websocket_cross_origin_white_list"} & set(result)
 
@@ -126,7 +126,7 @@ def test_overrides_change_single_entries(rules: dict[str, t.Any], expected: Opti
         ("MyCookie", "MyCookie"),
     ],
 )
-def test_suffixes(cookie: str, renamed: str) -> None:
+def test_suffix_is_replaced_in_prefix_and_cookie(cookie: str, renamed: str) -> None:
     on_source = [{**PORTAL, "prefix": "portal-dev", "session_cookie_header_name": cookie}, {**PORTAL, "prefix": "hr"}]
     [result] = promoted(
         on_source,
@@ -139,7 +139,7 @@ def test_suffixes(cookie: str, renamed: str) -> None:
     assert result["description"] == "Tested"
 
 
-def test_a_prefix_can_be_left_out() -> None:
+def test_prefix_is_omitted_on_request() -> None:
     assert promoted([PORTAL], without=["Portal"]) == []
     assert promoted([PORTAL], target_suffix="-test", without=["portal"]) != []
 
@@ -170,10 +170,10 @@ def test_a_prefix_can_be_left_out() -> None:
         ({"nodes": {"Central": [1]}}, r"nodes\['Central'\] must be"),
     ],
 )
-def test_rules_that_cannot_be_right(rules: dict[str, t.Any], message: str) -> None:
+def test_invalid_rules_are_refused(rules: dict[str, t.Any], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         promoted([PORTAL], **rules)
 
 
-def test_its_name() -> None:
+def test_filter_is_registered_by_name() -> None:
     assert FilterModule().filters() == {"promoted": promoted}

@@ -38,7 +38,7 @@ USAGE = "Give -e promote_source=SITE -e promote_target=SITE, or -e promote_stage
         ({"promote_target": "prod", "promote_approved": ""}, {"prod": {"approved": False}}),
     ],
 )
-def test_what_is_given_for_each_target(variables: dict[str, t.Any], targets: dict[str, t.Any]) -> None:
+def test_request_is_split_by_target(variables: dict[str, t.Any], targets: dict[str, t.Any]) -> None:
     found = FilterModule().filters()["promotion_request"](variables, SITES)
     assert found == {"problems": [], "targets": targets}
     assert list(found["targets"]) == list(targets)
@@ -85,12 +85,12 @@ def test_problems_name_the_variable(variables: dict[str, t.Any], problem: str) -
     assert promotion_request(variables, SITES) == {"problems": [problem], "targets": {}}
 
 
-def test_a_prefix_that_cannot_be_one_is_named_with_its_variable() -> None:
+def test_invalid_prefix_is_reported_with_its_variable() -> None:
     [problem] = promotion_request({"promote_target": "test", "promote_prefixes": ["a/b"]}, SITES)["problems"]
     assert "promote_prefixes is 'a/b', which contains '/'" in problem
 
 
-def test_without_an_inventory_it_says_so() -> None:
+def test_missing_inventory_is_reported() -> None:
     [problem] = promotion_request({"promote_target": "test"}, [])["problems"]
     assert "sites are none: give one with -i INVENTORY" in problem
 

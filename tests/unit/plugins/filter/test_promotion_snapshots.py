@@ -34,7 +34,7 @@ CHANGED = "It is a snapshot of a promotion, but it was changed and cannot be rea
 read = FilterModule().filters()["promotion_snapshots"]
 
 
-def test_a_snapshot_is_read() -> None:
+def test_all_fields_of_a_snapshot_are_returned() -> None:
     assert read([TEXT], ["a.yml"]) == [
         {
             "path": "a.yml",
@@ -71,7 +71,7 @@ def test_a_snapshot_is_read() -> None:
         ("{site: test, virtual_proxies: [{prefix: portal, allow_non_jwt: true}]}", CHANGED),
     ],
 )
-def test_what_is_no_snapshot_has_a_problem_and_nothing_else(text: t.Any, problem: str) -> None:
+def test_invalid_snapshot_has_only_a_problem(text: t.Any, problem: str) -> None:
     [found] = read([text], ["a.yml"])
     assert (found["problem"], found["site"], found["virtual_proxies"]) == (problem, "", [])
 
@@ -86,7 +86,7 @@ def test_what_is_no_snapshot_has_a_problem_and_nothing_else(text: t.Any, problem
         ("proxies: [{id: p1, name: Central}]", "test", "p2", 0),  # the site is not known
     ],
 )
-def test_unfinished_snapshots_of_a_site(replaced: str, host: str, proxy: str, found: int) -> None:
+def test_only_unfinished_snapshots_of_the_site_are_returned(replaced: str, host: str, proxy: str, found: int) -> None:
     text = TEXT.replace(replaced, "[]" if replaced.startswith("[") else "") if replaced else TEXT
     unfinished = read([text, ""], ["a.yml", "b.yml"], host=host, site={"proxies": [{"id": proxy}]})
     assert [one["virtual_proxies"] for one in unfinished] == [[PORTAL]] * found

@@ -30,7 +30,7 @@ PORTAL = {"id": "a1", "prefix": "portal"}
 
 
 def portal(**values: t.Any) -> dict[str, t.Any]:
-    """Return the portal as it has to be restored."""
+    """Return the virtual proxy portal as expected after the restoration."""
     lists = {"load_balancing_server_nodes": ["Main", "Rim1"], "proxies": ["Main"]}
     return {"id": "A1", "prefix": "portal", **lists, **values}
 
@@ -72,7 +72,7 @@ def test_virtual_proxies_and_nodes_are_found_by_id_then_by_name(
         ),
     ],
 )
-def test_what_was_created_is_removed_by_id(
+def test_created_virtual_proxy_is_removed_by_id(
     today: list[dict[str, str]], expected: list[dict[str, t.Any]], notes: list[str]
 ) -> None:
     snapshot = {"virtual_proxies": [EMBEDDED], "created": {"embedded": "B1"}}
@@ -80,13 +80,13 @@ def test_what_was_created_is_removed_by_id(
     assert found == {"virtual_proxies": expected, "notes": notes, "problem": ""}
 
 
-def test_a_name_that_two_nodes_have_is_replaced_by_the_id() -> None:
+def test_ambiguous_node_name_is_replaced_by_its_id() -> None:
     site = {"nodes": named(n1="Rim1", n2="rim1"), "proxies": SITE["proxies"]}
     [found, _absent] = restored([SNAPSHOT], site, [PORTAL])["virtual_proxies"]
     assert found["load_balancing_server_nodes"] == ["n1", "n2"]
 
 
-def test_missing_nodes_are_a_problem_or_left_out() -> None:
+def test_missing_nodes_are_a_problem_or_omitted() -> None:
     site = {"nodes": named(n1="Main"), "proxies": named(p1="Main")}
     sentence = "The site no longer has these nodes: 'Rim1' (portal)."
     assert restored([SNAPSHOT], site, [PORTAL])["problem"] == sentence
@@ -107,13 +107,13 @@ def test_a_snapshot_of_another_site_is_refused() -> None:
     ("prefixes", "expected"),
     [(["portal"], ["portal-old"]), (["portal-old"], ["portal-old"]), (["embedded"], ["embedded"]), ([], [])],
 )
-def test_only_some(prefixes: list[str], expected: list[str]) -> None:
+def test_only_requested_prefixes_are_restored(prefixes: list[str], expected: list[str]) -> None:
     today = [{"id": "a1", "prefix": "portal-old"}]
     found = restored([SNAPSHOT], SITE, today, prefixes=prefixes)["virtual_proxies"]
     assert [one["prefix"] for one in found] == expected
 
 
-def test_the_first_snapshot_decides() -> None:
+def test_first_snapshot_takes_precedence() -> None:
     later = {**SNAPSHOT, "virtual_proxies": [{"prefix": "embedded"}, {"prefix": "trial"}]}
     found = restored([SNAPSHOT, later], SITE, [])["virtual_proxies"]
     assert found == [portal(), EMBEDDED, {"prefix": "trial"}]

@@ -37,7 +37,7 @@ def summary(*virtual_proxies: dict[str, t.Any], name: str = "portal") -> tuple[s
     return state["phase"], state["current"]["prefix"], old, new, state["wanted"]["prefix"]
 
 
-def test_the_phases_of_a_rotation_and_the_next_one() -> None:
+def test_each_phase_of_a_rotation_is_recognized() -> None:
     assert summary(one("portal")) == ("idle", "portal", "portal", "", "portal-2")
     second = one("portal-2", NOTE)
     assert summary(one("portal"), second) == ("published", "portal", "portal", "portal-2", "portal-2")
@@ -73,14 +73,14 @@ def test_the_phases_of_a_rotation_and_the_next_one() -> None:
         # The old one was deleted, or the new one was after the switch. Before the switch, nothing is lost.
         ([one("shop", NOTE)], ("retired", "shop", "", "shop", "shop")),
         ([one("portal", SWITCHED)], ("lost", "portal", "portal", "", "portal-2")),
-        # Another virtual proxy of such a name is none of a pair.
+        # Another virtual proxy with such a name is not part of the pair.
         (
             [one("portal"), one("portal-2"), one("portal-3", NOTE)],
             ("published", "portal", "portal", "portal-3", "portal-3"),
         ),
     ],
 )
-def test_what_was_renamed_deleted_or_edited_is_recognized(
+def test_renamed_or_deleted_virtual_proxies_are_recognized(
     site: list[dict[str, t.Any]], expected: tuple[str, ...]
 ) -> None:
     assert summary(*site) == expected
@@ -117,7 +117,7 @@ def test_the_last_link_on_a_proxy_is_never_removed(old: list[str], new: list[str
     assert rotation_state(site, "portal")["wanted"]["proxies"] == wanted
 
 
-def test_what_the_new_one_has_to_be() -> None:
+def test_wanted_has_the_settings_of_the_new_virtual_proxy() -> None:
     old = one("portal-2", SWITCHED, id=ID)
     state = rotation_state([old, one("portal-3", "x [replaces portal-2 0f5f9a1c]")], "Portal")
     assert state["wanted"] == {
@@ -132,15 +132,15 @@ def test_what_the_new_one_has_to_be() -> None:
     assert rotation_state([one("portal", "")], "portal")["wanted"]["description"] == "[replaces portal 0f5f9a1c]"
 
 
-def test_unrelated_virtual_proxies_are_left_alone() -> None:
-    """Their numbers are taken all the same."""
+def test_unrelated_virtual_proxies_are_ignored() -> None:
+    """The new prefix does not use their numbers, either."""
     site = [one("portal"), one("portal-2", NOTE), one("portal-7", session_cookie_header_name="X-Qlik-Session-portal-9")]
     state = rotation_state(site, "portal", unrelated=["Portal-2", "portal-7"])
     assert (state["phase"], state["wanted"]["prefix"]) == ("idle", "portal-10")
     assert summary(one("portal-2"), one("portal"), name="portal-2")[4] == "portal-2-2"
 
 
-def test_a_note_that_cannot_be_one_counts_as_none() -> None:
+def test_invalid_note_is_ignored() -> None:
     assert summary(one("portal-2", "[replaces ../portal]"))[0] == "idle"
     assert summary(one("portal-2", "[replaces other 0f5f9a1c]"))[0] == "idle"
     assert summary(one("portal"), one("portal-01", NOTE, id="x"))[3] == "portal-01"
@@ -156,14 +156,14 @@ def test_a_note_that_cannot_be_one_counts_as_none() -> None:
         ("portal-2", 'X"; } server {'),
     ],
 )
-def test_names_that_no_front_end_or_file_can_have_are_refused(prefix: str, cookie: str) -> None:
+def test_unsafe_prefix_or_cookie_name_is_refused(prefix: str, cookie: str) -> None:
     old = one("portal")
     new = one(prefix, f"The portal [replaces portal {old['id'][:8]}]", session_cookie_header_name=cookie)
     with pytest.raises(AnsibleFilterError, match=r"prefix|session_cookie_header_name"):
         rotation_state([old, new], "portal")
 
 
-def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
+def test_invalid_name_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match="name is 'a/b', which contains '/'"):
         rotation_state([one("portal")], "a/b")
 
@@ -194,7 +194,7 @@ def test_a_name_that_cannot_be_a_prefix_is_refused() -> None:
         ([one("portal", "{{ 6 * 7 }}")], "The description of portal looks like a template"),
     ],
 )
-def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], message: str) -> None:
+def test_ambiguous_state_is_refused(virtual_proxies: list[dict[str, t.Any]], message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
         rotation_state(virtual_proxies, "portal")
 
@@ -221,5 +221,5 @@ def test_doubt_is_an_error(virtual_proxies: list[dict[str, t.Any]], message: str
         ),
     ],
 )
-def test_the_state_in_words(site: list[dict[str, t.Any]], text: str) -> None:
+def test_summary_describes_the_state(site: list[dict[str, t.Any]], text: str) -> None:
     assert rotation_state(site, "portal")["summary"].startswith(text)

@@ -39,7 +39,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Source:
-    """An inventory file, and what its plugin makes of a repository in memory."""
+    """An inventory file, parsed by the plugin against a repository in memory."""
 
     def __init__(self, repository: FakeRepository, path: Path) -> None:
         self.repository = repository
@@ -87,7 +87,7 @@ def source(repository: FakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path
     return one
 
 
-def test_nodes_are_hosts_in_groups_by_what_runs_on_them(source: Source) -> None:
+def test_nodes_are_grouped_by_their_services(source: Source) -> None:
     central, rim, engines = (f"{name}.example.com" for name in ("central", "rim1", "engines"))
     groups = source.groups()
     assert {name: hosts for name, hosts in groups.items() if name.startswith("qlik_")} == {
@@ -100,7 +100,7 @@ def test_nodes_are_hosts_in_groups_by_what_runs_on_them(source: Source) -> None:
     }
 
 
-def test_a_host_has_the_words_of_site_info(source: Source) -> None:
+def test_host_variables_equal_results_of_site_info(source: Source) -> None:
     hosts = source.parse().hosts
     variables = hosts["rim1.example.com"].vars
     assert variables["ansible_host"] == "rim1.example.com"
@@ -111,21 +111,21 @@ def test_a_host_has_the_words_of_site_info(source: Source) -> None:
     assert "qlik_proxy" not in hosts["engines.example.com"].vars
 
 
-def test_a_proxy_that_is_switched_off_is_none(source: Source) -> None:
+def test_disabled_proxy_is_not_in_the_inventory(source: Source) -> None:
     source.repository.nodes[1]["proxyEnabled"] = False
     inventory = source.parse()
     assert "qlik_proxy" not in inventory.hosts["rim1.example.com"].vars
     assert [host.name for host in inventory.groups["qlik_proxies"].hosts] == ["central.example.com"]
 
 
-def test_names_and_groups_can_be_chosen(source: Source) -> None:
+def test_hostname_and_group_prefix_are_applied(source: Source) -> None:
     groups = source.groups(hostname="name", group_prefix="prod-", groups={"prod": True, "never": False})
     assert groups["prod_proxies"] == ["Central", "Rim1"]
     assert groups["prod"] == ["Central", "Engines", "Rim1"]
     assert "never" not in groups
 
 
-def test_constructed_groups_and_variables(source: Source) -> None:
+def test_constructed_groups_and_variables_are_created(source: Source) -> None:
     inventory = source.parse(
         compose={"url": "qlik_proxy.url ~ '/hub'"},
         groups={"linked": "'' in qlik_proxy.virtual_proxies"},
@@ -136,9 +136,9 @@ def test_constructed_groups_and_variables(source: Source) -> None:
     assert [host.name for host in inventory.groups["node_Engines"].hosts] == ["engines.example.com"]
 
 
-@pytest.mark.parametrize("what", ["compose", "groups"])
-def test_strict_tells_of_mistakes(source: Source, what: str) -> None:
-    changes: dict[str, t.Any] = {what: {"linked": "'' in qlik_proxy.virtual_proxies"}}
+@pytest.mark.parametrize("option", ["compose", "groups"])
+def test_strict_reports_failing_expressions(source: Source, option: str) -> None:
+    changes: dict[str, t.Any] = {option: {"linked": "'' in qlik_proxy.virtual_proxies"}}
     source.parse(**changes)
     assert "engines.example.com" in source.error(strict=True, **changes)
 
@@ -153,7 +153,7 @@ def test_nodes_of_the_same_name_on_two_sites_are_kept(source: Source) -> None:
 
 
 @pytest.mark.parametrize("host_name", ["-oProxyCommand=x", "a b", "a\nb", "a..b"])
-def test_a_node_whose_host_name_cannot_be_one_is_left_out(
+def test_node_with_invalid_host_name_is_omitted(
     source: Source, monkeypatch: pytest.MonkeyPatch, host_name: str
 ) -> None:
     warnings: list[str] = []
@@ -165,12 +165,12 @@ def test_a_node_whose_host_name_cannot_be_one_is_left_out(
     assert warning.isprintable()
 
 
-def test_a_node_without_a_host_name_has_its_name(source: Source) -> None:
+def test_node_without_a_host_name_is_listed_by_name(source: Source) -> None:
     del source.repository.nodes[1]["hostName"]
     assert "ansible_host" not in source.parse().hosts["Rim1"].vars
 
 
-def test_what_a_site_says_is_no_template(source: Source) -> None:
+def test_texts_of_a_site_are_not_templates(source: Source) -> None:
     source.repository.nodes[1]["name"] = text = "{{ 1 + 1 }}"
     host = source.parse().hosts[source.repository.nodes[1]["hostName"]]
     assert host.vars["qlik_node"]["name"] == text
@@ -183,7 +183,7 @@ def test_what_a_site_says_is_no_template(source: Source) -> None:
     "name",
     ["../../x", "..", "/etc/passwd", "c,d", "!x", "~x.*", "host:22", "  ", "all", "qlik_nodes", "a\nb", "{{ 1 }}"],
 )
-def test_a_name_that_cannot_be_a_host_is_left_out(source: Source, name: str) -> None:
+def test_node_with_invalid_name_is_omitted(source: Source, name: str) -> None:
     source.repository.nodes[1]["name"] = name
     assert sorted(source.parse(hostname="name").hosts) == ["Central", "Engines"]
 
@@ -232,12 +232,12 @@ def test_every_option_reaches_the_connection(source: Source) -> None:
 
 
 @pytest.mark.parametrize("given", ["a, b", ["a", "b"], ["{{ 'a' }}", "b"], "{{ ['a', 'b'] }}"])
-def test_several_hosts(source: Source, given: t.Any) -> None:
+def test_several_hosts_are_read_from_each_notation(source: Source, given: t.Any) -> None:
     source.parse(host=given)
     assert source.asked_with["host"] == ["a", "b"]
 
 
-def test_templates_and_the_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_are_read_from_templates_and_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "abc")
     monkeypatch.setenv("QLIK_SENSE_PASSWORD", "def")
     monkeypatch.setenv("QLIK_SENSE_HOST", "other.example.com")
@@ -250,7 +250,7 @@ def test_templates_and_the_environment(source: Source, monkeypatch: pytest.Monke
     assert options["token"].__class__ is str
 
 
-def test_paths_start_at_the_file(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_paths_start_at_the_inventory_file(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PKI", "/pki")
     monkeypatch.setenv("HOME", "/home/anna")
     source.parse(client_cert="pki/client.pem", client_key="$PKI/key.pem", ca_path="~/root.pem", proxy_ca_path="ca.pem")
@@ -260,7 +260,7 @@ def test_paths_start_at_the_file(source: Source, monkeypatch: pytest.MonkeyPatch
     assert (options["client_key"], options["ca_path"]) == ("/pki/key.pem", "/home/anna/root.pem")
 
 
-def test_a_text_wins_over_the_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_option_precedes_the_environment(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QLIK_SENSE_CLIENT_KEY", "/environment/client_key.pem")
     source.parse(client_key=None)
     assert source.asked_with["client_key"] == "/environment/client_key.pem"
@@ -278,7 +278,7 @@ def test_path_and_text_from_one_source_are_refused(source: Source, monkeypatch: 
 
 
 @pytest.mark.parametrize("name", ["site.yml", "qlik_site.txt", "qlik_site.yml.orig"])
-def test_other_files_are_left_to_others(tmp_path: Path, name: str) -> None:
+def test_other_files_are_not_accepted(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     assert not inventory_loader.get("sensible.qlik.site").verify_file(str(tmp_path / name))
 
@@ -286,19 +286,19 @@ def test_other_files_are_left_to_others(tmp_path: Path, name: str) -> None:
 # ---- Mistakes
 
 
-def test_a_misspelt_option_is_named(source: Source) -> None:
+def test_misspelled_option_is_refused_by_name(source: Source) -> None:
     message = source.error(hostnam="name")
     assert "has no option hostnam. The options are auth_method, " in message
     assert source.repository.requests == []
 
 
-def test_a_template_that_fails_is_named(source: Source) -> None:
+def test_failing_template_is_reported_with_its_option(source: Source) -> None:
     message = source.error(token="{{ lookup('ansible.builtin.file', '/nowhere/token') }}")
     assert "template of the option 'token' cannot be resolved" in message
     assert "/nowhere/token" in message
 
 
-def test_errors_keep_their_sentences(source: Source) -> None:
+def test_message_of_the_collection_is_passed_on(source: Source) -> None:
     source.repository.proxies.clear()
     with pytest.raises(
         AnsibleParserError, match=re.escape("cannot read any proxy, although each site has one. Give the")
@@ -306,7 +306,7 @@ def test_errors_keep_their_sentences(source: Source) -> None:
         source.parse()
 
 
-def test_a_missing_library_is_named(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_reported_by_name(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin, "IMPORT_ERROR", "Traceback")
     assert "required Python library (urllib3 >= 2.6.3 and certifi)" in source.error()
 
@@ -319,7 +319,7 @@ def cached(tmp_path: Path) -> dict[str, t.Any]:
     return {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
 
 
-def test_the_second_time_nobody_is_asked(source: Source, cached: dict[str, t.Any]) -> None:
+def test_second_run_reads_only_the_cache(source: Source, cached: dict[str, t.Any]) -> None:
     first = source.parse(**cached)
     asked = len(source.repository.requests)
     second = source.parse(**cached)
@@ -329,7 +329,7 @@ def test_the_second_time_nobody_is_asked(source: Source, cached: dict[str, t.Any
     }
 
 
-def test_a_flushed_cache_is_written_anew(source: Source, cached: dict[str, t.Any]) -> None:
+def test_flushed_cache_is_written_again(source: Source, cached: dict[str, t.Any]) -> None:
     source.parse(**cached)
     source.repository.nodes.pop()
     assert "engines.example.com" in source.parse(**cached).hosts
@@ -339,7 +339,9 @@ def test_a_flushed_cache_is_written_anew(source: Source, cached: dict[str, t.Any
 
 
 @pytest.mark.parametrize("change", [{"host": "b"}, {"port": 4343}, {"user": "ACME\\b"}, {"virtual_proxy_prefix": "b"}])
-def test_another_view_has_another_entry(source: Source, cached: dict[str, t.Any], change: dict[str, t.Any]) -> None:
+def test_each_connection_has_its_own_cache_entry(
+    source: Source, cached: dict[str, t.Any], change: dict[str, t.Any]
+) -> None:
     source.parse(**cached)
     source.parse(**cached, **change)
     assert len(source.repository.requests) == 6
@@ -354,7 +356,7 @@ def test_no_secret_is_cached(source: Source, cached: dict[str, t.Any], tmp_path:
     assert not [secret for secret in secrets.values() if secret in content]
 
 
-def test_an_entry_of_another_kind_is_replaced(source: Source, cached: dict[str, t.Any], tmp_path: Path) -> None:
+def test_invalid_cache_entry_is_replaced(source: Source, cached: dict[str, t.Any], tmp_path: Path) -> None:
     source.parse(**cached)
     [file] = (tmp_path / "cache").iterdir()
     file.write_text('{"older": []}')

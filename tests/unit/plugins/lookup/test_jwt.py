@@ -104,7 +104,7 @@ def spy_on_parse(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 # ---- Tokens
 
 
-def test_a_token_for_one_user() -> None:
+def test_token_has_the_default_claims() -> None:
     before = int(time.time())
     (token,) = mint("CORP\\alice")
     after = int(time.time())
@@ -159,7 +159,7 @@ def test_lists_are_flattened_in_order() -> None:
     assert mint([]) == []
 
 
-def test_what_is_omitted_is_not_given() -> None:
+def test_omitted_options_add_no_claims() -> None:
     user = {"user": "C\\a", "name": "__omit__", "email": "a@example.com"}
 
     (token,) = mint(user, variables={"omit": "__omit__"}, audience="__omit__", algorithm="__omit__")
@@ -167,7 +167,7 @@ def test_what_is_omitted_is_not_given() -> None:
     assert claims_of(token).keys() == {"userId", "userDirectory", "email", "iat", "nbf", "exp"}
 
 
-def test_loops_of_older_ansible_pass_wantlist() -> None:
+def test_wantlist_is_accepted() -> None:
     assert [claims_of(token)["userId"] for token in mint(["C\\a", "C\\b"], wantlist=True)] == ["a", "b"]
 
 
@@ -183,11 +183,11 @@ def test_a_thousand_tokens_load_the_key_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("key_id", ["none", ""])
-def test_the_key_id_can_be_left_out(key_id: str) -> None:
+def test_empty_key_id_adds_no_kid(key_id: str) -> None:
     assert jwt.get_unverified_header(mint("C\\a", key_id=key_id)[0]) == {"alg": "RS256", "typ": "JWT"}
 
 
-def test_tokens_to_be_refused() -> None:
+def test_negative_durations_make_invalid_tokens() -> None:
     expired, early = mint({"user": "C\\a", "expires_in": "-5m"}, {"user": "C\\a", "backdate": "-5m"})
 
     with pytest.raises(jwt.ExpiredSignatureError):
@@ -214,7 +214,7 @@ DOCUMENT: dict[str, t.Any] = {
 OTHER_PEM = OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def test_the_document_decides_names_of_claims_and_the_audience() -> None:
+def test_virtual_proxy_defines_claim_names_and_audience() -> None:
     (token,) = mint("a", virtual_proxy=DOCUMENT, groups=["sales"], claims={"unit": "north"})
 
     claims = claims_of(token)
@@ -223,7 +223,7 @@ def test_the_document_decides_names_of_claims_and_the_audience() -> None:
     }  # fmt: skip
 
 
-def test_options_outrank_the_document() -> None:
+def test_options_precede_the_virtual_proxy() -> None:
     (token,) = mint(
         "C\\a",
         virtual_proxy={**DOCUMENT, "jwt_attribute_map": None},
@@ -240,7 +240,7 @@ def test_options_outrank_the_document() -> None:
 
 
 @pytest.mark.parametrize("document", [None, {}, {"prefix": "x", "jwt_audience": "", "jwt_public_key_certificate": ""}])
-def test_a_document_that_decides_nothing(document: t.Any) -> None:
+def test_virtual_proxy_without_settings_gives_default_claims(document: t.Any) -> None:
     (token,) = mint("C\\a", virtual_proxy=document, groups=["sales"])
 
     assert claims_of(token).keys() == {"userId", "userDirectory", "groups", "iat", "nbf", "exp"}
@@ -260,7 +260,7 @@ def test_each_user_is_asked_for_mandatory_claims() -> None:
     )
 
 
-def test_logins_hold_the_tokens_that_must_be_refused(warned: list[str]) -> None:
+def test_logins_contain_the_negative_tokens(warned: list[str]) -> None:
     before = int(time.time())
     (login,) = mint(
         "a",
@@ -294,14 +294,14 @@ def test_logins_hold_the_tokens_that_must_be_refused(warned: list[str]) -> None:
     assert warned == []
 
 
-def test_logins_without_what_cannot_be_tested() -> None:
+def test_logins_omit_tokens_that_cannot_be_tested() -> None:
     (first, second) = mint(["a", "b"], user_directory="C", virtual_proxy={"prefix": "portal"}, as_logins=True)
 
     assert first.keys() == second.keys() == {"virtual_proxy", "token", "expired_token"}
     assert claims_of(second["token"])["userId"] == "b"
 
 
-def test_logins_report_a_foreign_certificate_themselves() -> None:
+def test_foreign_certificate_is_accepted_in_logins_only() -> None:
     document = {"prefix": "portal", "jwt_public_key_certificate": UNFIT}
 
     assert len(mint("C\\a", virtual_proxy=document, as_logins=True)) == 1
@@ -316,7 +316,9 @@ def test_logins_report_a_foreign_certificate_themselves() -> None:
         ("another", {"other_private_key_passphrase": "another"}),
     ],
 )
-def test_an_other_key_with_a_passphrase(tmp_path: Path, passphrase: str, given: dict[str, t.Any]) -> None:
+def test_encrypted_other_key_signs_the_other_key_token(
+    tmp_path: Path, passphrase: str, given: dict[str, t.Any]
+) -> None:
     encryption = BestAvailableEncryption(passphrase.encode())
     (tmp_path / "other.pem").write_bytes(OTHER_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
 
@@ -336,7 +338,7 @@ def test_an_other_key_with_a_passphrase(tmp_path: Path, passphrase: str, given: 
 # ---- Where the key comes from
 
 
-def test_a_key_file_is_found_where_files_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_file_is_found_in_each_search_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "play" / "files").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "home").mkdir()
@@ -360,7 +362,7 @@ def test_a_key_file_is_found_where_files_are_looked_for(tmp_path: Path, monkeypa
         assert claims_of(token)["userId"] == "a", path
 
 
-def test_a_key_file_that_is_replaced_is_noticed(tmp_path: Path) -> None:
+def test_replaced_key_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_text(PEM)
     first = look_up("C\\a", private_key_path=str(path))[0]
@@ -370,7 +372,7 @@ def test_a_key_file_that_is_replaced_is_noticed(tmp_path: Path) -> None:
     assert claims_of(first)["userId"] == claims_of(second, OTHER_KEY)["userId"] == "a"
 
 
-def test_community_crypto_names_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aliases_and_environment_variables_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key.pem").write_text(ENCRYPTED)
     expected = "a"
 
@@ -386,7 +388,7 @@ def test_community_crypto_names_and_the_environment(tmp_path: Path, monkeypatch:
     assert claims_of(look_up("C\\a")[0])["userId"] == expected
 
 
-def test_what_the_task_says_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_options_precede_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QLIK_SENSE_JWT_PRIVATE_KEY_PATH", str(tmp_path / "missing.pem"))
     (tmp_path / "key.pem").write_text(PEM)
 
@@ -394,7 +396,7 @@ def test_what_the_task_says_wins_over_the_environment(tmp_path: Path, monkeypatc
     assert claims_of(look_up("C\\a", private_key_path=str(tmp_path / "key.pem"))[0])["userId"] == "a"
 
 
-def test_a_certificate_that_belongs_to_the_key(warned: list[str]) -> None:
+def test_matching_certificate_causes_no_warning(warned: list[str]) -> None:
     assert len(mint("C\\a", virtual_proxy={"jwt_public_key_certificate": CERTIFICATE})) == 1
     assert warned == []
 
@@ -402,7 +404,7 @@ def test_a_certificate_that_belongs_to_the_key(warned: list[str]) -> None:
 # ---- Warnings
 
 
-def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
+def test_unusual_settings_cause_warnings(warned: list[str]) -> None:
     expired = certificate_of(KEY, days=-5)
     mint("C\\a", virtual_proxy={"jwt_public_key_certificate": expired})
     assert (
@@ -418,7 +420,7 @@ def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("mode", "count"), [(0o600, 0), (0o666, 1)])
-def test_a_key_that_others_may_read_is_warned_about(mode: int, count: int, tmp_path: Path, warned: list[str]) -> None:
+def test_key_readable_by_others_causes_a_warning(mode: int, count: int, tmp_path: Path, warned: list[str]) -> None:
     (tmp_path / "key.pem").write_text(PEM)
     (tmp_path / "key.pem").chmod(mode)
 
@@ -429,13 +431,13 @@ def test_a_key_that_others_may_read_is_warned_about(mode: int, count: int, tmp_p
     ] * count
 
 
-def test_a_key_in_utf_16(tmp_path: Path) -> None:
+def test_key_in_utf_16_is_read(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text(PEM, encoding="utf-16")
 
     assert claims_of(look_up("C\\a", private_key_path="key.pem")[0])["userId"] == "a"
 
 
-def test_what_libraries_warn_about_does_not_reach_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_of_libraries_are_suppressed(monkeypatch: pytest.MonkeyPatch) -> None:
     original = plugin.minter
 
     def noisy(*args: t.Any, **options: t.Any) -> t.Any:
@@ -556,7 +558,7 @@ def pieces_of(secret: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_refusals_say_why_and_give_nothing_away(case: str) -> None:
+def test_invalid_options_are_refused_without_secrets(case: str) -> None:
     options, sentence = REFUSALS[case]
 
     with pytest.raises(AnsibleError) as caught:
@@ -571,7 +573,7 @@ def test_refusals_say_why_and_give_nothing_away(case: str) -> None:
 
 
 @pytest.mark.parametrize("term", [PEM, {PEM: 1}, {"user": PEM}, {"user_id": PEM}, {"user": "C\\a", "expires_in": PEM}])
-def test_a_key_where_a_user_was_due_is_not_repeated(term: t.Any) -> None:
+def test_key_in_place_of_a_user_is_not_quoted(term: t.Any) -> None:
     message = error_of("C\\a", term, private_key_content=PEM)
 
     assert message.startswith("User 2 of 2: ")
@@ -579,7 +581,7 @@ def test_a_key_where_a_user_was_due_is_not_repeated(term: t.Any) -> None:
         assert piece not in message
 
 
-def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_file_is_reported_with_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "key.pem").write_text(PEM)
 
     really_open = os.open
@@ -596,14 +598,14 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert f"The file {tmp_path / 'key.pem'} is not readable for this user." in message
 
 
-def test_a_der_file(tmp_path: Path) -> None:
+def test_der_file_is_refused_with_a_command(tmp_path: Path) -> None:
     (tmp_path / "key.der").write_bytes(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
     message = error_of("C\\a", private_key_path="key.der")
     assert "key.der contains a DER private key. Convert it with: openssl pkey -inform DER -in " in message
 
 
-def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:
+def test_vault_file_is_refused_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("$ANSIBLE_VAULT;1.1;AES256\n3339\n")
 
     message = error_of("C\\a", private_key_path="key.pem")
@@ -616,7 +618,7 @@ def test_a_vault_file_comes_with_a_way_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "name"), [("cryptography.hazmat.primitives.serialization", "cryptography"), ("jwt", "PyJWT")]
 )
-def test_a_missing_library_is_named(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_reported_by_name(module: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _private_key.load_private_key.cache_clear()
     monkeypatch.setitem(sys.modules, module, None)
 
@@ -641,7 +643,7 @@ def test_all_tokens_of_logins_are_registered(monkeypatch: pytest.MonkeyPatch) ->
     assert {PEM, OTHER_PEM, login["token"], login["expired_token"], login["other_key_token"]} <= set(registered)
 
 
-def test_tokens_are_masked_where_core_can() -> None:
+def test_tokens_are_masked_where_core_supports_it() -> None:
     core = pytest.importorskip("ansible.module_utils.secrets", reason="ansible-core 2.22 introduced it")
     [token] = look_up("X\\a", private_key_content=ENCRYPTED, private_key_passphrase=PASSPHRASE)
     assert (

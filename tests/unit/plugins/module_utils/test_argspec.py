@@ -52,7 +52,7 @@ def failure(capfd: pytest.CaptureFixture[str]) -> t.Callable[..., dict[str, t.An
 Failure = t.Callable[..., dict[str, t.Any]]
 
 
-def test_the_task_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_options_precede_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_CLIENT_KEY", "/environment/key.pem")
     assert module_of().params["client_key"] == "/environment/key.pem"
     params = module_of(client_key_content="text").params
@@ -82,7 +82,7 @@ def test_text_in_a_path_option_is_not_shown(failure: Failure, monkeypatch: pytes
     assert "MIIEvQIBADANBg" not in "".join(logged)
 
 
-def test_text_in_an_environment_variable(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_in_a_path_variable_is_refused(failure: Failure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_CLIENT_KEY", KEY)
     assert failure()["msg"] == (
         "TEST_CLIENT_KEY contains PEM text, not a path. Give the path of the file, or give the text as"
@@ -127,7 +127,7 @@ def test_a_truncated_key_in_a_certificate_option_is_refused(
 
 
 @pytest.mark.parametrize("variable", ["TEST_HOST", "TEST_PORT", "TEST_CA_CONTENT"])
-def test_a_private_key_in_any_environment_variable(
+def test_private_key_in_any_variable_is_refused(
     failure: Failure, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[str] = []
@@ -137,7 +137,7 @@ def test_a_private_key_in_any_environment_variable(
     assert "MIIEvQIBADANBg" not in "".join(logged)
 
 
-def test_other_values_than_text_in_a_path(failure: Failure) -> None:
+def test_list_in_a_path_option_is_refused_without_its_value(failure: Failure) -> None:
     result = failure(client_key=["S3cretPassw0rd"])
     assert result["msg"] == "client_key must be the path of a file, not a list."
     assert "S3cretPassw0rd" not in str(result)
@@ -151,5 +151,5 @@ def test_a_token_with_a_line_break_is_not_logged(monkeypatch: pytest.MonkeyPatch
     assert "a-planted-token" not in "".join(logged)
 
 
-def test_a_private_key_in_its_own_option() -> None:
+def test_private_key_in_its_own_option_is_accepted() -> None:
     assert module_of(client_key_content=KEY).params["client_key_content"] == KEY

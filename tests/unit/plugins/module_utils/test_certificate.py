@@ -153,7 +153,7 @@ def test_an_expired_certificate_is_reported_not_refused(key: rsa.RSAPrivateKey) 
     assert _certificate.require_rsa(expired)["days_left"] == -10
 
 
-def test_base64_that_is_no_certificate() -> None:
+def test_base64_without_a_certificate_is_refused() -> None:
     with pytest.raises(InputError, match="not a certificate") as caught:
         _certificate.inspect("-----BEGIN CERTIFICATE-----\nc29tZXRoaW5n\n-----END CERTIFICATE-----\n")
 
@@ -198,7 +198,7 @@ def test_any_changed_byte_gives_a_summary_or_an_input_error(position: int, value
             function(text)
 
 
-def test_a_certificate_with_a_name_that_is_no_text(certificate: x509.Certificate) -> None:
+def test_certificate_with_undecodable_name_is_refused(certificate: x509.Certificate) -> None:
     text = changed(certificate, b"signing", b"\xff" * 7)
 
     with pytest.raises(InputError, match="Names or dates of the certificate"):
@@ -231,8 +231,8 @@ def test_a_key_must_fit_the_certificate(key: rsa.RSAPrivateKey, pem: str) -> Non
         _certificate.require_matching_key(pem, rsa.generate_private_key(65537, 2048))
 
 
-def test_comparing_fingerprints_needs_no_cryptography(pem: str) -> None:
-    """A steady-state run only compares fingerprints, and importing cryptography would be a tenth of its time."""
+def test_comparing_fingerprints_does_not_import_cryptography(pem: str) -> None:
+    """A run without changes only compares fingerprints, and importing cryptography would take a tenth of its time."""
     script = (
         "import sys; from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate\n"
         "assert len(certificate.fingerprint(sys.stdin.read())) == 64\n"
@@ -244,7 +244,7 @@ def test_comparing_fingerprints_needs_no_cryptography(pem: str) -> None:
 
 
 def test_keys_for_rsassa_pss_only_are_refused() -> None:
-    """One that is for every algorithm may be in a certificate that RSASSA-PSS signed."""
+    """A key for all algorithms is accepted, also in a certificate that is signed with RSASSA-PSS."""
     private = rsa.generate_private_key(65537, 2048)
     padding = PSS(MGF1(hashes.SHA256()), salt_length=32)
     signed = certificate_of(private, padding=padding)

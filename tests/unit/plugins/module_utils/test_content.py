@@ -58,7 +58,7 @@ def test_certificates_and_words_are_no_private_keys() -> None:
         assert not _files.holds_private_key(text)
 
 
-def test_blocks_of_a_text() -> None:
+def test_labels_and_complete_blocks_are_found() -> None:
     text = f"words\n{CERTIFICATE}{KEY[:30]}\n{CERTIFICATE}-----END PRIVATE KEY-----\n{KEY}"
 
     assert _content.labels(text) == ["CERTIFICATE", "PRIVATE KEY", "CERTIFICATE", "PRIVATE KEY"]
@@ -77,7 +77,7 @@ LINES = (
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_megabyte_of_begin_lines_is_read_quickly(line: str) -> None:
-    """Each pattern that looks for an END line from each BEGIN line would need 10^10 steps."""
+    """A pattern that searches for an END line from each BEGIN line would need 10^10 steps."""
     text = line * (1_000_000 // len(line))
 
     assert _content.blocks(text) == []
@@ -155,7 +155,7 @@ CONVERTED: dict[str, tuple[t.Callable[[], bytes], str, _content.Holds, str]] = {
 
 
 @pytest.mark.parametrize("case", CONVERTED)
-def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_path: Path) -> None:
+def test_command_in_the_message_creates_a_readable_file(case: str, tmp_path: Path) -> None:
     make, name, holds, command = CONVERTED[case]
     old, new = tmp_path / "it's; a file.bin", tmp_path / "it's; a file-converted.pem"
     old.write_bytes(make())
@@ -200,7 +200,7 @@ def test_the_command_in_the_message_makes_a_file_that_is_read(case: str, tmp_pat
         ),
     ],
 )  # fmt: skip
-def test_a_text_is_converted_without_a_path(
+def test_command_for_a_text_contains_no_path(
     content: str, holds: _content.Holds | None, outcome: str, advice: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -209,7 +209,7 @@ def test_a_text_is_converted_without_a_path(
     assert caught.value.hint.startswith(advice)
 
 
-def test_a_file_of_the_wrong_kind_is_not_to_be_converted(tmp_path: Path) -> None:
+def test_file_of_the_wrong_kind_gets_no_command(tmp_path: Path) -> None:
     path = tmp_path / "client.pem"
     path.write_bytes(der())
     with pytest.raises(InputError, match=r"client.pem contains a DER private key\. Give the certificate\."):
@@ -224,7 +224,7 @@ def test_the_converted_file_never_replaces_the_original(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("alternative", [None, "client_key_content"])
-def test_a_vault_file_is_named_with_a_hint(alternative: str | None, tmp_path: Path) -> None:
+def test_vault_file_is_refused_with_a_hint(alternative: str | None, tmp_path: Path) -> None:
     path = tmp_path / "client_key.pem"
     path.write_text(VAULTED)
     with pytest.raises(InputError) as caught:
@@ -242,7 +242,7 @@ def test_a_vault_file_is_named_with_a_hint(alternative: str | None, tmp_path: Pa
 @pytest.mark.parametrize(
     "content", [b"", b"0", b"0\x82", b"0 words", b"{}", CERTIFICATE.encode(), b"\xff\xfe", b"\x80"]
 )
-def test_other_content_is_text(content: bytes) -> None:
+def test_other_content_is_accepted_as_text(content: bytes) -> None:
     _files.decode("path", content)
 
 
@@ -253,7 +253,7 @@ def test_other_encodings_around_a_certificate_are_ignored() -> None:
 
 @pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
-def test_elliptic_keys_in_der(curve: ec.EllipticCurve, form: PrivateFormat) -> None:
+def test_elliptic_keys_in_der_are_recognized(curve: ec.EllipticCurve, form: PrivateFormat) -> None:
     content = ec.generate_private_key(curve).private_bytes(Encoding.DER, form, NoEncryption())
     with pytest.raises(InputError, match="contains a DER private key"):
         _files.decode("client_key", content)

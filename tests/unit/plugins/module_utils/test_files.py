@@ -108,7 +108,7 @@ def test_a_file_is_read_in_each_encoding(encoding: str, tmp_path: Path) -> None:
     assert content == (CERTIFICATE, encoding == "utf-8")
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files_are_refused_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo.pem")
     Path("large.pem").write_bytes(b"x" * (_files.SIZE_LIMIT + 1))
@@ -144,7 +144,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (CERTIFICATE, 0o666, False),
     ],
 )
-def test_a_private_key_that_others_may_read_or_write(text: str, mode: int, warns: bool, tmp_path: Path) -> None:
+def test_private_key_with_open_mode_causes_a_warning(text: str, mode: int, warns: bool, tmp_path: Path) -> None:
     path = tmp_path / "client key.pem"
     path.write_text(text)
     path.chmod(mode)
@@ -159,7 +159,7 @@ def test_a_private_key_that_others_may_read_or_write(text: str, mode: int, warns
     assert warned == [expected] * warns
 
 
-def test_by_default_a_warning_is_one_of_the_module(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_default_warning_is_one_of_the_module(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "client_key.pem"
     path.write_text(KEY)
     path.chmod(0o644)
@@ -189,7 +189,7 @@ def without_memory_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pat
     return tmp_path
 
 
-def test_texts_are_kept_in_private_files_elsewhere(without_memory_files: Path) -> None:
+def test_texts_are_kept_in_private_files_without_memfd(without_memory_files: Path) -> None:
     files = _files.PrivateFiles()
     path = Path(files.path_of(KEY))
     assert path.read_text() == KEY
@@ -219,7 +219,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize(("end", "status"), [("exit", 0), ("failure", 1), ("SIGTERM", -15), ("SIGHUP", -1)])
-def test_private_files_are_removed_however_the_process_ends(end: str, status: int, tmp_path: Path) -> None:
+def test_private_files_are_removed_at_each_kind_of_exit(end: str, status: int, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(_PROGRAM), end],

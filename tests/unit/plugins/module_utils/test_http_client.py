@@ -29,7 +29,7 @@ Parts = t.Iterable[bytes]
 
 
 class Server:
-    """Sends one scripted answer after the other, each on a connection of its own, and keeps the requests."""
+    """A server that sends the given answers in order, each on its own connection, and records the requests."""
 
     def __init__(self, *answers: t.Callable[[], Parts]) -> None:
         self.requests: list[bytes] = []
@@ -77,7 +77,7 @@ def get(server: Server, **options: t.Any) -> Response:
 
 
 def dripping(*before: bytes, part: bytes) -> t.Callable[[], Parts]:
-    """Send what comes before, and then the part again and again, faster than any timeout of a socket."""
+    """Return an answer of some bytes, then the same part repeatedly, more often than the timeout of a socket."""
 
     def answer() -> Parts:
         yield from before
@@ -103,9 +103,7 @@ def dripping(*before: bytes, part: bytes) -> t.Callable[[], Parts]:
     ],
     ids=["status", "headers", "header", "continue", "body", "body-to-the-end", "chunk-size", "chunks", "trailers"],
 )
-def test_a_byte_by_byte_answer_ends_at_the_deadline(
-    serve: t.Callable[..., Server], answer: t.Callable[[], Parts]
-) -> None:
+def test_slow_answer_is_ended_at_the_deadline(serve: t.Callable[..., Server], answer: t.Callable[[], Parts]) -> None:
     with pytest.raises(TransportError) as caught:
         get(serve(answer), timeout=(5.0, 0.3))
     # http.client takes no more than 100 headers and may be there before the deadline.
@@ -174,7 +172,7 @@ def test_a_compressed_answer_is_read_as_far_as_the_limit(serve: t.Callable[..., 
         ([], "The connection was lost"),
     ],
 )
-def test_answers_that_cannot_be_read(serve: t.Callable[..., Server], answer: Parts, outcome: str) -> None:
+def test_malformed_answers_are_transport_errors(serve: t.Callable[..., Server], answer: Parts, outcome: str) -> None:
     with pytest.raises(TransportError) as caught:
         get(serve(answer))
     assert outcome in caught.value.message
@@ -195,13 +193,13 @@ def test_redirects_to_other_hosts_are_not_followed(serve: t.Callable[..., Server
 
 
 @pytest.mark.parametrize(("location", "path"), [(b"/y", "/y"), (b"y?a=b", "/y?a=b"), (b"", "/x")])
-def test_a_redirect_on_the_same_host(serve: t.Callable[..., Server], location: bytes, path: str) -> None:
+def test_redirect_on_the_same_host_has_a_target(serve: t.Callable[..., Server], location: bytes, path: str) -> None:
     server = serve([b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"])
     assert get(server).redirect_target() == f"{server.url}{path}"
 
 
 @pytest.mark.parametrize("body", [b"[" * 500_000, b"{]", b"\xff", b'"\xed\xa0\x80', b"NaN]"])
-def test_a_body_that_is_not_json(serve: t.Callable[..., Server], body: bytes) -> None:
+def test_body_that_is_not_json_is_refused(serve: t.Callable[..., Server], body: bytes) -> None:
     response = get(serve([BODY + f"Content-Length: {len(body)}\r\n\r\n".encode(), body]))
     with pytest.raises(AnswerError) as caught:
         response.json()
@@ -254,7 +252,7 @@ def test_texts_of_a_server_are_made_printable(serve: t.Callable[..., Server]) ->
     assert str(error).endswith("no *** and ***. Look.")
 
 
-def test_deadlines_leave_no_thread_behind(serve: t.Callable[..., Server]) -> None:
+def test_threads_of_deadlines_end(serve: t.Callable[..., Server]) -> None:
     server = serve(*[[OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"]] * 5)
     for _number in range(5):
         get(server)

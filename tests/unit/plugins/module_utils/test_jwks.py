@@ -38,7 +38,7 @@ def read_one(jwk: t.Any) -> _jwks.Key:
     return result
 
 
-def test_the_thumbprint_is_that_of_the_rfc() -> None:
+def test_thumbprint_equals_the_example_in_rfc_7638() -> None:
     one = read_one(RFC7638)
 
     assert (one.kid, one.thumbprint) == ("2011-04-29", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")
@@ -46,7 +46,7 @@ def test_the_thumbprint_is_that_of_the_rfc() -> None:
 
 
 @pytest.mark.parametrize("provider", ["okta", "auth0", "keycloak", "entra"])
-def test_a_signing_key_of_each_provider(provider: str) -> None:
+def test_signing_key_of_each_provider_is_usable(provider: str) -> None:
     one = read_one(getattr(key_sets, provider)(key(), "k1"))
 
     assert (one.kid, one.use, one.reasons, one.warnings) == ("k1", "sig", [], [])
@@ -55,7 +55,7 @@ def test_a_signing_key_of_each_provider(provider: str) -> None:
     assert (one.certificate is None) == (provider == "okta")
 
 
-def test_a_certificate_is_that_of_the_provider() -> None:
+def test_certificate_of_the_provider_is_kept() -> None:
     one = read_one(key_sets.keycloak(key(), "k1"))
 
     assert one.certificate == key_sets.pem(key_sets.certificate(key()))
@@ -125,7 +125,7 @@ def _of_version_6() -> str:
     return base64.b64encode(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05")).decode()
 
 
-ODD: dict[str, tuple[t.Any, str]] = {
+UNUSABLE_CERTIFICATES: dict[str, tuple[t.Any, str]] = {
     "x5c is no list": ({**SIGNING, "x5c": "MIIC"}, "does not begin with a certificate"),
     "x5c is empty": ({**SIGNING, "x5c": []}, "does not begin with a certificate"),
     "x5c is not text": ({**SIGNING, "x5c": [["a"]]}, "does not begin with a certificate"),
@@ -137,18 +137,18 @@ ODD: dict[str, tuple[t.Any, str]] = {
 }
 
 
-def test_a_bad_certificate_hides_no_other_key() -> None:
-    document = key_set(*(entry for entry, _warning in ODD.values()), key_sets.auth0(key(1), "good"))
+def test_bad_certificate_does_not_hide_other_keys() -> None:
+    document = key_set(*(entry for entry, _warning in UNUSABLE_CERTIFICATES.values()), key_sets.auth0(key(1), "good"))
 
     keys = _jwks.read(document)
 
-    assert len(keys) == len(ODD) + 1
+    assert len(keys) == len(UNUSABLE_CERTIFICATES) + 1
     assert [one.certificate is not None for one in keys if one.kid == "good"] == [True]
 
 
-@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("case", UNUSABLE_CERTIFICATES)
 def test_a_certificate_of_another_key_is_ignored(case: str) -> None:
-    entry, warning = ODD[case]
+    entry, warning = UNUSABLE_CERTIFICATES[case]
 
     one = read_one(entry)
 
@@ -264,7 +264,7 @@ ENTRIES = st.dictionaries(MEMBERS, TEXTS | ANY_JSON, max_size=9).map(lambda some
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ENTRIES, max_size=4), st.randoms(use_true_random=False))
-def test_each_entry_is_reported_whatever_it_contains(entries: list[t.Any], random: t.Any) -> None:
+def test_each_generated_entry_is_usable_or_has_a_reason(entries: list[t.Any], random: t.Any) -> None:
     keys = _jwks.read(key_set(*entries))
 
     assert len(keys) == len(entries)

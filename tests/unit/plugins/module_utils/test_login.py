@@ -92,7 +92,7 @@ class SessionApi:
 
 
 class Clock:
-    """A clock on which only sleeping takes time."""
+    """A clock that only sleep advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -186,7 +186,7 @@ def test_redirects_below_the_prefix_are_followed_with_cookies(proxy: FakeProxy, 
     assert hops == ["hub/"]
 
 
-def test_a_loop_of_redirects_ends(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_redirect_loop_fails_after_a_limit(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(302, "", (("Location", "/portal/hub/"),))
     run = run_one(login_at(proxy), run_options)
     assert statuses(run)["login"] == "failed"
@@ -302,7 +302,7 @@ def test_accepted_negative_tokens_fail_and_sessions_are_ended(
          "differ: X-Frame-Options is SAMEORIGIN."),
     ],
 )  # fmt: skip
-def test_headers_that_are_not_as_configured(
+def test_unexpected_response_headers_fail(
     proxy: FakeProxy, run_options: RunOptions, headers: tuple[tuple[str, str], ...], fault: str
 ) -> None:
     proxy.headers = headers
@@ -326,7 +326,7 @@ def test_a_header_that_a_claim_occurs_in_is_still_compared(proxy: FakeProxy, run
         (("127.0.0.1", "portal.example.com", "not-on-the-host-allow-list.invalid"), "pages of any site"),
     ],
 )
-def test_a_host_allow_list_that_is_not_as_configured(
+def test_unexpected_host_allow_list_fails(
     proxy: FakeProxy, run_options: RunOptions, hosts: tuple[str, ...], words: str
 ) -> None:
     proxy.hosts = hosts
@@ -361,9 +361,7 @@ def test_unexpected_links_fail_and_sessions_are_ended(proxy: FakeProxy, run_opti
 
 
 @pytest.mark.parametrize("status", [401, 403, 503])
-def test_other_answers_do_not_show_that_it_is_not_linked(
-    proxy: FakeProxy, run_options: RunOptions, status: int
-) -> None:
+def test_other_status_codes_fail_the_check_not_linked(proxy: FakeProxy, run_options: RunOptions, status: int) -> None:
     proxy.answer = lambda request: Reply(status, "no")
     assert statuses(run_one(login_at(proxy, linked=False), run_options)) == {"not_linked": "failed"}
 
@@ -411,7 +409,7 @@ def test_the_name_of_a_user_in_the_session_list_is_sanitized(proxy: FakeProxy, r
     assert len(check.actual) < 400
 
 
-def test_attributes_that_differ_by_case_are_one(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_attributes_are_compared_without_their_case(proxy: FakeProxy, run_options: RunOptions) -> None:
     rows = [{"jwt_attribute": "groups", "sense_attribute": name} for name in ("Group", "group", "\x1b[31m")]
     api = t.cast("t.Any", SessionApi(proxy, (("Group", "Board42"), ("group", "Board42"))))
     options = dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api])
@@ -444,7 +442,7 @@ class UnlinkedApi(SessionApi):
         ([UnreachableApi, UnlinkedApi, SessionApi], None),
     ],
 )
-def test_without_its_session_a_login_is_not_compared(
+def test_attributes_are_skipped_without_a_session(
     proxy: FakeProxy, run_options: RunOptions, apis: list[t.Any], reason: str | None
 ) -> None:
     opened = dataclasses.replace(run_options, session_apis=lambda _prefix, _proxy: [api(proxy) for api in apis])
@@ -484,7 +482,7 @@ def test_a_balancer_without_sticky_sessions_is_noticed(
     assert (diagnosis or "") in (check.diagnosis or "")
 
 
-def test_new_connections_are_as_many_as_those_of_a_browser(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_stickiness_is_tested_with_five_connections(proxy: FakeProxy, run_options: RunOptions) -> None:
     skip = frozenset(OPTIONAL) - {"stickiness"}
     run = run_one(login_at(proxy), dataclasses.replace(run_options, skip=skip))
     assert check_of(run, "stickiness").actual == "acme\\Smoke on 5 new connections"
@@ -511,7 +509,7 @@ def test_a_missing_expected_user_fails(proxy: FakeProxy, run_options: RunOptions
     assert "user_directory and user_id" in (check_of(run, "identity").diagnosis or "")
 
 
-def test_html_instead_of_the_user(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_html_instead_of_the_user_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: (
         Reply(200, "<html/>") if (request.path, request.method) == ("qps/user", "GET") else None
     )
@@ -520,7 +518,7 @@ def test_html_instead_of_the_user(proxy: FakeProxy, run_options: RunOptions) -> 
     assert "HTML" in (check_of(run, "identity").diagnosis or "")
 
 
-def test_no_cookie_at_all(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_missing_cookie_fails_and_skips_the_logout(proxy: FakeProxy, run_options: RunOptions) -> None:
     known = json.dumps({"userDirectory": "ACME", "userId": "smoke"})
     login = login_at(proxy)
     proxy.answer = lambda request: (
@@ -551,7 +549,7 @@ def test_a_cookie_for_another_domain_is_not_kept(proxy: FakeProxy, run_options: 
         ({}, "Path=/; HttpOnly; SameSite=None", "browsers drop"),
     ],
 )
-def test_a_cookie_that_is_not_as_configured(
+def test_unexpected_cookie_flags_fail(
     proxy: FakeProxy, run_options: RunOptions, settings: dict[str, t.Any], attributes: str, word: str
 ) -> None:
     proxy.attributes = attributes
@@ -561,7 +559,7 @@ def test_a_cookie_that_is_not_as_configured(
     assert word in (failed[0].diagnosis or "")
 
 
-def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_configured_anonymous_access_is_required(proxy: FakeProxy, run_options: RunOptions) -> None:
     def accept_without_token(request: Request) -> Reply | None:
         signed_in = request.token == login.token or request.cookies
         if request.path == "hub/" and not signed_in:
@@ -580,13 +578,13 @@ def test_anonymous_access_has_to_work_where_it_is_configured(proxy: FakeProxy, r
     assert check_of(granted, "no_token").actual == "200 with HTML, as NONE\\anonymous"
 
 
-def test_a_logout_that_does_not_work(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_logout_without_effect_fails(proxy: FakeProxy, run_options: RunOptions) -> None:
     proxy.answer = lambda request: Reply(204) if request.method == "DELETE" else None
     run = run_one(login_at(proxy), run_options)
     assert [check.name for check in run.results if check.status == "failed"] == ["logout"]
 
 
-def test_a_logout_that_wants_a_csrf_token_gets_it(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_csrf_token_is_sent_if_the_logout_requires_it(proxy: FakeProxy, run_options: RunOptions) -> None:
     def strict(request: Request) -> Reply | None:
         if request.path == "qps/csrftoken":
             return Reply(204, "", (("qlik-csrf-token", "abcd-1234"),))
@@ -674,7 +672,7 @@ def test_a_wrong_server_clock_is_named(proxy: FakeProxy, run_options: RunOptions
     assert "ahead of this machine's" in (check_of(run, "login").diagnosis or "")
 
 
-def test_a_proxy_that_is_down(run_options: RunOptions, clock: Clock) -> None:
+def test_refused_connection_fails_after_the_wait(run_options: RunOptions, clock: Clock) -> None:
     with FakeProxy(KEY.public_key()) as gone:
         login = login_at(gone)
     run = run_one(login, dataclasses.replace(run_options, wait=5))
@@ -683,14 +681,14 @@ def test_a_proxy_that_is_down(run_options: RunOptions, clock: Clock) -> None:
     assert sum(clock.naps) == 5
 
 
-def test_https_where_http_is_spoken_ends_at_once(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
+def test_https_to_an_http_port_fails_without_waiting(proxy: FakeProxy, run_options: RunOptions, clock: Clock) -> None:
     login = dataclasses.replace(login_at(proxy), proxy=proxy.url.replace("http:", "https:"))
     run = run_one(login, dataclasses.replace(run_options, wait=60))
     assert "does not use TLS" in check_of(run, "login").actual
     assert clock.naps == []
 
 
-def test_a_slow_proxy(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_slow_proxy_fails_at_the_read_timeout(proxy: FakeProxy, run_options: RunOptions) -> None:
     over = threading.Event()
 
     def hang(request: Request) -> Reply | None:
@@ -708,7 +706,7 @@ def test_a_slow_proxy(proxy: FakeProxy, run_options: RunOptions) -> None:
 # --- Many logins
 
 
-def test_a_user_never_has_more_sessions_than_four(proxy: FakeProxy, run_options: RunOptions) -> None:
+def test_user_has_at_most_four_sessions(proxy: FakeProxy, run_options: RunOptions) -> None:
     logins = [login_at(proxy) for _number in range(SESSIONS_AT_ONCE * 2 + 1)]
     endpoints = run_logins(logins, dataclasses.replace(run_options, threads=32))
     assert [run.login for run in endpoints] == logins
@@ -741,13 +739,13 @@ def test_sessions_end_even_if_a_check_breaks(
 
 
 @pytest.mark.parametrize("content", ["text", "html", "json"])
-def test_nothing_that_a_server_echoes_is_shown(proxy: FakeProxy, run_options: RunOptions, content: str) -> None:
-    """Even a server that quotes everything it was sent does not get a secret into the result."""
+def test_echoed_secrets_are_not_shown(proxy: FakeProxy, run_options: RunOptions, content: str) -> None:
+    """A server that returns the whole request does not cause a secret in the result."""
 
     def echo(request: Request) -> Reply | None:
         if (request.method, request.path) == ("GET", "hub/") and (request.token != login.token or request.cookies):
-            said = {**dict(request.headers), "claims": CLAIMS, "part": request.token.rpartition(".")[0]}
-            text = json.dumps(said) if content == "json" else "; ".join(f"{k}: {v}" for k, v in said.items())
+            echoed = {**dict(request.headers), "claims": CLAIMS, "part": request.token.rpartition(".")[0]}
+            text = json.dumps(echoed) if content == "json" else "; ".join(f"{k}: {v}" for k, v in echoed.items())
             text = f"<p>{text}</p>" if content == "html" else text
             return Reply(500, text, (("Set-Cookie", f"{request.token}=1; Domain={request.token}"),))
         return None

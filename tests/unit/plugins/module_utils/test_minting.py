@@ -81,7 +81,7 @@ def test_a_number_is_seconds() -> None:
 # ---- Algorithms
 
 
-def test_what_qlik_accepts() -> None:
+def test_rs_algorithms_are_accepted() -> None:
     assert [require_algorithm(name) for name in ("RS256", "RS384", "RS512")] == ["RS256", "RS384", "RS512"]
 
 
@@ -100,7 +100,7 @@ def test_what_qlik_accepts() -> None:
         ("my secret", "not the name of a signature algorithm"),
     ],
 )
-def test_what_qlik_does_not_accept(name: t.Any, sentence: str) -> None:
+def test_other_algorithms_are_refused(name: t.Any, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence) as caught:
         require_algorithm(name)
 
@@ -111,7 +111,7 @@ def test_what_qlik_does_not_accept(name: t.Any, sentence: str) -> None:
 # ---- Claims
 
 
-def test_the_usual_claims_in_their_usual_order() -> None:
+def test_default_claims_have_a_fixed_order() -> None:
     assert list(claims_of("CORP\\alice").items()) == [
         ("userId", "alice"),
         ("userDirectory", "CORP"),
@@ -196,7 +196,7 @@ def test_a_claim_has_one_several_or_no_values(options: dict[str, t.Any], expecte
     assert claims_of("C\\a", **options) == {"userId": "a", "userDirectory": "C", **expected, **TIMES}
 
 
-def test_a_user_may_differ_from_the_rest() -> None:
+def test_options_of_a_user_precede_common_options() -> None:
     recipe = Recipe(user_directory="CORP", name="Default", expires_in="1h", claims={"region": "north", "level": 1})
 
     special = recipe.claims_of(
@@ -288,7 +288,7 @@ def test_a_secret_in_place_of_a_name_is_not_quoted() -> None:
 
 
 class Text(str):
-    """Like the strings of ansible-core 2.19 and later: a subclass."""
+    """A subclass of str, as ansible-core 2.19 and later use."""
 
 
 def test_subclasses_become_plain_json_types() -> None:
@@ -314,7 +314,7 @@ def test_tokens_are_accepted_by_other_libraries(algorithm: str) -> None:
     KEY.public_key().verify(base64.urlsafe_b64decode(signature + "=="), content.encode(), PKCS1v15(), digest)
 
 
-def test_text_that_is_not_utf_8_does_not_stop_a_token() -> None:
+def test_invalid_utf_8_is_accepted_in_claims() -> None:
     claims = {"userId": "Zoë", "n": [1, {"x": None}], "name": "not \udcff UTF-8"}
 
     payload = minter(KEY)(claims).split(".")[1]
@@ -323,7 +323,7 @@ def test_text_that_is_not_utf_8_does_not_stop_a_token() -> None:
 
 
 @pytest.mark.parametrize(("key_id", "expected"), [(None, {}), ("", {}), ("my key", {"kid": "my key"})])
-def test_the_key_id(key_id: str | None, expected: dict[str, str]) -> None:
+def test_key_id_is_set_or_omitted(key_id: str | None, expected: dict[str, str]) -> None:
     token = minter(KEY, key_id=key_id)({})
 
     header = json.loads(base64.urlsafe_b64decode(token.partition(".")[0] + "=="))

@@ -43,7 +43,7 @@ def test_credentials_are_bound_to_the_connection(monkeypatch: pytest.MonkeyPatch
     assert bindings.application_data == b"tls-server-end-point:" + hashlib.sha256(b"der").digest()
 
 
-def test_an_answer_without_a_challenge_is_handed_on() -> None:
+def test_answer_without_a_challenge_is_returned() -> None:
     flow = ntlm.handshake(REQUEST, r"ACME\anna", "a-secret")
     next(flow)
     with pytest.raises(StopIteration) as end:

@@ -88,7 +88,7 @@ print(authority.issue(load_pem_public_key((directory / "key.pem").read_bytes()))
     assert elsewhere == own_ca().issue(key().public_key())
 
 
-def test_an_encrypted_key() -> None:
+def test_encrypted_ca_key_requires_its_passphrase() -> None:
     encrypted = CA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame")).decode()
 
     assert OwnCA(pem(CA), encrypted, "sesame").issue(key().public_key()) == own_ca().issue(key().public_key())

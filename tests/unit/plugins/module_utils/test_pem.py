@@ -91,12 +91,14 @@ def test_files_that_openssl_cannot_read_are_converted(encoding: str, tmp_path: P
     [ENCRYPTED, private_pem(form=PKCS1, passphrase=PASSPHRASE), f"Bag Attributes\n{CERTIFICATE}{ENCRYPTED}"],
     ids=["PKCS #8", "PKCS #1", "beside its certificate"],
 )
-def test_a_key_with_a_passphrase(key: str, as_content: bool, tmp_path: Path, files: PrivateFiles) -> None:
+def test_encrypted_key_is_usable_with_its_passphrase(
+    key: str, as_content: bool, tmp_path: Path, files: PrivateFiles
+) -> None:
     options = options_of(tmp_path, CERTIFICATE, key, as_content=as_content)
     assert_usable(client_certificate({**options, "client_key_passphrase": PASSPHRASE}, files))
 
 
-def test_an_elliptic_key_with_a_passphrase(files: PrivateFiles) -> None:
+def test_encrypted_elliptic_key_is_decrypted(files: PrivateFiles) -> None:
     options = {
         "client_key_content": private_pem(ELLIPTIC, passphrase=PASSPHRASE),
         "client_key_passphrase": PASSPHRASE,
@@ -106,7 +108,7 @@ def test_an_elliptic_key_with_a_passphrase(files: PrivateFiles) -> None:
     assert Path(path).read_text() == private_pem(ELLIPTIC)
 
 
-def test_a_passphrase_that_is_not_needed_does_not_matter(tmp_path: Path, files: PrivateFiles) -> None:
+def test_unneeded_passphrase_is_ignored(tmp_path: Path, files: PrivateFiles) -> None:
     options = {**options_of(tmp_path, CERTIFICATE, KEY), "client_key_passphrase": PASSPHRASE}
     assert client_certificate(options, files)[1] == options["client_key"]
 
@@ -126,7 +128,7 @@ def test_a_passphrase_that_is_not_needed_does_not_matter(tmp_path: Path, files: 
         ),
     ],
 )
-def test_a_passphrase_that_is_missing_or_wrong(
+def test_missing_or_wrong_passphrase_is_refused(
     passphrase: str | None, message: str, as_content: bool, tmp_path: Path, files: PrivateFiles
 ) -> None:
     options = options_of(tmp_path, CERTIFICATE, ENCRYPTED, as_content=as_content)
@@ -167,7 +169,7 @@ def test_only_a_passphrase_needs_cryptography(
         ("proxy_ca_path", "CA certificate", CERTIFICATE + ENCRYPTED, "{} contains a private key, which only its owner"),
     ],
 )
-def test_content_of_another_kind(
+def test_content_of_another_kind_is_refused(
     option: str, holds: Holds, text: str, words: str, as_content: bool, tmp_path: Path, files: PrivateFiles
 ) -> None:
     (tmp_path / "file.pem").write_text(text)
@@ -181,12 +183,12 @@ def test_content_of_another_kind(
         assert line not in str(caught.value)
 
 
-def test_neither_path_nor_content(files: PrivateFiles) -> None:
+def test_missing_client_key_is_refused(files: PrivateFiles) -> None:
     assert pem_file({}, "ca_path", files, holds="CA certificate") is None
     with pytest.raises(InputError, match=r"'client_key' is empty. Set 'client_key' or 'client_key_content'"):
         client_certificate({"client_cert_content": CERTIFICATE}, files)
 
 
-def test_surrogates_in_a_text_give_no_traceback(files: PrivateFiles) -> None:
+def test_surrogates_in_a_text_are_accepted(files: PrivateFiles) -> None:
     path = pem_file({"ca_content": f"\udcff\ud800{CERTIFICATE}"}, "ca_path", files, holds="CA certificate")
     assert path

@@ -185,7 +185,7 @@ def test_damaged_keys_work_or_give_a_clean_error(position: int, character: str, 
         assert key.public_key() == KEY.public_key()
 
 
-def test_thumbprint_of_the_example_in_rfc_7638() -> None:
+def test_thumbprint_equals_the_example_in_rfc_7638() -> None:
     modulus = (
         "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3okn"
         "jhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6q"
@@ -203,8 +203,10 @@ def test_thumbprint_is_that_of_the_public_half() -> None:
     assert _private_key.thumbprint(KEY) == _private_key.thumbprint(KEY.public_key())
 
 
-NO_MACHINE = "this machine does not support its encryption, or forbids it as in FIPS mode"
-ANEW = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
+UNSUPPORTED = "this machine does not support its encryption, or forbids it as in FIPS mode"
+ENCRYPT_AGAIN = (
+    "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out NEW_FILE"
+)
 
 
 @pytest.mark.parametrize(
@@ -217,12 +219,12 @@ ANEW = "encrypt the key with AES where it can be read: openssl pkcs8 -topk8 -v2 
         ValueError("Key encrypted with unknown cipher."),
     ],
 )
-def test_a_machine_that_refuses_the_encryption_is_named(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
+def test_refused_decryption_is_reported_with_a_hint(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
     monkeypatch.setattr(serialization, "load_pem_private_key", Mock(side_effect=refusal))
     with pytest.raises(InputError) as caught:
         _private_key.without_passphrase(pem_of(KEY, passphrase=PASSPHRASE), PASSPHRASE, option="client_key")
-    assert caught.value.message == f"The private key cannot be decrypted: {NO_MACHINE}."
-    assert caught.value.hint == f"On another machine, {ANEW}"
+    assert caught.value.message == f"The private key cannot be decrypted: {UNSUPPORTED}."
+    assert caught.value.hint == f"On another machine, {ENCRYPT_AGAIN}"
 
 
 # An EC key, encrypted with PBE-SHA1-RC2-40 and the passphrase open-secret.
@@ -250,18 +252,18 @@ default_properties = fips=yes
         (
             RC2,
             {"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"},
-            f"The private key cannot be decrypted: the passphrase is wrong, the key is damaged, or {NO_MACHINE}.",
-            f"If key_passphrase is right, {ANEW}",
+            f"The private key cannot be decrypted: the passphrase is wrong, the key is damaged, or {UNSUPPORTED}.",
+            f"If key_passphrase is right, {ENCRYPT_AGAIN}",
         ),
         (
             pem_of(KEY, passphrase="open-secret"),
             {"OPENSSL_CONF": NO_ALGORITHMS},
-            f"The private key cannot be decrypted: {NO_MACHINE}.",
-            f"On another machine, {ANEW}",
+            f"The private key cannot be decrypted: {UNSUPPORTED}.",
+            f"On another machine, {ENCRYPT_AGAIN}",
         ),
     ],
 )
-def test_openssl_without_the_algorithms(
+def test_missing_openssl_algorithms_are_reported(
     tmp_path: Path, pem: str, environment: dict[str, str], outcome: str, advice: str
 ) -> None:
     (tmp_path / "key.pem").write_text(pem)

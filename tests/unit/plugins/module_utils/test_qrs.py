@@ -87,7 +87,7 @@ class Authority:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers each request with the next of its scripted answers, and keeps what was asked."""
+    """A server that sends the given answers in order, and records the requests."""
 
     daemon_threads = True
 
@@ -276,7 +276,7 @@ def test_a_text_of_another_authority_is_not_trusted(
     assert "not trusted" in failure(options).message
 
 
-def test_a_token_goes_through_the_virtual_proxy_and_logs_out(server: Server, options: dict[str, t.Any]) -> None:
+def test_token_session_uses_the_prefix_and_logs_out(server: Server, options: dict[str, t.Any]) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "/Admin/", "token": TOKEN}
     server.answers = [(200, {"Set-Cookie": "X-Qlik-Session-admin=1; Path=/; HttpOnly; Secure"}, b"{}")]
     # This server insists on a client certificate, so only the requests themselves are of interest.
@@ -298,7 +298,7 @@ def signed_in(options: dict[str, t.Any], **changed: t.Any) -> QrsClient:
     return connection
 
 
-def test_without_a_user_it_is_the_service_account(server: Server, options: dict[str, t.Any]) -> None:
+def test_default_user_is_the_service_account(server: Server, options: dict[str, t.Any]) -> None:
     ask(options | {"user": None})
     assert server.asked[0][2]["X-Qlik-User"] == "UserDirectory=INTERNAL; UserId=sa_api"
 
@@ -435,7 +435,7 @@ def test_an_invalid_challenge_is_refused(server: Server, options: dict[str, t.An
 @pytest.mark.parametrize(
     "refusal", [ValueError("[digital envelope routines] unsupported"), UnsupportedAlgorithm("cipher RC4")]
 )
-def test_a_machine_without_the_algorithms_of_ntlm_is_named(
+def test_missing_ntlm_algorithms_are_reported(
     server: Server, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
     pytest.importorskip("requests_ntlm")
@@ -582,17 +582,17 @@ def test_a_refused_connection_is_named(options: dict[str, t.Any]) -> None:
     assert "refused" in error.message
 
 
-def test_an_unknown_host(options: dict[str, t.Any]) -> None:
+def test_unknown_host_is_reported(options: dict[str, t.Any]) -> None:
     assert "could not be resolved" in failure(options | {"host": ["qlik.invalid"]}).message
 
 
-def test_a_server_that_never_answers(options: dict[str, t.Any]) -> None:
+def test_silent_server_is_a_transport_error(options: dict[str, t.Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = failure(options | {"port": silent.getsockname()[1], "read_timeout": 0.2, "connect_timeout": 0.2})
     assert isinstance(error, TransportError)
 
 
-def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
+def test_port_without_tls_is_reported(options: dict[str, t.Any]) -> None:
     def speak_http(listener: socket.socket) -> None:
         peer, _address = listener.accept()
         with peer:
@@ -629,7 +629,7 @@ def test_a_port_without_tls(options: dict[str, t.Any]) -> None:
         ((503, {}, b"busy"), "503", "later"),
     ],
 )
-def test_answers_that_are_not_what_was_asked_for(
+def test_unexpected_answers_are_refused_with_a_hint(
     server: Server, options: dict[str, t.Any], answer: t.Any, outcome: str, advice: str
 ) -> None:
     server.answers = [answer]
@@ -642,7 +642,7 @@ def test_answers_that_are_not_what_was_asked_for(
     assert "xrfkey" not in str(error)
 
 
-def test_a_csrf_token_is_fetched_where_a_proxy_wants_it(server: Server, options: dict[str, t.Any]) -> None:
+def test_csrf_token_is_fetched_if_the_proxy_requires_it(server: Server, options: dict[str, t.Any]) -> None:
     options |= {"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": TOKEN}
     csrf = (204, {"qlik-csrf-token": "csrf"}, b"")
     server.answers = [(200, {"Set-Cookie": "X=1"}, b"{}"), (403, {}, b"no"), csrf, (200, {}, b"{}"), (204, {}, b"")]
@@ -710,7 +710,7 @@ def test_the_deadline_ends_the_retries(server: Server, options: dict[str, t.Any]
     assert len(server.asked) == 2
 
 
-def test_a_create_is_never_repeated_blindly(server: Server, options: dict[str, t.Any]) -> None:
+def test_create_is_not_repeated_after_a_lost_answer(server: Server, options: dict[str, t.Any]) -> None:
     server.answers = [(503, {"Retry-After": "0"}, b"")]
     error = failure(options | {"retries": 3}, "POST")
     assert error.uncertain

@@ -112,7 +112,7 @@ def test_an_update_changes_only_the_named_fields(repository: FakeRepository) -> 
     assert differing == {"session_inactivity_timeout"}
 
 
-def test_rows_of_the_attribute_map_that_stay_keep_their_ids(repository: FakeRepository) -> None:
+def test_unchanged_attribute_rows_keep_their_ids(repository: FakeRepository) -> None:
     row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
     entity = repository.add("jwt", jwtAttributeMap=[row])
     both = [
@@ -133,7 +133,7 @@ def test_empty_lists_are_written_and_missing_ones_ignored(repository: FakeReposi
     assert stored["websocketCrossOriginWhiteList"] == ["a.example"]
 
 
-def test_links_of_others_are_never_touched(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_links_of_other_virtual_proxies_are_kept(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     other = repository.add("other")
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append({"id": other["id"]})
     reconcile(repository, portal)
@@ -263,7 +263,7 @@ def test_renamed_virtual_proxies_are_recognized_by_cookie(repository: FakeReposi
     )
 
 
-def test_two_nodes_of_one_name_must_be_told_apart(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
+def test_ambiguous_node_name_is_refused(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     repository.nodes[1]["name"] = "Central"
     with pytest.raises(InputError, match="matches more than one"):
         reconcile(repository, portal)
@@ -278,7 +278,7 @@ def test_a_new_virtual_proxy_needs_a_certificate(repository: FakeRepository) -> 
     assert repository.writes == []
 
 
-def test_another_authentication_method_is_guarded(repository: FakeRepository, pem: str) -> None:
+def test_change_of_authentication_method_is_protected(repository: FakeRepository, pem: str) -> None:
     entity = repository.add("saml", authenticationMethod=3)
     for declared in ({"prefix": "saml", "jwt_public_key_certificate": pem}, {"prefix": "saml", "state": "absent"}):
         with pytest.raises(InputError, match="authentication method is not JWT"):
@@ -302,7 +302,7 @@ def test_another_authentication_method_is_guarded(repository: FakeRepository, pe
     assert converted["description"] == "saml"
 
 
-def test_the_connections_own_virtual_proxy_is_guarded(repository: FakeRepository) -> None:
+def test_virtual_proxy_of_the_connection_is_protected(repository: FakeRepository) -> None:
     repository.add("admin")
     change = {"prefix": "admin", "session_inactivity_timeout": 1}
     with pytest.raises(InputError, match="This connection"):
@@ -319,7 +319,7 @@ LOCKING_OUT: list[dict[str, t.Any]] = [
 
 
 @pytest.mark.parametrize("path", ["JWT", "./jwt", "jwt/.", "x/../jwt", "jwt/hub/..", "%6Awt", "jwt/hub"])
-def test_the_guard_recognizes_other_spellings_of_the_path(repository: FakeRepository, path: str) -> None:
+def test_other_spellings_of_the_prefix_are_protected(repository: FakeRepository, path: str) -> None:
     link = {"id": repository.add("jwt")["id"]}
     repository.proxies["proxy0"]["settings"]["virtualProxies"].append(link)
     for change in LOCKING_OUT:
@@ -417,7 +417,7 @@ def test_entries_that_are_as_declared_cost_two_requests(repository: FakeReposito
     assert len(repository.requests) == 2
 
 
-def test_entries_are_added_to_what_is_created(repository: FakeRepository, pem: str) -> None:
+def test_entries_are_added_to_a_new_virtual_proxy(repository: FakeRepository, pem: str) -> None:
     new = {"prefix": "new", "jwt_public_key_certificate": pem, "host_allow_list_remove": ["a.example"]}
     changes = {"tags_add": ["portal"], "proxies_add": ["rim1"], "load_balancing_server_nodes_add": ["engines"]}
     done = reconcile(repository, {**new, **changes, "jwt_attribute_map_add": [MAIL]})
@@ -465,7 +465,7 @@ def test_conflicting_changes_are_refused(repository: FakeRepository, changes: di
     assert repository.writes == []
 
 
-def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepository) -> None:
+def test_nodes_of_one_name_are_distinguished_by_host_name(repository: FakeRepository) -> None:
     repository.nodes[1]["name"] = "Central"
     entity = shared(repository)
     entity["loadBalancingServerNodes"] = repository.nodes[:2]
@@ -483,7 +483,7 @@ def test_nodes_of_one_name_are_told_apart_by_host_name(repository: FakeRepositor
     assert [node["id"] for node in nodes] == ["node0", "node1", "node2"]
 
 
-def test_a_node_that_the_user_cannot_see_stays(repository: FakeRepository) -> None:
+def test_nodes_hidden_from_the_user_are_kept(repository: FakeRepository) -> None:
     entity = shared(repository)
     # The full list, which is read for a node without a proxy, does not hold one that the virtual proxy has.
     repository.nodes.append({"id": "node3", "name": "More", "hostName": "more.example.com"})
@@ -526,7 +526,7 @@ def test_a_conflict_keeps_what_others_added_and_removed(repository: FakeReposito
 
 
 @pytest.mark.parametrize("changes", [{"host_allow_list_remove": ["a.example"]}, {"proxies_remove": ["Central"]}])
-def test_the_own_virtual_proxy_is_guarded_entry_by_entry(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
+def test_single_entries_of_the_connection_are_protected(repository: FakeRepository, changes: dict[str, t.Any]) -> None:
     shared(repository)
     with pytest.raises(InputError, match="This connection"):
         reconcile(repository, {"prefix": "shared", **changes}, signs_in_through="shared")
@@ -537,16 +537,16 @@ def test_the_own_virtual_proxy_is_guarded_entry_by_entry(repository: FakeReposit
 ROW = {"jwt_attribute": "a", "sense_attribute": "", "is_mandatory": False}
 
 
-def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
-    """Make a virtual proxy that is linked to the first proxy, and return it with all that a test may spoil."""
-    spoiled = repository.add(
+def site_with_link(repository: FakeRepository) -> dict[str, t.Any]:
+    """Create a virtual proxy that is linked to the first proxy, and return all entities that a test may change."""
+    linked = repository.add(
         "odd", tags=[dict(repository.tags[0])], loadBalancingServerNodes=[dict(repository.nodes[0])]
     )
     row = {"id": "row", "jwtAttribute": "a", "senseAttribute": "A", "isMandatory": False}
-    spoiled["jwtAttributeMap"] = [row]
+    linked["jwtAttributeMap"] = [row]
     links = repository.proxies["proxy0"]["settings"]["virtualProxies"]
-    links.append({"id": spoiled["id"]})
-    return {"odd": spoiled, "row": row, "tag": spoiled["tags"][0], "default": repository.virtual_proxies["vp1"]}
+    links.append({"id": linked["id"]})
+    return {"odd": linked, "row": row, "tag": linked["tags"][0], "default": repository.virtual_proxies["vp1"]}
 
 
 @pytest.mark.parametrize(
@@ -564,10 +564,10 @@ def odd_site(repository: FakeRepository) -> dict[str, t.Any]:
         ("default", "prefix", None, "prefix", "odd"),
     ],
 )  # fmt: skip
-def test_an_unexpected_value_hides_no_other(
+def test_unexpected_value_does_not_hide_others(
     repository: FakeRepository, pem: str, where: str, field: str, value: t.Any, option: str, expected: t.Any
 ) -> None:
-    odd_site(repository)[where][field] = value
+    site_with_link(repository)[where][field] = value
     assert reconcile(
         repository, {"prefix": "portal", "jwt_public_key_certificate": pem, "proxies": ["Central"]}
     ).changed
@@ -659,11 +659,11 @@ def test_a_site_is_read_with_three_requests(repository: FakeRepository) -> None:
     ]
 
 
-@pytest.mark.parametrize(("what", "unseen"), [("nodes", "node"), ("proxies", "proxy")])
-def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, what: str, unseen: str) -> None:
-    getattr(repository, what).clear()
+@pytest.mark.parametrize(("entities", "kind"), [("nodes", "node"), ("proxies", "proxy")])
+def test_missing_rights_for_nodes_or_proxies_are_reported(repository: FakeRepository, entities: str, kind: str) -> None:
+    getattr(repository, entities).clear()
     with pytest.raises(
-        AnswerError, match=f"cannot read any {unseen}, .* rights to read ServerNodeConfiguration and Proxy"
+        AnswerError, match=f"cannot read any {kind}, .* rights to read ServerNodeConfiguration and Proxy"
     ):
         read_site(repository)
 
@@ -680,7 +680,7 @@ def test_missing_rights_are_not_reported_as_an_empty_site(repository: FakeReposi
         reconcile(repository, {"prefix": "portal", "state": "absent"})
 
 
-class TestTroubleInTheMiddle:
+class TestFailedWrites:
     """Each of the three writes of a creation fails in each way, once and twice."""
 
     @pytest.mark.parametrize("number", [1, 2, 3])
@@ -706,12 +706,12 @@ class TestTroubleInTheMiddle:
     ) -> None:
         other = repository.add("other")
 
-        def somebody_else(write: int) -> None:
+        def other_writer(write: int) -> None:
             if write == number:
                 proxy = repository.proxies[f"proxy{number - 2}"]
                 proxy["settings"]["virtualProxies"].append({"id": other["id"]})
 
-        repository.before_write = somebody_else
+        repository.before_write = other_writer
         repository.failures = {number: "conflict"}
         assert reconcile(repository, portal).changed
         assert repository.links(["Central", "Rim1"][number - 2]) == ["", "other", "portal"]
@@ -751,16 +751,16 @@ class TestTroubleInTheMiddle:
         assert len(repository.writes) == 1
         assert caught.value.done == []
 
-    def test_simultaneous_creation_is_no_failure_and_no_change(
+    def test_simultaneous_creation_succeeds_without_a_change(
         self, repository: FakeRepository, portal: dict[str, t.Any]
     ) -> None:
         del portal["proxies"]
 
-        def somebody_else(write: int) -> None:
+        def other_writer(write: int) -> None:
             fields = {"jwtPublicKeyCertificate": portal["jwt_public_key_certificate"]}
             repository.add("portal", loadBalancingServerNodes=[repository.nodes[0]], **fields)
 
-        repository.before_write = somebody_else
+        repository.before_write = other_writer
         repository.failures = {1: 400}
         outcome = reconcile(repository, portal)
         assert not outcome.changed

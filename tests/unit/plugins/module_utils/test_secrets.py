@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.sensible.qlik.plugins.module_utils import _text
 
 
-def test_secrets_are_masked_where_core_can() -> None:
+def test_secrets_are_masked_where_core_supports_it() -> None:
     core = pytest.importorskip("ansible.module_utils.secrets", reason="ansible-core 2.22 introduced it")
     text = "the token is test_secrets.1 and the word is test_secrets.2"
     assert core.mask_secrets(text) == text
@@ -19,6 +19,6 @@ def test_secrets_are_masked_where_core_can() -> None:
     assert core.mask_secrets(text) == "the token is $REDACTED$ and the word is $REDACTED$"
 
 
-def test_secrets_are_left_alone_where_core_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_not_registered_without_core_support(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ansible.module_utils.secrets", None)
     assert not _text.register_secrets(["test_secrets.3"])

@@ -22,7 +22,7 @@ def proxy(of: dict[str, t.Any] | None, **settings: t.Any) -> dict[str, t.Any]:
     return {"id": "p", "serverNodeConfiguration": condensed, "settings": settings}
 
 
-def test_a_node_is_described() -> None:
+def test_all_fields_of_a_node_are_returned() -> None:
     central = node(
         "1",
         "Central",
@@ -56,7 +56,7 @@ def test_a_node_is_described() -> None:
     ]
 
 
-def test_a_proxy_is_described() -> None:
+def test_all_fields_of_a_proxy_are_returned() -> None:
     central = node("1", "Central")
     linked = [{"id": "v2", "prefix": "portal"}, {"id": "v1", "prefix": ""}, {"id": "v3", "prefix": "Admin"}]
     entity = proxy(
@@ -77,7 +77,7 @@ def test_a_proxy_is_described() -> None:
     ]
 
 
-def test_the_release_is_described() -> None:
+def test_release_is_returned() -> None:
     assert in_words(ABOUT, [], []).release == {
         "build_version": "31.62.1.0",
         "node_type": "central",
@@ -94,7 +94,7 @@ def test_the_release_is_described() -> None:
         ("fd00::1", 443, "https://[fd00::1]"),
     ],
 )
-def test_the_url_of_a_proxy_is_described(host_name: str, port: int | None, url: str) -> None:
+def test_url_of_a_proxy_has_host_and_port(host_name: str, port: int | None, url: str) -> None:
     settings = {} if port is None else {"listenPort": port}
     [words] = in_words(ABOUT, [], [proxy(node("1", "x", hostName=host_name), **settings)]).proxies
     assert words["url"] == url

@@ -85,7 +85,7 @@ def test_other_texts_are_refused(token: str) -> None:
 
 
 @given(st.text(alphabet=".eyJAB0_-=é\n", max_size=40))
-def test_any_text_is_a_token_or_a_reason(text: str) -> None:
+def test_any_invalid_text_has_a_reason(text: str) -> None:
     reasons = diagnose(text, {"jwt_public_key_certificate": CERTIFICATE}, now=NOW)
 
     assert reasons
@@ -176,11 +176,11 @@ def test_clocks_may_differ_by_the_leeway(leeway: float, count: int) -> None:
     assert len(diagnose(token, {}, now=NOW, leeway=leeway)) == count
 
 
-def test_the_clock_is_this_machines_unless_told() -> None:
+def test_default_time_is_the_local_clock() -> None:
     assert diagnose(token_of({**CLAIMS, "exp": 1_000_000_000}), {})[0].startswith("The token expired")
 
 
-def test_another_key_or_an_altered_token() -> None:
+def test_foreign_key_or_changed_token_is_refused() -> None:
     other = certificate_of(rsa.generate_private_key(65537, 2048))
     header, _claims, signature = token_of(CLAIMS).split(".")
     altered = ".".join([header, token_of({**CLAIMS, "userId": "admin"}).split(".")[1], signature])
@@ -205,7 +205,7 @@ def test_an_unknown_critical_extension_is_refused(more: dict[str, t.Any]) -> Non
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "ES256", "PS256", None, 5])
-def test_other_algorithms(algorithm: t.Any) -> None:
+def test_other_algorithms_are_refused(algorithm: t.Any) -> None:
     reasons = diagnose(unsigned({"alg": algorithm}, CLAIMS), {"jwt_public_key_certificate": CERTIFICATE}, now=NOW)
 
     assert reasons == [f"The token is signed with {algorithm}; Qlik Sense accepts RS256, RS384, RS512 only."]
@@ -273,7 +273,7 @@ def test_all_reasons_are_reported_together() -> None:
         ),
     ],
 )
-def test_mapped_claims_that_become_no_attribute(claims: dict[str, t.Any], claim: str, problem: str) -> None:
+def test_unusable_mapped_claims_cause_warnings(claims: dict[str, t.Any], claim: str, problem: str) -> None:
     entry = {"jwt_attribute": claim, "sense_attribute": "group", "is_mandatory": False}
     virtual_proxy = VirtualProxy({"jwt_attribute_map": [entry, entry]})
 

@@ -211,7 +211,7 @@ def test_the_expiry_of_the_certificate_causes_a_warning(days: int, warning: str 
     assert [text.startswith(str(warning)) for text in virtual_proxy.warnings] == ([True] if warning else [])
 
 
-def test_names_have_defaults() -> None:
+def test_missing_names_have_defaults() -> None:
     virtual_proxy = VirtualProxy({"prefix": "jwt"})
     assert (virtual_proxy.user_id_claim, virtual_proxy.user_directory_claim) == ("userId", "userDirectory")
     assert (virtual_proxy.cookie_name, virtual_proxy.allowed_hosts) == ("X-Qlik-Session-jwt", [])
@@ -226,7 +226,7 @@ def test_private_keys_are_neither_sent_nor_returned() -> None:
     assert read(jwtPublicKeyCertificate=key).fields["jwt_public_key_certificate"] == ""
 
 
-def test_the_certificate_is_sent_in_its_usual_form(pem: str) -> None:
+def test_certificate_is_sent_in_normalized_form(pem: str) -> None:
     for variant in (pem, pem.replace("\n", "\r\n"), "\ufeff" + pem, "Subject: x\n" + pem.replace("\n", " ")):
         declared, _warnings = from_options({"prefix": "jwt", "jwt_public_key_certificate": variant})
         assert declared.fields["jwt_public_key_certificate"] == pem

@@ -23,13 +23,13 @@ from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import (
     Reply,
     Request,
     frame,
-    said,
+    notification,
 )
 
 KEY = rsa.generate_private_key(65537, 2048)
 USER = ("ACME", "smoke")
 ENGINE = "app/engineData"
-CONNECTED = said("OnConnected", qSessionState="SESSION_CREATED")
+CONNECTED = notification("OnConnected", qSessionState="SESSION_CREATED")
 INTRODUCED = FakeProxy.introduced(USER)
 ANSWER = frame({"jsonrpc": "2.0", "id": 1, "result": {"qReturn": "1.0"}})
 
@@ -45,7 +45,7 @@ def token() -> str:
     return jwt.encode(claims, KEY, algorithm="RS256")
 
 
-def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) -> CheckResult:
+def checked(proxy: FakeProxy, *, read_timeout: float = 5.0, **virtual_proxy: t.Any) -> CheckResult:
     """Return the outcome of the check; all others must pass."""
     login = Login(
         proxy=proxy.url,
@@ -55,7 +55,7 @@ def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) 
         user=USER,
         virtual_proxy=VirtualProxy(virtual_proxy),
     )
-    run_options = RunOptions(verify=True, timeout=(2, patience), wait=0, threads=1, foreign_key=KEY)
+    run_options = RunOptions(verify=True, timeout=(2, read_timeout), wait=0, threads=1, foreign_key=KEY)
     [run] = run_logins([login], run_options)
     found = {check.name: check for check in run.results}
     outcome = found.pop("websocket")
@@ -66,7 +66,7 @@ def checked(proxy: FakeProxy, *, patience: float = 5.0, **virtual_proxy: t.Any) 
     return outcome
 
 
-def says(*frames: bytes) -> t.Callable[[Request], Reply | None]:
+def sends(*frames: bytes) -> t.Callable[[Request], Reply | None]:
     """Open the websocket, and send these frames."""
     return lambda request: FakeProxy.upgraded(request, *frames) if request.path == ENGINE else None
 
@@ -106,31 +106,45 @@ def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
 @pytest.mark.parametrize(
     "frames",
     [
-        (INTRODUCED, said("OnConnected", qSessionState="SESSION_ATTACHED")),
+        (INTRODUCED, notification("OnConnected", qSessionState="SESSION_ATTACHED")),
         (CONNECTED,),
         (INTRODUCED, ANSWER),
-        (frame(b"no json"), frame([1]), said("OnSomethingNew"), said("OnAuthenticationInformation"), CONNECTED),
+        (
+            frame(b"no json"),
+            frame([1]),
+            notification("OnSomethingNew"),
+            notification("OnAuthenticationInformation"),
+            CONNECTED,
+        ),
         (INTRODUCED, frame(b"", opcode=9), CONNECTED),
     ],
 )  # fmt: skip
-def test_a_session_and_an_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
-    proxy.answer = says(*frames)
+def test_valid_messages_of_the_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
+    proxy.answer = sends(*frames)
     assert checked(proxy).status == "passed"
 
 
 @pytest.mark.parametrize(
     ("frames", "actual", "words"),
     [
-        ((said("OnAuthenticationInformation", mustAuthenticate=True, loginUri="https://x"),), "OnAuth", "no user is"),
-        ((INTRODUCED, said("OnMaxParallelSessionsExceeded")), "OnMaxParallelSessionsExceeded, as", "five"),
-        ((INTRODUCED, said("OnLicenseAccessDenied")), "OnLicenseAccessDenied", "no license"),
-        ((INTRODUCED, said("OnLicenseAccessDeniedPendingUserSync")), "Pending", "synchronization"),
-        ((INTRODUCED, said("OnNoEngineAvailable")), "OnNoEngineAvailable", "load balancing node"),
-        ((INTRODUCED, said("OnNoRepositoryAvailable")), "OnNoRepositoryAvailable", "repository service"),
-        ((INTRODUCED, said("OnSessionLoggedOut")), "OnSessionLoggedOut", "logged out the same user"),
-        ((said("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE"),), "(SESSION_ERROR_NO_LICENSE)", "no license"),
-        ((said("OnConnected", qSessionState="SESSION_ERROR_LIMIT_EXCEEDED"),), "LIMIT", "five"),
-        ((said("OnConnected", qSessionState="SESSION_ERROR_ODD\x1b"),), "SESSION_ERROR_ODD", "no session for"),
+        (
+            (notification("OnAuthenticationInformation", mustAuthenticate=True, loginUri="https://x"),),
+            "OnAuth",
+            "no user is",
+        ),
+        ((INTRODUCED, notification("OnMaxParallelSessionsExceeded")), "OnMaxParallelSessionsExceeded, as", "five"),
+        ((INTRODUCED, notification("OnLicenseAccessDenied")), "OnLicenseAccessDenied", "no license"),
+        ((INTRODUCED, notification("OnLicenseAccessDeniedPendingUserSync")), "Pending", "synchronization"),
+        ((INTRODUCED, notification("OnNoEngineAvailable")), "OnNoEngineAvailable", "load balancing node"),
+        ((INTRODUCED, notification("OnNoRepositoryAvailable")), "OnNoRepositoryAvailable", "repository service"),
+        ((INTRODUCED, notification("OnSessionLoggedOut")), "OnSessionLoggedOut", "logged out the same user"),
+        (
+            (notification("OnConnected", qSessionState="SESSION_ERROR_NO_LICENSE"),),
+            "(SESSION_ERROR_NO_LICENSE)",
+            "no license",
+        ),
+        ((notification("OnConnected", qSessionState="SESSION_ERROR_LIMIT_EXCEEDED"),), "LIMIT", "five"),
+        ((notification("OnConnected", qSessionState="SESSION_ERROR_ODD\x1b"),), "SESSION_ERROR_ODD", "no session for"),
         ((FakeProxy.introduced(("ACME", "other")), CONNECTED), "as ACME\\other", "another user"),
         ((INTRODUCED, frame(b"\x03\xf3", opcode=8)), "closed (1011)", "no engine answered"),
         ((frame(b"", opcode=8),), "closed (without a reason)", "no engine answered"),
@@ -142,7 +156,7 @@ def test_a_session_and_an_engine_pass(proxy: FakeProxy, frames: tuple[bytes, ...
 def test_other_messages_fail_with_a_diagnosis(
     proxy: FakeProxy, frames: tuple[bytes, ...], actual: str, words: str
 ) -> None:
-    proxy.answer = says(*frames)
+    proxy.answer = sends(*frames)
     outcome = checked(proxy)
     assert outcome.status == "failed"
     assert actual in outcome.actual
@@ -152,8 +166,8 @@ def test_other_messages_fail_with_a_diagnosis(
 
 @pytest.mark.parametrize("frames", [(), (INTRODUCED,)])
 def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[bytes, ...]) -> None:
-    proxy.answer = says(*frames)
-    outcome = checked(proxy, patience=0.3)
+    proxy.answer = sends(*frames)
+    outcome = checked(proxy, read_timeout=0.3)
     assert outcome.status == "failed"
     assert outcome.actual.startswith("silence")
 
@@ -170,7 +184,7 @@ def test_silence_ends_with_the_read_timeout(proxy: FakeProxy, frames: tuple[byte
         (Reply(302, "", (("Location", "https://elsewhere.example/"),)), "does not forward websockets"),
     ],
 )
-def test_an_upgrade_that_is_refused(proxy: FakeProxy, reply: Reply, words: str) -> None:
+def test_refused_upgrade_fails_with_a_diagnosis(proxy: FakeProxy, reply: Reply, words: str) -> None:
     proxy.answer = refuses(reply)
     outcome = checked(proxy)
     assert outcome.status == "failed"
@@ -185,7 +199,7 @@ def test_an_invalid_upgrade_fails(proxy: FakeProxy) -> None:
     assert "The connection was lost" in outcome.actual
 
 
-def test_a_refusal_although_the_host_is_on_the_list(proxy: FakeProxy) -> None:
+def test_refusal_of_a_listed_host_names_hijacking(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(403))
     outcome = checked(proxy, websocket_cross_origin_white_list=["127.0.0.1"])
     assert "Cross-Site Websocket Hijacking" in (outcome.diagnosis or "")
@@ -200,7 +214,7 @@ def test_a_missing_csrf_token_fails(proxy: FakeProxy, reply: Reply) -> None:
     assert "removes the header" in (outcome.diagnosis or "")
 
 
-def test_without_the_library_it_is_skipped(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_skips_the_check(proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_websocket, "AVAILABLE", False)
     outcome = checked(proxy)
     assert outcome.status == "skipped"

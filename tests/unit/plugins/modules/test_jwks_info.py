@@ -79,7 +79,7 @@ def keys_of(module: FakeModule) -> list[dict[str, t.Any]]:
     return module.result["public_keys"]
 
 
-def test_four_providers_in_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_four_providers_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     document = key_set(
         key_sets.keycloak_encryption(key(4), "e-encryption"),
         key_sets.entra(key(3), "d-entra"),
@@ -105,7 +105,7 @@ def test_four_providers_in_one_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module.result["source"] == "jwks"
 
 
-def test_the_documentation_has_what_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_results_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     import yaml
 
     documented = yaml.safe_load(jwks_info.RETURN)
@@ -118,7 +118,7 @@ def test_the_documentation_has_what_is_returned(monkeypatch: pytest.MonkeyPatch)
     assert list(one["certificate"]) == list(documented["public_keys"]["contains"]["certificate"]["contains"])
 
 
-def test_an_own_ca_only_where_it_is_asked_for_and_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificate_is_issued_on_request_if_none_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     okta = key_sets.okta(key(), "k")
     wrong = {**okta, **key_sets.x5c(key_sets.certificate(key(1)))}
 
@@ -150,7 +150,7 @@ def test_unusable_keys_get_no_certificate_issued(monkeypatch: pytest.MonkeyPatch
     assert any("None of the 4 keys is usable" in text for text in module.warnings)
 
 
-def test_an_expired_certificate_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_certificate_causes_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     old = {**key_sets.okta(key(), "k"), **key_sets.x5c(key_sets.certificate(key(), days=-3))}
     module = main(monkeypatch, jwks=key_set(old))
 
@@ -161,7 +161,7 @@ def test_an_expired_certificate_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     assert "expired at" in module.warnings[0]
 
 
-def test_a_published_private_key_is_told_and_shown_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_published_private_key_is_reported_and_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     private = key_sets.private_numbers(key())
     document = key_set({**key_sets.auth0(key(), "k"), **private})
     path = tmp_path / "jwks.json"
@@ -213,7 +213,7 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_options_that_do_not_go_together(case: str) -> None:
+def test_conflicting_options_are_refused(case: str) -> None:
     options, sentence = REFUSED[case]
 
     assert any(sentence in message for message in FakeModule(options).refused)
@@ -235,7 +235,7 @@ FAILURES: dict[str, tuple[dict[str, t.Any], str]] = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-def test_failures_are_told_in_sentences(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_have_a_message_without_secrets(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     options, sentence = FAILURES[case]
     module = main(monkeypatch, **{name: value for name, value in options.items() if value is not None})
 
@@ -248,7 +248,7 @@ def test_failures_are_told_in_sentences(case: str, monkeypatch: pytest.MonkeyPat
 
 
 class Provider(http.server.ThreadingHTTPServer):
-    """An identity provider with one key set, and whatever status a test wants."""
+    """An identity provider with one key set and the HTTP status that a test sets."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -303,7 +303,7 @@ def options(provider: Provider) -> dict[str, t.Any]:
     return {"url": provider.url, "ca_path": provider.ca_path, "retries": 0}
 
 
-def test_the_provider_is_asked_each_time(
+def test_key_set_is_downloaded_each_time(
     provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = main(monkeypatch, **options)
@@ -326,7 +326,7 @@ def test_the_provider_is_asked_each_time(
         (200, b" " * 1_000_001, "larger than 1000000 bytes"),
     ],
 )
-def test_an_answer_that_is_no_key_set_fails(
+def test_answer_without_a_key_set_fails(
     status: int,
     document: bytes,
     sentence: str,
@@ -340,10 +340,10 @@ def test_an_answer_that_is_no_key_set_fails(
     assert sentence in module.result["msg"]
 
 
-def test_the_provider_has_to_prove_who_it_is(
+def test_certificate_of_the_provider_is_verified(
     provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also if the environment says something about the Qlik site."""
+    """Environment variables for the Qlik site do not change this."""
     monkeypatch.setenv("QLIK_SENSE_VALIDATE_CERTS", "false")
     monkeypatch.setenv("QLIK_SENSE_CA_PATH", provider.ca_path)
     unverified = {name: value for name, value in options.items() if name != "ca_path"}
@@ -358,7 +358,7 @@ def test_the_provider_has_to_prove_who_it_is(
     assert "not verified" in module.warnings[-1]
 
 
-def test_through_a_web_proxy(provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_web_proxy_is_used(provider: Provider, options: dict[str, t.Any], monkeypatch: pytest.MonkeyPatch) -> None:
     module = main(monkeypatch, http_proxy="http://127.0.0.1:1", **options)
 
     assert module.result["failed"]

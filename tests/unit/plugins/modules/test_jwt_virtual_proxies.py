@@ -43,7 +43,9 @@ def outcomes(result: dict[str, t.Any]) -> dict[str, str]:
     return {entry["prefix"]: entry["outcome"] for entry in result["outcomes"]}
 
 
-def test_one_list_one_plan(run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]) -> None:
+def test_predicted_list_is_written_with_few_requests(
+    run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
+) -> None:
     predicted = run(virtual_proxies=declared, _ansible_check_mode=True)
     assert repository.writes == []
     repository.requests.clear()
@@ -64,7 +66,7 @@ def test_one_list_one_plan(run: Run, repository: FakeRepository, declared: list[
     assert len(repository.requests) == 2
 
 
-def test_only_what_differs_is_shown_and_written(
+def test_only_differences_are_shown_and_written(
     run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
 ) -> None:
     run(virtual_proxies=declared)
@@ -78,7 +80,7 @@ def test_only_what_differs_is_shown_and_written(
     assert len(result["diff"]) == 2
 
 
-def test_only_the_entries_that_are_named_can_drift(run: Run, repository: FakeRepository) -> None:
+def test_only_named_entries_can_drift(run: Run, repository: FakeRepository) -> None:
     repository.add("a", websocketCrossOriginWhiteList=["ours.example", "theirs.example"])
     repository.add("b", tags=repository.tags)
     declared = [
@@ -118,10 +120,10 @@ class TestPurge:
         repository.add("foreign")
         repository.add("saml", authenticationMethod=3, tags=[repository.tags[0]])
 
-    def test_is_off(self, run: Run, declared: list[dict[str, t.Any]]) -> None:
+    def test_purge_is_off_by_default(self, run: Run, declared: list[dict[str, t.Any]]) -> None:
         assert outcomes(run(virtual_proxies=declared[:1])) == {"a": "created"}
 
-    def test_removes_what_is_not_declared_but_only_jwt(
+    def test_purge_removes_undeclared_jwt_virtual_proxies_only(
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         predicted = run(virtual_proxies=declared[:1], purge=True, _ansible_check_mode=True)
@@ -132,7 +134,7 @@ class TestPurge:
         assert [one["prefix"] for one in result["virtual_proxies"]] == ["a"]
         assert run(virtual_proxies=declared[:1], purge=True)["changed"] is False
 
-    def test_can_be_limited_to_a_tag(self, run: Run, declared: list[dict[str, t.Any]]) -> None:
+    def test_purge_can_be_limited_to_a_tag(self, run: Run, declared: list[dict[str, t.Any]]) -> None:
         result = run(virtual_proxies=declared[:1], purge=True, purge_tag="PORTAL")
         assert outcomes(result) == {"a": "created", "old": "deleted"}
         assert outcomes(run(virtual_proxies=[], purge=True, purge_tag="portal")) == {}
@@ -149,7 +151,7 @@ class TestPurge:
         assert "This connection" in run(virtual_proxies=declared, purge=True)["msg"]
         assert repository.writes == []
 
-    def test_what_was_purged_before_a_conflict_is_told(
+    def test_deletions_before_a_lost_answer_are_reported(
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         repository.failures = {4: "lost"}  # create, two links, the first of two deletes
@@ -187,7 +189,7 @@ def test_prefix_and_cookie_are_checked_when_restored(
 
 
 class TestFailures:
-    def test_each_entry_says_what_became_of_it(
+    def test_each_entry_has_its_outcome(
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         repository.failures = {5: 403}  # the links of Rim1
@@ -199,7 +201,7 @@ class TestFailures:
         repository.failures = {}
         assert run(virtual_proxies=declared)["writes"] == ["set the links of the proxy 'Rim1'"]
 
-    def test_what_was_not_begun_is_pending(
+    def test_unwritten_entries_are_pending(
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         repository.failures = {2: 400}
@@ -207,7 +209,7 @@ class TestFailures:
         assert outcomes(result) == {"a": "incomplete", "b": "failed", "c": "pending"}
         assert result["writes"] == ["create the virtual proxy 'a'"]
 
-    def test_conflicts_of_different_entities_do_not_add_up(
+    def test_conflicts_are_counted_for_each_entity(
         self, run: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         run(virtual_proxies=declared)
@@ -219,8 +221,8 @@ class TestFailures:
         assert not run(virtual_proxies=changed)["changed"]
 
 
-class TestAListThatTheSiteHasCut:
-    """A list without a filter is reported to stop at 100."""
+class TestTruncatedList:
+    """A site whose lists without a filter end after 100 entries, as users report."""
 
     @pytest.fixture(autouse=True)
     def _many(self, repository: FakeRepository) -> None:
@@ -228,24 +230,24 @@ class TestAListThatTheSiteHasCut:
             repository.add(f"p{number:03}")
         repository.record_limit = 100
 
-    def test_the_declared_ones_are_read_by_name(self, run: Run, repository: FakeRepository) -> None:
+    def test_declared_entries_are_read_by_name(self, run: Run, repository: FakeRepository) -> None:
         result = run(virtual_proxies=[{"prefix": f"p{number:03}"} for number in range(120)])
         assert result["changed"] is False
         assert len(repository.requests) == 2 + 4
 
-    def test_purge_and_reading_everything_say_that_they_cannot(
+    def test_purge_and_full_list_fail_if_the_list_is_truncated(
         self, run: Run, info: Run, declared: list[dict[str, t.Any]]
     ) -> None:
         for result in (run(virtual_proxies=declared, purge=True), info()):
             assert "has 121 virtual proxies, but returned only 100" in result["msg"]
 
-    def test_what_is_named_is_found(self, info: Run) -> None:
+    def test_named_entry_is_found(self, info: Run) -> None:
         [found] = info(prefixes=["P110", "nothing"])["virtual_proxies"]
         assert found["prefix"] == "p110"
 
 
 class TestInfo:
-    def test_fed_back_it_changes_nothing(
+    def test_result_as_input_changes_nothing(
         self, run: Run, info: Run, repository: FakeRepository, declared: list[dict[str, t.Any]]
     ) -> None:
         declared[0] |= {"tags": ["portal"], "custom_properties": {"Stage": "prod"}}
@@ -261,14 +263,14 @@ class TestInfo:
         self, info: Run, repository: FakeRepository, pem: str
     ) -> None:
         der = ssl.PEM_cert_to_DER_cert(pem).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
-        repository.add("odd", jwtPublicKeyCertificate=ssl.DER_cert_to_PEM_cert(der))
+        repository.add("invalid", jwtPublicKeyCertificate=ssl.DER_cert_to_PEM_cert(der))
         repository.add("sound", jwtPublicKeyCertificate=pem)
         found = {one["prefix"]: one["certificate"] for one in info()["virtual_proxies"]}
-        assert found["odd"] is None
+        assert found["invalid"] is None
         assert found["sound"]["subject"] == "CN=portal"
 
-    def test_what_nobody_could_declare_can_be_fed_back(self, run: Run, info: Run, repository: FakeRepository) -> None:
-        odd: dict[str, t.Any] = {
+    def test_invalid_stored_values_can_be_used_as_input(self, run: Run, info: Run, repository: FakeRepository) -> None:
+        invalid: dict[str, t.Any] = {
             "jwtAttributeUserId": "",
             "jwtPublicKeyCertificate": "-----BEGIN PUBLIC KEY-----",
             "websocketCrossOriginWhiteList": ["https://a.example:8443/x"],
@@ -277,7 +279,7 @@ class TestInfo:
             "sessionInactivityTimeout": 0,
         }
         for prefix in ("Old/Slashes", "it's", "back\\slash", "qps"):
-            repository.add(prefix, **{**odd, "sessionCookieHeaderName": f"{prefix} cookie"})
+            repository.add(prefix, **{**invalid, "sessionCookieHeaderName": f"{prefix} cookie"})
         result = info()
         assert run(virtual_proxies=result["virtual_proxies"])["changed"] is False
         assert run(virtual_proxies=result["virtual_proxies"][:1])["changed"] is False
@@ -293,7 +295,7 @@ class TestInfo:
         gone = [{"prefix": one["prefix"], "state": "absent"} for one in result["virtual_proxies"]]
         assert run(virtual_proxies=gone)["changed"] is True
 
-    def test_chooses(
+    def test_virtual_proxies_are_filtered_by_options(
         self, run: Run, info: Run, repository: FakeRepository, declared: list[dict[str, t.Any]], expired_pem: str
     ) -> None:
         declared[0]["tags"] = ["portal"]
@@ -313,7 +315,7 @@ class TestInfo:
         assert prefixes(authentication_methods=["saml", "ticket"]) == ["", "saml"]
         assert prefixes(prefixes=["saml"]) == []
 
-    def test_warns_about_a_certificate_that_ends_soon(
+    def test_expired_certificate_causes_a_warning(
         self, run: Run, info: Run, declared: list[dict[str, t.Any]], expired_pem: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         declared[1]["jwt_public_key_certificate"] = expired_pem
@@ -333,7 +335,7 @@ def test_a_private_key_pasted_by_mistake_is_not_shown(run: Run, declared: list[d
     assert body not in json.dumps(result)
 
 
-def test_certificates_are_no_secrets(run: Run, declared: list[dict[str, t.Any]], pem: str) -> None:
+def test_certificates_are_not_masked(run: Run, declared: list[dict[str, t.Any]], pem: str) -> None:
     result = run(virtual_proxies=declared)
     assert [one["jwt_public_key_certificate"] for one in result["virtual_proxies"]] == [pem, pem, pem]
     # What ansible-core 2.22 masks in all output of the run.

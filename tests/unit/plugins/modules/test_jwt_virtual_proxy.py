@@ -97,7 +97,7 @@ def test_invalid_input_writes_nothing(run: t.Callable[..., dict[str, t.Any]], re
     assert repository.writes == []
 
 
-def test_the_diff_is_that_of_check_mode(
+def test_diff_equals_that_of_check_mode(
     run: t.Callable[..., dict[str, t.Any]], repository: FakeRepository, pem: str
 ) -> None:
     options = {"prefix": "portal", "jwt_public_key_certificate": pem, "proxies": ["Rim1"]}
@@ -106,7 +106,7 @@ def test_the_diff_is_that_of_check_mode(
     assert run(**options)["diff"] == predicted["diff"]
 
 
-def test_signing_in_with_a_token_needs_one(run: t.Callable[..., dict[str, t.Any]]) -> None:
+def test_missing_token_is_refused(run: t.Callable[..., dict[str, t.Any]]) -> None:
     result = run(prefix="portal", auth_method="jwt")
     assert result["failed"] is True
     assert "token" in result["msg"]

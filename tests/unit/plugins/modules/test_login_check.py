@@ -148,7 +148,7 @@ def test_a_failure_has_the_whole_result_and_names_the_first(site: Site, monkeypa
     assert "does not work as expected" in result["summary"]
 
 
-def test_a_mapped_claim_with_other_capitals_is_warned_about(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mapped_claim_in_another_case_causes_a_warning(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     [login] = site.options["logins"]
     mapped = {"jwt_attribute_map": [{"jwt_attribute": "groups", "sense_attribute": "group"}]}
     logins = [{"token": token(Groups=["a"]), "virtual_proxy": {**login["virtual_proxy"], **mapped}}] * 2
@@ -280,8 +280,8 @@ def test_the_ca_of_the_repository_does_not_verify_a_proxy(site: Site, monkeypatc
 
 
 def test_the_expected_user_follows_the_claim_names(site: Site) -> None:
-    odd = token(uid="u1", dir="D1")
-    options = {**site.options, "logins": [{"token": odd, "virtual_proxy": {
+    custom = token(uid="u1", dir="D1")
+    options = {**site.options, "logins": [{"token": custom, "virtual_proxy": {
         "prefix": "portal", "jwt_attribute_user_id": "uid", "jwt_attribute_user_directory": "dir"}}]}  # fmt: skip
     assert [login.user for login in login_check.logins(FakeModule(options).params)] == [("D1", "u1")]
     options["logins"][0]["virtual_proxy"]["jwt_attribute_user_directory"] = "[CORP]"
@@ -290,7 +290,7 @@ def test_the_expected_user_follows_the_claim_names(site: Site) -> None:
     assert [login.user for login in login_check.logins(FakeModule(options).params)] == [("CORP", "other")]
 
 
-def test_each_login_on_each_proxy_once(site: Site) -> None:
+def test_each_login_is_run_once_on_each_proxy(site: Site) -> None:
     options = {**site.options, "proxy_urls": ["a.example.com", "https://a.example.com/", "b.example.com"]}
     assert [login.proxy for login in login_check.logins(FakeModule(options).params)] == [
         "https://a.example.com",
@@ -312,7 +312,7 @@ PROXIES = {"Central": "https://a.example.com", "Rim1": "b.example.com", "Rim2": 
         ({"proxies": ["Rim1"]}, ["not_linked"], {"b": True}),
     ],
 )
-def test_names_of_nodes_define_where_a_login_must_work(
+def test_names_of_nodes_define_where_logins_are_expected(
     site: Site, settings: dict[str, t.Any], skipped: list[str], linked: dict[str, bool]
 ) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", **settings}}
@@ -323,7 +323,7 @@ def test_names_of_nodes_define_where_a_login_must_work(
     }
 
 
-def test_a_list_of_urls_has_each_login_tried_on_each(site: Site) -> None:
+def test_list_of_urls_expects_each_login_on_each_proxy(site: Site) -> None:
     login = {"token": token(), "virtual_proxy": {"prefix": "portal", "proxies": ["Central"]}}
     options = {**site.options, "proxy_urls": list(PROXIES.values()), "logins": [login]}
     assert [login.linked for login in login_check.logins(FakeModule(options).params)] == [True, True, True]

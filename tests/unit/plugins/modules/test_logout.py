@@ -110,7 +110,7 @@ def test_all_sessions_end_and_no_session_id_is_returned(run: Run, apis: Apis) ->
     assert run()["changed"] is False
 
 
-def test_some_users_only(run: Run, apis: Apis) -> None:
+def test_only_sessions_of_given_users_end(run: Run, apis: Apis) -> None:
     assert run(users=["acme\\\\anna"], _ansible_check_mode=True)["sessions"] == 2
     assert run(users=["acme\\ANNA"])["sessions"] == 2
     assert sorted(apis.deleted) == ["secret-1", "secret-3"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two nodes behind the address of a load balancer, which hands connections on without looking into them."""
+"""Two nodes behind a load balancer that forwards TCP connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NODES = ("Central", "Rim1")
 
 
 class Balancer(socketserver.ThreadingTCPServer):
-    """Hands each connection on to the next node, or if it is sticky, all those of a client to the same node."""
+    """Forwards each connection to the next node or, if it is sticky, all connections of a client to one node."""
 
     daemon_threads = True
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Entries in netrc and proxy variables of the environment change the outcome of no role and no module.
+"""Entries in netrc and proxy variables of the environment do not change the outcome of any role or module.
 
-Each test begins where the one before it ended, with two simulated sites.
+The tests build on each other and use two simulated sites.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def portal(prefix: str, pki: pathlib.Path) -> Values:
     }
 
 
-class Desk:
-    """A directory with an inventory, from which commands are run."""
+class Workspace:
+    """A directory with an inventory, in which commands are run."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
@@ -83,11 +83,11 @@ class Desk:
 
     @property
     def hostile(self) -> dict[str, str]:
-        """An environment in which other clients send other headers, or nothing at all."""
+        """The environment variables that change or prevent the requests of other clients."""
         return {**PROXIES, "NETRC": str(self.directory / "netrc"), "HOME": str(self.directory / "home")}
 
     def run(self, command: str, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
-        """Run a command of Ansible in the hostile environment, or in one that is given; its status and output."""
+        """Run a command of Ansible in the hostile or the given environment, and return its status and output."""
         (self.directory / "inventory.json").write_text(json.dumps({"qlik_sites": {"hosts": self.hosts}}))
         clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         clean |= {
@@ -122,10 +122,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Desk]:
-    desk = Desk(tmp_path_factory.mktemp("environment"))
-    yield desk
-    desk.sites.stop()
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Workspace]:
+    workspace = Workspace(tmp_path_factory.mktemp("environment"))
+    yield workspace
+    workspace.sites.stop()
 
 
 @contextlib.contextmanager
@@ -155,75 +155,77 @@ def provider(pki: pathlib.Path) -> t.Iterator[str]:
         server.shutdown()
 
 
-def test_a_site_is_provisioned(desk: Desk) -> None:
-    status, output = desk.playbook("sensible.qlik.provision", "--limit", "dev")
+def test_provision_ignores_the_environment(workspace: Workspace) -> None:
+    status, output = workspace.playbook("sensible.qlik.provision", "--limit", "dev")
     assert status == 0, output
 
 
-def test_the_demo_shows_what_it_promises(desk: Desk) -> None:
-    ready = desk.directory / "sites" / "demo.json"
-    ready.write_text(json.dumps(desk.sites.sites["demo"]))
-    variables = {"demo_ready_file": str(ready), "demo_directory": str(desk.directory)}
-    status, output = desk.run("ansible-playbook", "sensible.qlik.demo", "-e", json.dumps(variables))
+def test_demo_ignores_the_environment(workspace: Workspace) -> None:
+    ready = workspace.directory / "sites" / "demo.json"
+    ready.write_text(json.dumps(workspace.sites.sites["demo"]))
+    variables = {"demo_ready_file": str(ready), "demo_directory": str(workspace.directory)}
+    status, output = workspace.run("ansible-playbook", "sensible.qlik.demo", "-e", json.dumps(variables))
     assert status == 0, output
 
 
 @pytest.mark.parametrize("place", ["NETRC", "HOME"])
-def test_a_plain_uri_task_is_affected(desk: Desk, place: str) -> None:
-    """The positive control: the environment is really hostile."""
-    environment = {name: value for name, value in desk.hostile.items() if name in (*PROXIES, place)}
+def test_plain_uri_task_is_affected_by_the_environment(workspace: Workspace, place: str) -> None:
+    """Positive control: show that the environment affects other requests."""
+    environment = {name: value for name, value in workspace.hostile.items() if name in (*PROXIES, place)}
     uri = {
-        "url": f"{desk.proxy}/portal/hub/",
-        "headers": {"Authorization": f"Bearer {desk.token()}"},
-        "ca_path": str(desk.pki / "proxy_root.pem"),
+        "url": f"{workspace.proxy}/portal/hub/",
+        "headers": {"Authorization": f"Bearer {workspace.token()}"},
+        "ca_path": str(workspace.pki / "proxy_root.pem"),
     }
     plain = {"ansible.builtin.uri": {**uri, "use_netrc": False, "status_code": -1}}
     netrc = {"ansible.builtin.uri": {**uri, "use_proxy": False, "status_code": 401}}
     neither = {"ansible.builtin.uri": {**uri, "use_netrc": False, "use_proxy": False, "status_code": 200}}
-    status, output = desk.tasks(
+    status, output = workspace.tasks(
         *({**task, "name": "Try", "no_log": True} for task in (plain, netrc, neither)), environment=environment
     )
     assert status == 0, output
 
 
-def test_logins_are_verified(desk: Desk) -> None:
-    status, output = desk.playbook("sensible.qlik.smoke_test", "--limit", "dev")
+def test_logins_are_verified(workspace: Workspace) -> None:
+    status, output = workspace.playbook("sensible.qlik.smoke_test", "--limit", "dev")
     assert status == 0, output
-    report = json.loads((desk.directory / "smoke_test_report" / "dev" / "smoke_test.json").read_text())
+    report = json.loads((workspace.directory / "smoke_test_report" / "dev" / "smoke_test.json").read_text())
     outcomes = {check["name"]: check["status"] for endpoint in report["endpoints"] for check in endpoint["checks"]}
     assert outcomes["websocket"] == outcomes["forged_token"] == "passed"
 
 
-def test_a_site_is_compared_with_the_inventory(desk: Desk) -> None:
-    status, output = desk.playbook("sensible.qlik.drift", "--limit", "dev")
+def test_a_site_is_compared_with_the_inventory(workspace: Workspace) -> None:
+    status, output = workspace.playbook("sensible.qlik.drift", "--limit", "dev")
     assert status == 0, output
 
 
-def test_a_site_is_promoted(desk: Desk) -> None:
-    status, output = desk.playbook("sensible.qlik.promote", "-e", "promote_source=dev", "-e", "promote_target=test")
+def test_a_site_is_promoted(workspace: Workspace) -> None:
+    status, output = workspace.playbook(
+        "sensible.qlik.promote", "-e", "promote_source=dev", "-e", "promote_target=test"
+    )
     assert status == 0, output
     assert "Logins verified on: dev, test" in output.replace("\n", " ")
-    [snapshot] = (desk.directory / "promotion_snapshots").glob("test-*.yml")
-    status, output = desk.playbook("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot}", "--check")
+    [snapshot] = (workspace.directory / "promotion_snapshots").glob("test-*.yml")
+    status, output = workspace.playbook("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot}", "--check")
     assert status == 0, output
     assert "portal deleted" in output.replace("\n", " ")
 
 
-def test_modules_reach_the_site(desk: Desk) -> None:
-    site = {"host": "localhost", "ca_path": str(desk.pki / "root.pem"), "retries": 0}
-    pair = {"client_cert": str(desk.pki / "client.pem"), "client_key": str(desk.pki / "client_key.pem")}
+def test_modules_reach_the_site(workspace: Workspace) -> None:
+    site = {"host": "localhost", "ca_path": str(workspace.pki / "root.pem"), "retries": 0}
+    pair = {"client_cert": str(workspace.pki / "client.pem"), "client_key": str(workspace.pki / "client_key.pem")}
     through_a_proxy = {
         **site,
-        "port": int(desk.proxy.rpartition(":")[2]),
-        "proxy_ca_path": str(desk.pki / "proxy_root.pem"),
+        "port": int(workspace.proxy.rpartition(":")[2]),
+        "proxy_ca_path": str(workspace.pki / "proxy_root.pem"),
         "auth_method": "jwt",
         "virtual_proxy_prefix": "portal",
-        "token": desk.token(),
+        "token": workspace.token(),
     }
-    by_certificate = {**site, "port": desk.hosts["dev"]["qlik_port"], **pair}
-    urls = desk.hosts["dev"]["qlik_qps_urls"]
-    with provider(desk.pki) as keys:
-        status, output = desk.tasks(
+    by_certificate = {**site, "port": workspace.hosts["dev"]["qlik_port"], **pair}
+    urls = workspace.hosts["dev"]["qlik_qps_urls"]
+    with provider(workspace.pki) as keys:
+        status, output = workspace.tasks(
             *(
                 {"name": name, f"sensible.qlik.{name}": options, "no_log": "token" in options}
                 for name, options in [
@@ -232,61 +234,61 @@ def test_modules_reach_the_site(desk: Desk) -> None:
                     ("site_info", through_a_proxy),
                     ("virtual_proxy_info", through_a_proxy),
                     ("jwt_virtual_proxy", {**through_a_proxy, "prefix": "made", "description": "Made"}
-                     | {"jwt_public_key_certificate": (desk.pki / "server.pem").read_text()}),
+                     | {"jwt_public_key_certificate": (workspace.pki / "server.pem").read_text()}),
                     ("logout", {"qps_urls": urls, "prefix": "portal", "ca_path": site["ca_path"], **pair}),
-                    ("jwks_info", {"url": keys, "ca_path": str(desk.pki / "root.pem")}),
+                    ("jwks_info", {"url": keys, "ca_path": str(workspace.pki / "root.pem")}),
                 ]
             )
         )  # fmt: skip
     assert status == 0, output
 
 
-def test_a_token_is_read(desk: Desk) -> None:
-    token = desk.token().strip("{} ")
+def test_a_token_is_read(workspace: Workspace) -> None:
+    token = workspace.token().strip("{} ")
     check = {"that": f"({token} | sensible.qlik.jwt_claims).claims.userId == 'admin'"}
-    status, output = desk.tasks({"name": "Check the claims", "ansible.builtin.assert": check})
+    status, output = workspace.tasks({"name": "Check the claims", "ansible.builtin.assert": check})
     assert status == 0, output
 
 
-def test_the_inventory_is_read(desk: Desk) -> None:
+def test_the_inventory_is_read(workspace: Workspace) -> None:
     source = {
         "plugin": "sensible.qlik.site",
         "host": "localhost",
-        "port": desk.hosts["dev"]["qlik_port"],
-        "ca_path": str(desk.pki / "root.pem"),
-        "client_cert": str(desk.pki / "client.pem"),
-        "client_key": str(desk.pki / "client_key.pem"),
+        "port": workspace.hosts["dev"]["qlik_port"],
+        "ca_path": str(workspace.pki / "root.pem"),
+        "client_cert": str(workspace.pki / "client.pem"),
+        "client_key": str(workspace.pki / "client_key.pem"),
     }
-    file = desk.directory / "dev.qlik_site.yml"
+    file = workspace.directory / "dev.qlik_site.yml"
     file.write_text(json.dumps(source))
-    status, output = desk.run("ansible-inventory", "-i", str(file), "--graph")
+    status, output = workspace.run("ansible-inventory", "-i", str(file), "--graph")
     assert status == 0, output
     assert "qlik_proxies" in output
 
 
-def test_a_provider_is_followed(desk: Desk) -> None:
-    with provider(desk.pki) as keys:
+def test_a_provider_is_followed(workspace: Workspace) -> None:
+    with provider(workspace.pki) as keys:
         variables = {
             "follow_jwks_prefix": "idp",
             "follow_jwks_url": keys,
-            "follow_jwks_provider_ca_path": str(desk.pki / "root.pem"),
-            "follow_jwks_ownca_path": str(desk.pki / "root.pem"),
-            "follow_jwks_ownca_privatekey_path": str(next((desk.directory / "sites").rglob("root_key.pem"))),
+            "follow_jwks_provider_ca_path": str(workspace.pki / "root.pem"),
+            "follow_jwks_ownca_path": str(workspace.pki / "root.pem"),
+            "follow_jwks_ownca_privatekey_path": str(next((workspace.directory / "sites").rglob("root_key.pem"))),
             "follow_jwks_virtual_proxy": {"load_balancing_server_nodes": ["Central"], "proxies": ["Central", "Rim1"]},
             "follow_jwks_wait": 20,
-            "follow_jwks_map_path": str(desk.directory / "map.json"),
+            "follow_jwks_map_path": str(workspace.directory / "map.json"),
         }
-        status, output = desk.playbook("sensible.qlik.follow_jwks", "--limit", "dev", "-e", json.dumps(variables))
+        status, output = workspace.playbook("sensible.qlik.follow_jwks", "--limit", "dev", "-e", json.dumps(variables))
     assert status == 0, output
-    assert list(json.loads((desk.directory / "map.json").read_text())) == ["a"]
+    assert list(json.loads((workspace.directory / "map.json").read_text())) == ["a"]
 
 
-def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
-    """The other key is that of the virtual proxy, so its tokens are accepted, and netrc must not make a 401 of it."""
-    environment = {name: value for name, value in desk.hostile.items() if name not in PROXIES}
-    login = {"prefix": "portal", "token": desk.token(), "other_key_token": desk.token()}
+def test_accepted_token_is_not_reported_as_refused(workspace: Workspace) -> None:
+    """The other key is that of the virtual proxy, so its tokens are accepted. Netrc must not cause a 401 instead."""
+    environment = {name: value for name, value in workspace.hostile.items() if name not in PROXIES}
+    login = {"prefix": "portal", "token": workspace.token(), "other_key_token": workspace.token()}
     others = {"smoke_test_logins": [login], "smoke_test_wait": 0}
-    status, output = desk.playbook(
+    status, output = workspace.playbook(
         "sensible.qlik.smoke_test", "--limit", "dev", "-e", json.dumps(others), environment=environment
     )
     assert status == 2, output
@@ -294,10 +296,10 @@ def test_no_refusal_is_reported_that_was_not_seen(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("mode", ["blue_green", "in_place"])
-def test_a_key_is_rotated(desk: Desk, mode: str) -> None:
+def test_a_key_is_rotated(workspace: Workspace, mode: str) -> None:
     variables: Values = {"key_rotation_mode": mode}
     if mode == "in_place":
-        variables["key_rotation_old_private_key_path"] = str(desk.directory / "keys" / "portal-2_key.pem")
-    status, output = desk.playbook("sensible.qlik.rotate_keys", "--limit", "dev", "-e", json.dumps(variables))
+        variables["key_rotation_old_private_key_path"] = str(workspace.directory / "keys" / "portal-2_key.pem")
+    status, output = workspace.playbook("sensible.qlik.rotate_keys", "--limit", "dev", "-e", json.dumps(variables))
     assert status == 0, output
     assert "it was not verified that" not in " ".join(output.split())

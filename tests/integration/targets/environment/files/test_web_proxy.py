@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A site that is reached through a web proxy only: the names of its nodes are known to the web proxy alone."""
+"""A site that can be reached only through a web proxy, because only the web proxy resolves the names of its nodes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTS = {"Central": "central.example.invalid", "Rim1": "rim1.example.invalid"}
 
 
 class WebProxy(socketserver.ThreadingTCPServer):
-    """A forward proxy that takes each name of the site for this machine.
+    """A forward proxy that resolves each name of the site to this machine.
 
     Attributes:
         targets: host and port of each connection.
@@ -107,7 +107,7 @@ def connection(site: RunningSite, web_proxy: str) -> Values:
 
 
 def run(directory: pathlib.Path, *command: str) -> tuple[int, str]:
-    """Run a command where the proxy variables of the environment lead nowhere; the exit status and the output."""
+    """Run a command with unusable proxy variables in the environment, and return its exit status and output."""
     done = subprocess.run(
         command,
         cwd=directory,
@@ -122,7 +122,7 @@ def run(directory: pathlib.Path, *command: str) -> tuple[int, str]:
 
 
 def play(directory: pathlib.Path, defaults: Values, *tasks: Values) -> tuple[int, str]:
-    """Run tasks with defaults for the action group; the exit status and the output."""
+    """Run tasks with defaults for the action group, and return exit status and output."""
     content = {
         "hosts": "localhost",
         "gather_facts": False,
@@ -227,7 +227,7 @@ def test_playbooks_and_inventory_go_through_the_web_proxy(
 
 
 class _PlainHttp(http.server.BaseHTTPRequestHandler):
-    """A virtual proxy without TLS that lets one user in and knows one session."""
+    """A virtual proxy without TLS, for one user with one session."""
 
     protocol_version = "HTTP/1.1"
 

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An identity provider's key server on localhost, with keys that are made when it starts.
+"""Run an identity provider's key server on localhost, with keys that are created when it starts.
 
 Usage: provider.py DIRECTORY
 
 DIRECTORY gets tls.pem (for ca_path) and requests.log, one status per line. GET /keys answers with three keys: one as
 Okta publishes it, one as Keycloak does, and Keycloak's for encryption. DIRECTORY gets them as keys.json, too. It prints
-its process id and its port as JSON and goes on in the background.
+its process id and its port as JSON and continues in the background.
 """
 
 from __future__ import annotations

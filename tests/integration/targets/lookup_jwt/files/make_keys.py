@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make key.pem, encrypted.pem (its passphrase is the second argument), certificate.pem and other.pem."""
+"""Create key.pem, encrypted.pem (its passphrase is the second argument), certificate.pem and other.pem."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@
 
 Usage: key_server.py DIRECTORY CERTIFICATE KEY
 
-DIRECTORY has jwks.json, what is published now. If there is a file broken, the answer is a page with an error instead.
-DIRECTORY gets requests.log, one status per line. It prints its process id and its port as JSON and goes on in the
-background.
+DIRECTORY has jwks.json, the published key set. If a file "broken" exists, the answer is an error page instead.
+DIRECTORY gets requests.log, one status per line. It prints its process id and its port as JSON and continues in
+the background.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the keys of an identity provider.
+"""Create the keys of an identity provider.
 
 Usage: provider_keys.py DIRECTORY KID...
 

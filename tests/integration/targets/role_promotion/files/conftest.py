@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A laboratory for each file of tests."""
+"""Provide sites and a working directory for each test module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from descriptions import SOURCE
 from laboratory import Laboratory
-from walk import World, add_targets, outcomes, promote
+from walk import Reference, add_targets, outcomes, promote
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +22,13 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Laborator
 
 
 @pytest.fixture(scope="module")
-def world(laboratory: Laboratory) -> World:
+def reference(laboratory: Laboratory) -> Reference:
     laboratory.add_all({"dev": SOURCE})
     add_targets(laboratory, {"clean": []})
     clean = laboratory.sites["clean"]
     old = clean.state()
-    end = promote(laboratory, "clean")["clean"]
-    assert not end.failed, end.said
-    assert end.written
+    promotion = promote(laboratory, "clean")["clean"]
+    assert not promotion.failed, promotion.message
+    assert promotion.written
     requests = {"source": laboratory.sites["dev"].requests(), "target": clean.requests()}
-    return World(old, clean.state(), requests, outcomes(end.written))
+    return Reference(old, clean.state(), requests, outcomes(promotion.written))

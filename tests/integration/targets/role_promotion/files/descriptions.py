@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Site files: a source, and targets that have an older portal and something of other teams."""
+"""Site files: a source, and targets that have an older portal and entities of other teams."""
 
 from __future__ import annotations
 

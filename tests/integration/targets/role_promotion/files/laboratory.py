@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Simulated sites in an inventory, and playbooks run on them as a user runs them."""
+"""Run playbooks on the simulated sites of an inventory, as a user does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TWO_AUTHORITIES: Values = {"proxy_authority": "other"}
 
 
 class State(t.NamedTuple):
-    """What a site's database says about virtual proxies.
+    """The virtual proxies in the database of a site.
 
     Attributes:
         virtual_proxies: by prefix, each field of each.
@@ -47,7 +47,7 @@ class Site:
     """A simulated site that is a host of an inventory.
 
     Args:
-        addresses: where it is, as the simulator says.
+        addresses: its addresses, as the simulator returns them.
         pki: the directory of its PEM files.
     """
 
@@ -61,7 +61,7 @@ class Site:
         self._session.cert = (str(self.pki / "client.pem"), str(self.pki / "client_key.pem"))
 
     def variables(self) -> Values:
-        """How the inventory describes it. Every login is quick here, and no request is repeated."""
+        """Return its variables in the inventory. No request is repeated."""
         return {
             "qlik_host": "localhost",
             "qlik_port": int(self._url.rpartition(":")[2]),
@@ -117,8 +117,8 @@ class Site:
             {node: _essence({**one, "virtualProxies": None}) for node, one in proxies.items()},
         )
 
-    def _get(self, what: str) -> Values:
-        answer = self._session.get(f"{self._url}/simulator/{what}", timeout=30)
+    def _get(self, path: str) -> Values:
+        answer = self._session.get(f"{self._url}/simulator/{path}", timeout=30)
         answer.raise_for_status()
         content: Values = answer.json()
         return content
@@ -134,14 +134,14 @@ def _essence(value: t.Any) -> t.Any:
 
 
 class Run(t.NamedTuple):
-    """What came of a playbook."""
+    """The result of a playbook."""
 
     code: int
     text: str
 
     @property
     def output(self) -> str:
-        """The text without its line breaks."""
+        """Return the text without its line breaks."""
         return " ".join(self.text.split())
 
 
@@ -150,7 +150,7 @@ class Laboratory:
 
     Attributes:
         sites: by the name of the host.
-        hosts: the variables of each host, to be changed at will.
+        hosts: the variables of each host, which tests change.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -205,7 +205,7 @@ class Laboratory:
         )
 
     def run(self, playbook: str, *arguments: str, **variables: str) -> Run:
-        """Run a playbook to its end. Whatever comes of it, it must not give away a secret."""
+        """Run a playbook to its end, and check that its output contains no secret."""
         process = self.begin(playbook, *arguments, **variables)
         output, _nothing = process.communicate()
         self.check_secrets(output)
@@ -228,6 +228,6 @@ class Laboratory:
         return files
 
     def unfinished(self, host: str) -> list[list[str]]:
-        """Return what each snapshot of a host lists as unfinished, in the order of their names."""
+        """Return the unfinished prefixes of each snapshot of a host, in the order of the file names."""
         files = sorted((self.directory / "promotion_snapshots").glob(f"{host}-*.yml"))
         return [yaml.safe_load(file.read_text())["unfinished"] for file in files if file.stat().st_size]

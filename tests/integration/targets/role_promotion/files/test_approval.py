@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A user at a terminal is asked for approval, and types something."""
+"""The prompt for approval at a terminal, and the answers of a user."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def answer(laboratory: Laboratory, keys: str) -> Run:
 
 
 def _press(terminal: int, keys: str) -> None:
-    """Press keys once the program reads them one by one. It throws away what came earlier; then there is no echo."""
+    """Press keys as soon as the terminal has no echo. The program discards keys that were pressed earlier."""
     while termios.tcgetattr(terminal)[3] & termios.ICANON:
         time.sleep(0.02)
     echoed: list[int] = []

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each request of a promotion goes wrong once, each on a site of its own.
+"""Each request of a promotion fails once, each on its own site.
 
-No request is repeated by the connection, so that faults reach the role which a retry would hide.
+The connection does not repeat requests, because a retry would hide the faults from the role.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typing as t
 import pytest
 import yaml
 from laboratory import Laboratory, State, Values
-from walk import PLAYBOOK, SLOW, End, World, add_targets, check_between, kill_family, outcomes, promote
+from walk import PLAYBOOK, SLOW, Promotion, Reference, add_targets, check_between, kill_tree, outcomes, promote
 
 FAULTS: dict[str, Values] = {
     "refused": {"action": "status", "status": 400, "body": "No."},
@@ -31,8 +31,8 @@ FAULTS: dict[str, Values] = {
     "page": {"action": "status", "status": 200, "content_type": "text/html", "body": "<html>Sign in</html>"},
     "slow": {"action": "delay", "seconds": SLOW},
 }
-# What a restoration has to do to a virtual proxy, by what the failed write said of it.
-UNDOING = {
+# Possible outcomes of a restoration for a virtual proxy, by the outcome of the failed write.
+ROLLBACK_OUTCOMES = {
     "created": {"deleted"},
     "updated": {"updated"},
     "incomplete": {"updated", "deleted"},
@@ -42,47 +42,46 @@ UNDOING = {
 }
 
 
-def check_end(end: End, state: State, writes: int, world: World) -> str:
-    """Insist that what was said is true, and return what it comes to."""
-    check_between(state, world)
-    if not end.failed:
-        assert state == world.new
-        assert end.written
-        assert end.written["changed"] is True
-        assert outcomes(end.written) == world.outcomes
+def check_promotion(promotion: Promotion, state: State, writes: int, reference: Reference) -> str:
+    """Check that the message of a run is true, and return its outcome in words."""
+    check_between(state, reference)
+    if not promotion.failed:
+        assert state == reference.new
+        assert promotion.written
+        assert promotion.written["changed"] is True
+        assert outcomes(promotion.written) == reference.outcomes
         return "done"
-    if end.written is None:
-        assert state == world.old
+    if promotion.written is None:
+        assert state == reference.old
         assert writes == 0
         return "not begun"
-    assert "Promotion of " in end.said
-    if end.restored is None:
-        assert "Nothing had been written." in end.said
-        assert state == world.old
+    assert "Promotion of " in promotion.message
+    if promotion.restored is None:
+        assert "Nothing had been written." in promotion.message
+        assert state == reference.old
         assert writes == 0
         return "nothing had been written"
-    if end.restored.get("failed"):
-        assert "could NOT be restored" in end.said
+    if promotion.restored.get("failed"):
+        assert "could NOT be restored" in promotion.message
         return "left between"
-    assert state == world.old
-    assert end.restored["changed"] is end.written["changed"]
+    assert state == reference.old
+    assert promotion.restored["changed"] is promotion.written["changed"]
     words = (
         "Everything was restored and compared with the snapshot"
-        if end.written["changed"]
+        if promotion.written["changed"]
         else "Nothing had been written"
     )
-    assert words in end.said
-    undone = outcomes(end.restored)
-    for prefix, outcome in outcomes(end.written).items():
-        assert undone[prefix] in UNDOING[outcome]
+    assert words in promotion.message
+    undone = outcomes(promotion.restored)
+    for prefix, outcome in outcomes(promotion.written).items():
+        assert undone[prefix] in ROLLBACK_OUTCOMES[outcome]
     return words.lower()
 
 
 def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Values]]:
     """Return the faults of each target: all faults for each write, and one of them in turn for each read.
 
-    What stops a read stops the run before its first write, whatever it was. Still, `make test-nightly` gives every
-    fault to each read, too.
+    Any fault of a read stops the run before its first write. `make test-nightly` applies every fault to each read, too.
     """
     everything = os.environ.get("NIGHTLY") == "yes"
     in_turn = itertools.cycle(FAULTS)
@@ -96,24 +95,24 @@ def cases(requests: t.Mapping[str, list[tuple[str, str]]]) -> dict[str, list[Val
 
 
 @pytest.mark.slow
-def test_each_fault_leaves_a_consistent_site(laboratory: Laboratory, world: World) -> None:
-    faults = cases(world.requests)
+def test_each_fault_leaves_a_consistent_site(laboratory: Laboratory, reference: Reference) -> None:
+    faults = cases(reference.requests)
     add_targets(laboratory, faults)
-    ended = promote(laboratory, *faults)
+    promotions = promote(laboratory, *faults)
 
-    ends: dict[str, list[str]] = collections.defaultdict(list)
+    by_outcome: dict[str, list[str]] = collections.defaultdict(list)
     wrong = []
-    for name, end in ended.items():
+    for name, promotion in promotions.items():
         site = laboratory.sites[name]
         try:
-            ends[check_end(end, site.state(), site.writes(), world)].append(name)
-            assert end.written or "-get-" in name
+            by_outcome[check_promotion(promotion, site.state(), site.writes(), reference)].append(name)
+            assert promotion.written or "-get-" in name
         except AssertionError as error:
-            wrong.append(f"{name}: {end.said}\n{str(error)[:500]}")
-    for words, names in sorted(ends.items()):
+            wrong.append(f"{name}: {promotion.message}\n{str(error)[:500]}")
+    for words, names in sorted(by_outcome.items()):
         print(f"{len(names)} {words}: {', '.join(names)}")
     assert not wrong, "\n".join(wrong)
-    assert ends.keys() >= {
+    assert by_outcome.keys() >= {
         "done",
         "not begun",
         "nothing had been written",
@@ -121,37 +120,40 @@ def test_each_fault_leaves_a_consistent_site(laboratory: Laboratory, world: Worl
     }
 
     # Where the site is exactly as before, the next run is the one without a fault; one of each kind shows it.
-    unfinished = [*ends["left between"], *(names[0] for words, names in ends.items() if words != "left between")]
-    for name, end in promote(laboratory, *unfinished).items():
-        assert not end.failed, (name, end.said)
-        assert laboratory.sites[name].state() == world.new, name
+    unfinished = [
+        *by_outcome["left between"],
+        *(names[0] for words, names in by_outcome.items() if words != "left between"),
+    ]
+    for name, promotion in promote(laboratory, *unfinished).items():
+        assert not promotion.failed, (name, promotion.message)
+        assert laboratory.sites[name].state() == reference.new, name
 
 
-def test_failed_restores_are_reported_and_done_by_a_later_run(laboratory: Laboratory, world: World) -> None:
+def test_failed_restores_are_reported_and_done_by_a_later_run(laboratory: Laboratory, reference: Reference) -> None:
     # The links are refused, and then the site is gone.
     refuse = {"method": "PUT", "path": "/proxyservice/", **FAULTS["refused"]}
     number = next(
         index
-        for index, (method, path) in enumerate(world.requests["target"], 1)
+        for index, (method, path) in enumerate(reference.requests["target"], 1)
         if method == "PUT" and "proxyservice" in path
     )
     add_targets(laboratory, {"down": [refuse, {"action": "drop_before", "nth": number + 1, "times": 0}]})
     site = laboratory.sites["down"]
-    end = promote(laboratory, "down")["down"]
-    assert "could NOT be restored" in end.said
+    promotion = promote(laboratory, "down")["down"]
+    assert "could NOT be restored" in promotion.message
     snapshot = laboratory.snapshots()[-1]
-    assert f"roll_back_snapshot={snapshot}" in end.said
+    assert f"roll_back_snapshot={snapshot}" in promotion.message
     assert laboratory.unfinished("down") == [["embedded", "portal"]]
 
     # What is there now is half done. The next run fails as well, and the clock was set back before it.
     site.set_faults(refuse)
     between = site.state()
-    assert between not in (world.old, world.new)
-    check_between(between, world)
-    end = promote(laboratory, "down", more=["-e", "__promotion_time=20010101T000000Z"])["down"]
-    assert f"The promotion of dev to down with the snapshot {snapshot} was interrupted" in end.warned[0]
-    assert "Everything was restored and compared with the snapshot (" in end.said
-    assert site.state() == world.old
+    assert between not in (reference.old, reference.new)
+    check_between(between, reference)
+    promotion = promote(laboratory, "down", more=["-e", "__promotion_time=20010101T000000Z"])["down"]
+    assert f"The promotion of dev to down with the snapshot {snapshot} was interrupted" in promotion.warnings[0]
+    assert "Everything was restored and compared with the snapshot (" in promotion.message
+    assert site.state() == reference.old
     assert laboratory.unfinished("down") == [[], []]
     later = min((laboratory.directory / "promotion_snapshots").glob("down-*.yml"))
     entries = {entry["prefix"]: entry for entry in yaml.safe_load(later.read_text())["virtual_proxies"]}
@@ -163,7 +165,7 @@ def test_failed_restores_are_reported_and_done_by_a_later_run(laboratory: Labora
     assert "nothing had to be written: portal unchanged, embedded unchanged." in done.output
 
 
-def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, world: World) -> None:
+def test_next_run_completes_a_killed_run(laboratory: Laboratory, reference: Reference) -> None:
     hang = {"method": "PUT", "path": "/proxyservice/", "action": "delay", "seconds": 15}
     add_targets(laboratory, {"killed": [hang]})
     site = laboratory.sites["killed"]
@@ -171,19 +173,19 @@ def test_a_run_that_is_killed_is_finished_by_the_next(laboratory: Laboratory, wo
         while "embedded" not in site.state().virtual_proxies:
             assert process.poll() is None
             time.sleep(0.1)
-        kill_family(process)
+        kill_tree(process)
         process.communicate()
-    check_between(site.state(), world)
-    assert site.state() != world.new
+    check_between(site.state(), reference)
+    assert site.state() != reference.new
     assert laboratory.unfinished("killed") == [["embedded", "portal"]]
     first = laboratory.snapshots()[-1]
     site.set_faults()
 
-    end = promote(laboratory, "killed")["killed"]
-    assert not end.failed, end.said
-    assert site.state() == world.new
+    promotion = promote(laboratory, "killed")["killed"]
+    assert not promotion.failed, promotion.message
+    assert site.state() == reference.new
     assert laboratory.unfinished("killed") == [[], []]
 
     done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}")
     assert done.code == 0, done.output
-    assert site.state() == world.old
+    assert site.state() == reference.old

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The life of three sites: each test begins where the one before it has left them."""
+"""Promotions between three sites. The tests build on each other."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ SOURCE_OF_TEST = {"promotion_source": "dev", "promotion_prefixes": ["embedded"],
     ],
     ids=["inventory", "play", "extra variable"],
 )
-def test_variables_can_be_set_wherever_users_set_variables(
+def test_variables_are_read_from_each_source(
     laboratory: Laboratory, inventory: Values, play: Values, arguments: Values, expected: str
 ) -> None:
     playbook = laboratory.directory / "imported.yml"
@@ -155,7 +155,7 @@ def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) 
     assert laboratory.snapshots() == []
 
 
-def test_a_source_that_does_not_work_is_not_promoted(laboratory: Laboratory) -> None:
+def test_source_with_failed_logins_is_not_promoted(laboratory: Laboratory) -> None:
     right = laboratory.hosts["dev"]["qlik_jwt_private_key_path"]
     laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = str(laboratory.sites["test"].pki / "server_key.pem")
     done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "-e", "promote_prefixes=embedded")
@@ -196,7 +196,7 @@ def test_promotion_stops_at_the_first_unapproved_site(laboratory: Laboratory) ->
     assert len(laboratory.snapshots()) == 1
 
 
-def test_one_virtual_proxy_when_it_is_approved(laboratory: Laboratory) -> None:
+def test_only_the_approved_virtual_proxy_is_promoted(laboratory: Laboratory) -> None:
     arguments = [
         "-e",
         "promote_source=test",
@@ -229,7 +229,7 @@ def test_a_second_run_writes_nothing_and_verifies_the_target(laboratory: Laborat
     assert len(laboratory.snapshots()) == 2
 
 
-def test_a_promotion_that_does_not_work_is_rolled_back(laboratory: Laboratory) -> None:
+def test_promotion_with_failed_logins_is_rolled_back(laboratory: Laboratory) -> None:
     dev, test = laboratory.sites["dev"], laboratory.sites["test"]
     old = test.state()
     dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
@@ -264,7 +264,7 @@ def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
 
 
 def test_the_own_virtual_proxy_is_not_promoted(laboratory: Laboratory) -> None:
-    """Where it is not named; where it is, the module refuses."""
+    """It is omitted if it is not named. If it is named, the module refuses the change."""
     # Signing in with a certificate, the variable is without effect on the connection: the rule alone is seen here.
     laboratory.hosts["test"]["qlik_virtual_proxy_prefix"] = "embedded"
     done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "--check")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Promotions that could not be completed leave an unfinished snapshot, and later runs go on with it."""
+"""Promotions that could not be completed leave an unfinished snapshot, and later runs continue with it."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from pathlib import Path
 
 import pytest
 from laboratory import Laboratory, State, Values
-from walk import PLAYBOOK, End, World, add_targets, kill_family, promote
+from walk import PLAYBOOK, Promotion, Reference, add_targets, kill_tree, promote
 
 pytestmark = pytest.mark.slow
 REFUSE: Values = {"method": "PUT", "path": "/proxyservice/", "action": "status", "status": 400, "body": "No."}
 BOTH = ["embedded", "portal"]
 
 
-def leave_unfinished(laboratory: Laboratory, world: World, *hosts: str) -> None:
+def leave_unfinished(laboratory: Laboratory, reference: Reference, *hosts: str) -> None:
     """Promote to sites, and leave each between the old state and the new one."""
-    writes = [request for request in enumerate(world.requests["target"], 1) if request[1][0] != "GET"]
+    writes = [request for request in enumerate(reference.requests["target"], 1) if request[1][0] != "GET"]
     number = next(index for index, (method, path) in writes if method == "PUT" and "proxyservice" in path)
     # The links are refused, and then the site is gone: as if the run had been killed there.
     gone = {"action": "drop_before", "nth": number + 1, "times": 0}
     add_targets(laboratory, {name: [REFUSE, gone] for name in hosts})
-    for name, end in promote(laboratory, *hosts).items():
-        assert "could NOT be restored" in end.said
+    for name, promotion in promote(laboratory, *hosts).items():
+        assert "could NOT be restored" in promotion.message
         assert laboratory.unfinished(name) == [BOTH]
         assert "embedded" in set_faults(laboratory, name).virtual_proxies
 
 
 @pytest.fixture(scope="module")
-def second(laboratory: Laboratory, world: World) -> dict[str, End]:
+def second(laboratory: Laboratory, reference: Reference) -> dict[str, Promotion]:
     """Return the results of a second promotion to each site, after one that was not completed."""
     hosts = ("finishes", "renamed", "other", "removed")
-    leave_unfinished(laboratory, world, *hosts)
+    leave_unfinished(laboratory, reference, *hosts)
     directory = laboratory.directory / "promotion_snapshots"
     (directory / "finishes-20200101T000000Z-empty.yml").touch()
     foreign = snapshot(laboratory, "other").read_text().replace("site: other", "site: finishes")
@@ -64,11 +64,13 @@ def snapshot(laboratory: Laboratory, name: str) -> Path:
     return file
 
 
-def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
-    end = second["finishes"]
-    assert not end.failed, end.said
-    assert laboratory.sites["finishes"].state() == world.new
-    [warning] = end.warned
+def test_next_run_completes_the_promotion(
+    laboratory: Laboratory, reference: Reference, second: dict[str, Promotion]
+) -> None:
+    promotion = second["finishes"]
+    assert not promotion.failed, promotion.message
+    assert laboratory.sites["finishes"].state() == reference.new
+    [warning] = promotion.warnings
     assert f"The promotion of dev to finishes with the snapshot {snapshot(laboratory, 'finishes')} was inter" in warning
     assert "Unfinished: embedded, portal. This promotion continues it." in warning
     # The one in the middle is of another site, with the same name in another inventory.
@@ -76,32 +78,34 @@ def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dic
 
 
 def test_a_node_that_was_renamed_is_found_by_its_id(
-    laboratory: Laboratory, world: World, second: dict[str, End]
+    laboratory: Laboratory, reference: Reference, second: dict[str, Promotion]
 ) -> None:
-    assert "Everything was restored and compared with the snapshot (" in second["renamed"].said
+    assert "Everything was restored and compared with the snapshot (" in second["renamed"].message
     laboratory.sites["renamed"].rename_node("Main", "Central")
-    assert laboratory.sites["renamed"].state() == world.old
+    assert laboratory.sites["renamed"].state() == reference.old
 
 
-def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: World, second: dict[str, End]) -> None:
-    end = second["other"]
-    assert "trial deleted" in end.said
-    assert f"-e roll_back_snapshot={snapshot(laboratory, 'other')}" in end.warned[0]
-    assert "This promotion does not change it." in end.warned[0]
+def test_other_virtual_proxies_are_unchanged(
+    laboratory: Laboratory, reference: Reference, second: dict[str, Promotion]
+) -> None:
+    promotion = second["other"]
+    assert "trial deleted" in promotion.message
+    assert f"-e roll_back_snapshot={snapshot(laboratory, 'other')}" in promotion.warnings[0]
+    assert "This promotion does not change it." in promotion.warnings[0]
     assert "embedded" in laboratory.sites["other"].state().virtual_proxies
     assert laboratory.unfinished("other") == [[], BOTH]
     done = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={snapshot(laboratory, 'other')}")
     assert done.code == 0, done.output
-    assert laboratory.sites["other"].state() == world.old
+    assert laboratory.sites["other"].state() == reference.old
     assert laboratory.unfinished("other") == [[], []]
 
 
-def test_a_node_that_is_gone_stops_the_run_before_it_writes(
-    laboratory: Laboratory, world: World, second: dict[str, End]
+def test_missing_node_stops_the_run_before_the_first_write(
+    laboratory: Laboratory, reference: Reference, second: dict[str, Promotion]
 ) -> None:
-    assert "was not begun" in second["removed"].said
-    assert "no longer has these nodes: 'Rim7' (portal)." in second["removed"].said
-    assert "-e promotion_skip_missing_nodes=true" in second["removed"].said
+    assert "was not begun" in second["removed"].message
+    assert "no longer has these nodes: 'Rim7' (portal)." in second["removed"].message
+    assert "-e promotion_skip_missing_nodes=true" in second["removed"].message
     assert laboratory.unfinished("removed") == [BOTH]
     path = snapshot(laboratory, "removed")
     writes = laboratory.sites["removed"].writes()
@@ -114,11 +118,11 @@ def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     done = laboratory.run("sensible.qlik.roll_back", *arguments)
     assert done.code == 0, done.output
     assert "(portal). They are omitted." in done.output
-    assert laboratory.sites["removed"].state() == world.old
+    assert laboratory.sites["removed"].state() == reference.old
 
 
 def test_renamed_virtual_proxies_are_rolled_back_by_id(
-    laboratory: Laboratory, world: World, second: dict[str, End]
+    laboratory: Laboratory, reference: Reference, second: dict[str, Promotion]
 ) -> None:
     site = laboratory.sites["finishes"]
     site.set_field("portal", prefix="portal-2")
@@ -130,15 +134,15 @@ def test_renamed_virtual_proxies_are_rolled_back_by_id(
     assert "portal-2 updated, embedded-2 deleted. The virtual proxy" in done.output
     site.set_field("portal-2", prefix="portal")
     site.rename_node("Rim2", "Rim1")
-    assert site.state() == world.old
+    assert site.state() == reference.old
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
 def test_next_run_restores_or_finishes_after_each_kill(
-    laboratory: Laboratory, world: World, number: signal.Signals
+    laboratory: Laboratory, reference: Reference, number: signal.Signals
 ) -> None:
-    writes = [index for index, (method, _path) in enumerate(world.requests["target"], 1) if method != "GET"]
+    writes = [index for index, (method, _path) in enumerate(reference.requests["target"], 1) if method != "GET"]
     for index in writes:
         name = f"{number.name.lower()}-{index}"
         add_targets(laboratory, {name: [{"nth": index, "action": "delay", "seconds": 15}]})
@@ -147,15 +151,15 @@ def test_next_run_restores_or_finishes_after_each_kill(
             while len(site.requests()) < index - 1:
                 assert process.poll() is None
                 time.sleep(0.1)
-            kill_family(process, number)
+            kill_tree(process, number)
             process.communicate()
         assert laboratory.unfinished(name) == [BOTH]
         set_faults(laboratory, name, REFUSE)
-        end = promote(laboratory, name)[name]
-        assert end.failed
-        assert end.warned
-        assert site.state() == world.old, end.said
-        end = promote(laboratory, name)[name]
-        assert not end.failed, end.said
-        assert site.state() == world.new
+        promotion = promote(laboratory, name)[name]
+        assert promotion.failed
+        assert promotion.warnings
+        assert site.state() == reference.old, promotion.message
+        promotion = promote(laboratory, name)[name]
+        assert not promotion.failed, promotion.message
+        assert site.state() == reference.new
         assert laboratory.unfinished(name) == [[], [], []]

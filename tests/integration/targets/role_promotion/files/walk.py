@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Promotions to many sites at once, each with faults of its own, and what becomes of each."""
+"""Promote to many sites at once, each with its own faults, and return the outcomes."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ PLAYBOOK = str(Path(__file__).with_name("walk.yml"))
 SLOW, PATIENCE = 5, 4
 
 
-class End(t.NamedTuple):
-    """What came of a promotion to one site.
+class Promotion(t.NamedTuple):
+    """The outcome of a promotion to one site.
 
     Attributes:
         failed: whether it failed.
-        said: its last words.
-        warned: what it said of unfinished snapshots.
+        message: its last message.
+        warnings: its messages about unfinished snapshots.
         written: the result of the task that writes, None if it was not reached.
-        restored: likewise of the task that restores.
+        restored: the result of the task that restores, None if it was not reached.
     """
 
     failed: bool
-    said: str
-    warned: list[str]
+    message: str
+    warnings: list[str]
     written: Values | None
     restored: Values | None
 
 
-class World(t.NamedTuple):
-    """The two ends of a promotion, the requests to both sites in between, and the outcomes when nothing goes wrong."""
+class Reference(t.NamedTuple):
+    """A promotion without faults: the states before and after it, the requests to both sites, and the outcomes."""
 
     old: State
     new: State
@@ -49,7 +49,7 @@ class World(t.NamedTuple):
     outcomes: dict[str, str]
 
 
-def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> dict[str, End]:
+def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> dict[str, Promotion]:
     """Promote to these hosts at the same time, with more arguments."""
     arguments = ["-e", f"walk_hosts={','.join(hosts)}", "--forks", "6", *more]
     text = laboratory.run(PLAYBOOK, *arguments, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json").text
@@ -65,7 +65,7 @@ def promote(laboratory: Laboratory, *hosts: str, more: t.Sequence[str] = ()) -> 
         return next((one for name, one in results[host].items() if name.startswith(beginning)), None)
 
     return {
-        host: End(
+        host: Promotion(
             content["stats"][host]["failures"] > 0,
             str(list(results[host].values())[-1].get("msg")),
             [one["msg"] for one in (find(host, "Report unfinished") or {}).get("results", ())],
@@ -81,9 +81,9 @@ def outcomes(result: Values) -> dict[str, str]:
 
 
 def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values]]) -> None:
-    """Add a target for each list of faults, called so.
+    """Add a target for each list of faults, with the given name.
 
-    The faults are the target's; where the name begins with source, they are those of a source of its own.
+    The faults are those of the target, or of a separate source if the name begins with "source".
     """
     sites: dict[str, Values] = {}
     for name, some in faults.items():
@@ -104,22 +104,22 @@ def add_targets(laboratory: Laboratory, faults: t.Mapping[str, t.Sequence[Values
             laboratory.hosts[host.get("walk_source", name)]["qlik_read_timeout"] = PATIENCE
 
 
-def check_between(state: State, world: World) -> None:
-    """Insist that each virtual proxy and each link is the old one or the new one, and all else is untouched."""
-    for prefix in {*world.old.virtual_proxies, *world.new.virtual_proxies, *state.virtual_proxies}:
-        ends = (world.old.virtual_proxies.get(prefix), world.new.virtual_proxies.get(prefix))
-        assert state.virtual_proxies.get(prefix) in ends
+def check_between(state: State, reference: Reference) -> None:
+    """Check that each virtual proxy and each link is the old one or the new one, and everything else is unchanged."""
+    for prefix in {*reference.old.virtual_proxies, *reference.new.virtual_proxies, *state.virtual_proxies}:
+        allowed = (reference.old.virtual_proxies.get(prefix), reference.new.virtual_proxies.get(prefix))
+        assert state.virtual_proxies.get(prefix) in allowed
     for node, linked in state.links.items():
-        assert world.old.links[node] <= linked <= world.new.links[node]
-    assert state.others == world.old.others
+        assert reference.old.links[node] <= linked <= reference.new.links[node]
+    assert state.others == reference.old.others
 
 
-def kill_family(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to a process and what it has started, which Ansible puts into sessions of their own."""
-    family = [process.pid]
-    for pid in family:
+def kill_tree(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to a process and its descendants, which Ansible starts in separate sessions."""
+    pids = [process.pid]
+    for pid in pids:
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-        family += [int(child) for child in listed.stdout.split()]
-    for pid in family:
+        pids += [int(child) for child in listed.stdout.split()]
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # it may end with the one before it
             os.kill(pid, number)

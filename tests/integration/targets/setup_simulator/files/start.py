@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Start a simulator that stays when this ends, and print its ready.json.
+"""Start a simulator that continues after this script, and print its ready.json.
 
 Usage: start.py DIRECTORY < SITE (as JSON)
 
-The environment variable SIMULATOR_SITE can name a file with a site that runs already: its content (site), its PEM files
-(pki) and its addresses (ready, without a pid, because it is not to be stopped). It is used once.
+The environment variable SIMULATOR_SITE can name a file with a site that already runs: its content (site), its PEM files
+(pki) and its addresses (ready, without a pid, because nothing may stop it). It is used once.
 """
 
 from __future__ import annotations

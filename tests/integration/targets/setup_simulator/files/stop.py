@@ -20,7 +20,7 @@ GONE_WITHIN = 10.0
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process does anything. One that only waits for its parent to notice the end (Z) does not."""
+    """Return True if the process runs. A zombie (state Z) does not run."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

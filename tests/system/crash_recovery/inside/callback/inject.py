@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says which task begins, to the audit hook in sitecustomize."""
+"""Report each task that begins to the audit hook in sitecustomize."""
 
 from __future__ import annotations
 
