@@ -135,8 +135,8 @@ RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results -
 # Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
 # The longest steps are first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
-QUICK = targets units simulator behaviors promotion faults environment secrets examples $(LINT) validate tarball
-SLOW = environment examples sanity promotion recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
+QUICK = targets units simulator behaviors promotion hostile faults environment secrets examples $(LINT) validate tarball
+SLOW = environment examples sanity promotion hostile recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## The quick tests of everything, in minutes; the last line counts
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -210,12 +210,15 @@ PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/tools/in_process/bin:$
 # Of xdist; 0 is none, which costs the least where other steps run as well.
 PROCESSES ?= 2
 
-.PHONY: units faults secrets recovery operations simulator behaviors examples clients targets promotion environment
+.PHONY: units faults hostile secrets recovery operations simulator behaviors examples clients targets promotion environment
 units: dev stage ## The collection's unit tests
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
 faults: dev stage ## Requests of the bulk module go wrong in every way; two writers at once; slots half made
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/fault_injection
+
+hostile: dev stage ## Each client against servers that are slow, endless, deep, compressed, redirecting, escaping, lying
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/system/hostile_servers
 
 secrets: dev stage ## Check that no output contains a key, token or password, also at -vvvv
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/system/secrets

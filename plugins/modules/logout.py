@@ -146,8 +146,6 @@ from ansible_collections.sensible.qlik.plugins.module_utils._http.client import 
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qps import QpsClient, Session, qps_opener
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 
-_RETRIES = 3
-
 
 def run(module: QlikModule) -> dict[str, t.Any]:
     """Find the sessions, end them unless in check mode, and return the result of the module.
@@ -167,7 +165,9 @@ def run(module: QlikModule) -> dict[str, t.Any]:
     users = wanted_users(params["users"])
     with contextlib.ExitStack() as stack:
         open_api = qps_opener(params, stack.enter_context(contextlib.closing(PrivateFiles())))
-        apis = [stack.enter_context(contextlib.closing(open_api(base, prefix, retries=_RETRIES))) for base in bases]
+        retry_deadline = _identifiers.seconds(params["retry_deadline"], "retry_deadline")
+        again = {"retries": params["retries"], "retry_deadline": retry_deadline}
+        apis = [stack.enter_context(contextlib.closing(open_api(base, prefix, **again))) for base in bases]
         # All proxies are read before the first session is ended, so that nothing changes if one cannot be reached.
         found = [(api, api.sessions()) for api in apis]
         chosen = [
@@ -216,8 +216,18 @@ def end_sessions(chosen: list[tuple[QpsClient, Session]]) -> None:
             api.end(session)
         except QlikError as error:
             error.done = done
-            raise
+            if _is_open(api, session, error):
+                raise
         done.append(f"end a session of {session.user} on {api.base}")
+
+
+def _is_open(api: QpsClient, session: Session, error: QlikError) -> bool:
+    """Return True if a session is open, or if that is not known, which the message says then."""
+    try:
+        return session.id in [one.id for one in api.sessions() or ()]
+    except QlikError:
+        error.message += " It is not known if the session has ended."
+        return True
 
 
 def main() -> None:

@@ -163,6 +163,8 @@ def _by_ntlm(source: Source) -> Auth:
             hint="Check the virtual proxy prefix, that its authentication method is Ticket, and that its Windows "
             "authentication pattern is 'Windows'.",
             ask=lambda request: ntlm.handshake(request, user, password),
+            # Qlik help, "Proxies": Windows authentication has a port of its own (4244).
+            any_port=True,
         )
 
     return Auth(
@@ -203,7 +205,12 @@ def _ask(request: Request) -> Flow:
 
 
 def _enter(
-    base: str, *, hint: str, query: t.Mapping[str, str] | None = None, ask: t.Callable[[Request], Flow] = _ask
+    base: str,
+    *,
+    hint: str,
+    query: t.Mapping[str, str] | None = None,
+    ask: t.Callable[[Request], Flow] = _ask,
+    any_port: bool = False,
 ) -> Flow:
     """Request a resource that all users may read, and follow the login before it.
 
@@ -214,10 +221,11 @@ def _enter(
         hint: the hint if the answer is a login form.
         query: sent with the first request.
         ask: sends a request and returns its answer.
+        any_port: True if redirects to other ports of the same host are followed.
     """
     response = yield from ask(Request("GET", f"{base}/qrs/about", query=query or {}))
     for _redirect in range(_MOST_REDIRECTS):
-        target = response.redirect_target()
+        target = response.redirect_target(any_port=any_port)
         if not target:
             break
         response = yield from ask(Request("GET", target))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import re
 import typing as t
 import urllib.parse
 
@@ -19,6 +18,7 @@ from .. import _identifiers
 from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
 from .limits import IMPORT_ERROR, RETRIED_STATUSES, deadline, pool_manager, read, retry
+from .parsing import LimitError, parse
 
 with contextlib.suppress(ImportError):  # reported by require_libraries
     import urllib3
@@ -29,11 +29,11 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 REQUIRED = "urllib3 >= 2.6.3 and certifi"
-SIZE_LIMIT = 64 * 1024 * 1024
-"""Maximum size of a decompressed body in bytes. Ten thousand virtual proxies need half of it."""
+SIZE_LIMIT = 24 * 1024 * 1024
+"""Maximum size of a decompressed body in bytes. Four thousand virtual proxies need half of it."""
 
 _BEGINNING = 4096  # bytes
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_PORTS = {"http": 80, "https": 443}
 
 
 def require_libraries(module: AnsibleModule) -> None:
@@ -127,39 +127,40 @@ class Response(t.NamedTuple):
         message = f"The answer is longer than {len(self.body)} bytes."
         if not self.truncated:
             try:
-                content = json.loads(self.body)
-                # A lone surrogate is not valid in other texts and must be replaced.
-                halves = _SURROGATE.search(self.body)
-                return (
-                    json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
-                    if halves
-                    else content
-                )
+                return parse(self.body)
+            except LimitError as exc:
+                message = str(exc)
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
                 message = f"The answer was {self.status} with {kind} instead of JSON."
         raise self.error(message, "Check host, port and prefix: this looks like a login page or another web server.")
 
-    def redirect_target(self) -> str:
+    def redirect_target(self, *, any_port: bool = False) -> str:
         """Return the target of a redirect, "" if it is not a redirect.
 
+        Args:
+            any_port: True if another port of the same host is accepted.
+
         Raises:
-            AnswerError: the target is not valid, or on another host.
+            AnswerError: the target is not valid, or on another host or port.
         """
         if not self.is_redirect:
             return ""
         try:
             target = urllib.parse.urljoin(self.request.url, self.headers["Location"])
             parts, ours = urllib.parse.urlsplit(target), urllib.parse.urlsplit(self.request.url)
-            port = parts.port
+            port, our_port = (one.port or _PORTS.get(one.scheme) for one in (parts, ours))
         except ValueError:
             port = 0
         message = "The server redirects to an address that is not valid."
         if port != 0 and target.isprintable():
-            if (parts.scheme, parts.hostname) == (ours.scheme, ours.hostname):
+            same_host = (parts.scheme, parts.hostname) == (ours.scheme, ours.hostname)
+            if same_host and (any_port or port == our_port):
                 return target
             place = self.sanitize(f"{parts.scheme}://{parts.hostname or ''}")
             message = f"The server redirects to {place}, which is not the host of the request."
+            if same_host:
+                message = f"The server redirects to port {port} of the same host, which is another server."
         raise self.error(
             message, "Check the virtual proxy prefix and its authentication method, or use that host name."
         )
@@ -181,7 +182,9 @@ class Response(t.NamedTuple):
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()
         message = f"The server answered {words}: {text}." if text else f"The server answered {words}."
         error = self.error(message, "Run the task again." if self.status == 409 else hint)
-        error.uncertain = self.repeated if self.status == 409 else self.status in (*RETRIED_STATUSES, 500)
+        # A redirect, or the status of an answer that is not the last one, says nothing about a write.
+        is_refusal = 400 <= self.status < 500 and self.status not in RETRIED_STATUSES
+        error.uncertain = self.repeated if self.status == 409 else not is_refusal
         return error
 
 
@@ -226,7 +229,7 @@ class HttpClient:
         sanitize: Sanitizer | None = None,
     ) -> None:
         self.headers = urllib3.HTTPHeaderDict(
-            {"Accept": "*/*", "User-Agent": "sensible.qlik", **urllib3.make_headers(accept_encoding=True)}
+            {"Accept": "*/*", "User-Agent": "sensible.qlik", "Accept-Encoding": "gzip, deflate"}
         )
         self.sanitize = sanitize or Sanitizer()
         self._jar: CookieJar | None = None
@@ -297,7 +300,7 @@ class HttpClient:
                 answer = self._open(request)
                 stream: t.Any = getattr(answer.connection, "sock", None)
                 certificate = stream.getpeercert(binary_form=True) if hasattr(stream, "getpeercert") else None
-                body = read(answer, self._size_limit)
+                body, truncated = read(answer, self._size_limit)
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError, RecursionError) as exc:
             # Imported only if needed, because it adds to the start-up time.
             from .failures import is_unanswered, transport_error
@@ -315,8 +318,8 @@ class HttpClient:
             status=answer.status,
             reason=str(answer.reason or ""),
             headers=answer.headers,
-            body=body[: self._size_limit],
-            truncated=len(body) > self._size_limit,
+            body=body,
+            truncated=truncated,
             # A repeated request may be in conflict with its own first attempt, whose answer was lost.
             repeated=bool(answer.retries and answer.retries.history),
             sanitize=self.sanitize,

@@ -18,8 +18,13 @@ _POLICY = (
     "too weak", "too small", "no ciphers", "digital envelope routines", "unsupported protocol",
     "no protocols available", "legacy sigalg",
 )  # fmt: skip
+# The texts of these exceptions contain parts of the answer, with which a server could choose the message.
+_FOREIGN_TEXT = ("HTTPException", "DecodeError", "InvalidHeader", "HeaderParsingError", "ValueError")
 # Permanent failures.
 _LASTING = ("certificate verify failed", "wrong version number", "name or service not known", "nodename nor servname")
+NOT_UPGRADED = "no valid answer to an upgrade"
+"""Text of an exception for an answer that does not open a websocket, although it says so."""
+
 _CHECK_ADDRESS = "Check host and port, and that Qlik Sense itself answers here."
 
 
@@ -99,9 +104,14 @@ _FAILURES = (  # the first one with a matching mark is used
         ("The TLS handshake failed.", "Check the port, and the load balancers or reverse proxies before the server."),
     ),
     _Failure(
-        ("timed out",),
+        ("timed out", "TimeoutError"),
         "The connection was established, but no complete answer arrived within the read timeout.",
         "A proxy that was idle can need 20 seconds; increase the timeout, or check the server.",
+    ),
+    _Failure(
+        (NOT_UPGRADED,),
+        "The answer to the request for a websocket is not valid.",
+        "Check the load balancers or reverse proxies before the server.",
     ),
     _Failure(
         ("DecodeError",),
@@ -114,7 +124,12 @@ _FAILURES = (  # the first one with a matching mark is used
         _CHECK_ADDRESS,
     ),
     # http.client, of a line or of the number of lines
-    _Failure(("got more than",), "The header of the answer is too long.", _CHECK_ADDRESS),
+    _Failure(("LineTooLong", "HTTPException"), "The header or a line of the answer is too long.", _CHECK_ADDRESS),
+    _Failure(
+        ("BadStatusLine", "UnknownProtocol", "InvalidChunkLength", "InvalidHeader", "HeaderParsingError"),
+        "The answer is not valid HTTP.",
+        _CHECK_ADDRESS,
+    ),
     _Failure(
         ("",),
         "The connection was lost.",
@@ -163,9 +178,14 @@ def is_unanswered(exc: Exception, *, connecting: bool) -> bool:
 
 
 def _describe(exc: Exception) -> tuple[set[str], str]:
-    """Return the names of the classes of the cause, and its text in lower case."""
+    """Return the names of the classes of the cause, and its text in lower case, "" if it may be of the server."""
     reason = getattr(exc, "reason", None) or exc  # urllib3's MaxRetryError has the last failure there
-    return {one.__name__ for one in type(reason).__mro__}, f"{reason} {exc}".lower()
+    names = {one.__name__ for one in type(reason).__mro__}
+    [inner] = [one for one in getattr(reason, "args", ())[1:2] if isinstance(one, Exception)] or [reason]
+    bases = {one.__name__ for one in type(inner).__mro__}
+    if bases.isdisjoint(("OSError", "SSLError")) and not bases.isdisjoint(_FOREIGN_TEXT):
+        return names | {type(inner).__name__}, ""
+    return names, f"{reason} {exc}".lower()
 
 
 def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:

@@ -68,13 +68,15 @@ class Hosts:
     def explained(self, error: QlikError | None) -> QlikError:
         """Return the last error, with the other hosts that were tried and the reasons why they did not answer."""
         error = t.cast("QlikError", error)  # there is at least one attempt
-        if others := " ".join(f"{host}: {reason}" for host, reason in self._reasons.items() if host != self.current):
+        if others := self._reasons_of_others():
             error.message = f"{error.message} Other hosts did not answer: {others}"
         return error
 
     def warn_once(self) -> None:
         """Warn once about the hosts that did not answer, after another one has answered."""
-        reasons = " ".join(f"{host}: {reason}" for host, reason in self._reasons.items())
-        if reasons and not self._warned:
+        if (reasons := self._reasons_of_others()) and not self._warned:
             warn(f"The repository on {self.current} is used, because other hosts did not answer: {reasons}")
             self._warned = True
+
+    def _reasons_of_others(self) -> str:
+        return " ".join(f"{host}: {reason}" for host, reason in self._reasons.items() if host != self.current)

@@ -13,6 +13,8 @@ write again, and runner.py repeats login checks until a site has applied a chang
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
 import traceback
 import typing as t
 
@@ -22,8 +24,9 @@ try:
     import certifi
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-    from urllib3.exceptions import InvalidHeader, SSLError
+    from urllib3.exceptions import DecodeError, InvalidHeader, SSLError
     from urllib3.poolmanager import PoolManager, ProxyManager
+    from urllib3.util.response import assert_header_parsing
     from urllib3.util.retry import Retry
 except ImportError:
     IMPORT_ERROR: str | None = traceback.format_exc()
@@ -39,6 +42,9 @@ RETRIED_STATUSES = (429, 502, 503, 504)
 # Without POST, because the entity may have been created although the answer was lost. The caller must read it back.
 _RETRIED_METHODS = frozenset({"GET", "PUT", "DELETE"})
 _LONGEST_PAUSE = 20  # seconds between two attempts, unless the server requests another pause
+_LONGEST_LINE = 65536  # bytes, as for the lines of a header in the standard library
+# Others are never requested, and some of their decoders have no limit.
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
 
 class _TimedRetry(Retry):
@@ -68,8 +74,32 @@ class _TimedRetry(Retry):
         super().sleep(response)
 
 
+class _Lines(io.BufferedReader):
+    """Reader of an answer that refuses long lines, because urllib3 2.6.3 reads lines between chunks without a limit."""
+
+    def readline(self, _size: int | None = -1, /) -> bytes:
+        line = super().readline(_LONGEST_LINE + 1)
+        if len(line) > _LONGEST_LINE:
+            raise http.client.LineTooLong("answer")
+        return line
+
+
+class _Answer(http.client.HTTPResponse):
+    """Answer of limited lines whose header is valid. For others, urllib3 would log the URL, and a part is missing."""
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fp = _Lines(self.fp.detach())
+
+    def begin(self) -> None:
+        super().begin()
+        assert_header_parsing(self.msg)
+
+
 class _Watched:
     """Connection that is watched by the deadline of its request."""
+
+    response_class: t.Any = _Answer
 
     def connect(self) -> None:
         current().watch(self, connecting=True)
@@ -150,12 +180,21 @@ def deadline(timeout: tuple[float, float], retry_deadline: float, *, reconnect: 
         raise TimeoutError("timed out")
 
 
-def read(answer: t.Any, size_limit: int) -> bytes:
-    """Return the decompressed body of an answer of urllib3, or its beginning if it is longer than the limit."""
-    body = bytearray()
+def read(answer: t.Any, size_limit: int) -> tuple[bytes, bool]:
+    """Return the decompressed body of an answer of urllib3 as far as the limit, and True if it is longer.
+
+    Raises:
+        DecodeError: it has another encoding than those that were requested.
+    """
+    # Layers of compression multiply what a server can send, and are never requested either.
+    if answer.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+        answer.close()
+        raise DecodeError
+    body = io.BytesIO()  # without a second copy in memory
     for chunk in answer.stream(65536, decode_content=True):
-        body += chunk
-        if len(body) > size_limit:
+        left = size_limit - body.tell()
+        body.write(chunk[:left])
+        if len(chunk) > left:
             answer.close()
-            break
-    return bytes(body)
+            return body.getvalue(), True
+    return body.getvalue(), False

@@ -74,7 +74,7 @@ def handshake(request: Request, user: str, password: str) -> t.Generator[Request
                 context=request.context,
             ) from None
         raise TransportError(
-            f"The server requires Windows authentication, but does not support NTLM ({type(exc).__name__}).",
+            "The server requires Windows authentication, but does not support NTLM.",
             "Check that NTLM is allowed there, and that no other web server is in front of Qlik Sense.",
             context=request.context,
         ) from None

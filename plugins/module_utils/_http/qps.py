@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import typing as t
 import urllib.parse
 
+from .._errors import AnswerError
 from .._keys.pem import client_certificate, verification
 from .client import HttpClient, Request, Response
 
@@ -47,6 +49,7 @@ class QpsClient:
         client_cert: as for HttpClient.
         timeout: as for HttpClient.
         retries: as for HttpClient.
+        retry_deadline: as for HttpClient.
         http_proxy: as for HttpClient.
         sanitize: as for HttpClient. It receives each ticket.
     """
@@ -60,6 +63,7 @@ class QpsClient:
         client_cert: tuple[str, str],
         timeout: tuple[float, float],
         retries: int = 0,
+        retry_deadline: float = 120.0,
         http_proxy: str | None = None,
         sanitize: Sanitizer | None = None,
     ) -> None:
@@ -71,6 +75,7 @@ class QpsClient:
             timeout=timeout,
             client_cert=client_cert,
             retries=retries,
+            retry_deadline=retry_deadline,
             http_proxy=http_proxy,
             sanitize=sanitize,
         )
@@ -87,13 +92,18 @@ class QpsClient:
         body = {"UserDirectory": directory, "UserId": name, "Attributes": []}
         response = self._send("POST", "ticket", body=body)
         hint = "Check 'qps_port', and that the virtual proxy exists and is linked to the proxy of this host."
-        if response.status not in (200, 201):
-            raise response.refusal(hint)
-        content = response.json()
+        is_success = response.status in (200, 201)
+        content = None
+        with contextlib.nullcontext() if is_success else contextlib.suppress(AnswerError):
+            content = response.json()
         ticket = content.get("Ticket") if isinstance(content, dict) else None
-        if not isinstance(ticket, str) or not ticket:
+        if not isinstance(ticket, str):
+            ticket = ""
+        self._http.sanitize.add([ticket])  # before the text of a refusal is shown
+        if not is_success:
+            raise response.refusal(hint)
+        if not ticket:
             raise response.error("The answer contains no ticket.", hint)
-        self._http.sanitize.add([ticket])
         return ticket
 
     def sessions(self) -> list[Session] | None:

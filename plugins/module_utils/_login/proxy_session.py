@@ -28,7 +28,10 @@ _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
 LONGEST_HEADER = 4096  # characters
 
-_NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# The time for these does not depend on what a page leaves open.
+_HIDDEN = re.compile(r"<(/?)(script|style|head)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_LONG_NUMBER = re.compile(r"&#[0-9]{8,}")
 
 
 class ProxySession:
@@ -240,7 +243,7 @@ class ProxySession:
         text = response.text.strip()
         data: t.Any = None
         if text.startswith("<"):
-            kind, text = "HTML", html.unescape(_NOT_TEXT.sub(" ", text))
+            kind, text = "HTML", _text_of_page(text)
         elif text.startswith(("{", "[")):
             kind = "JSON"
             try:
@@ -270,6 +273,20 @@ class ProxySession:
         return {name: self._redact(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
 
 
+def _text_of_page(page: str) -> str:
+    """Return the text of a page without tags, scripts and styles."""
+    first, *parts = _HIDDEN.split(page)
+    visible, hidden = [first], ""
+    for slash, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        if not hidden and not slash:
+            hidden = name.lower()
+        elif slash and name.lower() == hidden:
+            hidden = ""
+            visible.append(f"<{text}")  # the rest of the tag
+    # The standard library refuses such numbers.
+    return html.unescape(_LONG_NUMBER.sub(" ", _TAG.sub(" ", "".join(visible))))
+
+
 def _redirect_target(response: Response) -> str:
     """Return the target of a redirect, "" if it is not a redirect. It may be not valid or on another host."""
     if not response.is_redirect:
@@ -283,5 +300,5 @@ def _redirect_target(response: Response) -> str:
 def _server_time(date: str | None) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(date or "").timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None

@@ -18,6 +18,7 @@ import typing as t
 import urllib.parse
 
 from .._http.deadline import Deadline
+from .._http.failures import NOT_UPGRADED
 from .._http.stream import open_stream
 from .handshake import DECISIVE, Greeting
 
@@ -50,19 +51,26 @@ _PATH = "app/engineData"
 _QUESTION = json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "ProductVersion", "params": []})
 _SHOWN = 80  # characters of a name that a server sends
 _MOST_BYTES = 1_000_000  # of a whole exchange; usual are a few thousand
+_MOST_AT_ONCE = 65536  # bytes; the library may ask for as many as a server announces
 
 Redact = t.Callable[..., str]
 
 
 class _BoundedStream:
-    """Socket with a limit for received bytes, because the library stores messages of any length in memory."""
+    """Socket with a limit for received bytes, because the library stores messages of any length in memory.
 
-    def __init__(self, stream: socket.socket) -> None:
+    After the deadline it does not return what has already arrived: many small frames need much time.
+    """
+
+    def __init__(self, stream: socket.socket, deadline: Deadline) -> None:
         self._stream = stream
+        self._deadline = deadline
         self._left = _MOST_BYTES
 
     def recv(self, size: int) -> bytes:
-        data = self._stream.recv(size)
+        if self._deadline.expired:
+            raise TimeoutError("timed out")
+        data = self._stream.recv(min(size, _MOST_AT_ONCE))
         self._left -= len(data)
         if self._left < 0:
             raise ConnectionError("too much was sent")
@@ -113,13 +121,13 @@ def greet(
         try:
             connection.connect(
                 url,
-                socket=_BoundedStream(stream),
+                socket=_BoundedStream(stream, deadline),
                 host=address.netloc,
                 origin=f"{address.scheme}://{address.netloc}",
                 header=[f"{name}: {value}" for name, value in headers.items()],
                 redirect_limit=0,
             )
-        except (websocket.WebSocketException, OSError) as error:
+        except (websocket.WebSocketException, OSError, ValueError, LookupError) as error:
             status, body = _refusal(connection, error, timed_out=deadline.expired)
             return Greeting(status, milliseconds(), text=_shown_body(body, redact), protected=bool(csrf_token))
         try:
@@ -143,9 +151,10 @@ def _refusal(connection: websocket.WebSocket, error: Exception, *, timed_out: bo
     if timed_out or isinstance(error, websocket.WebSocketTimeoutException):
         raise TimeoutError("timed out") from None
     status = getattr(connection.handshake_response, "status", None)
-    if status is None:
-        raise ConnectionError("no usable answer to the upgrade") from None
-    return status, b""
+    if status is not None:
+        return status, b""
+    is_lost = isinstance(error, OSError | websocket.WebSocketConnectionClosedException)
+    raise ConnectionError("lost" if is_lost else NOT_UPGRADED) from None
 
 
 def _shown_body(body: bytes, redact: Redact) -> str:

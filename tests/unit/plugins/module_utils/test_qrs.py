@@ -354,6 +354,7 @@ def test_a_ticket_is_fetched_used_once_and_logged_out(
     [
         ([(403, {}, b"XSRF")], "403 Forbidden: XSRF", "'qps_port'"),
         ([(200, {}, b"[]")], "contains no ticket", "'qps_port'"),
+        ([(202, {}, TICKET[2])], '"Ticket": "***"', "'qps_port'"),
         ([TICKET, (302, {"Location": "/internal_forms_authentication/?targetId=1"}, b"")], "login form", "Ticket"),
         ([TICKET, (200, {"Content-Type": "text/html"}, b"<html>")], "login form", "Ticket"),
         (
@@ -956,3 +957,10 @@ def test_all_hosts_are_tried_again_after_pauses(monkeypatch: pytest.MonkeyPatch)
     assert pauses == [0.5, 1.0]
     several.settle()
     assert list(several.attempts()) == ["b"]
+
+
+def test_a_host_that_answers_again_is_no_other_host(warned: list[str]) -> None:
+    one = hosts.Hosts(["a"], retries=0, retry_deadline=2)
+    one.failed(TransportError("It took too long."))
+    one.warn_once()
+    assert warned == []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import time
 import typing as t
 
@@ -13,6 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ansible_collections.sensible.qlik.plugins.module_utils._http.deadline import Deadline
 from ansible_collections.sensible.qlik.plugins.module_utils._login import websocket as _websocket
 from ansible_collections.sensible.qlik.plugins.module_utils._login.models import CheckResult, Login, RunOptions
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
@@ -196,7 +198,7 @@ def test_an_invalid_upgrade_fails(proxy: FakeProxy) -> None:
     proxy.answer = refuses(Reply(101, "", (("Upgrade", "websocket"),)))
     outcome = checked(proxy)
     assert outcome.status == "failed"
-    assert "The connection was lost" in outcome.actual
+    assert outcome.actual == "The answer to the request for a websocket is not valid."
 
 
 def test_refusal_of_a_listed_host_names_hijacking(proxy: FakeProxy) -> None:
@@ -246,3 +248,17 @@ def test_cookies_of_one_connection_are_not_sent_on_another() -> None:
     jar = _websocket.websocket._handshake.CookieJar
     jar.add("X-Qlik-Session=secret; Domain=localhost")
     assert jar.get("localhost") == ""
+
+
+def test_no_more_is_read_than_allowed() -> None:
+    """Releases of the library read as many bytes at once as an answer announces."""
+    deadline = Deadline(1.0, 1.0)
+    sender, receiver = socket.socketpair()
+    with sender, receiver:
+        stream = _websocket._BoundedStream(receiver, deadline)
+        sender.sendall(b"a")
+        assert stream.recv(10**30) == b"a"
+        sender.sendall(b"b")
+        deadline.expired = True
+        with pytest.raises(TimeoutError):
+            stream.recv(1)

@@ -110,6 +110,13 @@ def test_all_sessions_end_and_no_session_id_is_returned(run: Run, apis: Apis) ->
     assert run()["changed"] is False
 
 
+def test_options_limit_retries(run: Run, apis: Apis, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, t.Any] = {}
+    monkeypatch.setattr(qps, "HttpClient", lambda **options: given.update(options) or Client(apis))
+    run(retries=1, retry_deadline=2)
+    assert (given["retries"], given["retry_deadline"]) == (1, 2.0)
+
+
 def test_only_sessions_of_given_users_end(run: Run, apis: Apis) -> None:
     assert run(users=["acme\\\\anna"], _ansible_check_mode=True)["sessions"] == 2
     assert run(users=["acme\\ANNA"])["sessions"] == 2
@@ -151,6 +158,25 @@ def test_failed_logouts_are_reported_without_session_ids(run: Run, apis: Apis) -
     assert "DELETE https://qlik1:4243/qps/portal/session: There is no way." in result["msg"]
     assert result["changed"] is False
     assert "secret" not in json.dumps(result)
+
+
+@pytest.mark.parametrize("is_unreachable", [True, False])
+def test_lost_answers_are_read_back(run: Run, apis: Apis, is_unreachable: bool) -> None:
+    """The sessions end, and the answers are lost."""
+
+    def fault(method: str, url: str) -> Response | None:
+        sessions = apis.sessions["https://qlik1:4243"]["portal"]
+        if method == "DELETE" and "qlik1" in url:
+            del sessions[0]
+            raise ConnectionError
+        if len(sessions) < 2 and is_unreachable:
+            raise ConnectionError
+        return None
+
+    apis.fault = fault
+    result = run()
+    assert result["changed"] is not is_unreachable
+    assert result.get("msg", "").endswith("It is not known if the session has ended.") is is_unreachable
 
 
 def test_a_failure_reports_ended_sessions(run: Run, apis: Apis) -> None:

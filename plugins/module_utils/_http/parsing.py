@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Parse JSON of a server, with limits for memory and depth. Pure, no I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+_MOST_MEMORY = 85_000_000  # bytes; four thousand virtual proxies need as much
+_MOST_LEVELS = 100  # the entities of Qlik have less than ten; copying needs several calls for each
+_VALUE = 200  # bytes for a small value or the name of one, at most
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class LimitError(ValueError):
+    """A text is JSON, but exceeds a limit. The text of the exception is a message for users."""
+
+
+def parse(text: bytes) -> t.Any:
+    """Return parsed JSON, in which halves of surrogate pairs are replaced.
+
+    Raises:
+        ValueError: it is not JSON.
+        RecursionError: it is nested too deeply for the parser.
+        LimitError: it exceeds a limit.
+    """
+    halves = _SURROGATE.search(text) is not None
+    if _memory(text, halves=halves) > _MOST_MEMORY:
+        raise LimitError(f"The answer has more data than fit into {_MOST_MEMORY // 1_000_000} MB of memory.")
+    content = json.loads(text, parse_constant=_refuse)
+    if halves:
+        # A lone surrogate is not valid in other texts.
+        content = json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
+    level = [content]
+    for _level in range(_MOST_LEVELS):
+        level = [one for each in level for one in _values(each)]
+        if not level:
+            return content
+    raise LimitError(f"The answer has more than {_MOST_LEVELS} levels of objects and lists.")
+
+
+def _memory(text: bytes, *, halves: bool) -> int:
+    """Return the maximum of the memory in bytes: the text as bytes, as text, and the values."""
+    # A single character decides how many bytes each character of a text occupies.
+    if halves or re.search(rb"[\xf0-\xff]", text):
+        width = 4
+    else:
+        width = 2 if b"\\u" in text or re.search(rb"[\xc4-\xef]", text) else 1
+    values = sum(map(text.count, (b",", b"[", b"{")))
+    return len(text) * (1 + 2 * width) * (2 if halves else 1) + values * _VALUE
+
+
+def _values(value: t.Any) -> t.Iterable[t.Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _refuse(constant: str) -> t.NoReturn:
+    raise ValueError(f"{constant} is not JSON")
