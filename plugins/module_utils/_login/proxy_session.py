@@ -9,8 +9,6 @@
 from __future__ import annotations
 
 import email.utils
-import html
-import re
 import time
 import typing as t
 import urllib.parse
@@ -18,6 +16,7 @@ import urllib.parse
 from .._errors import AnswerError
 from .._http.client import HttpClient, Request, Response
 from .._http.failures import transport_error
+from .._http.server_texts import page_text
 from .._text import Sanitizer
 from . import websocket as _websocket
 from .cookie import Cookie
@@ -27,8 +26,6 @@ from .handshake import CSRF_PATH, Greeting
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
 LONGEST_HEADER = 4096  # characters
-
-_NOT_TEXT = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 class ProxySession:
@@ -240,7 +237,7 @@ class ProxySession:
         text = response.text.strip()
         data: t.Any = None
         if text.startswith("<"):
-            kind, text = "HTML", html.unescape(_NOT_TEXT.sub(" ", text))
+            kind, text = "HTML", page_text(text)
         elif text.startswith(("{", "[")):
             kind = "JSON"
             try:
@@ -261,6 +258,7 @@ class ProxySession:
                 name: [self._redact(value, LONGEST_HEADER) for value in response.headers.getlist(name)]
                 for name in self._headers
             },
+            header_bytes=response.header_bytes,
             date=_server_time(response.headers.get("Date")),
         )
 
