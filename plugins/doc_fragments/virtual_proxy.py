@@ -163,11 +163,12 @@ additional_response_headers:
   description:
     - "Headers that the proxy adds to each answer, one C(Name: value) per line. QMC label
       B(Additional response headers)."
-  type: str
+    - A dictionary of names and values, or a list of such lines, is converted to this text, which results contain.
+  type: raw
 websocket_cross_origin_white_list:
   description:
-    - Exact host names from which the virtual proxy may be used, without scheme, port and path. QMC label
-      B(Host allow list).
+    - Exact host names from which the virtual proxy may be used. QMC label B(Host allow list).
+    - A scheme, a port or a wildcard causes a warning, because such an entry may have no effect.
     - The list replaces the current list. V([]) empties it. The options that change single entries are named after the
       alias, C(host_allow_list_add) and C(host_allow_list_remove).
   type: list

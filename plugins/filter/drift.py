@@ -32,6 +32,13 @@ options:
         description: The C(virtual_proxies) that M(sensible.qlik.virtual_proxy_info) returned.
         type: list
         elements: dict
+      warnings:
+        description:
+          - The warnings of M(sensible.qlik.virtual_proxy_info), which its result contains as C(warnings), such as that
+            of a private key in the field of a certificate. Those of O(_input.checked) are added.
+        type: list
+        elements: str
+        default: []
       undeclared_tag:
         description: Only undeclared JWT virtual proxies with this tag count as drift. Empty for all.
         type: str
@@ -72,6 +79,7 @@ EXAMPLES = r"""
       prod:
         checked: "{{ checked }}"
         found: "{{ info.virtual_proxies }}"
+        warnings: "{{ info.warnings | default([]) }}"
         undeclared_tag: portal
       test:
         error: The site is being upgraded.
@@ -103,6 +111,10 @@ _value:
         error:
           description: The reason why it could not be compared, otherwise empty.
           type: str
+        warnings:
+          description: Warnings about its virtual proxies. They have no influence on V(status).
+          type: list
+          elements: str
         virtual_proxies:
           description: The declared virtual proxies, in the order of the declaration, then those that are not declared.
           type: list
@@ -230,7 +242,9 @@ def _site(name: str, outcome: Mapping[str, t.Any]) -> dict[str, t.Any]:
     rows = [] if error else _rows(outcome)
     drifted = any(row["drifted"] for row in rows)
     status = "unreadable" if error else "drifted" if drifted else "same"
-    return {"site": name, "status": status, "error": error, "virtual_proxies": rows}
+    found = () if error else (*(outcome["checked"].get("warnings") or ()), *(outcome.get("warnings") or ()))
+    warnings = list(dict.fromkeys(map(str, found)))
+    return {"site": name, "status": status, "error": error, "warnings": warnings, "virtual_proxies": rows}
 
 
 def _rows(outcome: Mapping[str, t.Any]) -> list[Row]:

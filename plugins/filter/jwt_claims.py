@@ -141,7 +141,7 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, QlikError, about
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
 from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import rsa_public_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.claims import examine
@@ -175,7 +175,8 @@ def _judged(token: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
     settings = virtual_proxy.fields
     if "certificate" in options:
         settings["jwt_public_key_certificate"] = text_of(options["certificate"], "option certificate")
-        rsa_public_key(settings["jwt_public_key_certificate"])
+        with about("certificate"):
+            rsa_public_key(settings["jwt_public_key_certificate"])
     if "audience" in options:
         settings["jwt_audience"] = text_of(options["audience"], "option audience")
     keys = None

@@ -23,6 +23,7 @@ _PRIVATE_KEY = re.compile(
     r"|kqhkiG9w0BBQ0|KoZIhvcNAQUN|CSqGSIb3DQEFD|\bb3BlbnNzaC1rZXktdjE|\bLS0tLS1CRUdJTiB(?:QUklW|SU0EgU|FQyBQ|PUEVOU1|FTkNSWV)"
 )
 _CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
+_FILE_NAME = re.compile(r"[^\n\r\0]{0,250}\.(?:pem|crt|cer|cert|der|key|p7b|pfx|p12|json|jwks)", re.IGNORECASE)
 _VAULT = "$ANSIBLE_VAULT;"
 
 
@@ -100,6 +101,8 @@ def unreadable(text: str) -> str | None:
         return "The text is empty."
     if any(ord(character) < 9 or "\ud800" <= character <= "\udfff" or character == "\ufffd" for character in text):
         return "This is binary data, such as a DER or PFX file."
+    if _FILE_NAME.fullmatch(text.strip()):
+        return "This is the name of a file, not its content; lookup('ansible.builtin.file', NAME) reads it."
     if text.strip().startswith("MII"):
         return "This is base64 without its BEGIN and END lines."
     return None

@@ -10,7 +10,7 @@ import contextlib
 import sys
 import typing as t
 
-from ._text import printable
+from ._text import printable, sentences
 
 
 class QlikError(Exception):
@@ -42,7 +42,7 @@ class QlikError(Exception):
         context = f"{self.context}: " if self.context else ""
         history = f"Done before that: {'; '.join(self.done)}." if self.done else ""
         # The texts contain names of a site and values of options.
-        return printable(f"{context}{self.message} {self.hint} {history}")
+        return printable(context + sentences(self.message, self.hint, history))
 
 
 @contextlib.contextmanager

@@ -189,6 +189,35 @@ def host(value: str, option: str = "host") -> str:
     return value
 
 
+def allowed_host(value: str) -> str:
+    """Return the reason why an entry of the host allow list may have no effect, "" for the exact name of a host.
+
+    The list is documented as exact host names, but Qlik's nebula.js and catwalk tell users to enter host and port.
+
+    Raises:
+        InputError: it contains no host name, so that it cannot match one.
+    """
+    scheme, separator, rest = value.rpartition("://")
+    kinds = ["a scheme"] if separator else []
+    rest, slash, path = rest.partition("/")
+    if slash and separator:
+        kinds.append("a slash" if not path else "a path")
+    name = rest.removeprefix("[").partition("]")[0] if rest.startswith("[") else rest
+    if rest != f"[{name}]" and re.search(r":(\d+|\*)$", rest) and (rest.startswith("[") or rest.count(":") == 1):
+        kinds.append("a port")
+        name = name if rest.startswith("[") else rest.rpartition(":")[0]
+    plain = name.replace("*", "x").removeprefix(".")
+    if "*" in name or name.startswith("."):
+        kinds.append("a wildcard")
+    if not is_valid(host, plain) or "@" in value or (slash and not separator) or (separator and not scheme):
+        shown = f"the entry {sanitize(value, 60)!r}" if value.strip() else "an empty entry"
+        raise InputError(
+            f"The host allow list contains {shown}, which is not a host name.",
+            hint="Give exact host names, such as portal.example.com.",
+        )
+    return " and ".join(kinds)
+
+
 def hosts(values: t.Sequence[str], option: str = "host") -> list[str]:
     """Return the results of host for several names, without duplicates and in their order.
 

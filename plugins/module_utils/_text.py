@@ -39,6 +39,15 @@ def printable(text: str) -> str:
     return " ".join(_visible(text).split())
 
 
+def sentences(*parts: str) -> str:
+    """Return texts as one text, with a full stop before the next one where the end of a sentence is not marked.
+
+    Empty texts are omitted. The last text does not change, because it may end with a command.
+    """
+    *texts, last = [text for text in map(str.strip, parts) if text] or [""]
+    return " ".join([*(text if text.endswith((".", "!", "?", '."', ":")) else f"{text}." for text in texts), last])
+
+
 def printable_data(value: t.Any) -> t.Any:
     """Return data with printable texts, for a report. Line breaks do not change."""
     if isinstance(value, dict):

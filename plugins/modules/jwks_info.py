@@ -45,6 +45,8 @@ options:
   jwks:
     description:
       - The key set itself, as JSON text or as a dictionary, for instance a result of P(ansible.builtin.uri#module).
+      - A dictionary of PEM certificates or public keys by C(kid), as Google and Firebase publish it, is accepted from
+        each source.
     type: raw
   http_proxy:
     description:
@@ -403,7 +405,11 @@ def to_result(key: _jwks.Key, issue: Issue | None) -> dict[str, t.Any]:
     elif not reasons and issue is not None:
         pem, source = issue(key.public_key), "issued"
     elif not reasons:
-        reasons.append("The key has no certificate, and a virtual proxy requires one; see issue_certificates.")
+        if _jwks.OTHER_KEY in key.warnings:
+            what = "The certificate in its x5c belongs to another key than its n and e"
+        else:
+            what = "The key has no certificate"
+        reasons.append(f"{what}, and a virtual proxy requires one; see issue_certificates.")
     certificate = _certificate.inspect(pem) if pem else None
     warnings = list(key.warnings)
     if certificate is not None and certificate["days_left"] < 0:

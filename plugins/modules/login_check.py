@@ -459,7 +459,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.models import
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.negative import new_foreign_key
-from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import mapping_warnings
+from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import token_warnings
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -535,7 +535,7 @@ def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
     mapping = [
         f"The token of {shown(login.user)} for {login.prefix}: {warning}"
         for login in todo
-        for warning in mapping_warnings(login.claims, login.virtual_proxy)
+        for warning in token_warnings(login.claims, login.virtual_proxy)
     ]
     return {
         "passed": all(result["passed"] for result in results),

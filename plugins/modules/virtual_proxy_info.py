@@ -16,7 +16,8 @@ description:
     M(sensible.qlik.jwt_virtual_proxies) and M(sensible.qlik.jwt_virtual_proxy) accept, with names instead of ids. As
     input for the same site they change nothing. As input for another site they copy the virtual proxies to it.
   - It needs two requests, regardless of the number of virtual proxies.
-  - It warns about each of their certificates that expires within 30 days.
+  - It warns about certificates that expire within 30 days, about a private key or another text in the field of a
+    certificate, which is not returned, and about links and settings that may not work.
 extends_documentation_fragment:
   - sensible.qlik.attributes
   - sensible.qlik.attributes.action_group
@@ -50,7 +51,8 @@ options:
     default: [jwt]
   expires_within:
     description:
-      - Return only virtual proxies whose certificate expires within this number of days or has expired.
+      - Return only virtual proxies whose certificate expires within this number of days or has expired. Each
+        certificate that can be read in the field counts, also in a chain or beside a private key.
     type: int
 requirements:
   - cryptography >= 42
@@ -152,10 +154,11 @@ from ansible_collections.sensible.qlik.plugins.module_utils._http.client import 
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy import convert
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import ENUMS, VirtualProxy
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.settings_warnings import all_warnings
 
 
-def run(module: QlikModule) -> list[VirtualProxy]:
-    """Read the virtual proxies, and return the selected ones.
+def run(module: QlikModule) -> tuple[list[VirtualProxy], list[str]]:
+    """Read the virtual proxies, and return the selected ones and warnings about them.
 
     Raises:
         QlikError: see Repository.read.
@@ -166,20 +169,20 @@ def run(module: QlikModule) -> list[VirtualProxy]:
         snapshot = site.read(
             [VirtualProxy({"prefix": one}, state="absent") for one in prefixes], everything=not prefixes
         )
-    return [
+    found = [
         one
         for prefix, one in sorted(snapshot.by_prefix.items())
         if (not prefixes or prefix in prefixes) and _is_selected(one, module.params)
     ]
+    return found, all_warnings(snapshot, found)
 
 
 def _is_selected(virtual_proxy: VirtualProxy, params: dict[str, t.Any]) -> bool:
     methods, tags, days = params["authentication_methods"], params["tags"], params["expires_within"]
-    certificate = virtual_proxy.certificate
     return (
         (not methods or virtual_proxy.fields.get("authentication_method") in methods)
         and (not tags or any(virtual_proxy.has_tag(tag) for tag in tags))
-        and (days is None or bool(certificate and certificate["days_left"] < days))
+        and (days is None or any(one["days_left"] < days for one in virtual_proxy.certificates))
     )
 
 
@@ -202,10 +205,10 @@ def main() -> None:
     )
     require_libraries(module)
     try:
-        virtual_proxies = run(module)
+        virtual_proxies, warnings = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error))
-    for warning in (warning for one in virtual_proxies for warning in one.warnings):
+    for warning in warnings:
         module.warn(warning)
     module.exit_json(changed=False, virtual_proxies=[convert.to_result(one) for one in virtual_proxies])
 

@@ -19,7 +19,7 @@ from .. import _identifiers
 from .._argspec import NEEDED, PEM_OPTIONS
 from .._errors import InputError
 from .._files import PrivateFiles, content_option
-from .._keys.jose import inspect_token
+from .._keys.jose import require_whole_token
 from .._keys.pem import client_certificate
 from .client import Request
 
@@ -89,7 +89,7 @@ def _by_certificate(source: Source) -> Auth:
 
 def _by_jwt(source: Source) -> Auth:
     token = _identifiers.header_value(source.options["token"].strip(), "token")
-    inspect_token(token)
+    require_whole_token(token)
     source.sanitize.add([token])
     return Auth(
         hint="Check the virtual proxy prefix, that its authentication method is JWT, and that the token has not "

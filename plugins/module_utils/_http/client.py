@@ -19,6 +19,7 @@ from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
 from .limits import IMPORT_ERROR, RETRIED_STATUSES, deadline, pool_manager, read, retry
 from .parsing import LimitError, parse
+from .server_texts import header_size, known_cause, page_text
 
 with contextlib.suppress(ImportError):  # reported by require_libraries
     import urllib3
@@ -84,6 +85,7 @@ class Response(t.NamedTuple):
         repeated: True if an earlier attempt of the same request failed.
         sanitize: the sanitizer of the client.
         certificate: the certificate of the server in DER, None if it is not known.
+        header_bytes: size of the headers of the request.
     """
 
     request: Request
@@ -95,6 +97,7 @@ class Response(t.NamedTuple):
     repeated: bool
     sanitize: Sanitizer
     certificate: bytes | None = None
+    header_bytes: int = 0
 
     @property
     def text(self) -> str:
@@ -178,7 +181,10 @@ class Response(t.NamedTuple):
         """
         # The format of such a body is not documented.
         said = self.beginning.decode("utf-8", errors="replace").strip().strip('"')
-        text = "an HTML page" if self.is_html else self.sanitize(said).rstrip(" .")
+        text = self.sanitize(page_text(said) if self.is_html else said).rstrip(" .")
+        hint = known_cause(self.status, text, header_bytes=self.header_bytes) or hint
+        if self.is_html:
+            text = f"an HTML page: {text}" if text else "an HTML page"
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()
         message = f"The server answered {words}: {text}." if text else f"The server answered {words}."
         error = self.error(message, "Run the task again." if self.status == 409 else hint)
@@ -240,6 +246,7 @@ class HttpClient:
         self._size_limit = size_limit
         self._ca_option = ca_option
         self._has_certificate = client_cert is not None
+        self._header_bytes = 0
         self.reconnect = True
         if verify is False:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -283,6 +290,7 @@ class HttpClient:
         body = None
         if request.body is not None:
             body, headers["Content-Type"] = json.dumps(request.body, allow_nan=False), "application/json"
+        self._header_bytes = header_size(request.method, url, headers.items())
         return self._pools.request(
             request.method, url, headers=headers, body=body, preload_content=False, redirect=False
         )
@@ -306,7 +314,11 @@ class HttpClient:
             from .failures import is_unanswered, transport_error
 
             error = transport_error(
-                exc, request.context, ca_option=self._ca_option, has_certificate=self._has_certificate
+                exc,
+                request.context,
+                ca_option=self._ca_option,
+                has_certificate=self._has_certificate,
+                header_bytes=self._header_bytes,
             )
             error.uncertain = request.method != "GET"
             error.unanswered = answer is None and is_unanswered(exc, connecting=watch is None or watch.connecting)
@@ -324,6 +336,7 @@ class HttpClient:
             repeated=bool(answer.retries and answer.retries.history),
             sanitize=self.sanitize,
             certificate=certificate,
+            header_bytes=self._header_bytes,
         )
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from .._errors import TransportError
+from .server_texts import size_sentence
 
 # Texts of OpenSSL if FIPS mode, a security level or a missing provider excludes an algorithm or a key.
 _POLICY = (
@@ -139,7 +140,9 @@ _FAILURES = (  # the first one with a matching mark is used
 )
 
 
-def transport_error(exc: Exception, context: str, *, ca_option: str, has_certificate: bool = False) -> TransportError:
+def transport_error(
+    exc: Exception, context: str, *, ca_option: str, has_certificate: bool = False, header_bytes: int = 0
+) -> TransportError:
     """Return the error for a failed exchange. The text of exc is used only if it cannot contain a secret.
 
     Args:
@@ -147,6 +150,7 @@ def transport_error(exc: Exception, context: str, *, ca_option: str, has_certifi
         context: method and URL.
         ca_option: name of the option with the CA that verifies this server.
         has_certificate: True if a client certificate is sent.
+        header_bytes: size of the headers of the request.
     """
     names, text = _describe(exc)
     failure = next(one for one in _FAILURES if any(mark in names or mark in text for mark in one.marks))
@@ -158,6 +162,8 @@ def transport_error(exc: Exception, context: str, *, ca_option: str, has_certifi
         message, hint = _verification_failure(text, ca_option)
     elif "lost" in message and " http://" in context:
         hint = "If this port uses TLS, write https:// before the host name."
+    if "lost" in message:  # a server that refuses long headers may end the connection without an answer
+        hint = size_sentence(header_bytes) or hint
     error = TransportError(message, hint, context=context)
     error.lasting = any(mark in text for mark in _LASTING)
     return error

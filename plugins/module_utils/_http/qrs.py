@@ -201,7 +201,14 @@ class QrsClient:
 
     def _refusal(self, response: Response) -> AnswerError:
         status = response.status
-        if 300 <= status < 400:
+        if not self._auth.through_proxy and (300 <= status < 400 or status == 401 or response.is_html):
+            # The repository refuses a wrong client certificate in the TLS handshake.
+            port = self._behind_host.removeprefix(":")
+            hint = (
+                f"The answer on port {port} looks like that of a proxy, which ignores client certificates. Use the "
+                "port of the repository service, which is 4242 by default, or another auth_method."
+            )
+        elif 300 <= status < 400:
             hint = f"A redirect means that no user is signed in. {self._auth.hint}"
         elif status == 401:
             hint = self._auth.hint

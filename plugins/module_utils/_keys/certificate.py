@@ -14,7 +14,7 @@ import functools
 import hashlib
 import typing as t
 
-from .._content import blocks, labels, unreadable
+from .._content import blocks, holds_private_key, labels, unreadable
 from .._errors import InputError, MissingLibraryError
 from .._text import printable
 from .jose import MINIMUM_BITS
@@ -81,8 +81,13 @@ def der_of(pem: str) -> bytes:
 
 
 def is_private_key(text: str) -> bool:
-    """Return True if the text contains a private key of any type."""
-    return any("PRIVATE KEY" in label for label in labels(text))
+    """Return True if the text contains a private key of any type, also one without its BEGIN line."""
+    return holds_private_key(text)
+
+
+def is_public(text: str) -> bool:
+    """Return True if a text can be shown: it contains nothing but public PEM blocks, or is a certificate in base64."""
+    return not is_private_key(text) and bool(not text.strip() or labels(text) or readable(text))
 
 
 def refuse_private_key(text: str) -> None:
@@ -96,6 +101,24 @@ def refuse_private_key(text: str) -> None:
             "The text contains a private key.",
             hint=f"{_WANTED}; a private key must never reach the Qlik repository. Nothing was sent.",
         )
+
+
+def readable(text: str) -> list[Certificate]:
+    """Return the properties of each certificate in a text that may contain anything else, such as a chain or a key.
+
+    Raises:
+        MissingLibraryError: the library cryptography is missing.
+    """
+    bodies = [block.body for block in blocks(text) if block.label.endswith("CERTIFICATE")]
+    if not labels(text) and text.strip().startswith("MII"):
+        bodies = [text]
+    found = []
+    for body in bodies:
+        try:
+            found.append(inspect(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----"))
+        except InputError:
+            continue
+    return found
 
 
 def pem_of(pem: str) -> str:

@@ -19,9 +19,19 @@ from .._errors import InputError
 # Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
 ALGORITHMS = ("RS256", "RS384", "RS512")
 MINIMUM_BITS = 2048
+_SHORTEST_SIGNATURE = 128  # bytes, of a key with 1024 bits
 """Minimum size of an RSA key. The limit is a decision of this collection."""
 
 _HINT = "Give one signed token."
+# Beginnings of texts that programs and templates produce instead of a token, and how they are called.
+_NO_TOKENS = {
+    r"[\"'`]": "is in quotes.",
+    r"\[object \w+\]": "is the text of an object of JavaScript, not its value.",
+    r"(undefined|null|None|true|false|NaN)$": "is the text of an empty value.",
+    r"\{\{": "is a template that was not resolved.",
+    r"[\[{]": "is JSON or a list, not the token in it.",
+    r"\S+\s": "contains a blank or a line break.",
+}
 
 
 def base64url_decode(part: str) -> bytes:
@@ -63,6 +73,9 @@ def inspect_token(token: str) -> Content:
         raise InputError("The token is empty.", hint=_HINT)
     if token.lower().startswith("bearer"):
         raise InputError("The token begins with the word Bearer.", hint="Give only the token.")
+    for pattern, problem in _NO_TOKENS.items():
+        if re.match(pattern, token):
+            raise InputError(f"The token {problem}", hint=_HINT)
     parts = token.split(".")
     if len(parts) == 5:
         raise InputError(
@@ -73,6 +86,22 @@ def inspect_token(token: str) -> Content:
         raise InputError(f"A JWT has three parts separated by dots; this one has {len(parts)}.", hint=_HINT)
     header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "claims")
     return {"header": header, "claims": claims}
+
+
+def require_whole_token(token: str) -> None:
+    """Raise if a text is certain not to be a token that a virtual proxy accepts, so that it need not be sent.
+
+    Raises:
+        InputError: as inspect_token, or the signature is missing or cut off.
+    """
+    inspect_token(token)
+    try:
+        signature = base64url_decode(token.rpartition(".")[2])
+    except ValueError:
+        signature = b""
+    if len(signature) < _SHORTEST_SIGNATURE:
+        problem = f"is cut off after {len(signature)} bytes" if signature else "is missing or not base64url"
+        raise InputError(f"The signature of the token {problem}.", hint="Give the whole token, up to its end.")
 
 
 def _json_object(part: str, what: str) -> dict[str, t.Any]:

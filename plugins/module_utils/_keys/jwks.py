@@ -16,6 +16,7 @@ import json
 import typing as t
 from collections.abc import Mapping
 
+from .. import _content
 from .._errors import InputError, MissingLibraryError
 from . import certificate as _certificate
 from .jose import ALGORITHMS, MINIMUM_BITS, base64url_decode, thumbprint_of
@@ -32,6 +33,7 @@ _PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 _NAMING = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 _LONGEST_KID = 256
 _URL_SAFE = str.maketrans("+/", "-_")
+OTHER_KEY = "The certificate in its x5c belongs to another key than its n and e, so it is ignored."
 _MOST_BITS = 16384  # OpenSSL does not verify with longer keys
 
 
@@ -71,7 +73,8 @@ def parse(jwks: t.Any) -> list[t.Any]:
     """Return the raw entries of a key set.
 
     Args:
-        jwks: JSON text, or its parsed content.
+        jwks: JSON text, or its parsed content. A dictionary of PEM texts by kid, as Google and Firebase publish it, is
+            a key set as well.
 
     Raises:
         InputError: it is not a key set.
@@ -80,6 +83,10 @@ def parse(jwks: t.Any) -> list[t.Any]:
         jwks = _parsed(jwks)
     if not isinstance(jwks, Mapping):
         raise InputError("The key set is not a JSON object.", hint=f"{_WANTED}.")
+    if jwks and all(isinstance(one, str) and _is_public_pem(one) for one in jwks.values()):
+        from .pem_set import entries_of  # compiled only where it is needed
+
+        return entries_of(jwks)
     entries = jwks.get("keys")
     if isinstance(entries, (list, tuple)):
         return list(entries)
@@ -92,6 +99,10 @@ def parse(jwks: t.Any) -> list[t.Any]:
     if "kty" in jwks:
         raise InputError("This is a single key, not a key set.", hint=f"{_WANTED}, with this key in the list.")
     raise InputError("The key set has no member keys.", hint=f"{_WANTED}.")
+
+
+def _is_public_pem(text: str) -> bool:
+    return "-----BEGIN" in text and not _content.holds_private_key(text)
 
 
 def _parsed(text: str) -> t.Any:
@@ -273,4 +284,4 @@ def _read_x5c(key: Key, chain: t.Any) -> None:
         if is_pss(_certificate.der_of(pem), public_key.public_numbers().n):
             key.reasons.append(f"The key {PSS}")
     else:
-        key.warnings.append("The certificate in its x5c belongs to another key than its n and e, so it is ignored.")
+        key.warnings.append(OTHER_KEY)

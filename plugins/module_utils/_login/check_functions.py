@@ -13,6 +13,7 @@ import functools
 import typing as t
 
 from .._keys.jose import inspect_token
+from .._text import sentences
 from .._tokens import negative as _negative
 from . import attributes as _attributes
 from . import cookie as _cookie
@@ -38,7 +39,7 @@ def _outcome(expected: str, answer: Answer, fault: str = "", actual: str = "") -
 
 def _difference(what: str, faults: t.Sequence[str], reasons: str) -> str:
     """Return the diagnosis for differences from the settings, "" without faults."""
-    return f"{what}: {', '.join(faults)}. Either the proxy has not applied {reasons}" if faults else ""
+    return sentences(f"{what}: {', '.join(faults)}", f"Either the proxy has not applied {reasons}") if faults else ""
 
 
 def log_in(state: LoginState) -> Outcome:

@@ -13,10 +13,13 @@ proxy and the clock of the server are evaluated first.
 
 from __future__ import annotations
 
+import re
 import typing as t
 import urllib.parse
 
+from .._http.server_texts import known_cause
 from .._keys.jose import inspect_token
+from .._text import sentences
 from .._tokens.verify import constant_directory, diagnose
 from .._virtual_proxy.model import VirtualProxy
 from .cookie import Cookie
@@ -30,6 +33,16 @@ _HEADER_MISSING = "expected an authentication header"
 # qlik-sense-mcp, docs/AUTH_JWT.md: one page for every unknown prefix. Users of Qlik Community also report it for a host
 # name that is not on the host allow list.
 _HEADER_INCORRECT = "http request header is incorrect"
+# Words of pages that only name the status.
+_STATUS_WORDS = frozenset(
+    (
+        "a", "access", "an", "apache", "bad", "code", "denied", "error", "forbidden", "found", "gateway", "html",
+        "http", "internal", "is", "nginx", "not", "request", "requests", "server", "service", "status", "temporarily",
+        "the", "timeout", "too", "many", "unauthorized", "unavailable", "was",
+    )
+)  # fmt: skip
+# A firewall can say that it has blocked a request.
+_BLOCKED = re.compile(r"\b(user|account)\b[^.]*\b(inactive|blocked)", re.IGNORECASE)
 _LOGIN_PATHS = ("login", "authentication", "saml", "oidc")
 
 
@@ -46,6 +59,7 @@ class Answer(t.NamedTuple):
         cookies: the cookies in the answers of all hops.
         headers: the requested headers of the last answer, by name in lower case.
         date: the clock of the server in seconds since 1970, if it sent a Date.
+        header_bytes: size of the headers of the last request.
     """
 
     status: int
@@ -57,6 +71,7 @@ class Answer(t.NamedTuple):
     cookies: tuple[Cookie, ...] = ()
     headers: t.Mapping[str, t.Sequence[str]] = {}
     date: float | None = None
+    header_bytes: int = 0
 
     @property
     def refused(self) -> bool:
@@ -109,8 +124,7 @@ def is_login_page(location: str) -> bool:
 
 def is_blocked_user(answer: Answer) -> bool:
     """Return True if the proxy reports an inactive account (Qlik article "Your account is inactive")."""
-    text = answer.text.lower()
-    return answer.status in (401, 403) and ("account is inactive" in text or "blocked" in text)
+    return answer.status in (401, 403) and bool(_BLOCKED.search(answer.text))
 
 
 def failed_login(
@@ -126,15 +140,45 @@ def failed_login(
         reasons: reasons why a virtual proxy with these settings would refuse the token.
         local_time: the clock of this machine in seconds since 1970.
     """
-    if answer.status == 400 and (answer.kind == "HTML" or _HEADER_INCORRECT in answer.text.lower()):
-        return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
-    if _HEADER_MISSING in answer.text.lower():
+    if cause := _text_cause(answer, prefix=prefix, host=host, virtual_proxy=virtual_proxy):
+        return cause
+    guess = _guess(
+        answer, prefix=prefix, host=host, virtual_proxy=virtual_proxy, reasons=reasons, local_time=local_time
+    )
+    # A text that is not known can still be the only one that names the cause.
+    said = answer.text.strip() if answer.status >= 400 and not reasons else ""
+    return sentences(f"The server's text is: {said}" if _says_more(said) else "", guess)
+
+
+def _text_cause(answer: Answer, *, prefix: str, host: str, virtual_proxy: VirtualProxy) -> str:
+    """Return the diagnosis for a known text of the answer, "" for other texts."""
+    text = answer.text.lower()
+    if cause := known_cause(answer.status, answer.text, header_bytes=answer.header_bytes):
+        return cause
+    if _HEADER_MISSING in text:
         return (
             "The token was sent, but did not arrive: a reverse proxy or a load balancer in front of Qlik Sense removes "
             "the Authorization header. Configure it to forward the header, or test the node directly."
         )
     if is_blocked_user(answer):
         return "The user is blocked or inactive. Activate it under Users in the QMC."
+    if answer.status == 400 and _HEADER_INCORRECT in text:
+        return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
+    return ""
+
+
+def _says_more(text: str) -> bool:
+    """Return True if a text says more than the name of a status."""
+    words = re.sub(r"[^a-z ]", " ", text.lower()).split()
+    return bool(set(words) - _STATUS_WORDS)
+
+
+def _guess(
+    answer: Answer, *, prefix: str, host: str, virtual_proxy: VirtualProxy, reasons: t.Sequence[str], local_time: float
+) -> str:
+    """Return the diagnosis by status, redirect, the token and the settings. See failed_login for the arguments."""
+    if answer.status == 400 and answer.kind == "HTML":
+        return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
     if answer.location and not reasons:
         return (
             f"The redirect to a login means that '{prefix}' is not a JWT virtual proxy, or that this proxy does not "
@@ -180,7 +224,7 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: V
     clock = clock_difference(answer.date, local_time)
     if reasons:
         advice = "Mint the token according to the settings of the virtual proxy, or correct the settings."
-        return " ".join([*(f"{reason.rstrip('.')}." for reason in reasons), clock or advice])
+        return sentences(*reasons, clock or advice)
     if clock:
         return f"{clock} Synchronize both clocks, because a token that is not yet valid or has expired is refused."
     if answer.status == 403:

@@ -9,8 +9,6 @@
 from __future__ import annotations
 
 import email.utils
-import html
-import re
 import time
 import typing as t
 import urllib.parse
@@ -18,6 +16,7 @@ import urllib.parse
 from .._errors import AnswerError
 from .._http.client import HttpClient, Request, Response
 from .._http.failures import transport_error
+from .._http.server_texts import page_text
 from .._text import Sanitizer
 from . import websocket as _websocket
 from .cookie import Cookie
@@ -27,11 +26,6 @@ from .handshake import CSRF_PATH, Greeting
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
 LONGEST_HEADER = 4096  # characters
-
-# The time for these does not depend on what a page leaves open.
-_HIDDEN = re.compile(r"<(/?)(script|style|head)\b", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
-_LONG_NUMBER = re.compile(r"&#[0-9]{8,}")
 
 
 class ProxySession:
@@ -243,7 +237,7 @@ class ProxySession:
         text = response.text.strip()
         data: t.Any = None
         if text.startswith("<"):
-            kind, text = "HTML", _text_of_page(text)
+            kind, text = "HTML", page_text(text)
         elif text.startswith(("{", "[")):
             kind = "JSON"
             try:
@@ -264,6 +258,7 @@ class ProxySession:
                 name: [self._redact(value, LONGEST_HEADER) for value in response.headers.getlist(name)]
                 for name in self._headers
             },
+            header_bytes=response.header_bytes,
             date=_server_time(response.headers.get("Date")),
         )
 
@@ -271,20 +266,6 @@ class ProxySession:
         """Return the user in a JSON object, without its other values."""
         names = ("userDirectory", "userId")
         return {name: self._redact(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
-
-
-def _text_of_page(page: str) -> str:
-    """Return the text of a page without tags, scripts and styles."""
-    first, *parts = _HIDDEN.split(page)
-    visible, hidden = [first], ""
-    for slash, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-        if not hidden and not slash:
-            hidden = name.lower()
-        elif slash and name.lower() == hidden:
-            hidden = ""
-            visible.append(f"<{text}")  # the rest of the tag
-    # The standard library refuses such numbers.
-    return html.unescape(_LONG_NUMBER.sub(" ", _TAG.sub(" ", "".join(visible))))
 
 
 def _redirect_target(response: Response) -> str:

@@ -14,6 +14,7 @@ import typing as t
 
 from .._errors import QlikError
 from .._keys import certificate as _certificate
+from .._text import sentences
 from . import diagnosis as _diagnosis
 
 if t.TYPE_CHECKING:
@@ -88,8 +89,8 @@ def failure(results: t.Sequence[Result]) -> str:
     failed = [(result, check) for result in results for check in result["checks"] if check["status"] == "failed"]
     result, check = failed[0]
     place = f"{result['proxy']}/{result['prefix']} as {result['user']}"
-    more = f" {len(failed) - 1} more failed." if len(failed) > 1 else ""
-    return f"The check {check['name']} failed on {place}: {check['actual'].rstrip('.')}. {check['diagnosis']}{more}"
+    more = f"{len(failed) - 1} more failed." if len(failed) > 1 else ""
+    return sentences(f"The check {check['name']} failed on {place}: {check['actual']}", check["diagnosis"], more)
 
 
 def warnings(results: t.Sequence[Result]) -> list[str]:

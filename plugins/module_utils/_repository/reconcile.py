@@ -15,6 +15,7 @@ from .._errors import AnswerError, ConflictError, QlikError, about
 from .._virtual_proxy import convert
 from .._virtual_proxy.model import ProxyService, Snapshot, VirtualProxy
 from .._virtual_proxy.plan import Change, Plan, Rules, Write, make_plan, purge_targets
+from .._virtual_proxy.settings_warnings import all_warnings
 from .snapshot import Repository, repository
 
 if t.TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Outcome:
         virtual_proxies: the current declared ones, in check mode the predicted ones; None for an absent one.
         done: the writes that were carried out, in check mode the predicted ones.
         warnings: warnings of the last plan.
+        snapshot: the last snapshot.
     """
 
     def __init__(self, declared: t.Sequence[VirtualProxy]) -> None:
@@ -43,6 +45,7 @@ class Outcome:
         self.virtual_proxies: list[VirtualProxy | None] = []
         self.done: list[Write] = []
         self.warnings: list[str] = []
+        self.snapshot = Snapshot((), ())
         self._declared = len(declared)
         self._planned: list[Write] = []
 
@@ -135,7 +138,7 @@ def declare(module: QlikModule, entries: t.Sequence[t.Mapping[str, t.Any]], **ru
         outcome = reconcile(site, declared, Rules(*guards, **rules), check_mode=module.check_mode)
     try:
         present = [one for one in outcome.virtual_proxies if one]
-        for warning in [*outcome.warnings, *(warning for one in present for warning in one.warnings)]:
+        for warning in [*outcome.warnings, *all_warnings(outcome.snapshot, present)]:
             module.warn(warning)
     except QlikError as error:  # a library is missing
         error.done, error.entries = outcome.writes, outcome.entries()
@@ -168,6 +171,7 @@ def reconcile(
         try:
             snapshot = site.read(outcome.required, everything=rules.purge)
             outcome.required += purge_targets(snapshot, outcome.required, rules)
+            outcome.snapshot = snapshot
             outcome.take(plan := make_plan(snapshot, outcome.required, rules))
         except QlikError as error:
             if not failed:

@@ -15,7 +15,7 @@ import typing as t
 from .._keys import jwks as _jwks
 from .._keys.jose import inspect_token
 from .._virtual_proxy.model import VirtualProxy
-from .verify import diagnose, fits, is_time, mapping_warnings, signature_reasons
+from .verify import diagnose, fits, is_time, signature_reasons, token_warnings
 
 _TIMES = ("iat", "nbf", "exp")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -68,7 +68,7 @@ def examine(
         "verified_by": verified_by,
         "accepted": not reasons,
         "reasons": reasons,
-        "warnings": [*_warnings(claims), *mapping_warnings(claims, virtual_proxy)],
+        "warnings": [*_warnings(claims), *token_warnings(claims, virtual_proxy)],
     }
 
 

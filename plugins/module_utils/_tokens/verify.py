@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
     from .._virtual_proxy.model import VirtualProxy
 
 _END_OF_TIME = 1e15  # seconds; excludes numbers without a date, such as infinity
+_MILLISECONDS = 1e11  # seconds until the year 5138, and milliseconds since 1973
+_SECONDS = "A token has seconds since 1970 (RFC 7519)."
 _CONSTANT = re.compile(r"\[(.+)\]")
 
 
@@ -124,12 +126,35 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
             continue
         if not is_time(value):
             yield f"The claim {name} is not a number of seconds since 1970."
+        elif name != "exp" and value > _MILLISECONDS:
+            yield f"The claim {name} is in milliseconds, so it is in the future. {_SECONDS}"
         elif name == "exp" and value <= now - leeway:
             yield f"The token expired {_duration(now - value)} ago."
         elif name == "nbf" and value > now + leeway:
             yield f"The token is not valid before {_duration(value - now)} from now; do the clocks agree?"
         elif name == "iat" and value > now + leeway:
             yield f"The token was issued {_duration(value - now)} in the future; do the clocks agree?"
+
+
+def token_warnings(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> list[str]:
+    """Return warnings about a token that may be accepted, one sentence each. Values of claims are never quoted.
+
+    Args:
+        claims: claims of the token.
+        virtual_proxy: its settings as far as they are known.
+    """
+    found = []
+    if is_time(claims.get("exp")) and claims["exp"] > _MILLISECONDS:
+        found.append(f"The claim exp is in milliseconds, so the token does not expire in this millennium. {_SECONDS}")
+    names = (virtual_proxy.user_directory_claim, virtual_proxy.user_id_claim)
+    constant = constant_directory(names[0])
+    directory, user_id = str((claims.get(names[0]) if constant is None else constant) or ""), claims.get(names[1])
+    if directory and isinstance(user_id, str) and re.match(f"{re.escape(directory)}[\\\\/]", user_id, re.IGNORECASE):
+        found.append(
+            f"The claim {sanitize(names[1], 60)}, which is the user id, begins with the user directory. Qlik Sense "
+            "takes it for a part of the name. Send the name alone."
+        )
+    return found + mapping_warnings(claims, virtual_proxy)
 
 
 def is_time(value: t.Any) -> bool:

@@ -15,9 +15,10 @@ from __future__ import annotations
 import typing as t
 
 from .. import _identifiers
-from .._errors import InputError
+from .._errors import InputError, about
 from .._keys import certificate as _certificate
 from .._text import sanitize
+from .header_lines import header_lines
 from .list_changes import OPTIONS, require_one_way
 from .model import (
     ENUMS,
@@ -36,7 +37,10 @@ from .model import (
     camel_case,
 )
 
-_KINDS: dict[str, type] = {"str": str, "int": int, "bool": bool, "list": list, "dict": list}
+_KINDS: dict[str, type] = {"str": str, "raw": str, "int": int, "bool": bool, "list": list, "dict": list}
+# The condensed form of a node has no isCentral, but its roles, and the central node has all of them.
+_LICENSE_ROLE = 1
+_CERTIFICATE = QRS_NAMES["jwt_public_key_certificate"]
 _FIELD_KINDS = {name: int if name in ENUMS else _KINDS[SPEC[name]["type"]] for name in FIELDS}
 
 
@@ -131,6 +135,9 @@ def _proxy_service(entity: Entity) -> ProxyService:
         # An element that cannot be addressed would be lost in a write.
         links=ids if links is not None and all(ids) else None,
         nodes=tuple(one for link in links or () for one in named(link.get("loadBalancingServerNodes"))),
+        is_central=any(role.get("definition") == _LICENSE_ROLE for role in objects(node.get("roles")))
+        if isinstance(node, dict)
+        else False,
         raw=entity,
     )
 
@@ -141,6 +148,11 @@ def _links(entity: Entity) -> list[Entity] | None:
     # A null does not count as an empty list, because a write could lose links of others.
     links = settings.get("virtualProxies") if isinstance(settings, dict) else None
     return links if isinstance(links, list) and len(objects(links)) == len(links) else None
+
+
+def linked(proxy: ProxyService) -> tuple[VirtualProxy, ...]:
+    """Return the virtual proxies in the list of a proxy, without custom properties."""
+    return virtual_proxies(_links(proxy.raw) or ())
 
 
 def virtual_proxies(entities: t.Any) -> tuple[VirtualProxy, ...]:
@@ -158,6 +170,7 @@ def _virtual_proxy(entity: Entity) -> VirtualProxy:
         id=_id(entity),
         nodes=named(entity.get("loadBalancingServerNodes")),
         tags=named(entity.get("tags")),
+        hidden="" if fields.get("jwt_public_key_certificate") else text(entity, _CERTIFICATE),
         raw=entity,
     )
 
@@ -181,8 +194,8 @@ def _read(name: str, value: t.Any) -> t.Any:
         return properties
     if name == "jwt_attribute_map":
         return [dict(zip(MAP_KEYS, key, strict=True)) for key in _attribute_rows(value)]
-    if name == "jwt_public_key_certificate" and _certificate.is_private_key(value):
-        return ""  # a private key was pasted into the QMC; it must not be returned
+    if name == "jwt_public_key_certificate" and not _certificate.is_public(value):
+        return ""  # a private key or another text was pasted into the QMC; it must not be returned
     if name in NAME_LISTS:
         return _texts(value)
     return value
@@ -294,8 +307,11 @@ def from_options(declared: t.Mapping[str, t.Any]) -> tuple[VirtualProxy, list[st
             str(name): [str(value) for value in (values if isinstance(values, list) else [values])]
             for name, values in fields["custom_properties"].items()
         }
+    if "additional_response_headers" in fields:
+        fields["additional_response_headers"] = header_lines(fields["additional_response_headers"])
     if pem := fields.get("jwt_public_key_certificate"):
-        _certificate.refuse_private_key(pem)
+        with about("jwt_public_key_certificate"):
+            _certificate.refuse_private_key(pem)
         if _certificate.fingerprint(pem):
             # Sent in the normalized form, because it is not known how QRS handles other forms.
             fields["jwt_public_key_certificate"] = _certificate.pem_of(pem)
@@ -334,6 +350,8 @@ def from_settings(settings: t.Any) -> VirtualProxy:
             f"The virtual proxy has {changes[0]}, but its whole list is not known here.",
             hint="Give the result of jwt_virtual_proxies or virtual_proxy_info.",
         )
+    if "additional_response_headers" in known:
+        known["additional_response_headers"] = header_lines(known["additional_response_headers"])
     if "host_allow_list" in known:
         known.setdefault("websocket_cross_origin_white_list", known.pop("host_allow_list"))
     entries = known.get("jwt_attribute_map", [])
@@ -378,7 +396,8 @@ def to_diff(virtual_proxy: VirtualProxy | None) -> Options:
     if virtual_proxy is None:
         return {}
     shown = dict(virtual_proxy.fields)
-    if certificate := virtual_proxy.certificate:
+    certificate = virtual_proxy.certificate
+    if certificate and _certificate.fingerprint(shown.get("jwt_public_key_certificate")):
         shown["jwt_public_key_certificate"] = (
             f"{certificate['subject']}, expires {certificate['not_after']}, SHA-256 {certificate['fingerprint_sha256']}"
         )

@@ -17,7 +17,6 @@ import functools
 import types
 import typing as t
 
-from .._errors import InputError
 from .._keys import certificate as _certificate
 
 Entity = dict[str, t.Any]  # as QRS returns it; only convert.py reads its fields
@@ -87,7 +86,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "same_site_attribute_https": _words("same_site_attribute_https"),
     "has_secure_attribute_http": _FLAG,
     "same_site_attribute_http": _words("same_site_attribute_http"),
-    "additional_response_headers": _TEXT,
+    "additional_response_headers": {"type": "raw"},  # text; from_options converts a dictionary or a list
     "websocket_cross_origin_white_list": {**_NAMES, "aliases": ["host_allow_list"]},
     "tags": _NAMES,
     "custom_properties": {"type": "dict"},
@@ -129,7 +128,7 @@ LIST_CHANGES = {
     if rules["type"] == "list"
 }
 """By list: the option that adds entries to it and the one that removes entries, named after the alias if it has one."""
-TEXTS = tuple(name for name in FIELDS if SPEC[name]["type"] == "str" and name not in ENUMS)
+TEXTS = tuple(name for name in FIELDS if SPEC[name]["type"] in ("str", "raw") and name not in ENUMS)
 
 
 class Named(t.NamedTuple):
@@ -160,6 +159,7 @@ class ProxyService(t.NamedTuple):
         node: its node, with the id of the proxy if the node is unknown.
         links: ids of the virtual proxies in its list. None if the list cannot be read and must not be written.
         nodes: the nodes for load balancing of these virtual proxies.
+        is_central: True if its node is the central one.
         raw: the entity, for the write.
     """
 
@@ -167,6 +167,7 @@ class ProxyService(t.NamedTuple):
     node: Named
     links: tuple[str, ...] | None
     nodes: tuple[Named, ...]
+    is_central: bool
     raw: Entity
 
 
@@ -181,6 +182,7 @@ class VirtualProxy(t.NamedTuple):
         id: its GUID in lower case, if it was read.
         nodes: the nodes for load balancing, if it was read.
         tags: its tags, if it was read.
+        hidden: the text in the field of the certificate, if it must not be shown. The option is empty then.
         raw: the entity, for the write.
     """
 
@@ -190,6 +192,7 @@ class VirtualProxy(t.NamedTuple):
     id: str = ""
     nodes: tuple[Named, ...] = ()
     tags: tuple[Named, ...] = ()
+    hidden: str = ""
     raw: t.Mapping[str, t.Any] = types.MappingProxyType({})
 
     @property
@@ -228,20 +231,14 @@ class VirtualProxy(t.NamedTuple):
         return list(self.fields.get("websocket_cross_origin_white_list") or ())
 
     @property
-    def certificate(self) -> _certificate.Certificate | None:
-        """Return the summary of the certificate, None if there is none or it cannot be read."""
-        pem = self.fields.get("jwt_public_key_certificate")
-        try:
-            return _certificate.inspect(pem) if pem else None
-        except InputError:  # stored by other software
-            return None
+    def certificates(self) -> list[_certificate.Certificate]:
+        """Return the summary of each certificate in the field, also in one with a chain or a private key."""
+        return _certificate.readable(self.hidden or self.fields.get("jwt_public_key_certificate") or "")
 
     @property
-    def warnings(self) -> list[str]:
-        """Return warnings about it, one sentence each."""
-        name = f"The JWT certificate of the virtual proxy '{self.prefix}'"
-        warning = self.certificate and _certificate.expiry_warning(name, self.certificate)
-        return [warning] if warning else []
+    def certificate(self) -> _certificate.Certificate | None:
+        """Return the summary of the certificate that expires first, None if there is none that can be read."""
+        return min(self.certificates, key=lambda one: one["not_after"], default=None)
 
     def has_tag(self, tag: str) -> bool:
         """Return True if it has a tag with this name, without regard to case."""

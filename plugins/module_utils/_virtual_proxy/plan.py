@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from .._errors import InputError, about
 from .._identifiers import leads_to
 from .._text import sanitize
-from .convert import links_body, put_body, same, to_qrs
+from .convert import linked, links_body, put_body, same, to_qrs
 from .model import QRS_NAMES, Entity, Options, ProxyService, Snapshot, VirtualProxy, default_cookie_name
 from .resolve import References, find, resolve, whole_lists
 from .validate import require_valid
@@ -220,14 +220,24 @@ def _upsert(
     if not (current and current.is_jwt):
         fields = _with_first_values(fields, before, warnings)
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    require_valid(differing, before, restore=rules.restore)
+    require_valid(differing, before, restore=rules.restore, elsewhere=lambda: _all_fields(snapshot))
     body = _qrs_fields(differing, current, references)
-    after = VirtualProxy({"proxies": [], **before, **differing}, id=current.id if current else "")
+    after = VirtualProxy(
+        {"proxies": [], **before, **differing},
+        id=current.id if current else "",
+        hidden=current.hidden if current and "jwt_public_key_certificate" not in differing else "",
+    )
     if current is None:
         return after, Write("create", declared.prefix, (declared.prefix,), body=body)
     if not body:
         return after, None
     return after, Write("update", declared.prefix, (declared.prefix,), current.id, put_body(current, body))
+
+
+def _all_fields(snapshot: Snapshot) -> t.Iterator[Options]:
+    """Yield the fields of each virtual proxy that was read, also as a part of a proxy."""
+    for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
+        yield one.fields
 
 
 def _qrs_fields(fields: Options, current: VirtualProxy | None, references: References) -> Entity:

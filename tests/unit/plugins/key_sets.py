@@ -133,3 +133,8 @@ def elliptic(kid: str) -> Jwk:
 
 def key_set(*keys: t.Any) -> dict[str, t.Any]:
     return {"keys": list(keys)}
+
+
+def public_pem(private: rsa.RSAPrivateKey) -> str:
+    """Firebase publishes public keys as PEM by kid besides certificates."""
+    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

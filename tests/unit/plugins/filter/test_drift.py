@@ -129,3 +129,9 @@ def test_texts_of_a_site_are_made_printable() -> None:
     actual = {one["option"]: one["actual"] for one in portal["differences"]}
     assert actual == {"description": "A [2J  B\nC", "tags": [" x"]}
     assert stray["prefix"] == "stray "
+
+
+def test_warnings_of_the_modules_are_returned_once() -> None:
+    outcome = site({"portal": "unchanged"}, there("portal"), warnings=["A\x1b.", "B."])
+    outcome["checked"]["warnings"] = ["B."]
+    assert drift({"dev": outcome})["sites"][0]["warnings"] == ["B.", "A ."]

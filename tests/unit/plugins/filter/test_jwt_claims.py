@@ -265,3 +265,35 @@ def test_any_token_is_accepted_or_refused_without_an_exception(header: t.Any, cl
     for options in ({}, {"virtual_proxy": {"jwt_public_key_certificate": PEM, "jwt_audience": "qlik"}}):
         with contextlib.suppress(AnsibleFilterError):
             json.dumps(evaluate(raw(header, claims), jwks=key_set(key_sets.okta(key(), "k1")), **options))
+
+
+@pytest.mark.parametrize(
+    ("claims", "virtual_proxy", "words"),
+    [
+        ({"exp": (NOW + 600) * 1000}, {}, "The claim exp is in milliseconds"),
+        ({"userId": "ACME\\anna"}, {}, "The claim userId, which is the user id, begins with the user directory."),
+        (
+            {"userId": "corp/anna", "userDirectory": None},
+            {"jwt_attribute_user_directory": "[CORP]"},
+            "begins with the user",
+        ),
+    ],
+)
+def test_accepted_tokens_can_have_a_warning(
+    claims: dict[str, t.Any], virtual_proxy: dict[str, t.Any], words: str
+) -> None:
+    result = evaluate(token(**claims), virtual_proxy={"prefix": "jwt", **virtual_proxy})
+    assert result["accepted"]
+    [warning] = result["warnings"]
+    assert words in warning
+
+
+@pytest.mark.parametrize("name", ["nbf", "iat"])
+def test_times_in_milliseconds_are_a_reason(name: str) -> None:
+    [reason] = evaluate(raw({"alg": "RS256"}, {**USER, name: NOW * 1000}), virtual_proxy={"prefix": "jwt"})["reasons"]
+    assert reason.startswith(f"The claim {name} is in milliseconds")
+
+
+def test_file_name_as_the_certificate_is_named() -> None:
+    with pytest.raises(AnsibleFilterError, match="certificate: This is the name of a file, not its content"):
+        evaluate(token(), certificate="portal.pem")

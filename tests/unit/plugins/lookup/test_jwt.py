@@ -465,7 +465,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "no home": ({"private_key_path": "~no-such-user/x"}, "private_key_path contains text, not a path"),
     "null byte": ({"private_key_path": "a\0b"}, "private_key_path contains text, not a path"),
     "key as path": ({"private_key_path": PEM}, "private_key_path contains PEM text, not a path. Give the path"),
-    "path as key": ({"private_key_content": "/etc/key.pem"}, "no private key in PEM format"),
+    "path as key": ({"private_key_content": "/etc/key.pem"}, "This is the name of a file, not its content"),
     "certificate as key": ({"private_key_content": CERTIFICATE}, "is a certificate, not a private key"),
     "number as key": ({"private_key_content": 123}, "private_key_content is a number, not text"),
     "list as key": ({"private_key_content": [PEM]}, "private_key_content is a list, not text"),

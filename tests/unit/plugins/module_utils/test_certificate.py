@@ -107,7 +107,7 @@ REFUSED: dict[str, tuple[t.Callable[[rsa.RSAPrivateKey, str], str], str]] = {
     "request": (lambda key, pem: request_pem(key), "contains a certificate request"),
     "two certificates": (lambda key, pem: pem + pem, "contains 2 certificates"),
     "nothing": (lambda key, pem: " \n", "is empty"),
-    "words": (lambda key, pem: "/etc/ssl/cert.pem", "contains no certificate"),
+    "words": (lambda key, pem: "/etc/ssl/cert.pem", "This is the name of a file"),
     "DER": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "replace"), "binary data"),
     "DER as Ansible reads it": (lambda key, pem: _certificate.der_of(pem).decode("utf-8", "surrogateescape"), "binary"),
     "bare base64": (lambda key, pem: "".join(pem.splitlines()[1:-1]), "without its BEGIN and END"),

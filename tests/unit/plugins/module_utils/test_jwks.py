@@ -280,3 +280,15 @@ def test_each_generated_entry_is_usable_or_has_a_reason(entries: list[t.Any], ra
 def test_any_document_is_read_or_refused(document: t.Any) -> None:
     with contextlib.suppress(InputError):
         _jwks.read(document)
+
+
+@pytest.mark.parametrize("text", [key_sets.pem(key_sets.certificate(key())), key_sets.public_pem(key())])
+def test_a_dictionary_of_pem_texts_by_kid_is_a_key_set(text: str) -> None:
+    for jwks in ({"k1": text}, json.dumps({"k1": text})):
+        [one] = _jwks.read(jwks)
+        assert (one.kid, one.reasons, one.warnings) == ("k1", [], [])
+        assert one.public_key == key().public_key()
+        assert one.certificate == (text if "CERTIFICATE" in text else None)
+    assert [one.reasons for one in _jwks.read({"k1": "-----BEGIN CERTIFICATE-----"})] == [
+        ["It has no kty, so it is of no known kind."]
+    ]

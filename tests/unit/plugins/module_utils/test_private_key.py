@@ -131,7 +131,7 @@ BAD: dict[str, tuple[str, str | None, str]] = {
         "binary data",
     ),
     "base64 alone": ("".join(pem_of(KEY).splitlines()[1:-1]), None, "base64 without its BEGIN"),
-    "words": ("/etc/ssl/key.pem", None, "no private key in PEM format"),
+    "words": ("/etc/ssl/key.pem", None, "This is the name of a file"),
     "nothing": ("\n", None, "The text is empty"),
 }
 

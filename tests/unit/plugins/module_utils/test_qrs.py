@@ -35,7 +35,8 @@ from ansible_collections.sensible.qlik.plugins.module_utils._errors import (
 from ansible_collections.sensible.qlik.plugins.module_utils._http import hosts, ntlm
 from ansible_collections.sensible.qlik.plugins.module_utils._http.qrs import QrsClient
 
-TOKEN = "eyJhbGciOiAiUlMyNTYifQ.eyJ1c2VySWQiOiAic2VjcmV0LXBheWxvYWQifQ.c2VjcmV0LXNpZ25hdHVyZQ"
+_SIGNATURE = "c2VjcmV0LXNpZ25hdHVyZQ" * 8
+TOKEN = f"eyJhbGciOiAiUlMyNTYifQ.eyJ1c2VySWQiOiAic2VjcmV0LXBheWxvYWQifQ.{_SIGNATURE}"
 
 
 class Authority:
@@ -613,13 +614,18 @@ def test_port_without_tls_is_reported(options: dict[str, t.Any]) -> None:
     [
         ((403, {}, b'"Forbidden"'), "answered 403 Forbidden: Forbidden.", "RootAdmin"),
         ((401, {}, b"nope"), "401", "client certificate"),
-        ((302, {"Location": "/form"}, b""), "302", "no user is signed in"),
+        ((302, {"Location": "/form"}, b""), "302", "looks like that of a proxy, which ignores client certificates"),
         ((404, {}, b""), "404 Not Found.", "4242"),
         ((400, {}, b"Cannot parse the expression: x"), "Cannot parse the expression: x", "log"),
         (
             (400, {"Content-Type": "text/html"}, b"<html>The http request header is incorrect</html>"),
-            "an HTML page",
-            "host allow list",
+            "an HTML page: The http request header is incorrect.",
+            "Use the port of the repository service, which is 4242 by default",
+        ),
+        (
+            (403, {}, b"XSRF prevention check failed. Possible XSRF discovered."),
+            "XSRF prevention check failed",
+            "The XSRF key of the request did not arrive",
         ),
         (
             (200, {"Content-Type": "text/html"}, b"<html>login</html>"),
@@ -776,8 +782,9 @@ def test_a_conflict_after_a_lost_attempt_is_uncertain(server: Server, options: d
             ({"auth_method": "jwt", "virtual_proxy_prefix": "x", "token": token}, words)
             for token, words in (
                 (f"Bearer {TOKEN}", "The token begins with the word Bearer."),
-                ("[object Object]", "this one has 1."),
-                (f"'{TOKEN}'", "The header of the token cannot be read"),
+                ("[object Object]", "is the text of an object of JavaScript"),
+                (f"'{TOKEN}'", "The token is in quotes."),
+                (TOKEN[:-150], "The signature of the token is cut off after 19 bytes."),
                 (TOKEN.rpartition(".")[0], "this one has 2."),
                 (TOKEN[8:], "The header of the token cannot be read"),
                 (f"{TOKEN}.a.b", "The token has five parts, so it is encrypted"),

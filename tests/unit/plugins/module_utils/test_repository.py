@@ -452,7 +452,7 @@ def test_entries_are_added_to_a_new_virtual_proxy(repository: FakeRepository, pe
         ({"proxies_add": ["Nowhere"]}, "no proxy 'Nowhere'"),
         ({"load_balancing_server_nodes_add": ["Nowhere"]}, "no node 'Nowhere'"),
         ({"tags_add": ["nowhere"]}, "no tag 'nowhere'"),
-        ({"host_allow_list_add": ["c.example:443"]}, "contains 'c.example:443', which is not a host name"),
+        ({"host_allow_list_add": ["c example"]}, "contains the entry 'c example', which is not a host name"),
         ({"jwt_attribute_map_add": [{**MAIL, "jwt_attribute": "aud"}]}, "'aud', which is reserved"),
     ],
 )

@@ -73,7 +73,12 @@ NO_TOKENS = {
     "77u_e30.e30.AAAA": "The header",  # a byte order mark
     "e30.e3.AAAA": "The claims",
     "e30.é.AAAA": "The claims",
-    "e30.e30.AAAA\n.": "this one has 4",
+    "e30.e30.AAAA\n.": "contains a blank or a line break",
+    f"'{token_of(CLAIMS)}'": "is in quotes",
+    "[object Object]": "is the text of an object of JavaScript",
+    "undefined": "is the text of an empty value",
+    "{{ token }}": "is a template that was not resolved",
+    '{"access_token": "x"}': "is JSON or a list",
 }
 
 

@@ -23,6 +23,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model
     VirtualProxy,
     argument_spec,
 )
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.settings_warnings import warnings_of
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.validate import require_valid
 from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
 
@@ -101,10 +102,10 @@ def test_a_list_is_given_as_a_whole_or_entry_by_entry(options: dict[str, t.Any],
 
 def test_unchanged_values_are_not_validated() -> None:
     row = {"jwt_attribute": "aud", "sense_attribute": "x", "is_mandatory": False}
-    held = {"websocket_cross_origin_white_list": ["x.example:443"], "jwt_attribute_map": [row]}
+    held = {"websocket_cross_origin_white_list": ["x example"], "jwt_attribute_map": [row]}
     require_valid(held, held)
-    with pytest.raises(InputError, match=r"'y\.example:443', which is not a host name"):
-        require_valid({"websocket_cross_origin_white_list": ["x.example:443", "y.example:443"]}, held)
+    with pytest.raises(InputError, match="'y example', which is not a host name"):
+        require_valid({"websocket_cross_origin_white_list": ["x example", "y example"]}, held)
 
 
 def test_an_entity_is_read_as_options() -> None:
@@ -208,7 +209,7 @@ def test_custom_properties_take_a_value_or_a_list() -> None:
 def test_the_expiry_of_the_certificate_causes_a_warning(days: int, warning: str | None) -> None:
     virtual_proxy = VirtualProxy({"prefix": "jwt", "jwt_public_key_certificate": make_certificate("portal", days=days)})
     assert to_result(virtual_proxy)["certificate"]["subject"] == "CN=portal"
-    assert [text.startswith(str(warning)) for text in virtual_proxy.warnings] == ([True] if warning else [])
+    assert [text.startswith(str(warning)) for text in warnings_of(virtual_proxy)] == ([True] if warning else [])
 
 
 def test_missing_names_have_defaults() -> None:
@@ -260,8 +261,12 @@ def test_the_claim_sub_causes_a_warning() -> None:
         ({"prefix": "jwt", "session_cookie_header_name": "a b"}, "not a cookie name"),
         ({"prefix": "jwt", "session_cookie_header_name": ""}, "not a cookie name"),
         ({"prefix": "jwt", "session_inactivity_timeout": 0}, "below 1"),
-        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["https://x.example"]}, "not a host name"),
-        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["x.example:443"]}, "not a host name"),
+        ({"prefix": "jwt", "websocket_cross_origin_white_list": [""]}, "contains an empty entry, which is not"),
+        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["a b"]}, "contains the entry 'a b', which is not"),
+        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["x.example/app"]}, "not a host name"),
+        ({"prefix": "jwt", "websocket_cross_origin_white_list": ["me@x.example"]}, "not a host name"),
+        ({"prefix": "jwt", "jwt_public_key_certificate": "server.pem"}, "jwt_public_key_certificate: This is the name"),
+        ({"prefix": "jwt", "additional_response_headers": [["A: 1"]]}, "neither text nor a list nor a dictionary"),
         ({"prefix": "jwt", "additional_response_headers": "A: 1\nnonsense"}, "'nonsense'"),
     ],
 )

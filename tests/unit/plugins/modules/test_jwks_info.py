@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ansible_collections.sensible.qlik.plugins.module_utils._argspec import HIDDEN
 from ansible_collections.sensible.qlik.plugins.module_utils._keys import certificate as _certificate
+from ansible_collections.sensible.qlik.plugins.module_utils._keys import jwks as _jwks
 from ansible_collections.sensible.qlik.plugins.modules import jwks_info
 from ansible_collections.sensible.qlik.tests.unit.plugins import key_sets
 from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, key_set
@@ -363,3 +364,10 @@ def test_web_proxy_is_used(provider: Provider, options: dict[str, t.Any], monkey
 
     assert module.result["failed"]
     assert provider.asked == []
+
+
+def test_a_certificate_of_another_key_is_named_as_the_reason() -> None:
+    entry = {**key_sets.okta(key(), "k1"), **key_sets.x5c(key_sets.certificate(key(1)))}
+    [one] = _jwks.read(key_set(entry))
+    [reason] = jwks_info.to_result(one, None)["reasons"]
+    assert reason.startswith("The certificate in its x5c belongs to another key than its n and e, and a virtual proxy")

@@ -172,7 +172,7 @@ def test_certificates_that_expire_soon_cause_warnings(
     warnings: list[str] = []
     monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
     soon = make_certificate("portal", days=10)
-    nodes = {"load_balancing_server_nodes": ["Central"]}
+    nodes = {"load_balancing_server_nodes": ["Central"], "proxies": ["Central"]}
     run(virtual_proxies=[{"prefix": "a", "jwt_public_key_certificate": soon, **nodes}])
     run(virtual_proxies=[{"prefix": "a", "session_inactivity_timeout": 5}])
     text = "The JWT certificate of the virtual proxy 'a' expires in 9 days ("
@@ -285,7 +285,7 @@ class TestInfo:
         assert run(virtual_proxies=result["virtual_proxies"][:1])["changed"] is False
         changed = [{**one, "session_inactivity_timeout": 5} for one in result["virtual_proxies"]]
         assert run(virtual_proxies=changed)["changed"] is True
-        wrong = run(virtual_proxies=[{"prefix": "it's", "websocket_cross_origin_white_list": ["a.example:1"]}])
+        wrong = run(virtual_proxies=[{"prefix": "it's", "websocket_cross_origin_white_list": ["a b"]}])
         assert "not a host name" in wrong["msg"]
         good = [{"prefix": one["prefix"], "websocket_cross_origin_white_list": []} for one in result["virtual_proxies"]]
         assert run(virtual_proxies=good)["changed"] is True

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to this collection: may change at any time.
+
+"""Known texts of servers in refusals, with their causes. Pure, no I/O.
+
+The text of a server takes precedence over conclusions from its status. Texts of Qlik Sense are from its help, its
+support articles and published clients, those of Windows from HTTP.sys, those of front ends from nginx and HAProxy.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import typing as t
+
+HEADER_LIMIT = 16384  # bytes; of HTTP.sys (MaxRequestBytes), and maxHeaderSizeBytes of a proxy of Qlik Sense
+_FRONT_END_LIMIT = 8192  # bytes; nginx and Apache, of one header
+
+# The time for these does not depend on what a page leaves open.
+_HIDDEN = re.compile(r"<(/?)(script|style|head)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_LONG_NUMBER = re.compile(r"&#[0-9]{8,}")
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"request too long|headers? (?:or cookie )?(?:is |are |fields? )?too (?:long|large)|request headers is too long",
+    re.IGNORECASE,
+)
+_CAUSES: tuple[tuple[str, str], ...] = (
+    (
+        r"xsrf prevention check failed",
+        (
+            "The XSRF key of the request did not arrive in its query and in its header alike. Configure the systems in "
+            "front of Qlik Sense to forward both."
+        ),
+    ),
+    (
+        r"(no access pass|usage ?denied)",
+        (
+            "The user is signed in, but has no license. Assign an access pass or a license rule under License "
+            "management in the QMC."
+        ),
+    ),
+    (
+        r"invalid hostname|request hostname is invalid",
+        (
+            "Windows (HTTP.sys) refuses the host name of the request before Qlik Sense receives it. Use a name that "
+            "the proxy listens on."
+        ),
+    ),
+    (
+        r"invalid header name|invalid verb|invalid url",
+        (
+            "Windows (HTTP.sys) refuses the form of the request before Qlik Sense receives it. A system in front of "
+            "Qlik Sense changes it; test the node directly."
+        ),
+    ),
+    (
+        r"plain http request was sent to https port",
+        "This port requires TLS, and the request was sent without it. Use https:// in the address.",
+    ),
+    (
+        r"no required ssl certificate was sent|certificate error|client certificate required",
+        "This port requires a client certificate. Check the port: proxies (443) require none.",
+    ),
+    (
+        r"virtual proxy not possible to determine",
+        (
+            "The request reached the login form of Qlik Sense without a virtual proxy. Check the prefix and its "
+            "authentication method."
+        ),
+    ),
+    (
+        r"http error 503\. the service is unavailable",
+        (
+            "Windows (HTTP.sys) has no service that answers for this address. The Qlik Sense Proxy Service is stopped "
+            "or starting."
+        ),
+    ),
+    (
+        r"http error 404\. the requested resource is not found",
+        "Windows (HTTP.sys) has no service for this address. Check the port and the Qlik Sense Proxy Service.",
+    ),
+    (
+        r"no server is available to handle this request|upstream connect error",
+        "A load balancer has no working server for this address. Check its health checks and the Qlik Sense services.",
+    ),
+)
+
+
+def page_text(page: str) -> str:
+    """Return the text of an HTML page without tags, scripts and styles, or its title if it has no other text."""
+    first, *parts = _HIDDEN.split(page)
+    visible, hidden = [first], ""
+    for slash, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        if not hidden and not slash:
+            hidden = name.lower()
+        elif slash and name.lower() == hidden:
+            hidden = ""
+            visible.append(f"<{text}")  # the rest of the tag
+    title = _TITLE.search(page)
+    return _plain("".join(visible)) or (_plain(title[1]) if title else "")
+
+
+def _plain(markup: str) -> str:
+    # The standard library refuses such numbers.
+    return " ".join(html.unescape(_LONG_NUMBER.sub(" ", _TAG.sub(" ", markup))).split())
+
+
+def headers_too_long(status: int, text: str) -> bool:
+    """Return True if a server refuses a request without a body, because its headers are too long."""
+    return status in (413, 431) or bool(_TOO_LONG.search(text))
+
+
+def header_size(method: str, url: str, headers: t.Iterable[tuple[str, str]]) -> int:
+    """Return the size in bytes of the header of a request over HTTP/1.1."""
+    host, _slash, path = url.partition("://")[2].partition("/")
+    lines = [f"{method} /{path} HTTP/1.1", f"Host: {host}", *map(": ".join, headers)]
+    return sum(len(line.encode("utf-8", "replace")) + 2 for line in lines) + 2
+
+
+def size_sentence(size: int) -> str:
+    """Return a sentence with the size of the headers of a request and the usual limits, "" for usual sizes."""
+    if size < _FRONT_END_LIMIT:
+        return ""
+    return (
+        f"The headers of the request have {size} bytes. Qlik Sense (HTTP.sys) accepts {HEADER_LIMIT} in total, and "
+        f"front ends often {_FRONT_END_LIMIT} for one header. Shorten the token: fewer groups and claims."
+    )
+
+
+def known_cause(status: int, text: str, *, header_bytes: int = 0) -> str:
+    """Return cause and remedy for a known text of a server, "" for any other.
+
+    Args:
+        status: the HTTP status of the refusal.
+        text: the body as plain text.
+        header_bytes: the size of the headers of the request.
+    """
+    if headers_too_long(status, text):
+        size = size_sentence(header_bytes)
+        return size or (
+            f"The headers of the request are too long for this server: they have {header_bytes} bytes, and Qlik Sense "
+            f"(HTTP.sys) accepts {HEADER_LIMIT}. Check the limits of the systems in front of it."
+        )
+    return next((cause for pattern, cause in _CAUSES if re.search(pattern, text, re.IGNORECASE)), "")

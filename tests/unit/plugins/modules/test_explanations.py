@@ -1,0 +1,149 @@
+# Copyright (c) 2026, The sensible.qlik contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules that read or write virtual proxies report about a site that is not as expected."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+from ansible.module_utils import basic
+
+from ansible_collections.sensible.qlik.plugins.modules import (
+    jwt_virtual_proxies,
+    jwt_virtual_proxy,
+    virtual_proxy_info,
+)
+from ansible_collections.sensible.qlik.tests.unit.plugins.conftest import make_certificate
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_repository import FakeRepository
+
+KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0LWtleQ==\n-----END PRIVATE KEY-----\n"
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: found.append(warning))
+    return found
+
+
+@pytest.fixture
+def module_of(run_module: t.Callable[..., dict[str, t.Any]]) -> dict[str, Run]:
+    """Return functions that run the modules with the prefix jwt, by module."""
+    entry = {"prefix": "jwt", "session_inactivity_timeout": 5}
+    return {
+        "info": functools.partial(run_module, virtual_proxy_info),
+        "one": functools.partial(run_module, jwt_virtual_proxy, **entry),
+        "several": functools.partial(run_module, jwt_virtual_proxies, virtual_proxies=[entry]),
+        "unchanged": functools.partial(run_module, jwt_virtual_proxy, prefix="jwt"),
+    }
+
+
+ENTRIES = ("info", "one", "several", "unchanged")
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (KEY, "has a private key in the field of its JWT certificate"),
+        ("MIIEowIBAAKCAQEAc2VjcmV0LWtleQ==", "has a private key in the field of its JWT certificate"),
+        ("secret-key", "cannot verify tokens: The text contains no certificate."),
+        ("C:\\secret-key.pem", "cannot verify tokens: This is the name of a file, not its content"),
+    ],
+)
+def test_text_that_is_no_certificate_is_reported_and_not_shown(
+    repository: FakeRepository, warnings: list[str], module_of: dict[str, Run], entry: str, text: str, words: str
+) -> None:
+    link(repository, repository.add("jwt", jwtPublicKeyCertificate=text), "proxy0")
+    result = module_of[entry]()
+    [warning] = warnings
+    assert words in warning
+    for secret in ("secret-key", "c2VjcmV0LWtleQ"):
+        assert secret not in f"{warnings} {result}"
+
+
+def link(repository: FakeRepository, entity: dict[str, t.Any], *proxies: str) -> None:
+    for proxy in proxies:
+        repository.proxies[proxy]["settings"]["virtualProxies"].append({"id": entity["id"]})
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize(
+    ("proxies", "words"),
+    [
+        ((), ["The virtual proxy 'jwt' is not linked to any proxy, so users cannot reach it. Set proxies."]),
+        (
+            ("proxy0",),
+            [
+                (
+                    "The virtual proxy 'jwt' is not linked to the proxy of the central node 'Rim1'. Other proxies may "
+                    "then answer its prefix with status 400. Add the node to proxies."
+                )
+            ],
+        ),
+        (("proxy1",), []),
+        (("proxy0", "proxy1"), []),
+    ],
+)
+def test_missing_links_are_reported(
+    repository: FakeRepository,
+    warnings: list[str],
+    module_of: dict[str, Run],
+    entry: str,
+    proxies: tuple[str, ...],
+    words: list[str],
+) -> None:
+    repository.nodes[1]["roles"] = [{"definition": number} for number in range(6)]
+    link(repository, repository.add("jwt"), *proxies)
+    module_of[entry]()
+    assert warnings == words
+    assert len([one for one in repository.requests if one[0] == "GET"]) == 2
+
+
+def test_each_readable_certificate_counts(repository: FakeRepository, module_of: dict[str, Run]) -> None:
+    soon, late = make_certificate("soon", days=10), make_certificate("late")
+    texts = {
+        "chain": late + soon,
+        "key": KEY + soon,
+        "label": soon.replace("CERTIFICATE", "X509 CERTIFICATE"),
+        "bare": "".join(soon.splitlines()[1:-1]),
+        "late": late,
+        "none": KEY,
+    }
+    for prefix, text in texts.items():
+        link(repository, repository.add(prefix, jwtPublicKeyCertificate=text), "proxy0")
+    found = module_of["info"](expires_within=30)["virtual_proxies"]
+    assert [one["prefix"] for one in found] == ["bare", "chain", "key", "label"]
+    assert {one["certificate"]["subject"] for one in found} == {"CN=soon"}
+    assert "PRIVATE KEY" not in str(found)
+
+
+def test_values_of_the_site_can_be_changed_and_copied(repository: FakeRepository, module_of: dict[str, Run]) -> None:
+    held = {
+        "websocket_cross_origin_white_list": ["a.example:443", "not a host"],
+        "jwt_attribute_user_id": "exp",
+        "additional_response_headers": "nonsense",
+        "jwt_public_key_certificate": "-----BEGIN PUBLIC KEY-----",
+    }
+    fields = {
+        "websocketCrossOriginWhiteList": held["websocket_cross_origin_white_list"],
+        "jwtAttributeUserId": "exp",
+        "additionalResponseHeaders": "nonsense",
+        "jwtPublicKeyCertificate": "-----BEGIN PUBLIC KEY-----",
+    }
+    link(repository, repository.add("jwt", **fields), "proxy0")
+    assert module_of["unchanged"](host_allow_list_add=["b.example"])["changed"] is True
+    copy = {"prefix": "jwt-2", **held, "session_cookie_header_name": "other"}
+    assert module_of["several"](virtual_proxies=[copy])["changed"] is True
+    new = {**copy, "prefix": "jwt-3", "session_cookie_header_name": "third", "jwt_attribute_user_id": "nbf"}
+    assert "is the claim 'nbf', which is reserved" in module_of["several"](virtual_proxies=[new])["msg"]
+
+
+def test_a_file_name_in_place_of_a_certificate_is_named(module_of: dict[str, Run]) -> None:
+    message = module_of["unchanged"](jwt_public_key_certificate="certificates/server.pem")["msg"]
+    assert "jwt_public_key_certificate: This is the name of a file, not its content" in message
