@@ -256,7 +256,7 @@ def test_each_user_is_asked_for_mandatory_claims() -> None:
 
     assert message == (
         "User 2 of 2: The virtual proxy refuses tokens without roles, unit."
-        " Give mandatory claims by claims, name, email or groups."
+        " Give mandatory claims with claims, name, email or groups."
     )
 
 
@@ -411,7 +411,7 @@ def test_what_is_only_odd_is_warned_about(warned: list[str]) -> None:
     mint("C\\a", private_key_passphrase=PASSPHRASE)
     assert warned.pop() == "The private key is not encrypted; its passphrase was not needed."
     mint("C\\a", jwt_attribute_user_id="sub")
-    assert warned.pop().startswith("The claim sub has a meaning of its own")
+    assert warned.pop().startswith("The claim sub is reserved for the token itself")
     mint(["C\\a", {"user": "C\\b", "groups": [f"group-{number}" for number in range(600)]}])
     assert "the Authorization header is 1" in warned.pop()
     assert warned == []

@@ -57,10 +57,10 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
         return "not begun"
     assert "Promotion of " in end.said
     if end.restored is None:
-        assert "Nothing had been written." in end.said
+        assert "Nothing was written." in end.said
         assert state == world.old
         assert writes == 0
-        return "nothing had been written"
+        return "nothing was written"
     if end.restored.get("failed"):
         assert "could NOT be restored" in end.said
         return "left between"
@@ -69,7 +69,7 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
     words = (
         "Everything was restored and compared with the snapshot"
         if end.written["changed"]
-        else "Nothing had been written"
+        else "Nothing was written"
     )
     assert words in end.said
     undone = outcomes(end.restored)
@@ -116,7 +116,7 @@ def test_each_fault_leaves_a_consistent_site(laboratory: Laboratory, world: Worl
     assert ends.keys() >= {
         "done",
         "not begun",
-        "nothing had been written",
+        "nothing was written",
         "everything was restored and compared with the snapshot",
     }
 

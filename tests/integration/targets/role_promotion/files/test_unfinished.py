@@ -70,7 +70,7 @@ def test_the_next_run_finishes(laboratory: Laboratory, world: World, second: dic
     assert laboratory.sites["finishes"].state() == world.new
     [warning] = end.warned
     assert f"The promotion of dev to finishes with the snapshot {snapshot(laboratory, 'finishes')} was inter" in warning
-    assert "Unfinished: embedded, portal. This promotion continues it." in warning
+    assert "Unfinished: embedded, portal. This promotion completes it." in warning
     # The one in the middle is of another site, with the same name in another inventory.
     assert laboratory.unfinished("finishes") == [[], BOTH, []]
 
@@ -99,7 +99,7 @@ def test_other_virtual_proxies_are_left_alone(laboratory: Laboratory, world: Wor
 def test_a_node_that_is_gone_stops_the_run_before_it_writes(
     laboratory: Laboratory, world: World, second: dict[str, End]
 ) -> None:
-    assert "was not begun" in second["removed"].said
+    assert "was not started" in second["removed"].said
     assert "no longer has these nodes: 'Rim7' (portal)." in second["removed"].said
     assert "-e promotion_skip_missing_nodes=true" in second["removed"].said
     assert laboratory.unfinished("removed") == [BOTH]
