@@ -392,7 +392,9 @@ class LookupModule(LookupBase):
         defaults = {name: value for name in _RECIPE if (value := self.get_option(name)) is not None}
         recipe = Recipe(**defaults | recipe_fields(virtual_proxy) | given)
         if "sub" in (recipe.jwt_attribute_user_id, recipe.jwt_attribute_user_directory):
-            display.warning("The claim sub is reserved for the token itself (RFC 7519), and Qlik Sense may not accept it here.")
+            display.warning(
+                "The claim sub is reserved for the token itself (RFC 7519), and Qlik Sense may not accept it here."
+            )
         return recipe
 
     def _refuse_keys(self, kwargs: dict[str, t.Any]) -> None:

@@ -29,19 +29,20 @@ description:
     open, but not as the user of the token."
   - "B(identity): The user that the proxy reports (C(/qps/user)) is the user of the token."
   - "B(attributes): The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of
-    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if it lists
-    the session without attributes. It is not documented whether it lists those of sessions from tokens."
+    the claim. The session is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if
+    it lists the session without attributes. Qlik does not document whether it lists attributes for sessions from
+    tokens."
   - "B(cookie): The session cookie without the token opens the hub as the same user."
-  - "B(stickiness): The session cookie is accepted on five new connections as well, as opened by a browser. A load
-    balancer without sticky sessions sends some of them to nodes that do not know the session."
+  - "B(stickiness): The session cookie is accepted on five new connections as well, because a browser opens several. A
+    load balancer without sticky sessions sends some of them to nodes that do not know the session."
   - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as in
-    O(logins[].virtual_proxy), as far as they are given."
-  - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
+    O(logins[].virtual_proxy). Settings that are not given are not compared."
+  - "B(response_headers): The response has the additional response headers of O(logins[].virtual_proxy)."
   - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy) is accepted as C(Host), and
     another name is refused."
-  - "B(websocket): The session cookie opens a websocket to the engine as the same user, as required by hub and apps. A
-    csrf token and the proxy's URL as C(Origin) are sent on releases since November 2024, the token on earlier ones.
-    Skipped if C(websocket-client) is not installed."
+  - "B(websocket): The session cookie opens a websocket to the engine as the same user, as required by hub and apps.
+    The proxy's URL is sent as C(Origin). Releases since November 2024 also get a CSRF token, earlier releases the
+    token of the login. Skipped if C(websocket-client) is not installed."
   - "B(forged_token): The token with a changed user id is refused."
   - "B(wrong_key_token): The same header and claims, signed with a new key, are refused."
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if it is not given."
@@ -49,7 +50,7 @@ description:
   - "B(incomplete_token): O(logins[].incomplete_token) is refused. Skipped if it is not given."
   - "B(other_key_token): O(logins[].other_key_token) is refused. Skipped if it is not given."
   - "B(not_linked): The prefix is unknown on a proxy to which the virtual proxy is not linked. This is the only check
-    on such a proxy. It requires O(proxy_urls) with names, and C(proxies) in O(logins[].virtual_proxy)."
+    on such a proxy. It requires O(proxy_urls) by node name, and C(proxies) in O(logins[].virtual_proxy)."
   - "B(logout): The logout works, and the cookie is no longer accepted. It is also run if other checks failed."
   # end
 extends_documentation_fragment:
@@ -359,7 +360,7 @@ endpoints:
       type: str
       sample: portal
     linked:
-      description: Whether the virtual proxy is linked to this proxy, so that the login must work. True if it is unknown.
+      description: Whether the virtual proxy is linked to this proxy, so that the login must work. True if not known.
       type: bool
       sample: true
     user:

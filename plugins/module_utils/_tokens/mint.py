@@ -137,7 +137,10 @@ class Recipe:
         for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
             self._set(option, claim_name(text_of(getattr(self, option), option), option))
         if self.jwt_attribute_user_id == self.jwt_attribute_user_directory:
-            raise InputError("The claims for the user id and the user directory have the same name.", hint="Give two different names.")
+            raise InputError(
+                "The claims for the user id and the user directory have the same name.",
+                hint="Give two different names.",
+            )
         if self.user_directory is not None:
             self._set("user_directory", _identifier(self.user_directory, "user_directory"))
         for option in ("expires_in", "backdate"):

@@ -127,7 +127,7 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
         elif name == "exp" and value <= now - leeway:
             yield f"The token expired {_duration(now - value)} ago."
         elif name == "nbf" and value > now + leeway:
-            yield f"The token is not valid before {_duration(value - now)} from now; check the clocks of issuer and server."
+            yield f"The token becomes valid in {_duration(value - now)}; check the clocks of issuer and server."
         elif name == "iat" and value > now + leeway:
             yield f"The token was issued {_duration(value - now)} in the future; check the clocks of issuer and server."
 

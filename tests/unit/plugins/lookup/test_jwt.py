@@ -500,7 +500,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "is a number"),
     "number as name": ({"private_key_content": PEM, "name": 5}, "is a number"),
     "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "reserved for the token itself"),
-    "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Use expires_in"),
+    "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Set expires_in"),
     "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims contains a private key"),
     "no virtual proxy": ({"private_key_content": PEM, "virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
     "another authentication": (

@@ -121,9 +121,13 @@ def test_a_valid_token_is_accepted(algorithm: str, virtual_proxy: dict[str, t.An
         (
             {**CLAIMS, "nbf": NOW + 300},
             {},
-            "The token is not valid before 5 minutes from now; check the clocks of issuer and server.",
+            "The token becomes valid in 5 minutes; check the clocks of issuer and server.",
         ),
-        ({**CLAIMS, "iat": NOW + 90}, {}, "The token was issued 90 seconds in the future; check the clocks of issuer and server."),
+        (
+            {**CLAIMS, "iat": NOW + 90},
+            {},
+            "The token was issued 90 seconds in the future; check the clocks of issuer and server.",
+        ),
         (without("userId"), {}, "The token lacks the claim userId, which is the user id."),
         (
             without("userId", userid="a"),

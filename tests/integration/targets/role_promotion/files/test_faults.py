@@ -67,9 +67,7 @@ def check_end(end: End, state: State, writes: int, world: World) -> str:
     assert state == world.old
     assert end.restored["changed"] is end.written["changed"]
     words = (
-        "Everything was restored and compared with the snapshot"
-        if end.written["changed"]
-        else "Nothing was written"
+        "Everything was restored and compared with the snapshot" if end.written["changed"] else "Nothing was written"
     )
     assert words in end.said
     undone = outcomes(end.restored)
