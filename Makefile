@@ -126,7 +126,7 @@ demo-promotion: install ## Promote from dev to test to prod on three simulated s
 
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
-demo-rotation: install ## Replace a key while users log in and work, and count their errors. Requires nginx
+demo-rotation: install ## Replace a key while users log in and send requests, and count their errors. Requires nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 # Number of steps at a time; few of them use more than one processor for long.
