@@ -82,7 +82,7 @@ $(VENV)/made-in: requirements-demo.txt meta/ee-requirements.txt tests/simulator/
 	@printf '%s\n' "$(CURDIR)" > $@
 
 $(VENV)/made-for-tests: $(VENV)/made-in requirements-dev.txt requirements-test.txt
-	@echo 'Adding the tools for tests.'
+	@echo 'Installing the tools for tests.'
 	@$(VENV)/bin/python -m pip install --no-compile -r $(TEST_REQUIREMENTS)
 ifdef ANSIBLE
 	@$(VENV)/bin/python -m pip install --no-compile $(ANSIBLE)
@@ -126,7 +126,7 @@ demo-promotion: install ## Promote from dev to test to prod on three simulated s
 
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
-demo-rotation: install ## Replace a key while users log in and work, and count their errors. Requires nginx
+demo-rotation: install ## Replace a key while users log in and send requests, and count their errors. Requires nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 # Number of steps at a time; few of them use more than one processor for long.
@@ -137,10 +137,10 @@ RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results -
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator behaviors promotion hostile faults environment secrets examples $(LINT) validate tarball
 SLOW = environment examples sanity promotion hostile recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
-test: dev stage ## The quick tests of everything, in minutes; the last line counts
+test: dev stage ## Run the quick tests of all features, in minutes; the last line is the summary
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
-test-more: dev stage ## Run the tests of `make test-all` that `make test` leaves out
+test-more: dev stage ## Run the steps of `make test-all` that `make test` does not have
 	@$(RUN_STEPS) 'MARKS=slow and not nightly' $(SLOW)
 
 test-all: dev stage ## Run each kind of check once
@@ -211,19 +211,19 @@ PLAYBOOKS = $(if $(IN_PROCESS),PATH="$(ROOT)$(COPY)/tests/tools/in_process/bin:$
 PROCESSES ?= 2
 
 .PHONY: units faults hostile secrets recovery operations simulator behaviors examples clients targets promotion environment
-units: dev stage ## The collection's unit tests
+units: dev stage ## Run the unit tests of the collection
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) --import-mode importlib --numprocesses $(PROCESSES) tests/unit
 
-faults: dev stage ## Requests of the bulk module go wrong in every way; two writers at once; slots half made
+faults: dev stage ## Run the bulk module with each fault of a request, two writers at once, and interrupted slot changes
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/fault_injection
 
-hostile: dev stage ## Each client against servers that are slow, endless, deep, compressed, redirecting, escaping, lying
+hostile: dev stage ## Run each client against servers that are slow, endless, redirecting, misleading or lying
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PYTEST) tests/system/hostile_servers
 
 secrets: dev stage ## Check that no output contains a key, token or password, also at -vvvv
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/system/secrets
 
-recovery: dev stage ## A rotation is killed before each of its writes, and run again
+recovery: dev stage ## Kill a rotation before each of its writes, and run it again
 	@cd $(COPY) && $(PYTEST) tests/system/crash_recovery
 
 operations: dev stage ## Run each playbook with each fault: killed, no space, two at once, renamed, moved, clock set back
@@ -232,18 +232,18 @@ operations: dev stage ## Run each playbook with each fault: killed, no space, tw
 simulator: dev stage ## Run the tests of the simulator
 	@cd $(COPY) && $(PYTEST) tests/simulator/tests
 
-behaviors: dev stage ## Module, lookup, login check and role where the site behaves the other way, each way in turn
+behaviors: dev stage ## Run module, lookup, login check and role with each switch of the simulated site
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" $(PLAYBOOKS) $(PYTEST) tests/system/behavior_matrix
 
 # The documents as users follow them; the examples of plugins, which are one playbook, in one process.
-examples: dev stage ## Each option stands in an example, and all examples in the documentation work
+examples: dev stage ## Check that each option has an example, and run all examples in the documentation
 	@cd $(COPY) && EXAMPLES_PLAYBOOKS="$(if $(IN_PROCESS),$(ROOT)$(COPY)/tests/tools/in_process/bin)" $(PYTEST) tests/system/docs_examples
 
 # Which clients were skipped, and why, is in the lines at the end: one for each of them, not for each test.
-clients: dev stage ## Qlik clients that are not ours, and a browser, against the simulator
+clients: dev stage ## Run third-party Qlik clients and a browser against the simulator
 	@cd $(COPY) && CLIENTS_DIRECTORY="$(ROOT)$(STAGE)/npm" CLIENTS_SCREENSHOTS="$(ROOT)$(STAGE)/screenshots" $(PYTEST) -m '' -rfE tests/system/third_party_clients
 
-targets: dev stage ## The integration targets, in one process each
+targets: dev stage ## Run the integration targets, each in one process
 	@cd $(COPY) && $(PLAYBOOKS) $(PYTEST) tests/tools/in_process
 
 promotion: dev stage ## Test promotions between three sites: exit status, output and files
@@ -257,17 +257,17 @@ sanity: dev stage ## Run ansible-test sanity
 	@skipped=$$($(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)") || exit 1; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit $$skipped; $(call KEEP_RESULTS,sanity)
 
-validate: dev stage ## Documentation and arguments of modules and plugins, as ansible-test checks them
+validate: dev stage ## Check documentation and arguments of modules and plugins with ansible-test
 	@$(VENV)/bin/python tests/tools/seed_ansible_test.py "$(RESULTS)" > /dev/null; \
 	cd $(COPY) && $(call ANSIBLE_TEST,sanity) --junit --test validate-modules; $(call KEEP_RESULTS,sanity)
 
 TARGETS = $(filter-out setup_%,$(notdir $(wildcard tests/integration/targets/*)))
-integration: $(TARGETS:%=integration/%) ## Run the integration targets with ansible-test; a single one: make integration/<target>
+integration: $(TARGETS:%=integration/%) ## Run the integration targets with ansible-test; for one target: make integration/<target>
 
 integration/%: dev stage
 	@cd $(COPY) && $(call ANSIBLE_TEST,integration) $*
 
-tarball: dev install ## The tarball: what is in it, and does it work once installed
+tarball: dev install ## Check the content of the tarball, and run the installed collection
 	@cd tests/system/packaging && PACKAGE="$(ROOT)$(STAGE)" $(PYTEST) test_package.py
 
 packaging: dev install ## Check the tarball, also with the oldest ansible-core, an execution environment and galaxy-importer
@@ -294,15 +294,15 @@ MATRIX_STEPS ?= sanity units $(addprefix integration/,jwt_virtual_proxy login_ch
 matrix-integration:
 	@echo $(filter integration/%,$(MATRIX_STEPS))
 
-matrix: venv ## Sanity, unit and integration tests with old and new Ansible; one alone: MATRIX=2.16:3.11
+matrix: venv ## Run sanity, unit and integration tests with old and new releases of Ansible; for one entry: MATRIX=2.16:3.11
 	@$(VENV)/bin/python tests/tools/matrix.py --make "$(MAKE)" --lanes $(LANES) --venv $(VENV) --stage $(STAGE) \
 	  --entries "$(MATRIX)" $(MATRIX_STEPS)
 
 # Repeat it for the same version: make release AGAIN=--update-existing
-release: dev stage ## Turn the changelog fragments into CHANGELOG.md, for the version in galaxy.yml
+release: dev stage ## Write the changelog fragments to CHANGELOG.md, for the version in galaxy.yml
 	@cd $(COPY) && antsibull-changelog release --reload-plugins $(AGAIN) && rm -f changelogs/.plugin-cache.yaml
 	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
 
-clean: ## Remove everything that make has written
+clean: ## Remove all files that make has written
 	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

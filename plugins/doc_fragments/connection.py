@@ -50,8 +50,8 @@ options:
         Windows authentication, such as the default one. It can create the first JWT virtual proxy of a site without
         the client certificate. It needs the Python package C(pyspnego), and the algorithms MD4, MD5 and RC4, which
         are not allowed in FIPS mode.
-      - V(header) names the user in a header, through an existing header virtual proxy. Such a virtual proxy trusts
-        every client that can reach it, so users must not be able to reach it.
+      - V(header) sends the name of the user in a header, through an existing header virtual proxy. Such a virtual proxy
+        accepts any user name from every client that can reach it, so users must not be able to reach it.
       - V(ticket) requests a ticket for the user from the proxy's own API on O(qps_port), which requires the client
         certificate as well, and uses it through a virtual proxy with the authentication method Ticket. It is for sites
         where the repository's port is closed.
@@ -80,7 +80,7 @@ options:
     type: str
   header_name:
     description:
-      - Name of the header that the virtual proxy reads the user from. Required with O(auth_method=header).
+      - Name of the header from which the virtual proxy reads the user. Required with O(auth_method=header).
       - If not set, the value of the environment variable E(QLIK_SENSE_HEADER_NAME) is used.
     type: str
   session_cookie:
@@ -117,9 +117,9 @@ options:
     type: str
   retries:
     description:
-      - Number of times that a request is repeated after a connection error or an answer 429, 502, 503 or 504, with
-        growing pauses that respect the server's C(Retry-After). A create request is repeated only after the site has
-        been read and the object does not exist.
+      - Number of times that a request is repeated after a connection error or an answer with the status 429, 502, 503
+        or 504. The pauses grow up to 20 seconds, unless the server requests another pause with C(Retry-After). A create
+        request is repeated only after the site has been read and the object does not exist.
       - With several values of O(host), the next host is tried immediately after a connection error. If none of them
         answers, all of them are tried again up to this number of times.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRIES) is used.
@@ -127,8 +127,8 @@ options:
     default: 3
   retry_deadline:
     description:
-      - Seconds after which a request is no longer repeated. With several values of O(host), they are counted for each
-        host, and for all hosts together before they are tried again.
+      - Seconds after which a request is no longer repeated. With several values of O(host), this limit applies to the
+        requests to each host, and to the time in which all hosts are tried again.
       - If not set, the value of the environment variable E(QLIK_SENSE_RETRY_DEADLINE) is used.
     type: float
     default: 120
@@ -171,7 +171,7 @@ options:
   client_key_passphrase:
     description:
       - The passphrase of the private key of the client certificate, if it has one.
-      - The key without its passphrase is held in memory, as the text of O(client_key_content) is.
+      - The decrypted key is held in memory, in the same way as the text of O(client_key_content).
       - If not set, the value of the environment variable E(QLIK_SENSE_CLIENT_KEY_PASSPHRASE) is used.
     type: str
 requirements:

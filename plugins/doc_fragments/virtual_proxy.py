@@ -27,8 +27,8 @@ prefix:
     - The part of the URL that selects this virtual proxy, such as V(jwt) in C(https://qlik.example.com/jwt/hub). It
       identifies the virtual proxy.
     - QMC label B(Prefix). Compared without regard to case and stored in lower case.
-    - Allowed are letters, digits, C(-), C(.), C(_) and C(~). It cannot be empty, because that is the default virtual
-      proxy, nor one of Qlik's own paths such as V(hub) or V(qrs).
+    - Letters, digits, C(-), C(.), C(_) and C(~) are allowed. The empty prefix is refused, because it is that of the
+      default virtual proxy. Paths of Qlik Sense itself, such as V(hub) and V(qrs), are refused as well.
   type: str
   required: true
 state:
@@ -58,13 +58,13 @@ anonymous_access_mode:
   choices: [no_anonymous_user, allow_anonymous, always_anonymous]
 windows_authentication_enabled_device_pattern:
   description:
-    - Part of the name of those user agents that are offered Windows authentication. It has no effect for JWT and is
+    - Text in the C(User-Agent) of clients that are offered Windows authentication. It has no effect for JWT and is
       listed because each virtual proxy has it. QMC label B(Windows authentication pattern).
   type: str
 authentication_method:
   description:
-    - How users sign in. Only V(jwt) is accepted, and it does not have to be set. The option exists so that a result can
-      be used as input. QMC label B(Authentication method).
+    - How users sign in. Only V(jwt) is accepted, which is also the default for a new virtual proxy. The option exists
+      so that a result can be used as input. QMC label B(Authentication method).
   type: str
   choices: [jwt]
 jwt_public_key_certificate:
@@ -106,17 +106,17 @@ load_balancing_server_nodes:
   type: list
   elements: str
 use_sticky_load_balancing:
-  description: Whether a user stays on the engine of the first session. QMC label B(Sticky load balancing).
+  description: Whether all sessions of a user use the engine of the first session. QMC label B(Sticky load balancing).
   type: bool
 load_balancing_algorithm:
   description: How an engine is chosen. Releases before 2024 do not have it.
   type: str
   choices: [round_robin, memory_allocation]
 enable_engine_saturation_check:
-  description: Whether saturated engines are left out. Releases before 2024 do not have it.
+  description: Whether saturated engines are omitted when an engine is chosen. Releases before 2024 do not have it.
   type: bool
 enable_engine_health_check_data:
-  description: Whether the engines' health data is taken into account. Releases before 2024 do not have it.
+  description: Whether the health data of the engines is used to choose an engine. Releases before 2024 do not have it.
   type: bool
 authentication_module_redirect_uri:
   description:
@@ -161,7 +161,7 @@ same_site_attribute_http:
   choices: [no_attribute, none, lax, strict]
 additional_response_headers:
   description:
-    - "Headers that the proxy adds to each answer, one C(Name: value) per line. QMC label
+    - "Headers that the proxy adds to each response, one C(Name: value) per line. QMC label
       B(Additional response headers)."
     - A dictionary of names and values, or a list of such lines, is converted to this text, which results contain.
   type: raw
@@ -187,14 +187,14 @@ custom_properties:
 proxies:
   description:
     - Nodes, by name or host name, to whose proxies this virtual proxy is linked. Without a link users cannot reach it.
-      In a site of several nodes, the links work only if one of them is to the proxy of the central node.
+      On a site with several nodes, the links work only if one of them is the link to the proxy of the central node.
     - The list replaces the current links. V([]) removes all of them. Links of other virtual proxies never change.
   type: list
   elements: str
 allow_non_jwt:
   description:
-    - Whether a virtual proxy with this prefix may be converted or removed although its authentication method is not
-      JWT. Its users can then no longer sign in with that method.
+    - Whether a virtual proxy with another authentication method than JWT may be converted to JWT, or removed. After
+      that, its users cannot sign in with the former method.
   type: bool
   default: false
 id:

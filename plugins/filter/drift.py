@@ -11,9 +11,9 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns one report of the changes that M(sensible.qlik.jwt_virtual_proxies) predicts for each of several sites, and
-    of the certificates that M(sensible.qlik.virtual_proxy_info) returns for them. The role P(sensible.qlik.drift#role)
-    writes it as text, HTML, JSON and JUnit XML.
+  - Returns one report for several sites. It contains the changes that M(sensible.qlik.jwt_virtual_proxies) predicts for
+    each site, and the certificates that M(sensible.qlik.virtual_proxy_info) returns. The role
+    P(sensible.qlik.drift#role) writes the report as text, HTML, JSON and JUnit XML.
 options:
   _input:
     description:
@@ -44,7 +44,7 @@ options:
         type: str
         default: ''
   expires_within:
-    description: Number of days. A certificate that expires earlier is listed as expiring soon.
+    description: Number of days. A certificate that expires within them, or has expired, is listed as expiring soon.
     type: int
     default: 30
 seealso:
@@ -91,7 +91,7 @@ _value:
   type: dict
   contains:
     passed:
-      description: Whether each site could be compared and is as declared. Certificates have no influence.
+      description: Whether each site could be compared and is as declared. Certificates do not change it.
       type: bool
     summary:
       description: The outcome in one sentence.

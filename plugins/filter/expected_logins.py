@@ -11,9 +11,9 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Takes virtual proxies and the addresses of a site's proxies, and returns them in the format with which
-    P(sensible.qlik.smoke_test#role) verifies that logins work only on proxies to which the virtual proxy is linked.
-    Nodes whose proxy is disabled are omitted.
+  - Takes virtual proxies and the addresses of a site's proxies, and returns them as arguments for
+    P(sensible.qlik.smoke_test#role). The role then verifies that logins work only on proxies to which the virtual proxy
+    is linked. Nodes whose proxy is disabled are omitted.
   - A list of addresses is converted to a dictionary by node name, with the host names and ports that the site has for
     its nodes.
 positional: site, proxy_urls
@@ -53,7 +53,7 @@ _value:
   type: dict
   contains:
     virtual_proxies:
-      description: The virtual proxies. C(proxies) names nodes whose proxy is enabled.
+      description: The virtual proxies. Their C(proxies) contain only nodes whose proxy is enabled.
       type: list
       elements: dict
       sample: [{prefix: portal, proxies: [Central]}]

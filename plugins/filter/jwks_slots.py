@@ -19,8 +19,8 @@ description:
   - "Its description ends with a note such as C([kid 2026-a]), or C([kid 2026-a; gone since 2026-11-25T01:00:00Z]) after
     the provider has stopped publishing the key. No other state is stored. A virtual proxy without such a note and
     without a key is never a slot, regardless of its prefix."
-  - If no key is usable, the keys count as unknown, and no change is planned. Therefore an empty list of a provider
-    closes no slot.
+  - If no key is usable, the keys count as unknown, and no change is planned. Therefore no slot is removed if the
+    provider publishes an empty list.
   - A certificate on the site is not replaced while it belongs to the same key and is valid for at least 30 days,
     regardless of its issuer.
 positional: virtual_proxies
@@ -53,9 +53,9 @@ options:
     default: 86400
   limit:
     description:
-      - Maximum number of slots at any time. For a new key, the slot that has been without a published key for the
-        longest time is removed. A slot whose key is published is never removed. A key without a free slot is listed in
-        RV(_value.unopened).
+      - Maximum number of slots at any time. If it is reached, the slot whose key has not been published for the longest
+        time is removed for a new key. A slot whose key is published is never removed. A key for which there is no slot
+        is listed in RV(_value.unopened).
     type: int
     default: 8
   now:
@@ -84,7 +84,7 @@ EXAMPLES = r"""
     ca_path: root.pem
   register: site
 
-- name: Show which prefix a token belongs to, by the kid in its header
+- name: Show the prefixes for tokens, by the kid in their headers
   ansible.builtin.debug:
     msg: "{{ plan.routes }}"
   vars:
@@ -139,8 +139,9 @@ _value:
           sample: okta-35b2cbb1787c
         state:
           description:
-            - V(opened) if it is created, V(open) if it exists and its key is published, V(gone) if its key is no longer
-              published, V(closed) if the overlap has passed as well, V(evicted) if it is removed earlier for a new key.
+            - V(opened) if it will be created, V(open) if it exists and its key is published, V(gone) if its key is no
+              longer published, V(closed) if it will be removed because the overlap has passed, V(evicted) if it will be
+              removed before the end of the overlap for a new key.
           type: str
           sample: open
         kids:

@@ -14,8 +14,8 @@ description:
   - Decodes a signed JSON Web Token, converts its times to dates, and returns the reasons why Qlik Sense would refuse
     it.
   - With a certificate, a virtual proxy or a provider's JWKS, it also verifies the signature.
-  - It can replace web pages such as jwt.io, without sending the token to a third party. The token is only processed on
-    the control node.
+  - It can replace web pages such as jwt.io. The token is processed on the control node only and not sent to a third
+    party.
 requirements:
   - cryptography >= 42, with O(certificate), O(virtual_proxy) or O(jwks)
 options:
@@ -30,8 +30,8 @@ options:
     type: str
   jwks:
     description:
-      - The provider's key set to verify the signature with, as JSON text or as a dictionary. The key is chosen by the
-        C(kid) of the token, as by gateways. A token without a C(kid) may be signed with any of the keys.
+      - The provider's key set to verify the signature with, as JSON text or as a dictionary. The key is selected by the
+        C(kid) of the token. A token without a C(kid) may be signed with any of the keys.
     type: raw
   virtual_proxy:
     description:
@@ -86,11 +86,11 @@ _value:
   type: dict
   contains:
     header:
-      description: The unchanged header.
+      description: The header, unchanged.
       type: dict
       sample: {alg: RS256, kid: 0oa1b2c3, typ: JWT}
     claims:
-      description: All claims unchanged, with the times in seconds since 1970.
+      description: All claims, unchanged. Times are seconds since 1970.
       type: dict
       sample: {userId: anna, userDirectory: ACME, exp: 1795603500}
     times:

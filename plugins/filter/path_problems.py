@@ -54,7 +54,7 @@ _value:
     - The messages, in the order of the variables. They contain the name of the variable and no part of its value.
   type: list
   elements: str
-  sample: ["signing_key_path holds PEM text, not a path. Give the path of the file."]
+  sample: ["signing_key_path contains PEM text, not a path. Give the path of the file."]
 """
 
 import typing as t

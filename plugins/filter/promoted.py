@@ -12,7 +12,7 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Takes the result of M(sensible.qlik.virtual_proxy_info) for one site, and returns the input of
-    M(sensible.qlik.jwt_virtual_proxies) for another site. The role P(sensible.qlik.promotion#role) uses it.
+    M(sensible.qlik.jwt_virtual_proxies) for another site. The role P(sensible.qlik.promotion#role) uses this filter.
   - All settings are copied, except for the rules below. Fields that belong to one site only, such as C(id), are
     omitted.
 options:
@@ -24,9 +24,9 @@ options:
     required: true
   nodes:
     description:
-      - The target node for each node of the source, for C(load_balancing_server_nodes) and C(proxies). A value is a
-        name, a list of names if one node corresponds to several, or V([]) if it corresponds to none. The key V(*) is
-        for all nodes that are not listed. Without it their names do not change.
+      - The nodes of the target that replace each node of the source, in C(load_balancing_server_nodes) and C(proxies).
+        A value is one name, a list of names, or V([]) if no node replaces it. The key V(*) is for all nodes that are
+        not listed. Without this key their names do not change.
     type: dict
     default: {}
   keep:
@@ -39,7 +39,7 @@ options:
     description:
       - Values for the target, as options of M(sensible.qlik.jwt_virtual_proxy) by prefix. The key V(*) is for all
         virtual proxies, and values for a prefix take precedence over it. Prefixes are given without the suffix. A value
-        replaces the whole value, including a list. It takes precedence over O(nodes) and O(keep).
+        replaces the whole value of the option, also if it is a list. It takes precedence over O(nodes) and O(keep).
       - Options such as C(tags_add) and C(tags_remove) change the list that results from the other rules, after
         O(nodes). If O(keep) contains that list, they change the current list of the target. Entries are compared by
         name, and nodes are not compared by host name.

@@ -11,8 +11,8 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Returns the request of the variables of the playbook C(sensible.qlik.promote) for each target, or the problems with
-    these variables. The playbook uses it.
+  - Converts the variables of the playbook C(sensible.qlik.promote) to values for each target, and checks them. The
+    playbook uses this filter.
 positional: sites
 options:
   _input:
@@ -40,12 +40,12 @@ _value:
   type: dict
   contains:
     problems:
-      description: The problems, one sentence each, with the names of the variables. They quote names only.
+      description: The problems with the variables, one sentence each. If there is one, RV(_value.targets) is empty.
       type: list
       elements: str
       sample: []
     targets:
-      description: The values for each target, in the order of the promotions.
+      description: The values by target, in the order of the promotions.
       type: dict
       sample:
         test: {source: dev, tags: [portal]}

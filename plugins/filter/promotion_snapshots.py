@@ -12,7 +12,7 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Takes the contents of snapshot files and returns the snapshots, or the reasons why they are not snapshots. The role
-    P(sensible.qlik.promotion#role) uses it.
+    P(sensible.qlik.promotion#role) uses this filter.
 positional: paths
 options:
   _input:
@@ -21,7 +21,7 @@ options:
     elements: str
     required: true
   paths:
-    description: Their paths.
+    description: Paths of the files, in the same order.
     type: list
     elements: str
     required: true

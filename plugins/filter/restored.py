@@ -12,8 +12,8 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Takes snapshots of promotions and returns the input of M(sensible.qlik.jwt_virtual_proxies) that restores the site.
-    Virtual proxies, nodes and proxies are found by id, even if they have been renamed, otherwise by name. The role
-    P(sensible.qlik.promotion#role) uses it.
+    Virtual proxies, nodes and proxies are found by id, also if they have been renamed, otherwise by name. The role
+    P(sensible.qlik.promotion#role) uses this filter.
   - A virtual proxy that was renamed keeps its new prefix. A virtual proxy that the promotion created and that has been
     deleted is omitted, even if there is another one with its prefix.
 positional: site, virtual_proxies
@@ -72,7 +72,7 @@ _value:
       description: Sentences about virtual proxies and nodes that were renamed or are omitted.
       type: list
       elements: str
-      sample: ["The virtual proxy 'portal' is 'portal-old' now."]
+      sample: ["The virtual proxy 'portal' was renamed to 'portal-old'."]
     problem:
       description: The reason why the site cannot be restored completely. Empty if it can.
       type: str
@@ -108,7 +108,7 @@ def restored(
                 notes.append(f"The virtual proxy '{old['prefix']}' is not the one that the promotion created.")
                 continue
             if prefix != old["prefix"]:
-                notes.append(f"The virtual proxy '{old['prefix']}' is '{prefix}' now.")
+                notes.append(f"The virtual proxy '{old['prefix']}' was renamed to '{prefix}'.")
             entries[prefix] = {**old, "prefix": prefix}
             for option in lists.keys() & old.keys():
                 names = {name: lists[option](name) for name in old[option]}

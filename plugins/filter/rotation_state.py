@@ -12,12 +12,12 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Takes the virtual proxies of a site and returns the state of the rotation of a key. The role
-    P(sensible.qlik.key_rotation#role) uses it and stores its state on the site only.
+    P(sensible.qlik.key_rotation#role) uses this filter, because it stores the state of a rotation on the site only.
   - "The virtual proxies that replace one another have the prefixes C(NAME), C(NAME-2), C(NAME-3) and so on. During a
-    rotation their descriptions end with notes: C([replaces PREFIX ID]) on the new one from its creation to the end of
-    the rotation, with the first eight characters of the old one's id, and C([replaced TIME]) on the old one after users
-    were redirected to the new one."
-  - Both are found by these notes, even after they were renamed.
+    rotation their descriptions end with notes. The new one has C([replaces PREFIX ID]) from its creation to the end of
+    the rotation, where ID is the first eight characters of the id of the old one. The old one has C([replaced TIME])
+    after users were redirected to the new one."
+  - Both are found by these notes, also after they were renamed.
   - If the notes do not determine which of several virtual proxies is in use, the filter fails with their names and ids.
 positional: name
 options:
@@ -48,7 +48,7 @@ EXAMPLES = r"""
     ca_path: certificates/root.pem
   register: site
 
-- name: Show which prefix tokens of the portal belong to
+- name: Show the prefix for tokens of the portal
   ansible.builtin.debug:
     msg: "{{ (site.virtual_proxies | sensible.qlik.rotation_state('portal')).current.prefix }}"
 
@@ -67,8 +67,8 @@ _value:
         - V(idle) if there is one virtual proxy and no rotation is in progress.
         - V(published) if there is a new one beside the old one.
         - V(switched) if the old one has a note that users were redirected to the new one.
-        - V(retired) if the old one does not exist anymore and the new one still has its note.
-        - V(lost) if the old one has its note and the new one does not exist anymore.
+        - V(retired) if the old one no longer exists and the new one still has its note.
+        - V(lost) if the old one has its note and the new one no longer exists.
       type: str
       sample: published
     summary:
@@ -81,7 +81,7 @@ _value:
       type: dict
     old:
       description:
-        - The virtual proxy that is being replaced, or with V(idle) will be replaced. Empty with V(retired).
+        - The virtual proxy that is replaced by the rotation, with V(idle) by the next one. Empty with V(retired).
       type: dict
     new:
       description: The virtual proxy that replaces it. Empty with V(idle) and V(lost).
@@ -91,7 +91,7 @@ _value:
       type: str
       sample: portal
     new_name:
-      description: The same for the new one.
+      description: The prefix with which the new one was or will be created.
       type: str
       sample: portal-2
     wanted:

@@ -13,14 +13,16 @@ author:
 description:
   - Reads the nodes of a Qlik Sense site from its repository, and adds a host for each node, in groups by the services
     on it.
-  - With it the smoke test reaches each proxy under its own name, and includes nodes that are added to the site later
+  - The smoke test can then test each proxy under its own name. Nodes that are added to the site later are included
     without a change of the inventory.
   - The name of the inventory file must end in C(qlik_site.yml) or C(qlik_site.yaml), such as C(prod.qlik_site.yml).
     Pass it to Ansible with C(-i), alone or with other inventories. Each file is one site.
-  - Every node is in the group C(qlik_nodes), and according to its services in the child groups C(qlik_central),
-    C(qlik_proxies), C(qlik_engines), C(qlik_schedulers) and C(qlik_printing).
+  - Every node is in the group C(qlik_nodes). The child groups are C(qlik_central) with the central node, and
+    C(qlik_proxies), C(qlik_engines), C(qlik_schedulers) and C(qlik_printing) with the nodes on which these services
+    run. O(group_prefix) changes the names.
   - A host has the variables C(qlik_node) and C(qlik_release), and C(qlik_proxy) if a proxy runs on it. Their format is
-    that of nodes, release and proxies of M(sensible.qlik.site_info). C(ansible_host) is the node's host name.
+    that of RV(sensible.qlik.site_info#module:nodes), RV(sensible.qlik.site_info#module:release) and
+    RV(sensible.qlik.site_info#module:proxies). C(ansible_host) is the node's host name.
 extends_documentation_fragment:
   - sensible.qlik.connection
   - sensible.qlik.connection.client_certificate
@@ -60,7 +62,7 @@ notes:
   - The cache contains the values of the variables and no secret.
   - The nodes are Windows machines. Tasks that send requests to their proxies from the control node, such as those of
     the smoke test, need C(ansible_connection=local). The playbook C(sensible.qlik.smoke_test) sets it.
-  - It needs C(urllib3) in the Python that runs Ansible.
+  - The Python packages are needed in the Python that runs Ansible.
 seealso:
   - module: sensible.qlik.site_info
   - module: sensible.qlik.login_check
@@ -92,7 +94,7 @@ ca_path: certificates/prod/root.pem
 #   client_key: certificates/prod/client_key.pem
 #   ca_path: certificates/prod/root.pem
 
-# Without the client certificate, as a user with the right to read nodes and proxies, and cached for an hour
+# With a token instead of the client certificate, as a user who may read nodes and proxies, and with a cache for an hour
 #
 #   plugin: sensible.qlik.site
 #   host: qlik.example.com

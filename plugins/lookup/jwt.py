@@ -18,8 +18,8 @@ description:
     verifies the login.
   - A token is equivalent to a password until it expires. Set C(no_log) on every task that uses a token, and set a
     lifetime of minutes.
-  - From ansible-core 2.22 on, the tokens, keys given as text and passphrases are registered as secrets. Ansible then
-    replaces them by V($REDACTED$) in all output that follows, also without C(no_log).
+  - From ansible-core 2.22 on, the tokens, and keys and passphrases given as text, are registered as secrets. Ansible
+    replaces them with V($REDACTED$) in all later output, also without C(no_log).
   - Tokens are minted on the control node. Keys and tokens are not stored.
 requirements:
   - cryptography >= 42.0.0
@@ -28,7 +28,7 @@ options:
   _terms:
     description:
       - One or more users, or lists of users. A user has one of the following forms.
-      - V(DIRECTORY\\user). YAML needs two backslashes in double quotes and one elsewhere. The lookup accepts both.
+      - V(DIRECTORY\\user). In double quotes YAML needs two backslashes, elsewhere one. The lookup accepts both.
       - The user id alone. The directory then comes from O(user_directory).
       - A dictionary with C(user), or with C(user_id) and C(user_directory), and any of the options O(name), O(email),
         O(groups), O(claims), O(audience), O(expires_in), O(backdate), O(jwt_attribute_user_id) and
@@ -42,15 +42,16 @@ options:
       - The format is PEM with PKCS#8 or PKCS#1, and the key needs 2048 bits or more.
       - A warning is shown if other users may read or write the file.
       - A relative path is searched in the same way as by the lookup P(ansible.builtin.file#lookup).
-      - Exactly one of O(private_key_path) and O(private_key_content) is required.
-        O(private_key_content) takes precedence over the environment variable.
+      - Either this option or O(private_key_content) is required, and not both. O(private_key_content) takes precedence
+        over the environment variable.
     type: str
     aliases: [privatekey_path]
     env:
       - name: QLIK_SENSE_JWT_PRIVATE_KEY_PATH
   private_key_content:
     description:
-      - The private key itself, for example from a vault.
+      - The text of the private key, instead of O(private_key_path), for example from a variable that Ansible Vault
+        encrypts.
     type: str
     aliases: [privatekey_content]
   private_key_passphrase:
@@ -76,18 +77,20 @@ options:
     description:
       - Whether to return a dictionary per user instead of a token, for O(sensible.qlik.login_check#module:logins). Use
         C(query), because C(lookup) does not return a list for a single user.
-      - It contains O(virtual_proxy), C(token) and C(expired_token). If O(virtual_proxy) and the options
-        C(other_private_key_*) allow it, it also contains C(wrong_audience_token) (for another audience),
-        C(incomplete_token) (without the mandatory claims) and C(other_key_token).
+      - It contains O(virtual_proxy), C(token) and C(expired_token). If O(virtual_proxy) has an audience, it also
+        contains C(wrong_audience_token), for another audience. If O(virtual_proxy) has mandatory claims, it also
+        contains C(incomplete_token), without these claims. If an option C(other_private_key_*) is set, it also contains
+        C(other_key_token).
     type: bool
     default: false
   other_private_key_path:
     description:
-      - File with another private key, such as the one that was replaced, for C(other_key_token) of O(as_logins).
+      - File with another private key, such as the one that was replaced, for C(other_key_token) of O(as_logins). The
+        path is searched in the same way as O(private_key_path).
     type: str
   other_private_key_content:
     description:
-      - The other private key itself, instead of O(other_private_key_path).
+      - The text of the other private key, instead of O(other_private_key_path).
     type: str
   other_private_key_passphrase:
     description:
@@ -133,7 +136,7 @@ options:
   claims:
     description:
       - Further claims with any JSON values.
-      - The claims with times and the audience are refused here, because separate options exist for them.
+      - The claims C(iat), C(nbf), C(exp) and C(aud) are refused here, because separate options exist for them.
     type: dict
   audience:
     description:
@@ -149,24 +152,25 @@ options:
     default: thumbprint
   expires_in:
     description:
-      - Lifetime of the token from now on, in seconds or with a unit, such as V(90s), V(15m), V(48h) or V(365d).
+      - Lifetime of the token from now on, in seconds or with a unit, such as V(90s), V(15m), V(48h), V(365d) or V(52w).
       - A single token cannot be revoked in Qlik Sense. Its session can continue after the token has expired.
-      - With a negative time the token has already expired, to check that it is refused.
+      - With a negative value the token has already expired, to check that it is refused.
     type: str
     default: 15m
   backdate:
     description:
-      - Time by which the claims C(iat) and C(nbf) lie in the past, so that a server whose clock is slow accepts the
-        token.
-      - With a negative time the token becomes valid later, to check that it is refused.
+      - Time by which the claims C(iat) and C(nbf) are before the current time, so that a server whose clock is slow
+        accepts the token. The format is that of O(expires_in).
+      - With a negative value the token becomes valid later, to check that it is refused.
     type: str
     default: 60s
 notes:
   - With several users use C(query), or C(lookup) with C(wantlist=True). C(lookup) alone joins the tokens with commas.
   - C(default(omit)) works for every option and for every field of a user.
-  - Store keys and passphrases in variables. If a task fails, Ansible shows its source, including a literal passphrase.
-  - One call with a list loads and validates the key once and is far faster than a loop over tasks. Minting 10,000
-    tokens takes seconds.
+  - Store keys and passphrases in variables. If a task fails, Ansible shows the source of the task, including a literal
+    passphrase.
+  - Use one call with a list for many users. It loads and validates the key once and is much faster than a loop of
+    tasks.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxy
   - module: sensible.qlik.login_check
@@ -223,7 +227,7 @@ EXAMPLES = r"""
     user: CORP\alice
   no_log: true
 
-- name: Mint a token like those of an identity provider, for a virtual proxy with other claims and an audience
+- name: Mint a token in the format of an identity provider, for a virtual proxy with other claims and an audience
   ansible.builtin.set_fact:
     qlik_token: >-
       {{ lookup('sensible.qlik.jwt', 'alice', private_key_content=signing_key,
@@ -388,7 +392,9 @@ class LookupModule(LookupBase):
         defaults = {name: value for name in _RECIPE if (value := self.get_option(name)) is not None}
         recipe = Recipe(**defaults | recipe_fields(virtual_proxy) | given)
         if "sub" in (recipe.jwt_attribute_user_id, recipe.jwt_attribute_user_directory):
-            display.warning("The claim sub has a meaning of its own in every token; Qlik Sense may not accept it here.")
+            display.warning(
+                "The claim sub is reserved for the token itself (RFC 7519), and Qlik Sense may not accept it here."
+            )
         return recipe
 
     def _refuse_keys(self, kwargs: dict[str, t.Any]) -> None:

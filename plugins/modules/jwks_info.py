@@ -12,13 +12,14 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Reads the JSON Web Key Set (JWKS) of an identity provider such as Okta, Auth0, Keycloak or Entra ID, and reports for
-    each key whether Qlik Sense can verify tokens with it, and the reasons if it cannot.
+  - Reads the JSON Web Key Set (JWKS) of an identity provider such as Okta, Auth0, Keycloak or Entra ID. It reports for
+    each key whether Qlik Sense can verify tokens with it, and if not, the reasons.
   - Client-managed Qlik Sense cannot read a JWKS. It stores one certificate per virtual proxy. Therefore each key is
     returned as the certificate that M(sensible.qlik.jwt_virtual_proxy) accepts.
   - Auth0, Keycloak and Entra ID publish a certificate with each key (C(x5c)), which is used if it belongs to the key.
     Okta does not. For its keys, a CA of your own can issue certificates (O(issue_certificates)).
-  - A problem with one key is reported for that key and does not stop the module. It fails only if there is no key set.
+  - A problem with one key is reported for that key and does not stop the module. The module fails only if the key set
+    cannot be read.
 extends_documentation_fragment:
   - sensible.qlik.attributes
 attributes:
@@ -50,8 +51,9 @@ options:
     type: raw
   http_proxy:
     description:
-      - Address of the web proxy that this machine needs to reach O(url), such as V(http://proxy.example.com:3128).
-        Environment variables for proxies are ignored.
+      - Address of the web proxy that this machine needs to reach O(url), such as V(http://proxy.example.com:3128). It
+        cannot contain a user and a password.
+      - The proxy variables of the environment, such as E(HTTPS_PROXY), are ignored.
     type: str
   ca_content:
     description:
@@ -77,22 +79,22 @@ options:
     default: 10
   read_timeout:
     description:
-      - Seconds to wait for an answer.
+      - Seconds for the request and its whole answer, once the connection is established.
     type: float
     default: 30
   retries:
     description:
-      - Number of times that the request is repeated after a connection error or an answer 429, 502, 503 or 504, with
-        growing pauses.
+      - Number of times that the request is repeated after a connection error or an answer with the status 429, 502, 503
+        or 504, with growing pauses.
     type: int
     default: 3
   issue_certificates:
     description:
       - Whether to issue a certificate, with the CA given by the options C(ownca_*), for each valid signing key that is
         published without one.
-      - The same key gets exactly the same certificate in each run and on each machine, as long as the CA's own
-        certificate does not change. Nothing is stored. Subject and serial number are derived from the key. It is valid
-        as long as the CA's certificate.
+      - The same key gets exactly the same certificate in each run and on each machine, as long as the certificate of
+        the CA does not change. Nothing is stored. Subject and serial number are derived from the key. The certificate
+        has the validity period of the CA's certificate.
       - B(Not verified on a live site.) Such a certificate belongs to the key, but it is not self-signed like those in
         Qlik's examples, and it is not published whether a virtual proxy accepts it. Try it on a test site first.
     type: bool
@@ -100,7 +102,7 @@ options:
   ownca_path:
     description:
       - File with the certificate of the CA. The examples show how to create one.
-      - Use a long validity period. When it is replaced, all certificates that it issued change.
+      - Use a long validity period. When the certificate of the CA is replaced, all issued certificates change.
     type: path
   ownca_content:
     description:
@@ -141,7 +143,7 @@ EXAMPLES = r"""
     url: https://keycloak.example.com/realms/acme/protocol/openid-connect/certs
   register: provider
 
-- name: Create a virtual proxy for each key, even if a key is listed under two names
+- name: Create one virtual proxy for each key, also if a key is listed under two names
   sensible.qlik.jwt_virtual_proxy:
     host: qlik1.example.com
     client_cert: client.pem
@@ -284,7 +286,8 @@ public_keys:
       type: str
       sample: "-----BEGIN CERTIFICATE-----\nMIID...\n-----END CERTIFICATE-----\n"
     certificate_source:
-      description: V(x5c) if the provider published the certificate, V(issued) if the own CA issued it, otherwise null.
+      description: V(x5c) if the provider published the certificate, V(issued) if the CA of the options C(ownca_*)
+        issued it, otherwise null.
       type: str
       sample: x5c
     certificate:
@@ -458,7 +461,7 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         for warning in result["warnings"] if result["usable"] else ():
             module.warn(f"Key {key.short_name}: {warning}")
     if authority is not None and authority.details["days_left"] < 0:
-        module.warn(f"The certificate of the own CA expired at {authority.details['not_after']}.")
+        module.warn(f"The certificate of the CA (ownca) expired at {authority.details['not_after']}.")
     if params["url"] is not None and not params["validate_certs"]:
         module.warn("The keys come from a server whose certificate was not verified.")
     return {"public_keys": public_keys, "source": source}

@@ -46,8 +46,8 @@ options:
     description:
       - Whether the virtual proxies that are not declared are removed. Only virtual proxies with JWT as authentication
         method are removed. All others and the default virtual proxy do not change.
-      - An empty O(virtual_proxies) is then refused, unless O(purge_tag) is given, because an empty variable would
-        remove every JWT virtual proxy of the site.
+      - If O(virtual_proxies) is empty, O(purge_tag) is required. Otherwise an empty variable would remove every JWT
+        virtual proxy of the site.
     type: bool
     default: false
   purge_tag:
@@ -185,8 +185,8 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxies:
   description:
-    - The declared virtual proxies that are present, in their current state (in check mode in the predicted state), with
-      the names of the options, in the order in which they were declared. If they are used as input of the module, they
+    - The declared virtual proxies that are present, with the names of the options, in the order of the declaration.
+      They have their current state, in check mode the predicted state. If they are used as input of the module, they
       change nothing.
     - Fields that this release does not have are omitted.
   returned: success
@@ -202,8 +202,8 @@ virtual_proxies:
       proxies: [Central]
 outcomes:
   description:
-    - The outcome for each virtual proxy, in the order in which they were declared, followed by purged ones. In check
-      mode the predicted outcome.
+    - The outcome for each virtual proxy, in the order of the declaration, followed by the virtual proxies that were
+      removed by O(purge). In check mode the predicted outcome.
   returned: always, unless the site could not be read
   type: list
   elements: dict
@@ -215,9 +215,9 @@ outcomes:
     outcome:
       description:
         - V(created), V(updated), V(deleted) or V(unchanged).
-        - If the module failed, also V(failed) if the write that failed concerns this virtual proxy, V(incomplete) if
-          only some of its writes were carried out, and V(pending) if none was. The next run carries out the remaining
-          writes.
+        - If the module failed, it can also be V(failed) (a write for this virtual proxy failed), V(incomplete) (only
+          some of its writes were carried out) or V(pending) (none of its writes was carried out). The next run carries
+          out the remaining writes.
       type: str
       returned: always
     writes:

@@ -187,8 +187,8 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_proxy:
   description:
-    - The virtual proxy in its current state (in check mode in the predicted state), with the names of the options, and
-      with O(id), O(proxies) and O(certificate). If it is used as input of the module, it changes nothing.
+    - The virtual proxy with the names of the options, including O(id), O(proxies) and O(certificate). It has its
+      current state, in check mode the predicted state. If it is used as input of the module, it changes nothing.
     - Empty if it is absent.
     - Fields that this release does not have are omitted.
   returned: success

@@ -15,11 +15,11 @@ description:
   - Logs in through JWT virtual proxies of Qlik Sense Enterprise on Windows in the same way as a browser or an embedding
     application, on every proxy given. It checks that the expected user is logged in, and that requests without a valid
     token are refused.
-  - Each failed check is reported with the most likely cause and a remedy. The more settings of the virtual proxy are
-    given (O(logins[].virtual_proxy)), the more exact this diagnosis is.
-  - It retries for O(wait) seconds, because Qlik Sense needs up to half a minute to apply a change, and its proxies do
-    not answer for a part of that time.
-  - If the login itself fails, most other checks are skipped, because a refusal has no meaning then.
+  - Each failed check is reported with the most likely cause and a remedy. This diagnosis is more exact if the settings
+    of the virtual proxy are given (O(logins[].virtual_proxy)).
+  - Failed checks are repeated for up to O(wait) seconds, because Qlik Sense needs up to 30 seconds to apply a change,
+    and its proxies do not answer for a part of that time.
+  - If the login itself fails, most other checks are skipped, because in that case a refused request verifies nothing.
   - The inactivity timeout and the assignment of users to engines are not visible to clients and therefore not checked.
     M(sensible.qlik.jwt_virtual_proxy) in check mode compares these settings.
   - "The checks of each login on each proxy, in this order:"
@@ -29,19 +29,20 @@ description:
     open, but not as the user of the token."
   - "B(identity): The user that the proxy reports (C(/qps/user)) is the user of the token."
   - "B(attributes): The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of
-    the claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if it lists
-    the session without attributes. It is not documented whether it lists those of sessions from tokens."
+    the claim. The session is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if
+    it lists the session without attributes. Qlik does not document whether it lists attributes for sessions from
+    tokens."
   - "B(cookie): The session cookie without the token opens the hub as the same user."
-  - "B(stickiness): The session cookie is accepted on five new connections as well, as opened by a browser. A load
-    balancer without sticky sessions sends some of them to nodes that do not know the session."
+  - "B(stickiness): The session cookie is accepted on five new connections as well, because a browser opens several. A
+    load balancer without sticky sessions sends some of them to nodes that do not know the session."
   - "B(cookie_flags): Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as in
-    O(logins[].virtual_proxy), as far as they are given."
-  - "B(response_headers): The answer has the additional response headers of O(logins[].virtual_proxy)."
+    O(logins[].virtual_proxy). Settings that are not given are not compared."
+  - "B(response_headers): The response has the additional response headers of O(logins[].virtual_proxy)."
   - "B(host_allow_list): Each name on the host allow list of O(logins[].virtual_proxy) is accepted as C(Host), and
     another name is refused."
-  - "B(websocket): The session cookie opens a websocket to the engine as the same user, as required by hub and apps. A
-    csrf token and the proxy's URL as C(Origin) are sent on releases since November 2024, the token on earlier ones.
-    Skipped if C(websocket-client) is not installed."
+  - "B(websocket): The session cookie opens a websocket to the engine as the same user, as required by hub and apps.
+    The proxy's URL is sent as C(Origin). Releases since November 2024 also get a CSRF token, earlier releases the
+    token of the login. Skipped if C(websocket-client) is not installed."
   - "B(forged_token): The token with a changed user id is refused."
   - "B(wrong_key_token): The same header and claims, signed with a new key, are refused."
   - "B(expired_token): O(logins[].expired_token) is refused. Skipped if it is not given."
@@ -49,7 +50,7 @@ description:
   - "B(incomplete_token): O(logins[].incomplete_token) is refused. Skipped if it is not given."
   - "B(other_key_token): O(logins[].other_key_token) is refused. Skipped if it is not given."
   - "B(not_linked): The prefix is unknown on a proxy to which the virtual proxy is not linked. This is the only check
-    on such a proxy. It requires O(proxy_urls) with names, and C(proxies) in O(logins[].virtual_proxy)."
+    on such a proxy. It requires O(proxy_urls) by node name, and C(proxies) in O(logins[].virtual_proxy)."
   - "B(logout): The logout works, and the cookie is no longer accepted. It is also run if other checks failed."
   # end
 extends_documentation_fragment:
@@ -86,11 +87,12 @@ options:
     description:
       - A list of the base URLs of the proxies, such as V(https://qlik1.example.com) or
         V(https://qlik1.example.com:8443). A host name alone means HTTPS. Each login is tried on each of them.
-      - "Or a dictionary of such URLs by the name of the node, such as V({Central: https://qlik1.example.com}). A login
-        is then tried on the proxies that C(proxies) of O(logins[].virtual_proxy) lists, and must be refused on the
-        others."
-      - Use the address of each node and not that of a load balancer in front of them, because a load balancer can hide
-        a proxy that is not linked or has missed a change. Each name must be on the host allow list.
+      - "A dictionary of such URLs by node name is accepted as well, such as V({Central: https://qlik1.example.com}). In
+        this case a login must work on the proxies in C(proxies) of O(logins[].virtual_proxy), and the prefix must be
+        unknown on the others."
+      - Use the address of each node and not that of a load balancer in front of them. Behind a load balancer, a proxy
+        that is not linked or has not applied a change can remain undetected. Each host name must be on the host allow
+        list.
       - "Nodes that can only be reached through a load balancer have the same URL, such as V({Central:
         https://qlik.example.com, Rim1: https://qlik.example.com}). A login must work there if the virtual proxy is
         linked to one of them."
@@ -101,7 +103,7 @@ options:
     description:
       - A list of the base URLs of the proxies' own API (QPS), such as V(https://qlik1:4243), or a dictionary of them by
         node name. A host name alone means HTTPS on O(qps_port).
-      - If they, O(client_cert) and O(client_key) are given, the session of each login is read, and the check
+      - If this option, O(client_cert) and O(client_key) are set, the session of each login is read, and the check
         B(attributes) compares its user and its attributes with the token.
       - If O(proxy_urls) is not set, they are read from the repository as well.
     type: raw
@@ -116,7 +118,8 @@ options:
         description:
           - Settings of the virtual proxy, in the format that M(sensible.qlik.jwt_virtual_proxy) accepts and returns.
             Settings that are not given are not compared.
-          - If they contain the certificate, the cause of a failed check can be found without the logs of the proxy.
+          - If the settings contain the certificate, most causes of a failed login are found without the logs of the
+            proxy.
         type: dict
       prefix:
         description:
@@ -157,19 +160,20 @@ options:
       user_directory:
         description:
           - Expected directory of the user.
-          - The default is the claim of O(logins[].token) that O(logins[].virtual_proxy) names, or C(userDirectory).
+          - The default is the claim of O(logins[].token) that O(logins[].virtual_proxy) names, or C(userDirectory). If
+            O(logins[].virtual_proxy) has a fixed directory in brackets, such as V([ACME]), that is the default.
         type: str
   wait:
     description:
-      - Seconds to retry until all checks pass, for all logins together. V(0) tries once.
+      - Seconds for which failed checks are repeated, for all logins together. With V(0) each check is tried once.
       - A failure that is permanent is reported immediately, for example a token that the virtual proxy cannot accept, a
         blocked user or a server whose certificate is not trusted.
     type: float
     default: 120
   skip_checks:
     description:
-      - Checks to skip. They are reported as skipped, except for those of proxies to which the virtual proxy is not
-        linked. Checks that are not among the choices are always run.
+      - Checks to skip. They are reported as skipped. With V(not_linked), the results omit the proxies to which the
+        virtual proxy is not linked. Checks that are not among the choices are always run.
     type: list
     elements: str
     # generated: choices
@@ -195,16 +199,16 @@ options:
   threads:
     description:
       - Number of logins that are tried at the same time.
-      - At most four sessions of one user are open at a time, because Qlik Sense allows five. Many logins are therefore
-        checked faster with several users.
+      - At most four sessions of one user are open at a time, because Qlik Sense allows five. For many logins, use
+        several users to shorten the check.
     type: int
     default: 64
 requirements:
   - cryptography >= 42
   - websocket-client >= 1.6, for the check of websockets, which is skipped without it
 notes:
-  - The logout ends B(all) sessions of the user on that virtual proxy. Use a dedicated user for checks, never the
-    account of a person.
+  - The logout ends B(all) sessions of the user on that virtual proxy. Use a dedicated user for checks, not the account
+    of a person.
   - Results contain no token and no cookie, and no claims of the tokens except the user. Therefore the task does not
     need C(no_log), which would hide the diagnosis. Tokens are masked in the invocation.
   - The module must run on a host that can reach the proxies, for example a jump host with C(delegate_to). This host
@@ -329,13 +333,13 @@ summary:
   description: The outcome in one sentence.
   returned: always
   type: str
-  sample: 'All 4 logins work (2 proxies, 60 checks: 40 passed, 20 skipped).'
+  sample: 'All 4 logins work (2 proxies, 68 checks: 50 passed, 18 skipped).'
 lines:
   description: One line for each login on each proxy, with the checks and their results.
   returned: always
   type: list
   elements: str
-  sample: ['portal on https://qlik1.example.com as ACME\smoketest: 15 passed (login, no_token)']
+  sample: ['portal on https://qlik2.example.com as ACME\smoketest: 1 passed (not_linked)']
 addresses_from:
   description: Source of the addresses of the proxies, V(options) or V(repository).
   returned: always
@@ -356,7 +360,7 @@ endpoints:
       type: str
       sample: portal
     linked:
-      description: Whether the virtual proxy is linked to this proxy as far as known, so that the login must work.
+      description: Whether the virtual proxy is linked to this proxy, so that the login must work. True if not known.
       type: bool
       sample: true
     user:

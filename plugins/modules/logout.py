@@ -12,9 +12,9 @@ version_added: 1.0.0
 author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
-  - Logs out the users that are signed in through a virtual proxy of Qlik Sense Enterprise on Windows, with the API of
-    each proxy (QPS, port 4243). After a certificate is replaced, tokens of the old key are refused, but sessions that
-    were opened with such a token continue. This module ends them.
+  - Logs out the users that are signed in through a virtual proxy of Qlik Sense Enterprise on Windows, with the proxies'
+    own API (QPS, port 4243). After a certificate is replaced, tokens of the old key are refused, but sessions that were
+    opened with such a token continue. This module ends them.
   - In check mode no user is logged out, and the module only counts the sessions.
 extends_documentation_fragment:
   - sensible.qlik.attributes
@@ -36,8 +36,8 @@ attributes:
 options:
   qps_urls:
     description:
-      - A list of the base URLs of the APIs (QPS) of all proxies, such as V(https://qlik1:4243), or a dictionary of them
-        by node name. A host name alone means HTTPS on O(qps_port).
+      - A list of the base URLs of the proxies' own API (QPS), such as V(https://qlik1:4243), or a dictionary of them by
+        node name. A host name alone means HTTPS on O(qps_port).
       - A session is stored in the memory of one proxy, so name all proxies. Their certificates usually contain the
         short host name only.
       - If not set, the addresses are read from the repository on O(host).
@@ -54,7 +54,8 @@ options:
     required: false
   prefix:
     description:
-      - Prefix of the virtual proxy. A proxy to which it is not linked has no sessions of it.
+      - Prefix of the virtual proxy. Proxies to which it is not linked have none of its sessions and are reported as not
+        linked.
     type: str
     required: true
   users:
@@ -63,7 +64,7 @@ options:
     type: list
     elements: str
 notes:
-  - Session ids are as sensitive as passwords. The results contain only numbers and user names.
+  - Session ids are as sensitive as passwords. The results contain numbers, user names and addresses only.
   - The module must run on a host that can reach the proxies, for example a jump host with C(delegate_to). This host
     needs Python 3.11 or newer.
 seealso:

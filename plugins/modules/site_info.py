@@ -135,7 +135,7 @@ release:
       returned: success
       sample: true
     requires_bootstrap:
-      description: Whether the installation still has to be completed.
+      description: Whether the installation is not yet completed.
       type: bool
       returned: success
       sample: false
@@ -256,13 +256,13 @@ proxies:
       returned: success
       sample: qlik1.example.com
     url:
-      description: Base URL for users with that host name, as a value for
+      description: Base URL of the proxy for users, with the host name of the node, as a value for
         O(sensible.qlik.login_check#module:proxy_urls). Empty if the host name is unknown or not valid.
       type: str
       returned: success
       sample: https://qlik1.example.com
     qps_url:
-      description: Base URL of its own API (QPS) with that host name, as a value for
+      description: Base URL of the proxy's own API (QPS), with the host name of the node, as a value for
         O(sensible.qlik.logout#module:qps_urls). Empty if the host name is unknown or not valid.
       type: str
       returned: success

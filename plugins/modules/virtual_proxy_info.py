@@ -13,8 +13,9 @@ author:
   - The sensible.qlik contributors (@sensible-qlik)
 description:
   - Reads virtual proxies with their links from a Qlik Sense Enterprise on Windows site, in the same format that
-    M(sensible.qlik.jwt_virtual_proxies) and M(sensible.qlik.jwt_virtual_proxy) accept, with names instead of ids. As
-    input for the same site they change nothing. As input for another site they copy the virtual proxies to it.
+    M(sensible.qlik.jwt_virtual_proxies) and M(sensible.qlik.jwt_virtual_proxy) accept, with names instead of ids. If
+    the result is used as input for the same site, nothing changes. If it is used as input for another site, the virtual
+    proxies are copied to that site.
   - It needs two requests, regardless of the number of virtual proxies.
   - It warns about certificates that expire within 30 days, about a private key or another text in the field of a
     certificate, which is not returned, and about links and settings that may not work.
@@ -57,8 +58,9 @@ options:
 requirements:
   - cryptography >= 42
 notes:
-  - The module must run on a host that can reach the repository, with Python 3.11 or newer. The user needs the right to
-    read VirtualProxyConfig and ProxyService, which is part of the role AuditAdmin.
+  - The module must run on a host that can reach the repository, for example a jump host with C(delegate_to). This host
+    needs Python 3.11 or newer.
+  - The user needs the right to read C(VirtualProxyConfig) and C(ProxyService), which is part of the role AuditAdmin.
 seealso:
   - module: sensible.qlik.jwt_virtual_proxies
   - module: sensible.qlik.site_info

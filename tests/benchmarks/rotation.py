@@ -2,15 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Count the requests that fail during the rotation of a key.
+"""Count the requests that fail while a key is rotated.
 
 Users log in and send requests through nginx, with the configuration that the role key_rotation writes, in front of two
 proxies of a simulated site, while the playbook rotate_keys runs. Three sites: one that applies changes at once, one
 whose proxies do not answer for some seconds after each save, and one whose proxies also lose their sessions.
 
-Needs nginx, ansible-playbook beside the Python that runs this, and the collection on
-ANSIBLE_COLLECTIONS_PATH. Prints its findings and never fails because of them; with --demo it shows the progress of
-one rotation, and fails if a request does.
+Requires nginx, ansible-playbook in the directory of the Python that runs this, and the collection on
+ANSIBLE_COLLECTIONS_PATH. Prints the results and does not fail because of them. With --demo it shows the steps of one
+rotation, and fails if a request fails.
 """
 
 from __future__ import annotations
@@ -44,9 +44,12 @@ LIMIT = (900.0, 50_000)  # seconds and requests
 # A token is one visit old when it is used, and then one visit more is made on the session.
 OVERLAP = int(3 * REQUESTS_A_VISIT * USERS / RATE)
 SCENARIOS: dict[str, dict[str, t.Any]] = {
-    "changes are taken over at once": {"reload_drops_sessions": "none"},
-    "proxies are away for 2 s after a save": {"reload_seconds": 2.0, "reload_drops_sessions": "none"},
-    "and forget their sessions": {"reload_seconds": 2.0, "reload_drops_sessions": "all"},
+    "proxies apply changes immediately": {"reload_drops_sessions": "none"},
+    "proxies do not answer for 2 s after a save": {"reload_seconds": 2.0, "reload_drops_sessions": "none"},
+    "proxies do not answer for 2 s after a save and lose their sessions": {
+        "reload_seconds": 2.0,
+        "reload_drops_sessions": "all",
+    },
 }
 STEPS = {
     "Prepare the new key": "prepare",
@@ -287,25 +290,25 @@ def sentence(counted: Figures) -> str:
     spread = ", ".join(f"{count} on {name.removeprefix('X-Qlik-Session-')}" for name, count in counted.logins.items())
     text = f"{counted.requests} requests, {counted.rate:.1f} a second (logins: {spread}): {counted.failed} failed"
     if counted.in_windows or counted.lost:
-        text += f" while the proxies were there, {counted.in_windows} while one was away"
-        text += f"; {counted.lost} sessions were forgotten by a proxy that had been" if counted.lost else ""
+        text += f" while all proxies answered, {counted.in_windows} while one did not answer"
+        text += f"; {counted.lost} sessions were lost by proxies that did not answer" if counted.lost else ""
     return text + (f" {counted.problems}" if counted.problems else "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--demo", action="store_true", help="one rotation, shown as it goes on")
+    parser.add_argument("--demo", action="store_true", help="show the steps of one rotation")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     if not found("nginx"):
         print(
-            "Skipped: there is no nginx here, so there is no front end to put load on. Install it and run this again;"
+            "Skipped: nginx is not installed, so there is no front end for the load. Install it and run this again; on"
         )
-        print("on Debian and Ubuntu the package is nginx-light.")
+        print("Debian and Ubuntu the package is nginx-light.")
         return int(os.environ.get("REQUIRE_ALL") == "1")
     if arguments.demo:
-        print("Users log in with tokens and work through nginx in front of two proxies, while the key is rotated.")
+        print("Users log in with tokens and send requests through nginx to two proxies while the key is rotated.")
     for name, switches in list(SCENARIOS.items())[: 1 if arguments.demo else None]:
         with tempfile.TemporaryDirectory(prefix="rotation-") as directory:
             status, counted = run(Path(directory), switches, show=arguments.demo)

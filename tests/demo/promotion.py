@@ -6,7 +6,8 @@
 
 Usage: promotion.py --directory DIRECTORY --collections PATH
 
-All steps are commands that a user could type, and each is shown. The exit status is 0 if each step ended as announced.
+All steps are commands that users can type, and each is printed. The exit status is 0 if each command has the expected
+result.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from run import environment, run
 from qlik_sense_simulator.testing import RunningSite
 
 STAGES = ("dev", "test", "prod")
-# What says when, by whom and under which number something was saved.
+# Fields that differ after each save.
 CIRCUMSTANCES = {"id", "modifiedDate", "modifiedByUserName"}
 
 
@@ -102,8 +103,8 @@ class Demo:
         print(f"$ {' '.join(command)}", flush=True)
         command[0] = str(Path(sys.executable).with_name(command[0]))
         code = run(command, self._variables, self._directory)
-        print(f"Exit status: {code}", flush=True)
-        self.check(f"It should have {'succeeded' if succeeds else 'failed'}.", (code == 0) is succeeds)
+        print(f"Exit status: {code}{'' if succeeds else ' (a failure was expected)'}", flush=True)
+        self.check(f"The playbook must {'succeed' if succeeds else 'fail'}.", (code == 0) is succeeds)
 
     def check(self, complaint: str, condition: bool) -> None:
         if not condition:
@@ -113,18 +114,23 @@ class Demo:
 
 def run_all(demo: Demo, sites: dict[str, RunningSite], inventory: Path) -> None:
     """Run and describe all steps."""
-    demo.announce("The dev team declares its virtual proxy, and dev gets it.")
+    demo.announce("Provision dev with the virtual proxy that the dev team declares.")
     demo.run("provision", "--limit", "dev")
 
-    demo.announce("From dev to test to prod. Each has its own certificate, nodes and hosts: see inventory/group_vars.")
+    demo.announce(
+        "Promote from dev to test to prod. Each site keeps its certificate, nodes and hosts (inventory/group_vars)."
+    )
     demo.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
 
-    demo.announce("The same again: nothing differs, so nothing is written and no proxy restarts.")
+    demo.announce("Promote again. Nothing differs, so nothing is written and no proxy restarts.")
     before = {stage: database(site) for stage, site in sites.items()}
     demo.run("promote", "-e", "promote_stages=dev,test,prod")
-    demo.check("Nothing should have changed.", before == {stage: database(site) for stage, site in sites.items()})
+    demo.check("The sites must not have changed.", before == {stage: database(site) for stage, site in sites.items()})
 
-    demo.announce("Dev gets a shorter timeout. And the certificate of test is replaced, by mistake with that of dev.")
+    demo.announce(
+        "Shorten the timeout on dev, and replace the certificate of test with that of dev by mistake. The promotion "
+        "fails on test (exit status 2), restores test and does not change prod."
+    )
     document = inventory / "group_vars" / "qlik_sites" / "sites.yml"
     document.write_text(
         document.read_text().replace("session_inactivity_timeout: 30", "session_inactivity_timeout: 10")
@@ -136,9 +142,9 @@ def run_all(demo: Demo, sites: dict[str, RunningSite], inventory: Path) -> None:
 
     for stage in ("test", "prod"):
         same = database(sites[stage]) == before[stage]
-        demo.check(f"{stage} should be what it was.", same)
+        demo.check(f"{stage} must have its previous state.", same)
         if same:
-            print(f"{stage}: compared with its database before this run, field by field: the same.")
+            print(f"{stage}: its database is the same as before this run, compared field by field.")
 
 
 def main() -> int:

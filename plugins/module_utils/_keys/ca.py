@@ -45,7 +45,7 @@ class OwnCA:
             _certificate.require_matching_key(certificate, self._key)
         except InputError as exc:
             raise InputError(
-                f"Certificate and key of the own CA cannot be used: {exc.message}",
+                f"The certificate and the key of the CA (ownca) cannot be used: {exc.message}",
                 hint="Give the certificate of a CA and the RSA key that belongs to it (and its passphrase). Only RSA"
                 " signatures are reproducible.",
             ) from None
@@ -55,7 +55,7 @@ class OwnCA:
         self._certificate = x509.load_der_x509_certificate(der)
         if not self._may_issue():
             raise InputError(
-                "The certificate of the own CA is not that of a CA.",
+                "The certificate of the CA (ownca) is not a CA certificate.",
                 hint="Create one with basic_constraints: ['CA:TRUE'], as in the documentation of the module.",
             )
 

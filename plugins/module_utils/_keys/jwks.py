@@ -181,9 +181,9 @@ def _key(entry: t.Any) -> Key:
         _read_numbers(key, entry)
     elif key.kind is not None:
         key.thumbprint = _thumbprint(entry, _NAMING.get(key.kind, ()))
-        key.reasons.append(f"It is of the kind {key.kind[:20]}, and Qlik Sense verifies tokens with RSA keys only.")
+        key.reasons.append(f"It is of the type {key.kind[:20]}, and Qlik Sense verifies tokens with RSA keys only.")
     elif entry.get("kty") is None:
-        key.reasons.append("It has no kty, so it is of no known kind.")
+        key.reasons.append("It has no kty, so its type is unknown.")
     _judge_purpose(key, entry)
     _name(key, entry)
     if key.public_key is not None and entry.get("x5c") is not None:

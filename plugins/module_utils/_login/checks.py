@@ -87,8 +87,9 @@ CHECKS = (
         name="attributes",
         title="Attributes of the session as in the token",
         doc="The session has the user of the token and, for each entry of C(jwt_attribute_map), the values of the "
-        "claim. It is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if it lists "
-        "the session without attributes. It is not documented whether it lists those of sessions from tokens.",
+        "claim. The session is read from the proxy's own API (O(qps_urls)). Skipped without access to this API, and if "
+        "it lists the session without attributes. Qlik does not document whether it lists attributes for sessions from "
+        "tokens.",
         function=_functions.compare_attributes,
         renews_session=True,
     ),
@@ -102,22 +103,22 @@ CHECKS = (
     Check(
         name="stickiness",
         title="Session on new connections",
-        doc="The session cookie is accepted on five new connections as well, as opened by a browser. A load balancer "
-        "without sticky sessions sends some of them to nodes that do not know the session.",
+        doc="The session cookie is accepted on five new connections as well, because a browser opens several. A load "
+        "balancer without sticky sessions sends some of them to nodes that do not know the session.",
         function=_functions.use_new_connections,
     ),
     Check(
         name="cookie_flags",
         title="Session cookie as configured",
         doc="Name, C(Secure), C(HttpOnly), C(SameSite), domain and path of the session cookie are as in "
-        "O(logins[].virtual_proxy), as far as they are given.",
+        "O(logins[].virtual_proxy). Settings that are not given are not compared.",
         function=_functions.compare_cookie,
         renews_session=True,
     ),
     Check(
         name="response_headers",
         title="Response headers as configured",
-        doc="The answer has the additional response headers of O(logins[].virtual_proxy).",
+        doc="The response has the additional response headers of O(logins[].virtual_proxy).",
         function=_functions.compare_headers,
     ),
     Check(
@@ -130,9 +131,9 @@ CHECKS = (
     Check(
         name="websocket",
         title="Websocket to the engine",
-        doc="The session cookie opens a websocket to the engine as the same user, as required by hub and apps. A csrf "
-        "token and the proxy's URL as C(Origin) are sent on releases since November 2024, the token on earlier ones. "
-        "Skipped if C(websocket-client) is not installed.",
+        doc="The session cookie opens a websocket to the engine as the same user, as required by hub and apps. The "
+        "proxy's URL is sent as C(Origin). Releases since November 2024 also get a CSRF token, earlier releases the "
+        "token of the login. Skipped if C(websocket-client) is not installed.",
         function=_functions.open_websocket,
     ),
     Check(
@@ -195,7 +196,7 @@ CHECKS = (
         name="not_linked",
         title="Prefix is unknown where it is not linked",
         doc="The prefix is unknown on a proxy to which the virtual proxy is not linked. This is the only check on such "
-        "a proxy. It requires O(proxy_urls) with names, and C(proxies) in O(logins[].virtual_proxy).",
+        "a proxy. It requires O(proxy_urls) by node name, and C(proxies) in O(logins[].virtual_proxy).",
         function=_functions.stay_out,
         linked=False,
     ),

@@ -80,7 +80,7 @@ def summary(results: t.Sequence[Result]) -> str:
     linked = sum(result["linked"] for result in results)
     parts = [f"All {linked} logins work" if linked > 1 else "The login works"] if linked else []
     if linked < total:
-        parts.append(f"{total - linked} {'is' if total - linked == 1 else 'are'} refused where there is no link")
+        parts.append(f"{total - linked} {'is' if total - linked == 1 else 'are'} refused on proxies without a link")
     return f"{', and '.join(parts)} ({place})."
 
 

@@ -79,7 +79,7 @@ def _signer(token: str, header: dict[str, t.Any], keys: t.Sequence[_jwks.Key]) -
     kid = header.get("kid")
     named = [key for key in keys if key.kid == kid]
     if kid is not None and not named:
-        return None, "The JWKS has no key with the kid of the token: the key was retired, or the JWKS is an old copy."
+        return None, "The JWKS has no key with the kid of the token: the key was retired, or the JWKS is out of date."
     problems = []
     for key in named if kid is not None else keys:
         if key.public_key is None or key.reasons:
@@ -91,10 +91,10 @@ def _signer(token: str, header: dict[str, t.Any], keys: t.Sequence[_jwks.Key]) -
     if not keys:
         return None, "The JWKS is empty."
     if kid is None:
-        return None, "The token has no kid, and no key of the JWKS for signatures fits: another key signed it."
+        return None, "The token has no kid, and no signing key of the JWKS verifies it: another key signed it."
     if len(problems) == len(named):
         return None, f"The key of the JWKS with the kid of the token cannot be used: {problems[0]}"
-    return None, "The signature does not fit the key of the JWKS with the kid of the token: it was altered or forged."
+    return None, "The signature does not match the key of the JWKS with the kid of the token: it was altered or forged."
 
 
 def _warnings(claims: dict[str, t.Any]) -> t.Iterator[str]:

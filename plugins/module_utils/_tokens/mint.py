@@ -137,7 +137,10 @@ class Recipe:
         for option in ("jwt_attribute_user_id", "jwt_attribute_user_directory", "groups_claim"):
             self._set(option, claim_name(text_of(getattr(self, option), option), option))
         if self.jwt_attribute_user_id == self.jwt_attribute_user_directory:
-            raise InputError("The user id and the user directory have the same claim.", hint="Name two claims.")
+            raise InputError(
+                "The claims for the user id and the user directory have the same name.",
+                hint="Give two different names.",
+            )
         if self.user_directory is not None:
             self._set("user_directory", _identifier(self.user_directory, "user_directory"))
         for option in ("expires_in", "backdate"):
@@ -175,7 +178,7 @@ class Recipe:
         if unknown := fields.keys() - _FIELDS:
             raise InputError(
                 f"A user has unknown fields: {join_names(unknown)}.",
-                hint=f"The fields are {', '.join(sorted(_FIELDS))}; other claims belong into claims.",
+                hint=f"The fields are {', '.join(sorted(_FIELDS))}; give other claims in claims.",
             )
         directory, user_id = None, fields.pop("user_id", None)
         if "user" in fields:
@@ -232,7 +235,7 @@ def text_of(value: t.Any, what: str) -> str:
     """
     if isinstance(value, str) or getattr(value, "__ENCRYPTED__", False):  # the latter: vaulted, up to ansible-core 2.18
         return str(value)
-    raise InputError(f"The {what} is {_kind_of(value)}, not text.", hint="Give text; a number goes in quotes.")
+    raise InputError(f"The {what} is {_kind_of(value)}, not text.", hint="Give text, and put a number in quotes.")
 
 
 def _kind_of(value: t.Any) -> str:
@@ -267,7 +270,7 @@ def _free_claims(claims: t.Any) -> dict[str, t.Any]:
     result = plain(claims)
     for name, value in result.items():
         if name in elsewhere:
-            raise InputError(f"The claim {name} is not given under claims.", hint=f"Use {elsewhere[name]} for it.")
+            raise InputError(f"The claim {name} cannot be set in claims.", hint=f"Set {elsewhere[name]} instead.")
         if name in RESERVED_CLAIMS:
             text_of(value, f"claim {name}")
     return result
@@ -283,7 +286,7 @@ def _directory_and_id(user: t.Any) -> tuple[str | None, str]:
 
 def _identifier(value: t.Any, what: str) -> str:
     if value is None:
-        raise InputError(f"There is no {what}.", hint=f"Write DIRECTORY\\user, or give {what.replace(' ', '_')}.")
+        raise InputError(f"No {what} is given.", hint=f"Write DIRECTORY\\user, or give {what.replace(' ', '_')}.")
     text = text_of(value, what)
     if text and text.isprintable() and text == text.strip() and "\\" not in text:
         return text
@@ -329,7 +332,7 @@ def require_mandatory(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy
     if missing := [sanitize(name, 60) for name in virtual_proxy.mandatory_claims if name not in claims]:
         raise InputError(
             f"The virtual proxy refuses tokens without {', '.join(missing)}.",
-            hint="Give mandatory claims by claims, name, email or groups.",
+            hint="Give mandatory claims with claims, name, email or groups.",
         )
 
 

@@ -92,7 +92,7 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
         return
     if not fits(token, key):
         yield (
-            "The signature does not fit the certificate of the virtual proxy"
+            "The signature does not match the certificate of the virtual proxy"
             f" (SHA-256 {_certificate.fingerprint(certificate)}): the token was signed with another key, or altered."
         )
 
@@ -131,9 +131,9 @@ def _time_reasons(claims: dict[str, t.Any], now: float, leeway: float) -> t.Iter
         elif name == "exp" and value <= now - leeway:
             yield f"The token expired {_duration(now - value)} ago."
         elif name == "nbf" and value > now + leeway:
-            yield f"The token is not valid before {_duration(value - now)} from now; do the clocks agree?"
+            yield f"The token becomes valid in {_duration(value - now)}; check the clocks of issuer and server."
         elif name == "iat" and value > now + leeway:
-            yield f"The token was issued {_duration(value - now)} in the future; do the clocks agree?"
+            yield f"The token was issued {_duration(value - now)} in the future; check the clocks of issuer and server."
 
 
 def token_warnings(claims: t.Mapping[str, t.Any], virtual_proxy: VirtualProxy) -> list[str]:

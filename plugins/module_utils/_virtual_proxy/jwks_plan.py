@@ -163,7 +163,7 @@ def _validated(template: Mapping[str, t.Any], prefix: str) -> Options:
     options = from_options(result.validated_parameters)[0].fields
     require_valid(options)
     if _NOTE.search(options.get("description", "")):
-        raise InputError("The description ends like the note of a slot.", hint="Choose another description.")
+        raise InputError("The description ends with a note in the format of slots.", hint="Choose another description.")
     return options
 
 
@@ -283,7 +283,9 @@ def _open(slots: list[Slot], listed: Mapping[str, list[Key]], limit: int, warnin
     excess = sum(slot.live for slot in slots) + len(new) - limit
     for _since, _prefix, slot in gone[: max(0, excess)]:
         slot.state = "evicted"
-        warnings.append(f"The slot {slot.prefix} is closed before the end of its overlap; the limit is {limit}.")
+        warnings.append(
+            f"The slot {slot.prefix} is removed before the end of its overlap, because the limit is {limit}."
+        )
     room = max(0, limit - sum(slot.live for slot in slots))
     slots += new[:room]
     return [kid for slot in new[room:] for kid in slot.kids]

@@ -249,7 +249,7 @@ def _with_first_values(fields: Options, before: Options, warnings: list[str]) ->
     prefix = fields["prefix"]
     if not {**before, **fields}.get("jwt_public_key_certificate"):
         raise InputError(
-            "It does not exist yet, or not for JWT, and no jwt_public_key_certificate is given to verify tokens with.",
+            "It does not exist yet, or does not use JWT, and no jwt_public_key_certificate to verify tokens is given.",
             hint="Give the PEM text of the certificate whose private key signs the tokens.",
         )
     if not {**before, **fields}.get("load_balancing_server_nodes"):

@@ -161,7 +161,7 @@ def test_users_without_rights_get_a_message(site: Site) -> None:
 
 # Why a login fails, and what the diagnosis has to say: usually, and with some values of switches.
 CAUSES: dict[str, Words] = {
-    "another key": Words("The signature does not fit the certificate of the virtual proxy"),
+    "another key": Words("The signature does not match the certificate of the virtual proxy"),
     "expired": Words("The token expired"),
     "other letters in a claim": Words(
         "names are case-sensitive",

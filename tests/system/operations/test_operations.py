@@ -202,7 +202,7 @@ NO_SPACE: dict[str, tuple[int, str]] = {
     "provision": (0, "changed="),
     "smoke_test": (0, "Warning: The reports could not be written to .*smoke_test_report.*{0}"),
     "drift": (0, "Warning: The reports could not be written to .*drift_report.*{0}"),
-    "promote": (2, "was not begun and nothing was written, because the snapshot could not be written to .*{0}"),
+    "promote": (2, "was not started and nothing was written, because the snapshot could not be written to .*{0}"),
     # The promotion was completed, so that there is nothing left to mark in its snapshot.
     "roll_back": (0, "Restored and compared with the snapshot"),
     "rotate_keys": (2, "No pair was created in .*{0}.*Nothing was changed"),

@@ -134,7 +134,7 @@ def test_failed_page_has_the_diagnosis_first() -> None:
     assert page.text.index("Title of login") < page.text.index("Because of login.")
     assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
     assert "cookie flags, logout failed" in page.text
-    assert "no page" in page.text
+    assert "no response" in page.text
     # Only failed logins are unfolded.
     assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [False, True, True]
 

@@ -162,7 +162,7 @@ def test_the_oldest_withdrawn_slot_is_replaced_first() -> None:
     plan = site.follow(keys(C, keycloak(key(3), "d")), 180)
     assert states(plan) == {slot(0): "evicted", slot(1): "gone", slot(2): "open", slot(3): "opened"}
     assert [one["prefix"] for one in plan["make_room"]] == [slot(0)]
-    assert plan["warnings"] == [f"The slot {slot(0)} is closed before the end of its overlap; the limit is 3."]
+    assert plan["warnings"] == [f"The slot {slot(0)} is removed before the end of its overlap, because the limit is 3."]
     assert set(plan["routes"]) == {"b", "c", "d"}
 
 
@@ -357,7 +357,7 @@ def test_two_keys_with_one_slot_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         ({"template": {"color": "red"}}, "color"),
         ({"template": {"session_inactivity_timeout": "soon"}}, "session_inactivity_timeout"),
         ({"template": {"jwt_attribute_user_id": "iss"}}, "reserved"),
-        ({"template": {"description": "x [kid a]"}}, "ends like the note"),
+        ({"template": {"description": "x [kid a]"}}, "ends with a note"),
         ({"prefix": "a b"}, "letters, digits"),
         ({"overlap": -1}, "overlap is not a number"),
         ({"overlap": "1d"}, "overlap is not a number"),

@@ -93,7 +93,7 @@ def test_times_decide_acceptance_with_leeway() -> None:
     assert expired["reasons"] == ["The token expired 5 minutes ago."]
     assert (within["expired"], within["accepted"]) == (True, True)
     assert (strict["expired"], strict["accepted"]) == (True, False)
-    assert "not valid before" in early["reasons"][0]
+    assert "becomes valid in" in early["reasons"][0]
     assert (endless["expired"], endless["seconds_left"], endless["times"]["exp"]) == (False, None, None)
     assert endless["accepted"]
     assert "has no exp" in endless["warnings"][0]
@@ -112,7 +112,7 @@ def test_certificate_verifies_its_tokens_only() -> None:
 
     assert (right["verified"], right["accepted"]) == (True, True)
     assert (wrong["verified"], wrong["accepted"]) == (False, False)
-    assert "does not fit the certificate" in wrong["reasons"][0]
+    assert "does not match the certificate" in wrong["reasons"][0]
 
 
 def test_all_settings_of_a_virtual_proxy_are_checked() -> None:
@@ -167,11 +167,11 @@ def test_key_set_verifies_by_kid() -> None:
         assert evaluate(token(number), jwks=json.dumps(jwks))["verified_by"] == f"k{number}"
     for text, reason in (
         (token(1, kid="k9"), "has no key with the kid of the token"),
-        (token(1, kid="k2"), "does not fit the key of the JWKS with the kid"),
-        (token(5), "no key of the JWKS for signatures fits"),
+        (token(1, kid="k2"), "does not match the key of the JWKS with the kid"),
+        (token(5), "no signing key of the JWKS verifies it"),
         (token(0, kid="k0"), "It is for RS512, but the token is signed with RS256."),
         (token(4, kid="encryption"), "cannot be used: The key is for encryption"),
-        (token(4), "no key of the JWKS for signatures fits"),
+        (token(4), "no signing key of the JWKS verifies it"),
     ):
         result = evaluate(text, jwks=jwks)
         assert (result["verified"], result["verified_by"], result["accepted"]) == (False, None, False)

@@ -44,7 +44,7 @@ def portal(**values: t.Any) -> dict[str, t.Any]:
         (
             [{"id": "a1", "prefix": "portal-old"}, {"id": "a9", "prefix": "portal"}],
             [portal(prefix="portal-old"), EMBEDDED],
-            ["The virtual proxy 'portal' is 'portal-old' now."],
+            ["The virtual proxy 'portal' was renamed to 'portal-old'."],
         ),
     ],
 )
@@ -63,7 +63,7 @@ def test_virtual_proxies_and_nodes_are_found_by_id_then_by_name(
         (
             [{"id": "b1", "prefix": "embedded-2"}],
             [{**EMBEDDED, "prefix": "embedded-2"}],
-            ["The virtual proxy 'embedded' is 'embedded-2' now."],
+            ["The virtual proxy 'embedded' was renamed to 'embedded-2'."],
         ),
         (
             [{"id": "b9", "prefix": "embedded"}],

@@ -256,7 +256,7 @@ def test_each_user_is_asked_for_mandatory_claims() -> None:
 
     assert message == (
         "User 2 of 2: The virtual proxy refuses tokens without roles, unit."
-        " Give mandatory claims by claims, name, email or groups."
+        " Give mandatory claims with claims, name, email or groups."
     )
 
 
@@ -413,7 +413,7 @@ def test_unusual_settings_cause_warnings(warned: list[str]) -> None:
     mint("C\\a", private_key_passphrase=PASSPHRASE)
     assert warned.pop() == "The private key is not encrypted; its passphrase was not needed."
     mint("C\\a", jwt_attribute_user_id="sub")
-    assert warned.pop().startswith("The claim sub has a meaning of its own")
+    assert warned.pop().startswith("The claim sub is reserved for the token itself")
     mint(["C\\a", {"user": "C\\b", "groups": [f"group-{number}" for number in range(600)]}])
     assert "the Authorization header is 1" in warned.pop()
     assert warned == []
@@ -502,7 +502,7 @@ REFUSALS: dict[str, tuple[dict[str, t.Any], str]] = {
     "number as directory": ({"private_key_content": PEM, "user_directory": 5}, "is a number"),
     "number as name": ({"private_key_content": PEM, "name": 5}, "is a number"),
     "reserved claim": ({"private_key_content": PEM, "jwt_attribute_user_id": "exp"}, "reserved for the token itself"),
-    "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Use expires_in"),
+    "times as claims": ({"private_key_content": PEM, "claims": {"exp": 5}}, "Set expires_in"),
     "key as claims": ({"private_key_content": PEM, "claims": PEM}, "claims contains a private key"),
     "no virtual proxy": ({"private_key_content": PEM, "virtual_proxy": "portal"}, "virtual_proxy is not a dictionary"),
     "another authentication": (

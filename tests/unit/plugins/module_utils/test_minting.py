@@ -231,9 +231,9 @@ def test_times_are_in_order(expires_in: int, backdate: int) -> None:
 @pytest.mark.parametrize(
     ("user", "options", "sentence"),
     [
-        ("alice", {}, "There is no user directory"),
-        ({}, {"user_directory": "C"}, "There is no user id"),
-        ({"user_directory": "C"}, {}, "There is no user id"),
+        ("alice", {}, "No user directory is given"),
+        ({}, {"user_directory": "C"}, "No user id is given"),
+        ({"user_directory": "C"}, {}, "No user id is given"),
         ("", {"user_directory": "C"}, "The user id is empty"),
         ("CORP\\", {}, "The user id is empty"),
         ("\\alice", {}, "The user directory is empty"),
@@ -257,8 +257,8 @@ def test_times_are_in_order(expires_in: int, backdate: int) -> None:
         ("D\\a", {"jwt_attribute_user_directory": "[C]"}, "differs from the fixed directory of the virtual proxy"),
         ("C\\a", {"claims": {"userId": "b"}}, "two different values for the claim userId"),
         ("C\\a", {"claims": {"name": "b"}, "name": "c"}, "two different values for the claim name"),
-        ("C\\a", {"claims": {"exp": 1}}, "The claim exp is not given under claims. Use expires_in"),
-        ("C\\a", {"claims": {"aud": "x"}}, "The claim aud is not given under claims. Use audience"),
+        ("C\\a", {"claims": {"exp": 1}}, "The claim exp cannot be set in claims. Set expires_in"),
+        ("C\\a", {"claims": {"aud": "x"}}, "The claim aud cannot be set in claims. Set audience"),
         ("C\\a", {"claims": {"iss": 5}}, "The claim iss is a number"),
         ("C\\a", {"claims": {1: 5}}, "name of a claim is a number"),
         ("C\\a", {"claims": {"day": datetime.date(2026, 1, 1)}}, "contain a date that is not a JSON value"),
@@ -272,7 +272,7 @@ def test_times_are_in_order(expires_in: int, backdate: int) -> None:
         ("C\\a", {"jwt_attribute_user_directory": "iss"}, "jwt_attribute_user_directory is the claim"),
         ("C\\a", {"groups_claim": "aud"}, "groups_claim is the claim"),
         ("C\\a", {"jwt_attribute_user_id": " "}, "jwt_attribute_user_id is empty"),
-        ("C\\a", {"jwt_attribute_user_id": "x", "jwt_attribute_user_directory": "x"}, "have the same claim"),
+        ("C\\a", {"jwt_attribute_user_id": "x", "jwt_attribute_user_directory": "x"}, "have the same name"),
     ],
 )  # fmt: skip
 def test_invalid_claims_are_refused(user: t.Any, options: dict[str, t.Any], sentence: str) -> None:

@@ -108,7 +108,7 @@ def elliptic() -> tuple[str, str]:
 
 
 REFUSED: dict[str, tuple[t.Callable[[], tuple[str, str]], str]] = {
-    "not a CA": (lambda: (pem(certificate(CA_KEY)), private_pem(CA_KEY)), "not that of a CA"),
+    "not a CA": (lambda: (pem(certificate(CA_KEY)), private_pem(CA_KEY)), "is not a CA certificate"),
     "another key": (lambda: (pem(CA), private_pem(key())), "does not belong to the certificate"),
     "an EC key": (elliptic, "Only RSA"),
     "the files swapped": (lambda: (private_pem(CA_KEY), pem(CA)), "contains a private key"),

@@ -126,9 +126,13 @@ def test_a_valid_token_is_accepted(algorithm: str, virtual_proxy: dict[str, t.An
         (
             {**CLAIMS, "nbf": NOW + 300},
             {},
-            "The token is not valid before 5 minutes from now; do the clocks agree?",
+            "The token becomes valid in 5 minutes; check the clocks of issuer and server.",
         ),
-        ({**CLAIMS, "iat": NOW + 90}, {}, "The token was issued 90 seconds in the future; do the clocks agree?"),
+        (
+            {**CLAIMS, "iat": NOW + 90},
+            {},
+            "The token was issued 90 seconds in the future; check the clocks of issuer and server.",
+        ),
         (without("userId"), {}, "The token lacks the claim userId, which is the user id."),
         (
             without("userId", userid="a"),
@@ -197,7 +201,7 @@ def test_foreign_key_or_changed_token_is_refused() -> None:
     ):
         reasons = diagnose(token, {"jwt_public_key_certificate": certificate}, now=NOW)
         assert len(reasons) == 1
-        assert "does not fit the certificate" in reasons[0]
+        assert "does not match the certificate" in reasons[0]
         assert str(_certificate.fingerprint(certificate)) in reasons[0]
 
 

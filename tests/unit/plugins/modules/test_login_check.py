@@ -342,7 +342,7 @@ def test_the_summary_counts_refusals_on_unlinked_proxies(site: Site, monkeypatch
     with FakeProxy(KEY.public_key(), prefix="other") as elsewhere:
         proxies = {"Central": site.proxy.url, "Rim1": elsewhere.url}
         result = main({**site.options, "proxy_urls": proxies, "logins": [login]}, monkeypatch).result
-    assert result["summary"].startswith("The login works, and 1 is refused where there is no link (2 proxies, ")
+    assert result["summary"].startswith("The login works, and 1 is refused on proxies without a link (2 proxies, ")
     assert [endpoint["linked"] for endpoint in result["endpoints"]] == [True, False]
 
 

@@ -18,7 +18,7 @@ import pytest
 from descriptions import SOURCE, TARGET
 from laboratory import Laboratory, Run, State
 
-PROMPT = "or nothing to stop here"
+PROMPT = "or only press Enter to stop"
 
 
 @pytest.fixture(scope="module")

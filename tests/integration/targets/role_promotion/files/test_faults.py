@@ -57,10 +57,10 @@ def check_promotion(promotion: Promotion, state: State, writes: int, reference: 
         return "not begun"
     assert "Promotion of " in promotion.message
     if promotion.restored is None:
-        assert "Nothing had been written." in promotion.message
+        assert "Nothing was written." in promotion.message
         assert state == reference.old
         assert writes == 0
-        return "nothing had been written"
+        return "nothing was written"
     if promotion.restored.get("failed"):
         assert "could NOT be restored" in promotion.message
         return "left between"
@@ -69,7 +69,7 @@ def check_promotion(promotion: Promotion, state: State, writes: int, reference: 
     words = (
         "Everything was restored and compared with the snapshot"
         if promotion.written["changed"]
-        else "Nothing had been written"
+        else "Nothing was written"
     )
     assert words in promotion.message
     undone = outcomes(promotion.restored)
@@ -115,7 +115,7 @@ def test_each_fault_leaves_a_consistent_site(laboratory: Laboratory, reference: 
     assert by_outcome.keys() >= {
         "done",
         "not begun",
-        "nothing had been written",
+        "nothing was written",
         "everything was restored and compared with the snapshot",
     }
 

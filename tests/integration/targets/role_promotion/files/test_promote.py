@@ -106,7 +106,7 @@ def test_a_snapshot_that_cannot_be_written_stops_the_run(laboratory: Laboratory)
     writes = laboratory.sites["test"].writes()
     done = laboratory.run(PROMOTE, *arguments, "-e", json.dumps(variables))
     assert done.code == 2
-    assert "was not begun and nothing was written, because the snapshot could not be written to" in done.output
+    assert "was not started and nothing was written, because the snapshot could not be written to" in done.output
     assert f"{laboratory.directory}/inventory.json/snapshots (promotion_snapshot_directory): " in done.output
     assert "Not a directory" in done.output
     assert laboratory.sites["test"].writes() == writes
@@ -124,7 +124,7 @@ def test_a_host_in_no_file_needs_a_directory_for_snapshots(laboratory: Laborator
     python = ["-e", f"ansible_python_interpreter={sys.executable}"]
     refused = laboratory.run(str(playbook), *python)
     assert refused.code == 2
-    assert "../lonely is in no inventory file beside which the snapshot could be stored" in refused.output
+    assert "../lonely is not defined in an inventory file" in refused.output
     assert "Set promotion_snapshot_directory." in refused.output
     done = laboratory.run(str(playbook), *python, "-e", "promotion_snapshot_directory=own/snapshots")
     assert done.code == 0, done.output
@@ -161,8 +161,8 @@ def test_source_with_failed_logins_is_not_promoted(laboratory: Laboratory) -> No
     done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test", "-e", "promote_prefixes=embedded")
     laboratory.hosts["dev"]["qlik_jwt_private_key_path"] = right
     assert done.code == 2
-    assert "was not begun and nothing was written, because the smoke test on dev failed" in done.output
-    assert "The signature does not fit the certificate" in done.output
+    assert "was not started and nothing was written, because the smoke test on dev failed" in done.output
+    assert "The signature does not match the certificate" in done.output
     assert laboratory.sites["test"].state() == before["test"]
     assert laboratory.snapshots() == []
 
@@ -240,7 +240,7 @@ def test_promotion_with_failed_logins_is_rolled_back(laboratory: Laboratory) -> 
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = test.certificate
     assert done.code == 2
     assert "Promotion of dev to test failed: " in done.output
-    assert "The signature does not fit the certificate" in done.output
+    assert "The signature does not match the certificate" in done.output
     assert "Everything was restored and compared with the snapshot (" in done.output
     assert "trial deleted)." in done.output
     assert f"The snapshot is {laboratory.snapshots()[-1]}." in done.output

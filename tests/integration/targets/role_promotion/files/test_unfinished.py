@@ -72,7 +72,7 @@ def test_next_run_completes_the_promotion(
     assert laboratory.sites["finishes"].state() == reference.new
     [warning] = promotion.warnings
     assert f"The promotion of dev to finishes with the snapshot {snapshot(laboratory, 'finishes')} was inter" in warning
-    assert "Unfinished: embedded, portal. This promotion continues it." in warning
+    assert "Unfinished: embedded, portal. This promotion completes it." in warning
     # The one in the middle is of another site, with the same name in another inventory.
     assert laboratory.unfinished("finishes") == [[], BOTH, []]
 
@@ -103,7 +103,7 @@ def test_other_virtual_proxies_are_unchanged(
 def test_missing_node_stops_the_run_before_the_first_write(
     laboratory: Laboratory, reference: Reference, second: dict[str, Promotion]
 ) -> None:
-    assert "was not begun" in second["removed"].message
+    assert "was not started" in second["removed"].message
     assert "no longer has these nodes: 'Rim7' (portal)." in second["removed"].message
     assert "-e promotion_skip_missing_nodes=true" in second["removed"].message
     assert laboratory.unfinished("removed") == [BOTH]
