@@ -22,6 +22,7 @@ import typing as t
 import uvicorn
 from starlette.types import ASGIApp
 
+from .clock import MovableClock
 from .connections import Protocol
 from .fault_injection import FaultPlan
 from .pki import Pki, write_atomically
@@ -70,7 +71,7 @@ class _Server(uvicorn.Server):
 
 def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
     """Return all ports of a site: that of the repository, and for each node those of its proxy."""
-    faults = FaultPlan(site.faults)
+    faults, clock = FaultPlan(site.faults), MovableClock(site.clock_file)
     repository = repository_app(site, store, log, faults=faults)
     # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): without a client certificate there
     # is a TLS failure, or 403
@@ -78,8 +79,16 @@ def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
     with_certificate = ssl.CERT_OPTIONAL if site.switches.missing_client_certificate == "403" else ssl.CERT_REQUIRED
     ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
     for node in site.nodes:
-        sessions, tickets = SessionTable(site.switches), TicketTable()
-        proxy = proxy_app(site=site, store=store, node=node, repository=repository, sessions=sessions, tickets=tickets)
+        sessions, tickets = SessionTable(site.switches, clock=clock), TicketTable(clock=clock)
+        proxy = proxy_app(
+            site=site,
+            store=store,
+            node=node,
+            repository=repository,
+            sessions=sessions,
+            tickets=tickets,
+            clock=clock,
+        )
         qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
         ports += [
             Port(

@@ -265,8 +265,20 @@ class TestAbout:
 
     def test_enums_have_their_values(self, client: Client) -> None:
         enums = client.get("about/api/enums")
-        assert enums["AuthenticationMethod"]["values"][4] == "4: JWT"
-        assert "VirtualProxyConfig.authenticationMethod" in enums["AuthenticationMethod"]["usages"]
+        assert enums["AuthenticationMethodEnum"] == {
+            "values": [
+                "0: Ticket",
+                "1: HeaderStaticUserDirectory",
+                "2: HeaderDynamicUserDirectory",
+                "3: SAML",
+                "4: JWT",
+                "5: OIDC",
+            ],
+            "usages": ["VirtualProxyConfig.AuthenticationMethod"],
+            "schemaPath": "EnumDescription",
+        }
+        assert enums["NodePurposeEnum"]["values"][2] == "2: ProductionAndDevelopment"
+        assert all(name.endswith("Enum") for name in enums)
 
     def test_relations_are_listed(self, client: Client) -> None:
         relations = client.get("about/api/relations")

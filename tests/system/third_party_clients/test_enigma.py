@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The engine's websocket through a JWT virtual proxy, with enigma.js: by header on releases before November 2024, by
-cookie, csrf token and Origin from then on."""
+cookie and csrf token from then on. It sends no Origin."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def by_header(secret: str) -> dict[str, t.Any]:
     return {"headers": {"Authorization": f"Bearer {secret}"}}
 
 
-def by_cookie(client: Enigma, signed_in: SignedIn, **headers: str) -> dict[str, t.Any]:
+def by_cookie(signed_in: SignedIn, **headers: str) -> dict[str, t.Any]:
     """How to open a websocket with a session, the newer way."""
     return {
-        "headers": {"Cookie": signed_in.cookie, "Origin": client.origin, **headers},
+        "headers": {"Cookie": signed_in.cookie, **headers},
         "query": {"qlik-csrf-token": signed_in.csrf_token or ""},
     }
 
@@ -79,7 +79,7 @@ def signed_in(client: Enigma, site: RunningSite) -> t.Iterator[SignedIn]:
 @pytest.fixture
 def manner(client: Enigma, site: RunningSite, release: str, signed_in: SignedIn) -> dict[str, t.Any]:
     """How Anna opens a websocket on this release."""
-    return by_header(token(site, "anna")) if release == OLD else by_cookie(client, signed_in)
+    return by_header(token(site, "anna")) if release == OLD else by_cookie(signed_in)
 
 
 def only(*releases: str) -> pytest.MarkDecorator:
@@ -144,7 +144,7 @@ class TestEveryRelease:
     def test_signing_out_ends_it(self, client: Enigma, site: RunningSite, release: str) -> None:
         secret = token(site, "auditor")
         signed_in = client.sign_in(secret)
-        client.open(**(by_header(secret) if release == OLD else by_cookie(client, signed_in)))
+        client.open(**(by_header(secret) if release == OLD else by_cookie(signed_in)))
         assert client.sign_out(signed_in.cookie) == 200
         assert client.pipe.call("untilTheEnd")[-1][0] == "OnSessionLoggedOut"
 
@@ -159,18 +159,11 @@ class TestEveryRelease:
     def test_prefix_that_does_not_exist(self, client: Enigma, manner: dict[str, t.Any]) -> None:
         assert_refused(client, 400, **manner, prefix="/nowhere")
 
-    def test_origin_of_another_host_is_refused(self, client: Enigma, manner: dict[str, t.Any]) -> None:
-        headers = {**manner["headers"], "Origin": "https://evil.example.com"}
-        assert_refused(client, 403, **{**manner, "headers": headers})
-        headers["Origin"] = "https://portal.example.com"
-        assert states(client.open(**{**manner, "headers": headers})) == ["SESSION_CREATED"]
-        client.pipe.call("close")
-
     def test_too_many_sessions(self, client: Enigma, site: RunningSite, release: str) -> None:
         """Each request with a header and without a cookie begins a session."""
         secret = token(site, "admin")
         several = [client.sign_in(secret) for _number in range(PARALLEL_SESSIONS + 1)]
-        last = by_header(secret) if release == OLD else by_cookie(client, several[-1])
+        last = by_header(secret) if release == OLD else by_cookie(several[-1])
         assert client.open(**last)[-1][0] == "OnMaxParallelSessionsExceeded"
         assert client.sign_out(several[0].cookie) == 200
 
@@ -196,35 +189,33 @@ class TestBeforeNovember2024:
 @only(NEW)
 class TestFromNovember2024:
     def test_without_the_csrf_token(self, client: Enigma, signed_in: SignedIn) -> None:
-        manner = by_cookie(client, signed_in)
+        manner = by_cookie(signed_in)
         assert_refused(client, 403, headers=manner["headers"])
         assert_refused(client, 403, headers=manner["headers"], query={"qlik-csrf-token": "wrong"})
 
     def test_the_csrf_token_as_a_header(self, client: Enigma, signed_in: SignedIn) -> None:
-        manner = by_cookie(client, signed_in, **{"qlik-csrf-token": signed_in.csrf_token or ""})
+        manner = by_cookie(signed_in, **{"qlik-csrf-token": signed_in.csrf_token or ""})
         assert_refused(client, 403, headers=manner["headers"])
 
     def test_without_a_cookie(self, client: Enigma, signed_in: SignedIn) -> None:
-        manner = by_cookie(client, signed_in)
-        assert_refused(client, 403, headers={"Origin": client.origin}, query=manner["query"])
+        manner = by_cookie(signed_in)
+        assert_refused(client, 403, query=manner["query"])
 
-    def test_without_an_origin(self, client: Enigma, signed_in: SignedIn) -> None:
-        manner = by_cookie(client, signed_in)
-        assert_refused(client, 403, headers={"Cookie": signed_in.cookie}, query=manner["query"])
+    @switched({"websocket_origin": "required"})
+    def test_where_an_origin_is_required(self, client: Enigma, signed_in: SignedIn) -> None:
+        assert_refused(client, 403, **by_cookie(signed_in))
 
     def test_with_the_cookie_of_another_user(self, client: Enigma, site: RunningSite, signed_in: SignedIn) -> None:
         other = client.sign_in(token(site, "auditor"))
-        assert_refused(client, 403, **by_cookie(client, signed_in._replace(cookie=other.cookie)))
+        assert_refused(client, 403, **by_cookie(signed_in._replace(cookie=other.cookie)))
         assert client.sign_out(other.cookie) == 200
 
     @switched({}, {"websocket_authorization": "allowed"})
     def test_as_in_the_example_by_qlik(
         self, client: Enigma, site: RunningSite, signed_in: SignedIn, switches: dict[str, t.Any]
     ) -> None:
-        """It sends header and csrf token, but no cookie. Others report that this is refused: hence the switch. The
-        Origin, which has a switch of its own, is ours."""
+        """It sends header and csrf token, but no cookie. Others report that this is refused: hence the switch."""
         manner = by_header(token(site, "anna")) | {"query": {"qlik-csrf-token": signed_in.csrf_token}}
-        manner["headers"]["Origin"] = client.origin
         if switches:
             assert states(client.open(**manner)) == ["SESSION_CREATED"]
             client.pipe.call("close")

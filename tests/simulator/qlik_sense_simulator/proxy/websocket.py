@@ -98,9 +98,9 @@ class Websockets:
         if wanted == "ignored":
             return True
         if origin is None:
-            # EVIDENCE(B; qlik-sense-mcp): an Origin has to be sent since November 2024
-            # INVENTED(switch=websocket_origin): it is required; no source by Qlik confirms it, and only browsers send
-            # one by default
+            # EVIDENCE(A; @qlik/api 2.19, windowscookie in Node.js; gopherciser): Qlik's own clients open websockets
+            # without an Origin
+            # INVENTED(switch=websocket_origin): none is required; according to qlik-sense-mcp it is since November 2024
             return wanted == "checked" or not self.site.release.has("csrf")
         try:
             scheme, _separator, host = origin.partition("://")
@@ -112,7 +112,7 @@ class Websockets:
         return bool(name) and addresses.host_is_allowed(
             name,
             allow_list=virtual_proxy.get("websocketCrossOriginWhiteList") or (),
-            own=addresses.own_names(self.node.host_name),
+            own=addresses.own_names(self.node.host_name, self.site.switches),
             by_suffix=self.site.switches.host_allow_list_match == "suffix",
         )
 
