@@ -317,8 +317,8 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     (community, qlik-sense-mcp)."""
 
     websocket_origin: t.Literal["checked", "required", "ignored"] = "checked"
-    """The Origin of a websocket. checked: it must be allowed if it is sent (@qlik/api in Node.js and gopherciser, both by
-    Qlik, send none). required: since November 2024 it must also be sent (qlik-sense-mcp). ignored: any value is
+    """The Origin of a websocket. checked: it must be allowed if it is sent (@qlik/api in Node.js and gopherciser, both
+    by Qlik, send none). required: since November 2024 it must also be sent (qlik-sense-mcp). ignored: any value is
     accepted."""
 
     websocket_greeting: t.Literal["at_once", "first_message"] = "at_once"

@@ -174,7 +174,10 @@ def test_site_has_no_such_entities(client: Client, path: str) -> None:
 
 
 def test_filters_know_the_fields_of_apps(client: Client) -> None:
-    assert client.get("app", filter="stream.name eq 'Everyone' and owner.userId eq 'ada' and published eq true") == []
+    assert (
+        client.get("app", filter="stream.name eq 'Monitoring apps' and owner.userId eq 'ada' and published eq true")
+        == []
+    )
     assert client.call("GET", "app", filter="nosuch eq 1").status == 400
 
 
