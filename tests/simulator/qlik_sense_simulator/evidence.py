@@ -63,7 +63,7 @@ _AREAS = {
     "Tickets and sessions by the proxy's own API": ("proxy/qps",),
     "The hub and its paths": ("proxy/services", "proxy/hub_api", "proxy/pages", "proxy/answers"),
     "Websockets": ("proxy/websocket",),
-    "The engine": ("proxy/engine",),
+    "The engine": ("proxy/engine", "proxy/engine_port"),
     "Releases": ("releases",),
     "The site itself": ("site", "repository/seed", "pki", "connections", "server"),
 }

@@ -27,6 +27,7 @@ from .connections import Protocol
 from .fault_injection import FaultPlan
 from .pki import Pki, write_atomically
 from .proxy.app import proxy_app
+from .proxy.engine_port import EnginePort
 from .proxy.qps import qps_app
 from .proxy.sessions import SessionTable, TicketTable
 from .repository.app import repository_app
@@ -47,7 +48,7 @@ class Port:
     """One listening port.
 
     Args:
-        name: "qrs", "proxy:<node>" or "qps:<node>"; requests carry it in their state.
+        name: "qrs", "proxy:<node>", "qps:<node>" or "engine:<node>"; requests carry it in their state.
         app: the application.
         number: the TCP port, 0 for a free one.
         client_certificates: whether a client certificate is required, optional, or not requested.
@@ -101,6 +102,10 @@ def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
             # EVIDENCE(A; Qlik help, QPS API): the proxy's own API requires client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
+        if node.engine_port is not None:
+            engine = EnginePort(site=site, store=store)
+            name = f"engine:{node.name}"
+            ports.append(Port(name=name, app=engine, number=node.engine_port, client_certificates=ssl.CERT_REQUIRED))
     return [dataclasses.replace(port, app=log.recording(faults.applied(port.app))) for port in ports]
 
 
@@ -163,6 +168,7 @@ def ready_content(site: Site) -> dict[str, t.Any]:
                 "is_central": node.is_central,
                 "proxy_url": f"https://{host}:{node.proxy_port}",
                 "qps_url": f"https://{host}:{node.qps_port}",
+                **({"engine_url": f"https://{host}:{node.engine_port}"} if node.engine_port else {}),
             }
         )
     return {"pid": os.getpid(), "qrs_url": f"https://localhost:{site.qrs_port}", "nodes": nodes}
@@ -194,6 +200,8 @@ def _note_ports(site: Site, sockets: t.Mapping[str, socket.socket]) -> None:
     for node in site.nodes:
         node.proxy_port = sockets[f"proxy:{node.name}"].getsockname()[1]
         node.qps_port = sockets[f"qps:{node.name}"].getsockname()[1]
+        if node.engine_port is not None:
+            node.engine_port = sockets[f"engine:{node.name}"].getsockname()[1]
 
 
 def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:

@@ -48,6 +48,7 @@ class Node(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         engine_enabled, proxy_enabled, printing_enabled, scheduler_enabled, failover_candidate: as in the repository.
         proxy_port: TCP port of the proxy, 0 until it listens.
         qps_port: TCP port of the proxy's own REST API, 0 until it listens.
+        engine_port: TCP port of the engine, 0 until it listens; None if it does not listen.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Node(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     failover_candidate: bool = False
     proxy_port: _Port = 0
     qps_port: _Port = 0
+    engine_port: _Port | None = None
 
     def __post_init__(self) -> None:
         if self.is_central and not self.roles:

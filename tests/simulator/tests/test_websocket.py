@@ -383,3 +383,52 @@ class TestEngine:
         socket.send(text)
         assert read(socket)["error"]["code"] == code
         assert call(socket, "OSName")["result"] == {"qReturn": "Windows"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Simulator]:
+    """Yield a site whose engine has a port of its own."""
+    nodes = [{"name": "Central", "host_name": "localhost", "is_central": True, "engine_port": 0}]
+    with Simulator(tmp_path_factory.mktemp("engine") / "site", {"nodes": nodes}) as running:
+        yield running
+
+
+class TestEnginePort:
+    """The engine's own port, where a client certificate and X-Qlik-User take the place of a virtual proxy."""
+
+    def open(self, running: Simulator, path: str, **certificate: str) -> websocket.WebSocket:
+        return websocket.create_connection(
+            f"wss{running.ready['nodes'][0]['engine_url'].removeprefix('https')}/{path}",
+            timeout=_TIMEOUT,
+            sslopt={"ca_certs": str(running.pki / "root.pem"), "cert_reqs": ssl.CERT_REQUIRED, **certificate},
+            header=["X-Qlik-User: UserDirectory=INTERNAL; UserId=sa_engine"],
+            http_no_proxy=["*"],
+        )
+
+    def test_certificate_opens_it(self, running: Simulator) -> None:
+        pair = {"certfile": str(running.pki / "client.pem"), "keyfile": str(running.pki / "client_key.pem")}
+        socket = self.open(running, "app/engineData", **pair)
+        assert read(socket) == {
+            "jsonrpc": "2.0",
+            "method": "OnConnected",
+            "params": {"qSessionState": "SESSION_CREATED"},
+        }
+        call = {"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "GetAuthenticatedUser", "params": []}
+        socket.send(json.dumps(call))
+        assert read(socket)["result"]["qReturn"] == "UserDirectory=INTERNAL; UserId=sa_engine"
+        socket.close()
+        with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+            self.open(running, "hub", **pair)
+
+    def test_certificate_is_required(self, running: Simulator) -> None:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            self.open(running, "app/engineData")
+
+    @pytest.mark.parametrize("path", ["healthcheck", "engine/healthcheck/"])
+    def test_health(self, running: Simulator, path: str) -> None:
+        answer = running.session.get(f"{running.ready['nodes'][0]['engine_url']}/{path}", timeout=_TIMEOUT)
+        assert (answer.status_code, answer.json()["saturated"]) == (200, False)
+
+    def test_bad_path_is_refused(self, running: Simulator) -> None:
+        answer = running.session.get(f"{running.ready['nodes'][0]['engine_url']}/a%2Fb", timeout=_TIMEOUT)
+        assert answer.status_code == 400

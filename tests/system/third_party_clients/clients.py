@@ -304,22 +304,24 @@ class QlikRepoApi(Informatiqal):
 
 
 class QlikApi:
-    """The npm package @qlik/api, Qlik's own, for a JWT virtual proxy of the first node.
+    """The npm package @qlik/api, Qlik's own.
 
     Args:
         site: where to connect to.
         modules: the node_modules directory that it is installed in.
-        token: what its function getAccessToken gives.
+        configuration: either the token that its function getAccessToken gives, for a JWT virtual proxy of the first
+            node, or the file pfx and its passphrase, for the engine of that node.
     """
 
     name: t.ClassVar[str] = "@qlik/api"
 
-    def __init__(self, site: RunningSite, modules: pathlib.Path, token: str) -> None:
+    def __init__(self, site: RunningSite, modules: pathlib.Path, **configuration: str) -> None:
         self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
         environment = {"NODE_PATH": str(modules), "NODE_EXTRA_CA_CERTS": str(site.pki / "proxy_root.pem")}
         self.pipe = Pipe(["node", str(HERE / "qlik_api.mjs")], environment)
-        host = f"{site.ready['nodes'][0]['proxy_url']}/jwt"
-        self.version += f" on Node {self.pipe.call('configure', {'host': host, 'token': token})}"
+        node = site.ready["nodes"][0]
+        host = f"{node['proxy_url']}/jwt" if "token" in configuration else node["engine_url"]
+        self.version += f" on Node {self.pipe.call('configure', {'host': host, **configuration})}"
         self.close = self.pipe.close
         self._before = len(requests_of(site))
 
@@ -334,8 +336,8 @@ class QlikApi:
         return answer["events"], answer["error"]
 
     def requests(self, site: RunningSite) -> list[dict[str, t.Any]]:
-        """Return the requests at the site's proxies since the client was created."""
-        return [entry for entry in requests_of(site)[self._before :] if entry["port"].startswith("proxy:")]
+        """Return the requests at the site's proxies and engines since the client was created."""
+        return [entry for entry in requests_of(site)[self._before :] if entry["port"] != "qrs"]
 
 
 class Pouc:

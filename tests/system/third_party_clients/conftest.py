@@ -249,11 +249,11 @@ def connect_enigma(node_modules: pathlib.Path, registry: ClientRegistry) -> t.Ca
 
 
 @pytest.fixture(scope="session")
-def connect_qlik_api(node_modules: pathlib.Path, registry: ClientRegistry) -> t.Callable[[RunningSite, str], QlikApi]:
-    """Return a function that creates clients of this kind, each with a token."""
+def connect_qlik_api(node_modules: pathlib.Path, registry: ClientRegistry) -> t.Callable[..., QlikApi]:
+    """Return a function that creates clients of this kind."""
 
-    def connect(site: RunningSite, token: str) -> QlikApi:
-        return registry.register(QlikApi(site, node_modules, token))
+    def connect(site: RunningSite, **configuration: str) -> QlikApi:
+        return registry.register(QlikApi(site, node_modules, **configuration))
 
     return connect
 

@@ -2,7 +2,8 @@
 // GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// @qlik/api at the end of a pipe, configured as its documentation shows it for Node.js and a JWT virtual proxy.
+// @qlik/api at the end of a pipe, configured as its documentation shows it for Node.js: with a JWT virtual proxy, or with
+// exported certificates.
 
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -26,8 +27,10 @@ async function findInvokeFetch() {
 const invokeFetch = await findInvokeFetch();
 
 class Guest {
-  constructor({ host, token }) {
-    this.hostConfig = { authType: "windowscookie", host, getAccessToken: async () => token };
+  constructor({ host, token, pfx, passphrase }) {
+    this.hostConfig = pfx
+      ? { authType: "pfx", host, pfx: fs.readFileSync(pfx), passphrase }
+      : { authType: "windowscookie", host, getAccessToken: async () => token };
   }
 
   async rest(pathTemplate) {

@@ -11,6 +11,7 @@ simulated sites that have the file of the environment variable MOVED_CLOCK as th
 import os
 import pathlib
 import time
+import typing as t
 
 _SHORTEST = 0.1
 _FILE = pathlib.Path(os.environ["MOVED_CLOCK"])
@@ -18,13 +19,14 @@ _sleep, _monotonic = time.sleep, time.monotonic
 _moves: list[float] = []
 
 
-def _move(seconds: float) -> None:
-    if seconds < _SHORTEST:
-        _sleep(seconds)
+def _move(seconds: float | t.SupportsIndex) -> None:
+    pause = float(seconds)
+    if pause < _SHORTEST:
+        _sleep(pause)
         return
-    _moves.append(seconds)
+    _moves.append(pause)
     with _FILE.open("a", encoding="ascii") as file:
-        file.write(f"{seconds}\n")
+        file.write(f"{pause}\n")
 
 
 time.sleep = _move
