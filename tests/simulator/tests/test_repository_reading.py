@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -288,7 +289,22 @@ class TestAbout:
         assert "PUT /qrs/proxyservice/{id}" in client.get("about/api/description")
         assert "POST /qrs/proxyservice" not in client.get("about/api/description")
         extended = client.get("about/api/description", extended="true", method="delete")
-        assert '{"method": "DELETE", "path": "/qrs/tag/{id}"}' in extended
+        assert json.loads(extended[0]).keys() == {"method", "path", "extended"}
+
+    @pytest.mark.parametrize(
+        ("method", "path", "types"),
+        [
+            ("GET", "/qrs/tag", "[bodytype=Void, returntype=IList<Tag>]"),
+            ("GET", "/qrs/app/object/count", "[bodytype=Void, returntype=Int32]"),
+            ("PUT", "/qrs/tag/{id}", "[bodytype=Tag, returntype=Tag]"),
+            ("POST", "/qrs/tag/table", "[bodytype=TableDefinition, returntype=Table]"),
+            ("POST", "/qrs/selection/tag", "[bodytype=Object, returntype=Selection]"),
+            ("DELETE", "/qrs/tag/{id}", "[bodytype=Void, returntype=Void]"),
+        ],
+    )
+    def test_description_has_the_types(self, client: Client, method: str, path: str, types: str) -> None:
+        extended = client.get("about/api/description", extended="true", method=method)
+        assert json.dumps({"method": method, "path": path, "extended": types}) in extended
 
     def test_default_equals_a_new_entity(self, client: Client) -> None:
         default = client.get("about/api/default/virtualproxyconfig")

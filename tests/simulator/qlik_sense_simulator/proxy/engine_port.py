@@ -69,7 +69,8 @@ class EnginePort:
         return Identity(user_directory=user_directory, user_id=user_id)
 
     async def _talk(self, socket: WebSocket, engine: Engine) -> None:
-        # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnAuthenticationInformation is a message of the proxy
+        # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnAuthenticationInformation is a message of the
+        # proxy
         # INVENTED(switch=none): the engine begins with OnConnected, and each websocket has a session of its own
         await socket.accept()
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the client closed the connection
