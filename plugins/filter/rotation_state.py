@@ -208,10 +208,10 @@ def _find(virtual_proxies: list[VirtualProxy], name: str) -> tuple[str, VirtualP
         return ("switched" if REPLACED.search(old.get("description") or "") else "published"), old, new
     family = [one for one in virtual_proxies if one in successors or _number(one["prefix"], name)]
     if not family:
+        found = ", ".join(sorted(one["prefix"] for one in virtual_proxies)) or "none"
         raise InputError(
             f"The site has no JWT virtual proxy with the prefix {name}, nor one that replaced it ({name}-2 and so on).",
-            hint=f"Check the name (found are: {', '.join(sorted(one['prefix'] for one in virtual_proxies)) or 'none'}), "
-            "or declare the virtual proxy first.",
+            hint=f"Check the name (found are: {found}), or declare the virtual proxy first.",
         )
     if len(family) > 1:
         raise InputError(

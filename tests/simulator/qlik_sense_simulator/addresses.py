@@ -11,6 +11,8 @@ import urllib.parse
 
 from starlette.types import Scope
 
+from .behaviors import Switches
+
 
 class BadRequestError(ValueError):
     """A request line or header that is refused before any handler sees it."""
@@ -61,9 +63,10 @@ def host_name(host: str) -> str:
     return name.rstrip(".")
 
 
-def own_names(host_name: str) -> tuple[str, ...]:
+def own_names(host_name: str, switches: Switches) -> tuple[str, ...]:
     """Return the names of a node that are always allowed."""
-    return (host_name, "localhost", "127.0.0.1", "::1")
+    # INVENTED(switch=own_host_names): the node's own names never have to be on the host allow list
+    return (host_name, "localhost", "127.0.0.1", "::1") if switches.own_host_names == "allowed" else ()
 
 
 def host_is_allowed(name: str, *, allow_list: t.Iterable[str], own: t.Iterable[str], by_suffix: bool) -> bool:
@@ -75,7 +78,6 @@ def host_is_allowed(name: str, *, allow_list: t.Iterable[str], own: t.Iterable[s
         own: the names of the node.
         by_suffix: entries also cover the names below them.
     """
-    # INVENTED(switch=none): the node's own names never have to be on the host allow list
     # EVIDENCE(B; qlik-sense-mcp docs/AUTH_JWT.md): entries of the host allow list are host names without scheme and
     # port
     entries = [entry.strip().lower().rstrip(".") for entry in (*own, *allow_list)]

@@ -122,10 +122,14 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     missing_route: t.Literal["405", "404"] = "405"
     """The status for a method that a path does not have, such as POST on proxyservice."""
 
+    unknown_id: t.Literal["404", "400", "403"] = "404"
+    """The status for the id of an entity that does not exist, in the path of a GET, PUT or DELETE."""
+
     # --- The repository: filters
 
-    custom_property_filter: t.Literal["400", "accept"] = "400"
-    """@name in a filter, for the value of a custom property. No public source uses it on these entities."""
+    custom_property_filter: t.Literal["accept", "400"] = "accept"
+    """@name in a filter, for the value of a custom property, which may be a bare word: "@location eq north" (public
+    configurations of the DSC module use it on nodes), or refused."""
 
     not_in_filter: t.Literal["400", "accept"] = "400"
     """not before a comparison or a group. No public source has it."""
@@ -153,6 +157,15 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host_allow_list_match: t.Literal["exact", "suffix"] = "exact"
     """exact: a host name equals an entry (qlik-sense-mcp). suffix: an entry also covers the names below it."""
+
+    own_host_names: t.Literal["allowed", "listed"] = "allowed"
+    """The node's own host name and localhost. allowed: they never have to be on a host allow list. listed: they must be
+    listed like any other name."""
+
+    preflight: t.Literal["answered", "refused"] = "answered"
+    """A browser's preflight (OPTIONS without credentials, with Origin and Access-Control-Request-Method). answered: 200
+    with the additional response headers, without which Qlik's own browser clients do not work. refused: the same status
+    as any request without credentials."""
 
     hub_redirect: bool = True
     """/hub answers 302 to /hub/. False: it answers 200 itself."""
@@ -202,6 +215,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     refuse_short_keys: bool = False
     """Refuse every token when the certificate's RSA key has fewer than 2048 bits. Published examples have 1024."""
+
+    missing_mandatory_attribute: t.Literal["refuse", "ignore"] = "refuse"
+    """A token without an attribute that the attribute map calls mandatory: refused, or accepted without it."""
 
     case_sensitive_claims: bool = True
     """The names of claims are case-sensitive (two reports). False: they are not."""
@@ -300,9 +316,10 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     required. allowed: it authenticates as well (Qlik's own enigma.js example sends it next to the token). refused: 403
     (community, qlik-sense-mcp)."""
 
-    websocket_origin: t.Literal["required", "checked", "ignored"] = "required"
-    """The Origin of a websocket. required: it is required since November 2024 (qlik-sense-mcp), and must be allowed.
-    checked: it must be allowed if it is sent. ignored: any value is accepted."""
+    websocket_origin: t.Literal["checked", "required", "ignored"] = "checked"
+    """The Origin of a websocket. checked: it must be allowed if it is sent (@qlik/api in Node.js and gopherciser, both
+    by Qlik, send none). required: since November 2024 it must also be sent (qlik-sense-mcp). ignored: any value is
+    accepted."""
 
     websocket_greeting: t.Literal["at_once", "first_message"] = "at_once"
     """Whether OnAuthenticationInformation is sent at once, or only after the client's first message, which the help

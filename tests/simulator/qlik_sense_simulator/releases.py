@@ -15,6 +15,8 @@ _FEATURES = {
     "http_cookie_suffix": "2019-02",
     # EVIDENCE(A; Qlik support article ta-p/2509211): a csrf token protects websockets since November 2024
     "csrf": "2024-11",
+    # EVIDENCE(A; qlik.dev, qlik-embed for client-managed): qlik-embed works since May 2024
+    "qlik_embed": "2024-05",
     # EVIDENCE(B; qlik-utils, generated from about/api/description in 2016): old releases have no OpenAPI document
     # INVENTED(switch=none): releases have the OpenAPI document since May 2021
     "openapi": "2021-05",
@@ -62,6 +64,10 @@ RELEASES = {
         Release(name="november-2024", date="2024-11", build_version="31.56.1.0", build_date="11/12/2024 8:47:19 AM"),
         Release(name="may-2025", date="2025-05", build_version="31.59.1.0", build_date="5/13/2025 11:34:56 AM"),
         Release(name="november-2025", date="2025-11", build_version="31.62.1.0", build_date="11/11/2025 9:05:12 AM"),
+        # EVIDENCE(A; Qlik developer help, November 2026, "Virtual proxy: Create"): the virtual proxy is that of
+        # November 2025 in these two
+        Release(name="may-2026", date="2026-05", build_version="31.65.1.0", build_date="5/12/2026 10:21:43 AM"),
+        Release(name="november-2026", date="2026-11", build_version="31.68.1.0", build_date="11/10/2026 9:34:08 AM"),
     )
 }
 DEFAULT_RELEASE = "may-2025"

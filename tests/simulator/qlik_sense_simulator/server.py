@@ -22,10 +22,12 @@ import typing as t
 import uvicorn
 from starlette.types import ASGIApp
 
+from .clock import MovableClock
 from .connections import Protocol
 from .fault_injection import FaultPlan
 from .pki import Pki, write_atomically
 from .proxy.app import proxy_app
+from .proxy.engine_port import EnginePort
 from .proxy.qps import qps_app
 from .proxy.sessions import SessionTable, TicketTable
 from .repository.app import repository_app
@@ -46,7 +48,7 @@ class Port:
     """One listening port.
 
     Args:
-        name: "qrs", "proxy:<node>" or "qps:<node>"; requests carry it in their state.
+        name: "qrs", "proxy:<node>", "qps:<node>" or "engine:<node>"; requests carry it in their state.
         app: the application.
         number: the TCP port, 0 for a free one.
         client_certificates: whether a client certificate is required, optional, or not requested.
@@ -70,7 +72,7 @@ class _Server(uvicorn.Server):
 
 def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
     """Return all ports of a site: that of the repository, and for each node those of its proxy."""
-    faults = FaultPlan(site.faults)
+    faults, clock = FaultPlan(site.faults), MovableClock(site.clock_file)
     repository = repository_app(site, store, log, faults=faults)
     # EVIDENCE(B; Qlik-Cli-Windows issues 44 and 123, QlikSenseQMCUtility issue 34): without a client certificate there
     # is a TLS failure, or 403
@@ -78,8 +80,16 @@ def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
     with_certificate = ssl.CERT_OPTIONAL if site.switches.missing_client_certificate == "403" else ssl.CERT_REQUIRED
     ports = [Port(name="qrs", app=repository, number=site.qrs_port, client_certificates=with_certificate)]
     for node in site.nodes:
-        sessions, tickets = SessionTable(site.switches), TicketTable()
-        proxy = proxy_app(site=site, store=store, node=node, repository=repository, sessions=sessions, tickets=tickets)
+        sessions, tickets = SessionTable(site.switches, clock=clock), TicketTable(clock=clock)
+        proxy = proxy_app(
+            site=site,
+            store=store,
+            node=node,
+            repository=repository,
+            sessions=sessions,
+            tickets=tickets,
+            clock=clock,
+        )
         qps = qps_app(site=site, store=store, node=node, sessions=sessions, tickets=tickets)
         ports += [
             Port(
@@ -92,6 +102,10 @@ def build_ports(site: Site, store: Store, log: RequestLog) -> list[Port]:
             # EVIDENCE(A; Qlik help, QPS API): the proxy's own API requires client certificates, too
             Port(name=f"qps:{node.name}", app=qps, number=node.qps_port, client_certificates=ssl.CERT_REQUIRED),
         ]
+        if node.engine_port is not None:
+            engine = EnginePort(site=site, store=store)
+            name = f"engine:{node.name}"
+            ports.append(Port(name=name, app=engine, number=node.engine_port, client_certificates=ssl.CERT_REQUIRED))
     return [dataclasses.replace(port, app=log.recording(faults.applied(port.app))) for port in ports]
 
 
@@ -154,6 +168,7 @@ def ready_content(site: Site) -> dict[str, t.Any]:
                 "is_central": node.is_central,
                 "proxy_url": f"https://{host}:{node.proxy_port}",
                 "qps_url": f"https://{host}:{node.qps_port}",
+                **({"engine_url": f"https://{host}:{node.engine_port}"} if node.engine_port else {}),
             }
         )
     return {"pid": os.getpid(), "qrs_url": f"https://localhost:{site.qrs_port}", "nodes": nodes}
@@ -185,6 +200,8 @@ def _note_ports(site: Site, sockets: t.Mapping[str, socket.socket]) -> None:
     for node in site.nodes:
         node.proxy_port = sockets[f"proxy:{node.name}"].getsockname()[1]
         node.qps_port = sockets[f"qps:{node.name}"].getsockname()[1]
+        if node.engine_port is not None:
+            node.engine_port = sockets[f"engine:{node.name}"].getsockname()[1]
 
 
 def _store_settings(site: Site, store: Store, *, pki: Pki) -> None:

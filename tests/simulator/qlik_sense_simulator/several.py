@@ -29,7 +29,7 @@ from .site import SiteError, load_site
 
 async def main(directory: pathlib.Path) -> None:
     """Serve all sites."""
-    # Each site has five ports.
+    # Each site has five ports, or more if its engines have their own.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sites = {file.with_suffix(".json"): load_site(file) for file in sorted(directory.glob("*.yml"))}

@@ -48,6 +48,7 @@ class Node(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         engine_enabled, proxy_enabled, printing_enabled, scheduler_enabled, failover_candidate: as in the repository.
         proxy_port: TCP port of the proxy, 0 until it listens.
         qps_port: TCP port of the proxy's own REST API, 0 until it listens.
+        engine_port: TCP port of the engine, 0 until it listens; None if it does not listen.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Node(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     failover_candidate: bool = False
     proxy_port: _Port = 0
     qps_port: _Port = 0
+    engine_port: _Port | None = None
 
     def __post_init__(self) -> None:
         if self.is_central and not self.roles:
@@ -140,6 +142,7 @@ class Site(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         virtual_proxies: bodies as for POST, with names instead of ids and a list "proxies" of node names.
         switches: how the site behaves where public sources leave it open.
         faults: requests that fail, and how.
+        clock_file: a file whose lines move the clock of reloads, sessions and tickets, see `MovableClock`.
         proxy_authority: the issuer of the certificate of the proxies, see `ProxyAuthority`.
         qrs_port: TCP port of the repository, 0 until it listens.
     """
@@ -151,6 +154,7 @@ class Site(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     custom_properties: list[CustomProperty] = msgspec.field(default_factory=_default_custom_properties)
     virtual_proxies: list[dict[str, t.Any]] = msgspec.field(default_factory=list)
     switches: Switches = msgspec.field(default_factory=Switches)
+    clock_file: str = ""
     faults: list[Fault] = msgspec.field(default_factory=list)
     proxy_authority: ProxyAuthority = "site"
     qrs_port: _Port = 0

@@ -212,7 +212,6 @@ def test_filter_follows_paths_of_a_proxy_service(expression: str) -> None:
         "privileges eq 'read'",
         "schemaPath eq 'VirtualProxyConfig'",
         "prefix gt null",
-        "@Environment eq 'Test'",
         ".prefix eq 'jwt'",
         "prefix. eq 'jwt'",
         "tags.name.id.name.id.name.id.name.id eq 'a'",
@@ -239,14 +238,39 @@ def test_many_adjacent_groups_are_accepted() -> None:
 
 
 def test_filter_syntax_depends_on_switches() -> None:
-    client = Client({"switches": {"custom_property_filter": "accept", "null_in_filter": "400"}})
+    client = Client({"switches": {"custom_property_filter": "400", "null_in_filter": "400"}})
+    assert client.call("GET", "virtualproxyconfig", filter="@Environment eq 'Test'").status == 400
+    assert client.call("GET", "virtualproxyconfig", filter="prefix eq null").status == 400
+
+
+NODE = {"location": "north", "role": "engine"}
+
+
+def test_custom_properties_are_found_by_bare_words() -> None:
+    """Nodes as in "@location eq north and @role eq engine" of public configurations for DSC."""
+    properties = [{"name": name, "choice_values": [value]} for name, value in NODE.items()]
+    client = Client({"custom_properties": properties})
+    definitions = {one["name"]: {"id": one["id"]} for one in client.get("custompropertydefinition")}
+    [node, _other] = client.get("servernodeconfiguration/full")
+    values = [{"value": value, "definition": definitions[name]} for name, value in NODE.items()]
+    body = {**node, "customProperties": values}
+    assert client.call("PUT", f"servernodeconfiguration/{node['id']}", body).status == 200
+    for expression, number in [
+        ("@location eq north and @role eq engine", 1),
+        ("@Location eq 'North' and @role eq 7", 0),
+        ("@location eq south", 0),
+    ]:
+        assert client.get("servernodeconfiguration/count", filter=expression) == {"value": number}, expression
+
+
+def test_custom_properties_in_filters_are_those_of_the_type() -> None:
+    client = Client()
     [definition] = client.get("custompropertydefinition", filter="name eq 'Environment'")
     client.create_virtual_proxy(customProperties=[{"value": "Test", "definition": {"id": definition["id"]}}])
     assert client.get("virtualproxyconfig/count", filter="@environment eq 'test'") == {"value": 1}
     assert client.get("virtualproxyconfig/count", filter="@Owner eq 'test'") == {"value": 0}
     assert client.call("GET", "virtualproxyconfig", filter="@nosuch eq 'a'").status == 400
     assert client.call("GET", "tag", filter="@Environment eq 'a'").status == 400
-    assert client.call("GET", "virtualproxyconfig", filter="prefix eq null").status == 400
 
 
 def test_not_and_like_are_accepted_by_switch() -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -265,8 +266,20 @@ class TestAbout:
 
     def test_enums_have_their_values(self, client: Client) -> None:
         enums = client.get("about/api/enums")
-        assert enums["AuthenticationMethod"]["values"][4] == "4: JWT"
-        assert "VirtualProxyConfig.authenticationMethod" in enums["AuthenticationMethod"]["usages"]
+        assert enums["AuthenticationMethodEnum"] == {
+            "values": [
+                "0: Ticket",
+                "1: HeaderStaticUserDirectory",
+                "2: HeaderDynamicUserDirectory",
+                "3: SAML",
+                "4: JWT",
+                "5: OIDC",
+            ],
+            "usages": ["VirtualProxyConfig.AuthenticationMethod"],
+            "schemaPath": "EnumDescription",
+        }
+        assert enums["NodePurposeEnum"]["values"][2] == "2: ProductionAndDevelopment"
+        assert all(name.endswith("Enum") for name in enums)
 
     def test_relations_are_listed(self, client: Client) -> None:
         relations = client.get("about/api/relations")
@@ -276,7 +289,22 @@ class TestAbout:
         assert "PUT /qrs/proxyservice/{id}" in client.get("about/api/description")
         assert "POST /qrs/proxyservice" not in client.get("about/api/description")
         extended = client.get("about/api/description", extended="true", method="delete")
-        assert '{"method": "DELETE", "path": "/qrs/tag/{id}"}' in extended
+        assert json.loads(extended[0]).keys() == {"method", "path", "extended"}
+
+    @pytest.mark.parametrize(
+        ("method", "path", "types"),
+        [
+            ("GET", "/qrs/tag", "[bodytype=Void, returntype=IList<Tag>]"),
+            ("GET", "/qrs/app/object/count", "[bodytype=Void, returntype=Int32]"),
+            ("PUT", "/qrs/tag/{id}", "[bodytype=Tag, returntype=Tag]"),
+            ("POST", "/qrs/tag/table", "[bodytype=TableDefinition, returntype=Table]"),
+            ("POST", "/qrs/selection/tag", "[bodytype=Object, returntype=Selection]"),
+            ("DELETE", "/qrs/tag/{id}", "[bodytype=Void, returntype=Void]"),
+        ],
+    )
+    def test_description_has_the_types(self, client: Client, method: str, path: str, types: str) -> None:
+        extended = client.get("about/api/description", extended="true", method=method)
+        assert json.dumps({"method": method, "path": path, "extended": types}) in extended
 
     def test_default_equals_a_new_entity(self, client: Client) -> None:
         default = client.get("about/api/default/virtualproxyconfig")

@@ -681,7 +681,7 @@ class TestReleases:
 
     def test_enums_depend_on_release(self) -> None:
         client = Client({"release": "november-2017"})
-        assert len(client.get("about/api/enums")["AuthenticationMethod"]["values"]) == 5
+        assert len(client.get("about/api/enums")["AuthenticationMethodEnum"]["values"]) == 5
         body = {"prefix": "oidc", "sessionCookieHeaderName": "X", "authenticationMethod": 5}
         assert client.call("POST", "virtualproxyconfig", body).status == 400
 

@@ -134,7 +134,7 @@ class TestSelection:
     @pytest.mark.parametrize(
         "items",
         [
-            [{"type": "App", "objectID": MISSING_ID}],
+            [{"type": "Nothing", "objectID": MISSING_ID}],
             [{"type": "Tag", "objectID": "nonsense"}],
             [{"type": "Tag"}],
             [{"objectID": MISSING_ID}],

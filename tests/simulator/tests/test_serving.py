@@ -63,7 +63,7 @@ class TestReady:
         assert len({port(url) for url in urls}) == 5
         for url in urls:
             # The name in each address is in the certificate, and the port answers.
-            assert running.session.get(url, timeout=60, allow_redirects=False).status_code in (302, 403, 404)
+            assert running.session.get(url, timeout=60, allow_redirects=False).status_code in (301, 403, 404)
 
     def test_proxy_settings_have_the_ports(self, running: Simulator) -> None:
         settings = [proxy["settings"] for proxy in running.qrs("GET", "proxyservice/full").json()]
@@ -586,7 +586,7 @@ class TestSeveralSites:
             session = requests.Session()
             session.trust_env = False
             session.verify = str(running.pki / "proxy_root.pem")
-            assert session.get(url, timeout=60, allow_redirects=False).status_code == 302
+            assert session.get(url, timeout=60, allow_redirects=False).status_code == 301
             session.verify = str(running.pki / "root.pem")
             with pytest.raises(requests.exceptions.SSLError):
                 session.get(running.sites["first"]["nodes"][0]["proxy_url"], timeout=60)

@@ -205,6 +205,12 @@ def test_releases_have_their_features() -> None:
                 names.append(release.name)
     for feature in ("http_cookie_suffix", "openapi"):
         assert has[feature] == list(RELEASES)[2:]
-    assert has["csrf"] == ["november-2024", "may-2025", "november-2025"]
+    assert has["csrf"] == [
+        "november-2024",
+        "may-2025",
+        "november-2025",
+        "may-2026",
+        "november-2026",
+    ]
     with pytest.raises(KeyError):
         Release(name="", date="", build_version="", build_date="").has("nonsense")

@@ -168,6 +168,11 @@ def test_mandatory_attribute_without_value_is_refused(value: object) -> None:
     assert verdict == Refusal("A mandatory attribute is missing in the token.")
 
 
+def test_missing_mandatory_attribute_is_ignored_by_switch() -> None:
+    fields = {"jwtAttributeMap": [mapped("group", "group", mandatory=True)]}
+    assert judge(token(), switches=Switches(missing_mandatory_attribute="ignore"), **fields) == ADA
+
+
 def test_directory_in_brackets_is_a_constant() -> None:
     verdict = judge(token(userDirectory=None), jwtAttributeUserDirectory="[LAB]")
     assert verdict == ADA

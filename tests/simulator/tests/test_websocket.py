@@ -185,12 +185,14 @@ class TestUpgrade:
     def test_additional_header_is_ignored(self, ada: UserAgent) -> None:
         assert session_state(ada.open(csrf_token=ada.csrf_token, header=True)) == "OnConnected SESSION_CREATED"
 
-    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "portal.example", "ftp://portal.example", None])
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "portal.example", "ftp://portal.example"])
     def test_foreign_origin_is_refused(self, ada: UserAgent, origin: str | None) -> None:
         assert ada.refused(csrf_token=ada.csrf_token, origin=origin) == 403
 
-    @pytest.mark.parametrize("origin", ["https://portal.example", "http://PORTAL.example:8080", "https://localhost"])
-    def test_origin_on_host_allow_list_is_accepted(self, ada: UserAgent, origin: str) -> None:
+    @pytest.mark.parametrize(
+        "origin", ["https://portal.example", "http://PORTAL.example:8080", "https://localhost", None]
+    )
+    def test_origin_on_host_allow_list_or_none_is_accepted(self, ada: UserAgent, origin: str | None) -> None:
         assert session_state(ada.open(csrf_token=ada.csrf_token, origin=origin)) == "OnConnected SESSION_CREATED"
 
     def test_request_log_has_no_token(self, ada: UserAgent, start: t.Callable[..., Simulator]) -> None:
@@ -244,17 +246,14 @@ class TestSwitches:
         assert person.refused(header=True, csrf_token=person.csrf_token) == 403
         assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
 
-    @pytest.mark.parametrize(("policy", "foreign_status"), [("checked", 403), ("ignored", 101)])
-    def test_missing_origin_is_accepted_by_switch(
-        self, start: t.Callable[..., Simulator], policy: str, foreign_status: int
-    ) -> None:
-        person = UserAgent(start(NEW, websocket_origin=policy)).log_in()
-        token = person.csrf_token
-        assert session_state(person.open(csrf_token=token, origin=None)) == "OnConnected SESSION_CREATED"
-        if foreign_status == 403:
-            assert person.refused(csrf_token=token, origin="https://evil.example") == 403
-        else:
-            assert person.open(csrf_token=token, origin="https://evil.example").getstatus() == 101
+    def test_missing_origin_is_refused_by_switch(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW, websocket_origin="required")).log_in()
+        assert person.refused(csrf_token=person.csrf_token, origin=None) == 403
+        assert session_state(person.open(csrf_token=person.csrf_token)) == "OnConnected SESSION_CREATED"
+
+    def test_any_origin_is_accepted_by_switch(self, start: t.Callable[..., Simulator]) -> None:
+        person = UserAgent(start(NEW, websocket_origin="ignored")).log_in()
+        assert person.open(csrf_token=person.csrf_token, origin="https://evil.example").getstatus() == 101
 
     def test_first_message_is_delayed_by_switch(self, start: t.Callable[..., Simulator]) -> None:
         person = UserAgent(start(NEW, websocket_greeting="first_message")).log_in()
@@ -384,3 +383,52 @@ class TestEngine:
         socket.send(text)
         assert read(socket)["error"]["code"] == code
         assert call(socket, "OSName")["result"] == {"qReturn": "Windows"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Simulator]:
+    """Yield a site whose engine has a port of its own."""
+    nodes = [{"name": "Central", "host_name": "localhost", "is_central": True, "engine_port": 0}]
+    with Simulator(tmp_path_factory.mktemp("engine") / "site", {"nodes": nodes}) as running:
+        yield running
+
+
+class TestEnginePort:
+    """The engine's own port, where a client certificate and X-Qlik-User take the place of a virtual proxy."""
+
+    def open(self, running: Simulator, path: str, **certificate: str) -> websocket.WebSocket:
+        return websocket.create_connection(
+            f"wss{running.ready['nodes'][0]['engine_url'].removeprefix('https')}/{path}",
+            timeout=_TIMEOUT,
+            sslopt={"ca_certs": str(running.pki / "root.pem"), "cert_reqs": ssl.CERT_REQUIRED, **certificate},
+            header=["X-Qlik-User: UserDirectory=INTERNAL; UserId=sa_engine"],
+            http_no_proxy=["*"],
+        )
+
+    def test_certificate_opens_it(self, running: Simulator) -> None:
+        pair = {"certfile": str(running.pki / "client.pem"), "keyfile": str(running.pki / "client_key.pem")}
+        socket = self.open(running, "app/engineData", **pair)
+        assert read(socket) == {
+            "jsonrpc": "2.0",
+            "method": "OnConnected",
+            "params": {"qSessionState": "SESSION_CREATED"},
+        }
+        call = {"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "GetAuthenticatedUser", "params": []}
+        socket.send(json.dumps(call))
+        assert read(socket)["result"]["qReturn"] == "UserDirectory=INTERNAL; UserId=sa_engine"
+        socket.close()
+        with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+            self.open(running, "hub", **pair)
+
+    def test_certificate_is_required(self, running: Simulator) -> None:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            self.open(running, "app/engineData")
+
+    @pytest.mark.parametrize("path", ["healthcheck", "engine/healthcheck/"])
+    def test_health(self, running: Simulator, path: str) -> None:
+        answer = running.session.get(f"{running.ready['nodes'][0]['engine_url']}/{path}", timeout=_TIMEOUT)
+        assert (answer.status_code, answer.json()["saturated"]) == (200, False)
+
+    def test_bad_path_is_refused(self, running: Simulator) -> None:
+        answer = running.session.get(f"{running.ready['nodes'][0]['engine_url']}/a%2Fb", timeout=_TIMEOUT)
+        assert answer.status_code == 400

@@ -157,3 +157,49 @@ def test_password_with_colon_is_refused(tmp_path: pathlib.Path) -> None:
             parse_site({"users": [{"user_directory": "LAB", "user_id": "ada", "password": password}]})
         assert password not in str(caught.value)
     assert "lovelace" not in repr(parse_site(SITE).users)
+
+
+class TestForm:
+    """The login form, as clients fill it in that send no User-Agent of Windows."""
+
+    @pytest.fixture
+    def person(self, running: Simulator) -> UserAgent:
+        return UserAgent(running, agent="python")
+
+    def log_in(self, person: UserAgent, username: str, password: str, *, prefix: str = "win") -> requests.Response:
+        form = person.get(f"/{prefix}/hub/my/work?a=1")
+        assert re.search(r"/internal_forms_authentication/\?targetId=[0-9a-f-]{36}$", form.url)
+        fields = {"username": username, "pwd": password}
+        return person.session.post(form.url, data=fields, timeout=60)
+
+    @pytest.mark.parametrize("username", [r"LAB\ada", r"lab\ADA", "ada"])
+    def test_password_leads_to_what_was_asked_for(self, person: UserAgent, username: str) -> None:
+        answer = self.log_in(person, username, "lovelace")
+        assert answer.status_code == 200
+        assert urllib.parse.urlsplit(answer.url).path == "/win/hub/my/work"
+        assert "X-D" in person.session.cookies
+        assert person.get("/win/qps/user").json()["userId"] == "ada"
+
+    @pytest.mark.parametrize(
+        ("username", "password"),
+        [(r"LAB\ada", "Lovelace"), (r"OTHER\ada", "lovelace"), (r"LAB\tokens-only", ""), ("", "")],
+    )
+    def test_wrong_password_shows_the_form_again(self, person: UserAgent, username: str, password: str) -> None:
+        answer = self.log_in(person, username, password)
+        assert (answer.status_code, "The user name or password is incorrect." in answer.text) == (401, True)
+        assert not person.session.cookies
+
+    def test_inactive_user_is_refused(self, person: UserAgent) -> None:
+        assert self.log_in(person, r"LAB\gone", "away").status_code == 403
+
+    @pytest.mark.parametrize("query", ["", "?targetId=00000000-0000-0000-0000-000000000000"])
+    def test_target_is_required(self, person: UserAgent, query: str) -> None:
+        url = urllib.parse.urljoin(person.base, f"/win/internal_forms_authentication/{query}")
+        answer = person.session.post(url, data={"username": r"LAB\ada", "pwd": "lovelace"}, timeout=60)
+        assert (answer.status_code, answer.text) == (
+            400,
+            "Virtual proxy not possible to determine, since neither TargetId nor Virtual Proxy were specified",
+        )
+
+    def test_token_virtual_proxy_has_no_form(self, person: UserAgent) -> None:
+        assert person.get("/jwt/internal_forms_authentication/").status_code == 401

@@ -26,6 +26,9 @@ REQUIRED_SWITCHES: dict[str, dict[str, t.Any]] = {
 }
 """Other switches that a switch requires to have an effect."""
 
+OWN_NAMES = ["localhost", "127.0.0.1"]
+"""The nodes, for sites on which their names have to be on the host allow list; "plain" has none of them."""
+
 RELEASES = {"websocket_asks_to_sign_in": "may-2024"}
 """The release that a switch requires, if it is not the default."""
 
@@ -64,6 +67,7 @@ class Case:
             "tags": [*(f"tag {number}" for number in range(100)), "portal"],
             "custom_properties": [{"name": "Stage", "choice_values": ["dev", "prod"]}],
             "virtual_proxies": [
+                {"prefix": "", "websocketCrossOriginWhiteList": OWN_NAMES},
                 {
                     "prefix": "special",
                     "description": "Uses everything that may or may not work",
@@ -74,9 +78,10 @@ class Case:
                     "jwtAttributeUserDirectory": "[EXAMPLE]",
                     "jwtAudience": "qlik",
                     "jwtAttributeMap": [{"jwtAttribute": "groups", "senseAttribute": "group", "isMandatory": True}],
+                    "websocketCrossOriginWhiteList": OWN_NAMES,
                     "loadBalancingServerNodes": ["Central"],
                     "proxies": ["Central", "Rim1"],
-                }
+                },
             ],
         }
 

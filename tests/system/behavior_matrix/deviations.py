@@ -15,6 +15,8 @@ DEVIATIONS: dict[str, dict[str, tuple[str, str]]] = {
     "unknown_user: refuse": dict.fromkeys(("plain", "special"), ("login", "the user is unknown or blocked")),
     # A setting that the site does not enforce: the login works, and a check must report the setting.
     "host_allow_list: off": {"plain": ("host_allow_list", "not on the host allow list")},
+    "own_host_names: listed": {"plain": ("login", "is missing in its host allow list")},
+    "missing_mandatory_attribute: ignore": {"special": ("incomplete_token", "has not applied jwt_attribute_map yet")},
     "enforce_audience: false": {"special": ("wrong_audience_token", "does not enforce it")},
     # Without a license the hub opens, and no app.
     **dict.fromkeys(

@@ -15,6 +15,7 @@ import typing as t
 import urllib.parse
 
 import jwt
+from cases import OWN_NAMES
 from conftest import Played, Site, run
 from deviations import DEVIATIONS
 
@@ -142,6 +143,7 @@ def connections(site: Site) -> dict[str, dict[str, t.Any]]:
 def test_each_authentication_method_works(site: Site) -> None:
     certificate = (site.pki / "server.pem").read_text()
     admin_proxy = {"prefix": "way-in", "jwt_public_key_certificate": certificate, "proxies": ["Central", "Rim1"]}
+    admin_proxy["host_allow_list"] = OWN_NAMES
     assert run(jwt_virtual_proxy.main, **site.by_certificate(), **admin_proxy)["changed"] is True
     for name, connection in connections(site).items():
         options = {**connection, "prefix": f"by-{name}", "jwt_public_key_certificate": certificate, "proxies": ["Rim1"]}

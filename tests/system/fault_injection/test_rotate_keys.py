@@ -13,8 +13,11 @@ import subprocess
 import typing as t
 
 import pytest
-from conftest import BreakableSite
+from conftest import SITE, BreakableSite
 
+from qlik_sense_simulator.testing import RunningSite
+
+MOVED_CLOCK = pathlib.Path(__file__).parents[2] / "tools" / "moved_clock"
 PROVIDER_KEYS = pathlib.Path(__file__).parents[2] / "integration/targets/role_follow_jwks/files/provider_keys.py"
 Values = dict[str, t.Any]
 
@@ -25,10 +28,13 @@ class Rotation:
     Args:
         site: the site of the virtual proxy.
         directory: for the inventory.
+
+    Attributes:
+        environment: further environment variables of the runs.
     """
 
     def __init__(self, site: BreakableSite, directory: pathlib.Path) -> None:
-        self.site, self.directory = site, directory
+        self.site, self.directory, self.environment = site, directory, dict[str, str]()
         site.reset({"portal": ["Central", "Rim1"]})
         self._writes = self._count()
         self.key = site.pki / "server_key.pem"
@@ -66,7 +72,7 @@ class Rotation:
             variables: extra variables.
         """
         environment = {name: value for name, value in os.environ.items() if name not in ("PWD", "HOME")}
-        environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp")}
+        environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCAL_TEMP": str(self.directory / "tmp"), **self.environment}
         inventory = hosts if "," in hosts else str(self.directory / hosts)
         return subprocess.Popen(
             ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", inventory, "-e", json.dumps(variables)],
@@ -210,3 +216,26 @@ def test_rotation_succeeds_during_follow_jwks(rotation: Rotation) -> None:
     assert [prefix.split("-")[0] for prefix in prefixes] == ["", "idp", "portal"]
     assert prefixes[2] == "portal-2"
     assert all(proxy["virtualProxies"] == prefixes for proxy in document["proxies"].values())
+
+
+@pytest.fixture
+def slow_rotation(tmp_path: pathlib.Path) -> t.Iterator[Rotation]:
+    """Yield a rotation on a site whose proxies need 25 seconds after each change. Pauses take no time."""
+    moves = tmp_path / "moves"
+    description = SITE | {"clock_file": str(moves), "switches": {"reload_seconds": 25}}
+    with RunningSite(tmp_path / "slow", description) as running:
+        rotation = Rotation(BreakableSite(running), tmp_path)
+        path = os.pathsep.join([str(MOVED_CLOCK), os.environ.get("PYTHONPATH", "")])
+        rotation.environment = {"MOVED_CLOCK": str(moves), "PYTHONPATH": path}
+        yield rotation
+
+
+@pytest.mark.parametrize("waits", [(60,), pytest.param((10, 60), marks=pytest.mark.slow)], ids=str)
+def test_proxies_reload_for_25_seconds(slow_rotation: Rotation, waits: tuple[int, ...]) -> None:
+    """A run that does not wait as long stops while the old key is valid, and the next one finishes it."""
+    for wait in waits:
+        status, output = slow_rotation.run(key_rotation_wait=wait)
+        left = {"portal", "portal-2"} if wait < 25 else {"portal-2"}
+        assert (status, set(slow_rotation.site.document()["virtual_proxies"])) == (2 * (wait < 25), {"", *left}), output
+    moves = (slow_rotation.directory / "moves").read_text().split()
+    assert sum(map(float, moves)) >= 2 * 25

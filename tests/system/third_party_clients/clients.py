@@ -12,11 +12,13 @@ import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
 import typing as t
 import urllib.parse
+import urllib.request
 
 from qlik_sense_simulator.testing import RunningSite
 
@@ -299,6 +301,87 @@ class QlikRepoApi(Informatiqal):
 
     name: t.ClassVar[str] = "qlik-repo-api"
     script: t.ClassVar[str] = "qlik_repo_api.mjs"
+
+
+class QlikApi:
+    """The npm package @qlik/api, Qlik's own.
+
+    Args:
+        site: where to connect to.
+        modules: the node_modules directory that it is installed in.
+        configuration: either the token that its function getAccessToken gives, for a JWT virtual proxy of the first
+            node, or the file pfx and its passphrase, for the engine of that node.
+    """
+
+    name: t.ClassVar[str] = "@qlik/api"
+
+    def __init__(self, site: RunningSite, modules: pathlib.Path, **configuration: str) -> None:
+        self.version: str = json.loads((modules / self.name / "package.json").read_text())["version"]
+        environment = {"NODE_PATH": str(modules), "NODE_EXTRA_CA_CERTS": str(site.pki / "proxy_root.pem")}
+        self.pipe = Pipe(["node", str(HERE / "qlik_api.mjs")], environment)
+        node = site.ready["nodes"][0]
+        host = f"{node['proxy_url']}/jwt" if "token" in configuration else node["engine_url"]
+        self.version += f" on Node {self.pipe.call('configure', {'host': host, **configuration})}"
+        self.close = self.pipe.close
+        self._before = len(requests_of(site))
+
+    def rest(self, path: str) -> Answer:
+        """Send a GET below the prefix."""
+        answer = self.pipe.call("rest", path)
+        return Answer(answer["status"], answer["data"])
+
+    def open_app(self, app_id: str) -> tuple[list[str], str]:
+        """Open an app that does not exist; gives the events of the websocket and the client's message."""
+        answer = self.pipe.call("openApp", app_id)
+        return answer["events"], answer["error"]
+
+    def requests(self, site: RunningSite) -> list[dict[str, t.Any]]:
+        """Return the requests at the site's proxies and engines since the client was created."""
+        return [entry for entry in requests_of(site)[self._before :] if entry["port"] != "qrs"]
+
+
+class Pouc:
+    """The npm packages qlik-api-qrs and qlik-api-qps, by the same author.
+
+    Args:
+        site: where to connect to.
+        modules: the node_modules directory that they are installed in.
+    """
+
+    name: t.ClassVar[str] = "qlik-api-qrs, qlik-api-qps"
+
+    def __init__(self, site: RunningSite, modules: pathlib.Path) -> None:
+        packages = [json.loads((modules / name / "package.json").read_text()) for name in self.name.split(", ")]
+        self.version: str = ", ".join(package["version"] for package in packages)
+        self.pipe = Pipe(["node", "--no-deprecation", str(HERE / "pouc.mjs")], {"NODE_PATH": str(modules)})
+        configuration = {
+            "qrsRestUri": f"{site.ready['qrs_url']}/qrs/",
+            "qpsRestUri": f"{site.ready['nodes'][0]['qps_url']}/qps/",
+            "pki": str(site.pki),
+        }
+        self.version += f" on Node {self.pipe.call('configure', configuration)}"
+        self.close = self.pipe.close
+
+    def qrs(self, *steps: t.Any) -> t.Any:
+        """Call a method: the steps to it, and a body or a query if it takes one."""
+        return self._call("qrs", *steps)
+
+    def qps(self, *steps: t.Any) -> t.Any:
+        """Call a method: group and name, and its arguments."""
+        group, name, *values = steps
+        return self.pipe.call("qps", [group, name], *values)
+
+    def _call(self, api: str, *steps: t.Any) -> t.Any:
+        path = [step for step in steps if not isinstance(step, dict)]
+        return self.pipe.call(api, path, *(step for step in steps if isinstance(step, dict)))
+
+
+def requests_of(site: RunningSite) -> list[dict[str, t.Any]]:
+    """Return the simulator's log of requests."""
+    context = ssl.create_default_context(cafile=site.pki / "root.pem")
+    context.load_cert_chain(site.pki / "client.pem", site.pki / "client_key.pem")
+    with urllib.request.urlopen(f"{site.ready['qrs_url']}/simulator/requests", context=context) as answer:
+        return t.cast("list[dict[str, t.Any]]", json.load(answer)["requests"])
 
 
 def install_npm_packages(directory: pathlib.Path) -> pathlib.Path:

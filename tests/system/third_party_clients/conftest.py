@@ -23,7 +23,17 @@ import typing as t
 
 import pytest
 from chromium import Chromium, find_chromium
-from clients import Client, ProxyLogin, QlikRepoApi, QlikRestApi, QrsInteract, QsApi, install_npm_packages
+from clients import (
+    Client,
+    Pouc,
+    ProxyLogin,
+    QlikApi,
+    QlikRepoApi,
+    QlikRestApi,
+    QrsInteract,
+    QsApi,
+    install_npm_packages,
+)
 from curl import Curl
 from enigma import Enigma
 from virtual_proxies import PASSWORD, good, jwt_body
@@ -116,7 +126,9 @@ def node_modules(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathF
     """Return the directory of the installed npm packages."""
     reason = _missing_node()
     if reason:
-        _skip(pytestconfig, [one.name for one in (QrsInteract, QlikRestApi, QlikRepoApi, Enigma)], reason)
+        _skip(
+            pytestconfig, [one.name for one in (QrsInteract, QlikRestApi, QlikRepoApi, Enigma, QlikApi, Pouc)], reason
+        )
     directory = os.environ.get("CLIENTS_DIRECTORY")
     return install_npm_packages(pathlib.Path(directory) if directory else tmp_path_factory.mktemp("npm"))
 
@@ -234,6 +246,22 @@ def connect_enigma(node_modules: pathlib.Path, registry: ClientRegistry) -> t.Ca
         return registry.register(Enigma(site, node_modules, prefix="jwt"))
 
     return connect
+
+
+@pytest.fixture(scope="session")
+def connect_qlik_api(node_modules: pathlib.Path, registry: ClientRegistry) -> t.Callable[..., QlikApi]:
+    """Return a function that creates clients of this kind."""
+
+    def connect(site: RunningSite, **configuration: str) -> QlikApi:
+        return registry.register(QlikApi(site, node_modules, **configuration))
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def connect_pouc(site: RunningSite, node_modules: pathlib.Path, registry: ClientRegistry) -> t.Callable[[], Pouc]:
+    """Return a function that creates clients of this kind."""
+    return lambda: registry.register(Pouc(site, node_modules))
 
 
 @pytest.fixture(scope="session")

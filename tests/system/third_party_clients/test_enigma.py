@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Open the engine's websocket through a JWT virtual proxy with enigma.js: by header on releases before November 2024,
-by cookie, csrf token and Origin on later releases."""
+by cookie and csrf token on later releases. It sends no Origin."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def by_header(secret: str) -> dict[str, t.Any]:
     return {"headers": {"Authorization": f"Bearer {secret}"}}
 
 
-def by_cookie(client: Enigma, signed_in: SignedIn, **headers: str) -> dict[str, t.Any]:
+def by_cookie(signed_in: SignedIn, **headers: str) -> dict[str, t.Any]:
     """Return the options to open a websocket with a session, as releases from November 2024 require."""
     return {
-        "headers": {"Cookie": signed_in.cookie, "Origin": client.origin, **headers},
+        "headers": {"Cookie": signed_in.cookie, **headers},
         "query": {"qlik-csrf-token": signed_in.csrf_token or ""},
     }
 
@@ -79,7 +79,7 @@ def signed_in(client: Enigma, site: RunningSite) -> t.Iterator[SignedIn]:
 @pytest.fixture
 def options(client: Enigma, site: RunningSite, release: str, signed_in: SignedIn) -> dict[str, t.Any]:
     """Return the options for a websocket of the user anna on this release."""
-    return by_header(token(site, "anna")) if release == OLD else by_cookie(client, signed_in)
+    return by_header(token(site, "anna")) if release == OLD else by_cookie(signed_in)
 
 
 def only(*releases: str) -> pytest.MarkDecorator:
@@ -148,7 +148,7 @@ class TestEveryRelease:
     def test_logout_closes_the_websocket(self, client: Enigma, site: RunningSite, release: str) -> None:
         secret = token(site, "auditor")
         signed_in = client.sign_in(secret)
-        client.open(**(by_header(secret) if release == OLD else by_cookie(client, signed_in)))
+        client.open(**(by_header(secret) if release == OLD else by_cookie(signed_in)))
         assert client.sign_out(signed_in.cookie) == 200
         assert client.pipe.call("untilTheEnd")[-1][0] == "OnSessionLoggedOut"
 
@@ -163,18 +163,11 @@ class TestEveryRelease:
     def test_unknown_prefix_is_refused(self, client: Enigma, options: dict[str, t.Any]) -> None:
         assert_refused(client, 400, **options, prefix="/nowhere")
 
-    def test_origin_of_another_host_is_refused(self, client: Enigma, options: dict[str, t.Any]) -> None:
-        headers = {**options["headers"], "Origin": "https://evil.example.com"}
-        assert_refused(client, 403, **{**options, "headers": headers})
-        headers["Origin"] = "https://portal.example.com"
-        assert states(client.open(**{**options, "headers": headers})) == ["SESSION_CREATED"]
-        client.pipe.call("close")
-
     def test_sixth_session_is_refused(self, client: Enigma, site: RunningSite, release: str) -> None:
         """Each request with a header and without a cookie creates a session."""
         secret = token(site, "admin")
         several = [client.sign_in(secret) for _number in range(PARALLEL_SESSIONS + 1)]
-        last = by_header(secret) if release == OLD else by_cookie(client, several[-1])
+        last = by_header(secret) if release == OLD else by_cookie(several[-1])
         assert client.open(**last)[-1][0] == "OnMaxParallelSessionsExceeded"
         assert client.sign_out(several[0].cookie) == 200
 
@@ -200,35 +193,33 @@ class TestBeforeNovember2024:
 @only(NEW)
 class TestFromNovember2024:
     def test_missing_or_wrong_csrf_token_is_refused(self, client: Enigma, signed_in: SignedIn) -> None:
-        options = by_cookie(client, signed_in)
+        options = by_cookie(signed_in)
         assert_refused(client, 403, headers=options["headers"])
         assert_refused(client, 403, headers=options["headers"], query={"qlik-csrf-token": "wrong"})
 
     def test_csrf_token_as_a_header_is_refused(self, client: Enigma, signed_in: SignedIn) -> None:
-        options = by_cookie(client, signed_in, **{"qlik-csrf-token": signed_in.csrf_token or ""})
+        options = by_cookie(signed_in, **{"qlik-csrf-token": signed_in.csrf_token or ""})
         assert_refused(client, 403, headers=options["headers"])
 
     def test_missing_cookie_is_refused(self, client: Enigma, signed_in: SignedIn) -> None:
-        options = by_cookie(client, signed_in)
-        assert_refused(client, 403, headers={"Origin": client.origin}, query=options["query"])
+        options = by_cookie(signed_in)
+        assert_refused(client, 403, query=options["query"])
 
-    def test_missing_origin_is_refused(self, client: Enigma, signed_in: SignedIn) -> None:
-        options = by_cookie(client, signed_in)
-        assert_refused(client, 403, headers={"Cookie": signed_in.cookie}, query=options["query"])
+    @switched({"websocket_origin": "required"})
+    def test_missing_origin_is_refused_where_required(self, client: Enigma, signed_in: SignedIn) -> None:
+        assert_refused(client, 403, **by_cookie(signed_in))
 
     def test_cookie_of_another_user_is_refused(self, client: Enigma, site: RunningSite, signed_in: SignedIn) -> None:
         other = client.sign_in(token(site, "auditor"))
-        assert_refused(client, 403, **by_cookie(client, signed_in._replace(cookie=other.cookie)))
+        assert_refused(client, 403, **by_cookie(signed_in._replace(cookie=other.cookie)))
         assert client.sign_out(other.cookie) == 200
 
     @switched({}, {"websocket_authorization": "allowed"})
     def test_header_without_cookie_depends_on_switch(
         self, client: Enigma, site: RunningSite, signed_in: SignedIn, switches: dict[str, t.Any]
     ) -> None:
-        """The example sends header and csrf token, but no cookie. Because others report a refusal, a switch decides.
-        The test adds the Origin, for which there is another switch."""
+        """The example sends header and csrf token, but no cookie. Because others report a refusal, a switch decides."""
         options = by_header(token(site, "anna")) | {"query": {"qlik-csrf-token": signed_in.csrf_token}}
-        options["headers"]["Origin"] = client.origin
         if switches:
             assert states(client.open(**options)) == ["SESSION_CREATED"]
             client.pipe.call("close")

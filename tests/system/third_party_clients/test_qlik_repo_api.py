@@ -57,7 +57,7 @@ class TestRead:
         assert client.pipe.call("about.get")["schemaPath"] == "About"
 
     def test_enums_have_their_values(self, client: QlikRepoApi) -> None:
-        assert "4: JWT" in client.pipe.call("about.enums")["AuthenticationMethod"]["values"]
+        assert "4: JWT" in client.pipe.call("about.enums")["AuthenticationMethodEnum"]["values"]
 
     def test_relations_are_listed(self, client: QlikRepoApi) -> None:
         assert "ProxyService.Settings.virtualProxies > VirtualProxyConfig" in client.pipe.call("about.apiRelations")

@@ -55,8 +55,9 @@ class Loaded:
         return None, list(segments)
 
 
-# INVENTED(switch=none): paths that begin with hub, qrs, qps, resources and the like lead to the default virtual proxy;
-# no list is published
+# EVIDENCE(A; Qlik help, ProxyServiceAPI-Proxy-Settings): the prefix is what stands before the first of the reserved
+# words, which include qmc, client, hub, qps and app; their case does not matter
+# INVENTED(switch=none): the other reserved words, of which no list is published
 DEFAULT_PATHS = frozenset(
     (
         "api",
@@ -64,6 +65,7 @@ DEFAULT_PATHS = frozenset(
         "appcontent",
         "apps",
         "assets",
+        "client",
         "content",
         "dataprepservice",
         "dev-hub",

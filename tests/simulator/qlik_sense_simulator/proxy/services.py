@@ -54,8 +54,8 @@ class Services:
         if request.method not in ("GET", "HEAD"):
             return PlainTextResponse("Method Not Allowed", 405)
         if path == "":
-            # INVENTED(switch=none): the bare prefix leads to the hub
-            return RedirectResponse(below(virtual_proxy, "hub/"), 302)
+            # INVENTED(switch=none): the bare prefix leads to the hub as / does
+            return RedirectResponse(below(virtual_proxy, "hub/"), 301)
         if self.redirects(request, path):
             return self.to_hub(request, virtual_proxy)
         if path == "hub" or path.startswith("hub/"):
@@ -74,12 +74,10 @@ class Services:
             # INVENTED(switch=csrf_status): /qps/csrftoken is 204
             headers = {"qlik-csrf-token": session.csrf_token, "Cache-Control": "no-store"}
             return Response(status_code=int(self.site.switches.csrf_status), headers=headers)
-        return hub_api.answer(
-            path,
-            identity=session.identity,
-            user_name=self.sign_in.user_name(session.identity),
-            site=self.site,
-        ) or pages.message(404, title="Not found")
+        user = self.sign_in.user(session.identity) or {}
+        return hub_api.answer(path, identity=session.identity, user=user, site=self.site) or pages.message(
+            404, title="Not found"
+        )
 
     def redirects(self, request: Request, path: str) -> bool:
         """Return True if a path below the prefix, in lower case, only redirects to the hub."""

@@ -102,9 +102,13 @@ class SignIn:
                 return Visit(session=session, presented=True)
         return self._begin(virtual_proxy, presented)
 
+    def user(self, identity: Identity) -> dict[str, t.Any] | None:
+        """Return the row of a user in the repository, or None."""
+        return None if identity.is_anonymous else self.store.find_user(identity.user_directory, identity.user_id)
+
     def user_name(self, identity: Identity) -> str:
         """Return the display name of a user from the repository, or else the identifier."""
-        user = None if identity.is_anonymous else self.store.find_user(identity.user_directory, identity.user_id)
+        user = self.user(identity)
         return (user and user.get("name")) or identity.user_id
 
     def _begin(self, virtual_proxy: VirtualProxy, identity: Identity) -> Visit:

@@ -162,8 +162,8 @@ def _identity(
         # EVIDENCE(A; Qlik support article ta-p/1715208): mapped attributes live in the session only
         # EVIDENCE(A; Qlik help, header X-Qlik-Security): each value of a list becomes one attribute of its own
         values = _values(read(item["jwtAttribute"]))
-        if item.get("isMandatory") and not values:
-            # INVENTED(switch=none): a mandatory attribute that is missing refuses the login
+        # INVENTED(switch=missing_mandatory_attribute): a mandatory attribute that is missing refuses the login
+        if item.get("isMandatory") and not values and switches.missing_mandatory_attribute == "refuse":
             return Refusal("A mandatory attribute is missing in the token.")
         attributes.extend((item["senseAttribute"], value) for value in values)
     return Identity(user_directory=user_directory, user_id=user_id, attributes=tuple(attributes), by_token=True)

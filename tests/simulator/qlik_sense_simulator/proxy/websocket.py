@@ -36,7 +36,7 @@ HIJACKING = "Cross-Site Websocket Hijacking attack prevention check failed."
 # EVIDENCE(A; Qlik help, "Messages from proxy to clients"): OnLicenseAccessDenied has the text "Access to the app is
 # denied: No available access type"
 NO_ACCESS_TYPE = "Access to the app is denied: No available access type"
-_NORMAL, _UNSUPPORTED, _AWAY = 1000, 1003, 1001
+_NORMAL, UNSUPPORTED, _AWAY = 1000, 1003, 1001
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Websockets:
             rest: the path below the prefix.
             refuse: returns the proxy's response to credentials that are refused.
         """
-        target = _target(rest)
+        target = find_target(rest)
         if target is None:
             # INVENTED(switch=none): paths that are served over HTTP are no websockets: 404
             return pages.message(404, title="Not found")
@@ -98,9 +98,9 @@ class Websockets:
         if wanted == "ignored":
             return True
         if origin is None:
-            # EVIDENCE(B; qlik-sense-mcp): an Origin has to be sent since November 2024
-            # INVENTED(switch=websocket_origin): it is required; no source by Qlik confirms it, and only browsers send
-            # one by default
+            # EVIDENCE(A; @qlik/api 2.19, windowscookie in Node.js; gopherciser): Qlik's own clients open websockets
+            # without an Origin
+            # INVENTED(switch=websocket_origin): none is required; according to qlik-sense-mcp it is since November 2024
             return wanted == "checked" or not self.site.release.has("csrf")
         try:
             scheme, _separator, host = origin.partition("://")
@@ -112,7 +112,7 @@ class Websockets:
         return bool(name) and addresses.host_is_allowed(
             name,
             allow_list=virtual_proxy.get("websocketCrossOriginWhiteList") or (),
-            own=addresses.own_names(self.node.host_name),
+            own=addresses.own_names(self.node.host_name, self.site.switches),
             by_suffix=self.site.switches.host_allow_list_match == "suffix",
         )
 
@@ -264,12 +264,12 @@ class Websockets:
             text = receiving.result().get("text")
             if text is None:
                 # INVENTED(switch=none): the engine speaks text only, and bytes end the websocket
-                await socket.close(_UNSUPPORTED)
+                await socket.close(UNSUPPORTED)
                 return
             await socket.send_text(engine.answer(text))
 
 
-def _target(rest: t.Sequence[str]) -> tuple[str, ...] | None:
+def find_target(rest: t.Sequence[str]) -> tuple[str, ...] | None:
     """Return the app and the identity in a path, or None if it does not lead to an engine."""
     # EVIDENCE(A; qlik-oss/enigma.js, SenseUtilities): a websocket's path is app/engineData or app/<id>, and then may
     # have identity/<text> and ttl/<seconds>

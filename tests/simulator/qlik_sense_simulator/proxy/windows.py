@@ -84,19 +84,14 @@ class WindowsLogin:
             if len(self._handshakes) > _OPEN_HANDSHAKES:
                 self._handshakes.popitem(last=False)
             return self._challenge((f"{offered} {base64.b64encode(reply or b'').decode()}",))
-        user = self._user(context.client_principal or "")
+        user = find_user(self._users, context.client_principal or "")
         if user is None:
             return self._challenge()
-        ticket = self._tickets.issue(
-            virtual_proxy_id=virtual_proxy["id"],
-            identity=Identity(user_directory=user.user_directory, user_id=user.user_id),
-        )
         # EVIDENCE(B; public scripts that sign in so): Windows authentication ends with 302 back to what was asked for,
         # with qlikTicket
-        target = self._tickets.target(request.query_params.get("targetId", "")) or below(virtual_proxy, "hub/")
-        joint = "&" if urllib.parse.urlsplit(target).query else "?"
+        address = address_with_ticket(self._tickets, request, virtual_proxy, user)
         headers = {"WWW-Authenticate": f"{offered} {base64.b64encode(reply).decode()}"} if reply else {}
-        return RedirectResponse(f"{target}{joint}qlikTicket={ticket}", 302, headers=headers)
+        return RedirectResponse(address, 302, headers=headers)
 
     def _challenge(self, challenges: t.Sequence[str] | None = None) -> Response:
         # INVENTED(switch=none): the text of the 401 that asks for Windows authentication
@@ -137,13 +132,25 @@ class WindowsLogin:
                 else:
                     os.environ[_STORE] = before
 
-    def _user(self, principal: str) -> User | None:
-        """Return the authenticated user, by "DOMAIN\\user" or "user"."""
-        domain, _backslash, name = principal.rpartition("\\")
-        for user in self._users:
-            if user.user_id.casefold() == name.casefold() and domain.casefold() in ("", user.user_directory.casefold()):
-                return user
-        return None
+
+def find_user(users: t.Iterable[User], principal: str) -> User | None:
+    """Return a user by "DOMAIN\\user" or "user", or None."""
+    domain, _backslash, name = principal.rpartition("\\")
+    for user in users:
+        if user.user_id.casefold() == name.casefold() and domain.casefold() in ("", user.user_directory.casefold()):
+            return user
+    return None
+
+
+def address_with_ticket(tickets: TicketTable, request: Request, virtual_proxy: VirtualProxy, user: User) -> str:
+    """Return the address that a user requested before the login, with a ticket that signs in the user."""
+    ticket = tickets.issue(
+        virtual_proxy_id=virtual_proxy["id"],
+        identity=Identity(user_directory=user.user_directory, user_id=user.user_id),
+    )
+    target = tickets.target(request.query_params.get("targetId", "")) or below(virtual_proxy, "hub/")
+    joint = "&" if urllib.parse.urlsplit(target).query else "?"
+    return f"{target}{joint}qlikTicket={ticket}"
 
 
 def _refusals() -> tuple[type[Exception], ...]:

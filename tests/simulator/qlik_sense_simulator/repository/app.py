@@ -21,6 +21,7 @@ from . import documents, synthetic
 from .access import Caller, check_xrfkey, identify
 from .bodies import LARGEST_BODY, parse
 from .catalog import NODE, SELECTION
+from .content import license_document
 from .control import Control
 from .entities import Endpoints
 from .queries import Query
@@ -97,12 +98,15 @@ class _Repository:
 
     async def _entity(self, request: Request, segments: list[str], caller: Caller, query: Query) -> Response:
         """Return the response for a path of an entity."""
-        kind = documents.find_type(segments[0] if segments else "")
+        document = license_document("/".join(segments))
+        if document is not None and request.method in ("GET", "HEAD"):
+            return _json(document)
+        kind, rest = documents.find_type(segments)
         endpoints = self._endpoints(kind, caller, query)
         methods = t.cast("frozenset[str]", kind.methods)
         switches = self._site.switches
         method = "GET" if request.method == "HEAD" else request.method
-        match method, segments[1:]:
+        match method, rest:
             case "GET", []:
                 return _json(endpoints.search(full=False))
             case "GET", ["full"]:
@@ -169,12 +173,12 @@ class _Repository:
             case "DELETE", [selection_id]:
                 selections.delete(selection_id)
                 return Response(status_code=204)
-            case "POST", [name]:
-                kind = documents.find_type(name)
+            case "POST", [_] | ["app" | "license", _]:
+                kind, _nothing = documents.find_type(segments)
                 # EVIDENCE(B; public scripts): the body of POST selection/{type} does not count
                 return _json(selections.create(select(self._endpoints(kind, caller, query))), 201)
-            case _, [selection_id, name, *rest]:
-                kind = documents.find_type(name)
+            case _, [selection_id, _name, *_rest]:
+                kind, rest = documents.find_type(segments[1:])
                 only = selected_ids(selections.one(selection_id), kind)
                 return await self._selected(request, rest, self._endpoints(kind, caller, query, only=only))
         raise RefusedError(int(self._site.switches.missing_route), "Method Not Allowed")
@@ -223,8 +227,8 @@ class _Repository:
                 )
             case ["api", "default"]:
                 return _json({kind.name: documents.default(kind, self._store) for kind in documents.PUBLIC.values()})
-            case ["api", "default", name]:
-                return _json(documents.default(documents.find_type(name), self._store))
+            case ["api", "default", *names]:
+                return _json(documents.default(documents.find_type(names)[0], self._store))
             case ["openapi"] | ["openapi", "main"] if release.has("openapi"):
                 return _json(documents.openapi(release))
         raise RefusedError(404, "Not Found")

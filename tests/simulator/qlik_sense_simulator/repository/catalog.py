@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 
+from . import content
 from .enums import (
     ANONYMOUS_ACCESS_MODE,
+    AUDIT_LOG_VERBOSITY,
     AUTHENTICATION_METHOD,
     HEADER_AUTHENTICATION_MODE,
     LOAD_BALANCING_ALGORITHM,
     NODE_PURPOSE,
     NODE_ROLE,
     SAME_SITE,
+    SERVICE_LOG_VERBOSITY,
     SIGNING_ALGORITHM,
 )
 from .schema import BY_2021, BY_2022, BY_2024, BY_2025, EntityType, Field
@@ -145,13 +148,17 @@ VIRTUAL_PROXY = EntityType(
     ),
 )
 
-_VERBOSITIES = ("AuditActivity", "AuditSecurity", "Service", "Audit", "Performance", "Security", "System")
+_AUDITS = ("AuditActivity", "AuditSecurity")
+_VERBOSITIES = (*_AUDITS, "Service", "Audit", "Performance", "Security", "System")
 LOG_VERBOSITY = EntityType(
     name="ProxyServiceSettingsLogVerbosity",
     schema_path="ProxyService.Settings.LogVerbosity",
     fields=(
         *_HEAD,
-        *(Field(f"logVerbosity{name}", "number", 4, low=0, high=5) for name in _VERBOSITIES),
+        *(
+            Field(f"logVerbosity{name}", "enum", 4, AUDIT_LOG_VERBOSITY if name in _AUDITS else SERVICE_LOG_VERBOSITY)
+            for name in _VERBOSITIES
+        ),
         *_PART_TAIL,
     ),
 )
@@ -275,7 +282,20 @@ CUSTOM_PROPERTY_VALUE = EntityType(
 SERVICE_CLUSTER = EntityType(
     name="ServiceCluster", fields=(*_HEAD, Field("name"), *_TAIL), schema_path="ServiceCluster"
 )
-# INVENTED(switch=none): a user has the fields that a login and the roles need
+# EVIDENCE(B; qlik-repo-api typings; butler and ctrl-q, captured entities of 2021): a user has also attributes and
+# userDirectoryConnectorName; its favorites are apps
+# INVENTED(switch=none): the user directory has no connector in a simulated site, which has no attributes of users
+USER_ATTRIBUTE = EntityType(
+    name="UserAttribute",
+    schema_path="User.Attribute",
+    fields=(
+        *_HEAD,
+        Field("attributeType"),
+        Field("attributeValue"),
+        Field("externalId"),
+        *_PART_TAIL,
+    ),
+)
 USER = EntityType(
     name="User",
     schema_path="User",
@@ -285,8 +305,11 @@ USER = EntityType(
         _CUSTOM_PROPERTIES,
         Field("userId", default=None, required=True),
         Field("userDirectory", default=None, required=True),
+        Field("userDirectoryConnectorName", writable=False, since=BY_2021),
         Field("name"),
         Field("roles", "texts", condensed=False),
+        Field("attributes", "items", target="UserAttribute", condensed=False, writable=False),
+        Field("favorites", "references", target="App", condensed=False, since=BY_2021),
         Field("inactive", "flag", False, condensed=False),
         Field("removedExternally", "flag", False, condensed=False),
         Field("blacklisted", "flag", False, condensed=False),
@@ -331,8 +354,10 @@ TYPES = {
         CUSTOM_PROPERTY_VALUE,
         SERVICE_CLUSTER,
         USER,
+        USER_ATTRIBUTE,
         SELECTION,
         SELECTION_ITEM,
+        *content.types(_HEAD, _TAIL, _TAGS, _CUSTOM_PROPERTIES),
         _attribute_map("jwt", "VirtualProxyConfigJwtAttributeMapItem"),
         _attribute_map("saml", "VirtualProxyConfigSamlAttributeMapItem"),
         _attribute_map("oidc", "VirtualProxyConfigOidcAttributeMapItem"),

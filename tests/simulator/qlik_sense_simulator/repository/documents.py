@@ -12,13 +12,12 @@ import typing as t
 from ..releases import Release
 from .bodies import EMPTY_ID
 from .catalog import PUBLIC, TYPES
+from .content import NO_DATE
 from .enums import ENUMS, enum_values
 from .refusals import RefusedError
 from .schema import EntityType, Field
 from .store import Store
 
-# INVENTED(switch=none): the dates in about/api/default, of entities that do not exist
-_NO_DATE = "1753-01-01T00:00:00.000Z"
 # EVIDENCE(A; QRS API reference): the OpenAPI document is called Repository Main API, version 38.35.0
 _TITLE, _VERSION = "Repository Main API", "38.35.0"
 _JSON_TYPES: dict[str, dict[str, t.Any]] = {
@@ -52,16 +51,17 @@ def about(release: Release) -> dict[str, t.Any]:
 def enums(release: Release) -> dict[str, t.Any]:
     """Return GET /qrs/about/api/enums."""
     # EVIDENCE(B; Qlik-Cli-Windows): about/api/enums is an object by name, with values "0: Ticket" and usages
-    # "Schema.property"
+    # EVIDENCE(B; qlik-api-qrs-schemas 16.5.5): a usage is "ServerNodeConfiguration.NodePurpose", in PascalCase
     usages: dict[str, list[str]] = {enum.name: [] for enum in ENUMS}
     for kind in TYPES.values():
         for field in kind.fields_of(release):
             if field.enum is not None:
-                usages[field.enum.name].append(f"{kind.schema_path or kind.name}.{field.name}")
+                usages[field.enum.name].append(f"{kind.name}.{field.name[0].upper()}{field.name[1:]}")
     return {
         enum.name: {
             "values": [f"{number}: {name}" for number, name in enumerate(enum_values(enum, release))],
             "usages": usages[enum.name],
+            "schemaPath": "EnumDescription",
         }
         for enum in ENUMS
         if usages[enum.name]
@@ -79,11 +79,17 @@ def relations(release: Release) -> list[str]:
     ]
 
 
+_REQUIRED_NAMES = {"sessionCookieHeaderName": "X-Qlik-Session", "valueType": "Text"}
+
+
 def default(kind: EntityType, store: Store) -> dict[str, t.Any]:
     """Return GET /qrs/about/api/default/{type}: an entity with default values."""
     # INVENTED(switch=none): the body of about/api/default, and that `listentries` changes nothing
-    head = {"id": EMPTY_ID, "createdDate": _NO_DATE, "modifiedDate": _NO_DATE, "modifiedByUserName": ""}
-    return store.view.full(kind.name, head)
+    head = {"id": EMPTY_ID, "createdDate": NO_DATE, "modifiedDate": NO_DATE, "modifiedByUserName": ""}
+    # EVIDENCE(B; qlik-api-qrs-schemas 16.5.5): the defaults of names that an entity must have
+    required = (field for field in kind.fields if field.required and field.kind == "text")
+    names = {field.name: _REQUIRED_NAMES.get(field.name, "") for field in required}
+    return store.view.full(kind.name, {**names, **head})
 
 
 def description(release: Release, *, extended: bool, method: str | None) -> list[str]:
@@ -96,11 +102,47 @@ def description(release: Release, *, extended: bool, method: str | None) -> list
     """
     # EVIDENCE(B; qlik-utils): about/api/description is an array of strings; the extended ones hold JSON with method and
     # path
-    # INVENTED(switch=none): what else the extended strings hold
+    # EVIDENCE(B; qlik-api-qrs, generateSchema): they also hold "extended": "[bodytype=Void, returntype=About]"
     wanted = [one for one in endpoints(release) if method is None or one[0] == method.upper()]
     if not extended:
         return [f"{verb} {path}" for verb, path in wanted]
-    return [json.dumps({"method": verb, "path": path}) for verb, path in wanted]
+    return [json.dumps({"method": verb, "path": path, "extended": _extended(verb, path)}) for verb, path in wanted]
+
+
+_NAMED_TYPES = {
+    "about": "About",
+    "count": "Int32",
+    "default": "IDictionary<String>",
+    "description": "IList<String>",
+    "enums": "IDictionary<String>",
+    "license": "License",
+    "main": "Object",
+    "previewcreateprivilege": "Boolean",
+    "previewprivileges": "IList<String>",
+    "relations": "IList<String>",
+    "synthetic": "SyntheticEntity",
+    "table": "Table",
+}
+
+
+def _extended(verb: str, path: str) -> str:
+    """Return the types of an endpoint's body and answer."""
+    # EVIDENCE(B; qlik-api-qrs-schemas 16.5.5): the types of bodies and answers
+    *segments, last = path.removeprefix("/qrs/").split("/")
+    below = segments[2:] if segments[:2] == ["selection", "{id}"] else segments
+    selected = "Selection" if path.startswith("/qrs/selection") else "Object"
+    kind = PUBLIC.get("/".join([*below, last])) or PUBLIC.get("/".join(below))
+    name = kind.name if kind else selected
+    is_list = last in ("full", "many") or (verb == "GET" and (kind.path if kind else "selection").endswith(last))
+    returned = _NAMED_TYPES.get(last) or (f"IList<{name}>" if is_list else name)
+    if verb == "DELETE" or (verb == "PUT" and last == "synthetic"):
+        returned = "Void"
+    elif path.startswith("/qrs/selection/") and verb == "POST" and last != "table":
+        returned, name = "Selection", "Object"
+    sent = (
+        "Void" if verb in ("GET", "DELETE") else {"table": "TableDefinition", "many": f"IList<{name}>"}.get(last, name)
+    )
+    return f"[bodytype={sent}, returntype={returned}]"
 
 
 def endpoints(release: Release) -> list[tuple[str, str]]:
@@ -171,12 +213,14 @@ def _json_type(field: Field) -> dict[str, t.Any]:
     return _JSON_TYPES[field.kind]
 
 
-def find_type(name: str) -> EntityType:
-    """Return a type by its path segment.
+def find_type(segments: t.Sequence[str]) -> tuple[EntityType, list[str]]:
+    """Return the type at the beginning of a path, and the rest of the path.
 
     Raises:
         RefusedError: 404, the type does not exist.
     """
-    if name not in PUBLIC:
-        raise RefusedError(404, "Not Found")
-    return PUBLIC[name]
+    for length in (2, 1):
+        kind = PUBLIC.get("/".join(segments[:length]))
+        if kind is not None:
+            return kind, list(segments[length:])
+    raise RefusedError(404, "Not Found")

@@ -217,8 +217,8 @@ class Endpoints:
     def _row(self, entity_id: str) -> Row:
         row = self.store.row(self.kind.name, entity_id.lower())
         if row is None:
-            # INVENTED(switch=none): an unknown or invalid id is 404
-            raise RefusedError(404, "Not Found")
+            # INVENTED(switch=unknown_id): an unknown or invalid id is 404
+            raise RefusedError(int(self.store.view.switches.unknown_id), "Not Found")
         return row
 
     def _full(self, row: Row) -> dict[str, t.Any]:

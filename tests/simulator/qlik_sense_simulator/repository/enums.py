@@ -9,23 +9,28 @@ from __future__ import annotations
 from ..releases import Release
 from .schema import BY_2021, Enum
 
+# EVIDENCE(B; qlik-api-qrs-schemas 16.5.5, generated from a site): the names of enums end in Enum
+# INVENTED(switch=none): the names of the enums for SameSite and load balancing
 AUTHENTICATION_METHOD = Enum(
-    "AuthenticationMethod", ("Ticket", "HeaderStaticUserDirectory", "HeaderDynamicUserDirectory", "SAML", "JWT", "OIDC")
+    "AuthenticationMethodEnum",
+    ("Ticket", "HeaderStaticUserDirectory", "HeaderDynamicUserDirectory", "SAML", "JWT", "OIDC"),
 )
 HEADER_AUTHENTICATION_MODE = Enum(
-    "HeaderAuthenticationMode", ("NotAllowed", "StaticUserDirectory", "DynamicUserDirectory", "Undefined")
+    "HeaderAuthenticationModeEnum", ("NotAllowed", "StaticUserDirectory", "DynamicUserDirectory", "Undefined")
 )
-ANONYMOUS_ACCESS_MODE = Enum("AnonymousAccessMode", ("NoAnonymousUser", "AllowAnonymous", "AlwaysAnonymous"))
-SAME_SITE = Enum("SameSiteAttribute", ("NoAttribute", "None", "Lax", "Strict"))
-# EVIDENCE(B; Qlik-Cli-Windows): samlAttributeSigningAlgorithm is 0 sha1, 1 sha256
-# INVENTED(switch=none): the names of the enums for signing algorithm, load balancing and node purpose
-SIGNING_ALGORITHM = Enum("SamlSigningAlgorithm", ("sha1", "sha256"))
+ANONYMOUS_ACCESS_MODE = Enum("AnonymousAccessModeEnum", ("NoAnonymousUser", "AllowAnonymous", "AlwaysAnonymous"))
+SAME_SITE = Enum("SameSiteAttributeEnum", ("NoAttribute", "None", "Lax", "Strict"))
+# EVIDENCE(B; qlik-api-qrs-schemas 16.5.5): samlAttributeSigningAlgorithm is 0 SHA1, 1 SHA256
+SIGNING_ALGORITHM = Enum("SamlAttributeSigningAlgorithmEnum", ("SHA1", "SHA256"))
 # EVIDENCE(B; qlik-repo-api): loadBalancingAlgorithm is 0 RoundRobin, 1 MemoryAllocation
-LOAD_BALANCING_ALGORITHM = Enum("LoadBalancingAlgorithm", ("RoundRobin", "MemoryAllocation"))
-# EVIDENCE(B; Qlik-Cli-Windows): nodePurpose is 0 Production, 1 Development, 2 Both
-NODE_PURPOSE = Enum("NodePurpose", ("Production", "Development", "Both"))
+LOAD_BALANCING_ALGORITHM = Enum("LoadBalancingAlgorithmEnum", ("RoundRobin", "MemoryAllocation"))
+# EVIDENCE(B; qlik-api-qrs-schemas 16.5.5): nodePurpose is 0 Production, 1 Development, 2 ProductionAndDevelopment
+NODE_PURPOSE = Enum("NodePurposeEnum", ("Production", "Development", "ProductionAndDevelopment"))
+# EVIDENCE(B; qlik-api-qrs-schemas 16.5.5): the levels of a proxy's logs are two enums, which differ in level 4 and 5
+AUDIT_LOG_VERBOSITY = Enum("AuditActivityLogVerbosityEnum", ("Off", "Fatal", "Error", "Warning", "Basic", "Extended"))
+SERVICE_LOG_VERBOSITY = Enum("ServiceLogVerbosityEnum", ("Off", "Fatal", "Error", "Warning", "Info", "Debug"))
 NODE_ROLE = Enum(
-    "ServerNodeRoleDefinition",
+    "DefinitionEnum",
     ("SchedulerMaster", "LicenceMaintenance", "UserSync", "NodeRegistration", "AppManagement", "CleanDatabase"),
 )
 ENUMS = (
@@ -37,6 +42,8 @@ ENUMS = (
     LOAD_BALANCING_ALGORITHM,
     NODE_PURPOSE,
     NODE_ROLE,
+    AUDIT_LOG_VERBOSITY,
+    SERVICE_LOG_VERBOSITY,
 )
 
 

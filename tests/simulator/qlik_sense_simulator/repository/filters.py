@@ -187,8 +187,9 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
     def comparison(self, children: list[t.Any]) -> Predicate:
         name, operation, literal = str(children[0]), str(children[1]).lower(), children[2]
         if name.startswith("@"):
-            # INVENTED(switch=custom_property_filter): `@name`, for a custom property, is a syntax error; no public
-            # source filters these entities so
+            # EVIDENCE(B; public DSC configurations of Qlik sites): `@name` is a custom property, and its value may be a
+            # bare word: "@location eq north and @role eq engine", on nodes
+            # INVENTED(switch=custom_property_filter): it works on all entities with custom properties
             if self._store.view.switches.custom_property_filter == "400":
                 raise _MeaninglessError
             path = custom_property(self._kind, name[1:], self._store)
@@ -201,6 +202,8 @@ class _Compiler(lark.Transformer[lark.Token, Predicate]):
             raise _MeaninglessError
         if operation not in _ALLOWED.get(path.field.kind, ()):
             raise _MeaninglessError
+        if name.startswith("@") and literal[0] in ("word", "number"):
+            literal = ("string", literal[1])
         wanted = self._literal(path, *literal)
         compare = _COMPARE[operation]
         read = _READERS.get(path.field.kind, _as_it_is)

@@ -162,7 +162,7 @@ def _check_selected(item: Row, store: Store) -> Row:
     """Return an item of a selection with the name of its entity."""
     # INVENTED(switch=none): the type of a selected item is one that has a path, in any case; the entity need not exist
     # (any more)
-    kind = PUBLIC.get(item["type"].lower())
+    kind = next((kind for kind in PUBLIC.values() if kind.name.lower() == item["type"].lower()), None)
     if kind is None:
         raise bad(f"There is no type {item['type'][:60]}.")
     if not GUID.fullmatch(item["objectID"]):

@@ -85,6 +85,7 @@ class EntityType:
         name: for references.
         fields: in the order in which an answer has them.
         schema_path: the value of schemaPath in responses.
+        route: the path, if it is not the name in lower case.
         methods: the methods of the collection and its members apart from GET; None if the type has no path.
         local: whether the path has /local, for the entity of this node.
     """
@@ -92,13 +93,14 @@ class EntityType:
     name: str
     fields: tuple[Field, ...]
     schema_path: str = ""
+    route: str = ""
     methods: frozenset[str] | None = None
     local: bool = False
 
     @property
     def path(self) -> str:
-        """Return the path segment, in lower case."""
-        return self.name.lower()
+        """Return the path below /qrs, in lower case: one segment, or two."""
+        return self.route or self.name.lower()
 
     def fields_of(self, release: Release) -> tuple[Field, ...]:
         """Return the fields that a release has."""

@@ -132,6 +132,6 @@ def test_texts_of_a_site_are_made_printable() -> None:
 
 
 def test_warnings_of_the_modules_are_returned_once() -> None:
-    outcome = site({"portal": "unchanged"}, there("portal"), warnings=["A\x1b.", "B."])
+    outcome = site({"portal": "unchanged"}, found_entry("portal"), warnings=["A\x1b.", "B."])
     outcome["checked"]["warnings"] = ["B."]
     assert drift({"dev": outcome})["sites"][0]["warnings"] == ["B.", "A ."]
