@@ -28,6 +28,8 @@ _TOO_LONG = re.compile(
     r"request too long|headers? (?:or cookie )?(?:is |are |fields? )?too (?:long|large)|request headers is too long",
     re.IGNORECASE,
 )
+BLOCKED_USER = r"\b(user|account)\b[^.]*\b(inactive|blocked)"
+"""Matches the text for a user without access (Qlik article "Your account is inactive")."""
 _CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"xsrf prevention check failed",
@@ -41,6 +43,45 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         (
             "The user is signed in, but has no license. Assign an access pass or a license rule under License "
             "management in the QMC."
+        ),
+    ),
+    (
+        BLOCKED_USER,
+        "The user is blocked or inactive. Activate it under Users in the QMC.",
+    ),
+    (
+        r"missing parameter value|cannot parse the expression|invalid expression",
+        (
+            "The query of the request did not arrive as it was sent: a system between this machine and Qlik Sense "
+            "changes it. Connect to the node directly."
+        ),
+    ),
+    (
+        r"hijacking attack prevention check",
+        (
+            "The proxy refuses the Origin or the csrf token of the websocket. Check the host allow list, and that no "
+            "system in front of Qlik Sense changes the header Origin or the query."
+        ),
+    ),
+    (
+        r"authenticated by the saml response",
+        (
+            "The virtual proxy authenticates with SAML, not with JWT. Check the prefix and the authentication method of "
+            "the virtual proxy."
+        ),
+    ),
+    (
+        r"access is denied due to invalid credentials",
+        (
+            "IIS answers, not Qlik Sense, and it requires Windows authentication. Check host and port, or configure IIS "
+            "to forward requests without authentication."
+        ),
+    ),
+    (
+        r'"code": ?"(login|internal-token|csrf-token|auth)-[0-9]',
+        (
+            "Qlik Cloud answers. This collection is for client-managed Qlik Sense on Windows: check the host name, "
+            "which must be that of a node."
         ),
     ),
     (

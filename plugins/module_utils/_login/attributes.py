@@ -46,7 +46,7 @@ def find_session(state: LoginState) -> Session:
                 reasons.append(f"{api.base} gave no usable answer: {error.message.rstrip('.')}")
                 continue
         if session := next((one for one in sessions or () if one.id in cookies), None):
-            return session._replace(user=state.redact(session.user, 255, is_user=True))
+            return session._replace(user=state.sanitize(session.user, 255, is_user=True))
         reasons.append(f"{api.base} does not list the session")
     raise SkipCheck("; ".join(reasons) or state.options.no_session_apis)
 

@@ -21,7 +21,7 @@ from . import diagnosis as _diagnosis
 from . import response_headers as _headers
 from . import websocket as _websocket
 from .diagnosis import Answer, same_user, shown
-from .handshake import greeting_fault
+from .handshake import handshake_fault
 from .models import Outcome, SkipCheck
 
 if t.TYPE_CHECKING:
@@ -207,9 +207,11 @@ def open_websocket(state: LoginState) -> Outcome:
         raise SkipCheck("the Python package websocket-client is not installed")
     if not state.session.has_cookies:
         raise SkipCheck("there is no session cookie to send")
-    greeting = state.session.open_websocket(token=state.login.token)
-    fault = greeting_fault(greeting, expected=state.signed_in, host=state.host, virtual_proxy=state.login.virtual_proxy)
-    return Outcome(f"OnConnected, as {shown(state.signed_in)}", str(greeting), fault, greeting.status, greeting.ms)
+    handshake = state.session.open_websocket(token=state.login.token)
+    fault = handshake_fault(
+        handshake, expected=state.signed_in, host=state.host, virtual_proxy=state.login.virtual_proxy
+    )
+    return Outcome(f"OnConnected, as {shown(state.signed_in)}", str(handshake), fault, handshake.status, handshake.ms)
 
 
 def refuse_without_token(state: LoginState) -> Outcome:

@@ -17,7 +17,7 @@ import re
 import typing as t
 import urllib.parse
 
-from .._http.server_texts import known_cause
+from .._http.server_texts import BLOCKED_USER, known_cause
 from .._keys.jose import inspect_token
 from .._text import sentences
 from .._tokens.verify import constant_directory, diagnose
@@ -42,7 +42,8 @@ _STATUS_WORDS = frozenset(
     )
 )  # fmt: skip
 # A firewall can say that it has blocked a request.
-_BLOCKED = re.compile(r"\b(user|account)\b[^.]*\b(inactive|blocked)", re.IGNORECASE)
+# Reasons that can disappear when clocks are synchronized.
+_ABOUT_TIME = re.compile("becomes valid|in the future|expired")
 _LOGIN_PATHS = ("login", "authentication", "saml", "oidc")
 
 
@@ -124,7 +125,7 @@ def is_login_page(location: str) -> bool:
 
 def is_blocked_user(answer: Answer) -> bool:
     """Return True if the proxy reports an inactive account (Qlik article "Your account is inactive")."""
-    return answer.status in (401, 403) and bool(_BLOCKED.search(answer.text))
+    return answer.status in (401, 403) and bool(re.search(BLOCKED_USER, answer.text, re.IGNORECASE))
 
 
 def failed_login(
@@ -160,8 +161,6 @@ def _text_cause(answer: Answer, *, prefix: str, host: str, virtual_proxy: Virtua
             "The token was sent, but did not arrive: a reverse proxy or a load balancer in front of Qlik Sense removes "
             "the Authorization header. Configure it to forward the header, or test the node directly."
         )
-    if is_blocked_user(answer):
-        return "The user is blocked or inactive. Activate it under Users in the QMC."
     if answer.status == 400 and _HEADER_INCORRECT in text:
         return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
     return ""
@@ -179,6 +178,12 @@ def _guess(
     """Return the diagnosis by status, redirect, the token and the settings. See failed_login for the arguments."""
     if answer.status == 400 and answer.kind == "HTML":
         return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
+    schemes = [value.split()[0] for value in answer.headers.get("www-authenticate", ()) if value]
+    if answer.status == 401 and not reasons and {"NTLM", "Negotiate"} & set(schemes):
+        return (
+            f"The server requires Windows authentication: '{prefix}' is not a JWT virtual proxy, or a system in front "
+            "of Qlik Sense signs in users. Check the authentication method, or test the node directly."
+        )
     if answer.location and not reasons:
         return (
             f"The redirect to a login means that '{prefix}' is not a JWT virtual proxy, or that this proxy does not "
@@ -222,6 +227,8 @@ def _incorrect_header(*, prefix: str, host: str, virtual_proxy: VirtualProxy) ->
 
 def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: VirtualProxy, local_time: float) -> str:
     clock = clock_difference(answer.date, local_time)
+    if clock and reasons and all(_ABOUT_TIME.search(reason) for reason in reasons):
+        return sentences(clock, "Synchronize both clocks", *reasons)
     if reasons:
         advice = "Mint the token according to the settings of the virtual proxy, or correct the settings."
         return sentences(*reasons, clock or advice)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._http.server_texts import known_cause
 from .._virtual_proxy.model import VirtualProxy
 from .diagnosis import same_user, shown
 
@@ -51,7 +52,7 @@ _MEANINGS = {
 DECISIVE = frozenset(name for name in _MEANINGS if name.startswith("On"))
 
 
-class Greeting(t.NamedTuple):
+class Handshake(t.NamedTuple):
     """Result of an attempt to open a websocket. Its texts contain no secret.
 
     Attributes:
@@ -61,7 +62,7 @@ class Greeting(t.NamedTuple):
         state: qSessionState of OnConnected.
         user: directory and id of the user that the proxy reported.
         must_authenticate: True if it requires a sign-in first.
-        text: the beginning of the body of a refusal.
+        text: the beginning of the body of a refusal, or the text of the decisive message.
         protected: True if the release requires a csrf token.
         path: the path below the prefix.
     """
@@ -83,33 +84,36 @@ class Greeting(t.NamedTuple):
         return f"{message}, as {shown(self.user)}" if any(self.user) else message
 
 
-def greeting_fault(greeting: Greeting, *, expected: tuple[str, str], host: str, virtual_proxy: VirtualProxy) -> str:
+def handshake_fault(handshake: Handshake, *, expected: tuple[str, str], host: str, virtual_proxy: VirtualProxy) -> str:
     """Return the diagnosis for a websocket without an engine or with another user, "" if there is no fault.
 
     Args:
-        greeting: the result of the attempt.
+        handshake: the result of the attempt.
         expected: directory and id of the user.
         host: host name of the request and its Origin.
         virtual_proxy: its settings as far as they are known.
     """
-    if greeting.status != 101:
-        return _not_opened(greeting, host=host, virtual_proxy=virtual_proxy)
-    if greeting.must_authenticate:
+    if handshake.status != 101:
+        return _not_opened(handshake, host=host, virtual_proxy=virtual_proxy)
+    if handshake.must_authenticate:
         return (
             "The websocket opens, but no user is signed in on it: the session cookie or the Authorization header did "
             "not arrive. A system in front of Qlik Sense removes it; test the node directly."
         )
-    meaning = _MEANINGS.get(greeting.message) or _MEANINGS.get(greeting.state)
+    meaning = _MEANINGS.get(handshake.message) or _MEANINGS.get(handshake.state)
+    # qlik-oss/enigma.js issue 713: a license that cannot be read
+    if meaning == _LICENSE and "repository service" in handshake.text.lower():
+        return _REPOSITORY
     if meaning:
         return meaning
-    if any(greeting.user) and not same_user(greeting.user, expected):
+    if any(handshake.user) and not same_user(handshake.user, expected):
         return (
             "The websocket belongs to another user than the session: a load balancer or a reverse proxy mixes up "
             "connections. Test the node directly."
         )
-    if greeting.message == "OnConnected" and greeting.state and greeting.state not in _READY:
+    if handshake.message == "OnConnected" and handshake.state and handshake.state not in _READY:
         return "The engine has no session for this user. Check its log on the load balancing node."
-    if greeting.message in ("OnConnected", "an answer of the engine"):
+    if handshake.message in ("OnConnected", "an answer of the engine"):
         return ""
     return (
         "The websocket opened, but no engine answered: it may be starting or overloaded, or a system in front of Qlik "
@@ -117,32 +121,34 @@ def greeting_fault(greeting: Greeting, *, expected: tuple[str, str], host: str, 
     )
 
 
-def _not_opened(greeting: Greeting, *, host: str, virtual_proxy: VirtualProxy) -> str:
-    if greeting.path == CSRF_PATH:
+def _not_opened(handshake: Handshake, *, host: str, virtual_proxy: VirtualProxy) -> str:
+    if handshake.path == CSRF_PATH:
         return (
             "Releases since November 2024 return a token for websockets in the header qlik-csrf-token of this answer. "
             "Either the session was not accepted, or a system in between removes the header. Test the node directly."
         )
-    if greeting.status in (400, 403):
+    if cause := known_cause(handshake.status, handshake.text):
+        return cause
+    if handshake.status in (400, 403):
         names = virtual_proxy.allowed_hosts
         if host.casefold() not in [str(name).casefold() for name in names]:
             return (
                 f"Most likely '{host}', the Origin of the request, is missing on the host allow list of the virtual "
                 "proxy. Add it (websocket_cross_origin_white_list)."
             )
-        token = ", the token in the query" if greeting.protected else ""
+        token = ", the token in the query" if handshake.protected else ""
         return (
             f"The host name is on the host allow list. Either a system in between changes the cookie{token} or the "
             "Origin, or the proxy has not applied the list yet. In the second case its log contains Cross-Site "
             "Websocket Hijacking."
         )
-    if greeting.status == 401:
+    if handshake.status == 401:
         return (
             "The session was accepted for pages, but not for the websocket. Possible causes are a load balancer that "
             "distributes one session to several nodes, and a reverse proxy that removes headers. Test the node "
             "directly."
         )
-    if greeting.status in (429, 500, 502, 503, 504):
+    if handshake.status in (429, 500, 502, 503, 504):
         return "The proxy is restarting or overloaded, or a system in front of it cannot reach it. Try again."
     return (
         "A system in front of Qlik Sense does not forward websockets. Allow the upgrade of connections (Connection and "

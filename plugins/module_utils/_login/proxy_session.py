@@ -21,7 +21,7 @@ from .._text import Sanitizer
 from . import websocket as _websocket
 from .cookie import Cookie
 from .diagnosis import Answer, is_login_page
-from .handshake import CSRF_PATH, Greeting
+from .handshake import CSRF_PATH, Handshake
 
 _HOPS = 5
 _LARGEST_BODY = 256 * 1024  # bytes; the largest page known, Qlik's 400 page, has 88 KB
@@ -35,7 +35,7 @@ class ProxySession:
         base: URL of the virtual proxy, without a trailing slash.
         verify: as for HttpClient.
         timeout: seconds for the connection and for an answer.
-        redact: sanitizer for texts of answers.
+        sanitize: sanitizer for texts of answers.
         headers: names of the headers to copy from answers.
         http_proxy: as for HttpClient.
         clock: seconds of a monotonic clock.
@@ -47,7 +47,7 @@ class ProxySession:
         *,
         verify: bool | str,
         timeout: tuple[float, float],
-        redact: Sanitizer,
+        sanitize: Sanitizer,
         headers: t.Iterable[str] = (),
         http_proxy: str | None = None,
         clock: t.Callable[[], float] = time.monotonic,
@@ -59,14 +59,14 @@ class ProxySession:
             timeout=timeout,
             size_limit=_LARGEST_BODY,
             http_proxy=http_proxy,
-            sanitize=redact,
+            sanitize=sanitize,
         )
         self._http_proxy = http_proxy
         self._http.headers["User-Agent"] = "sensible.qlik login_check"
         self._verify = verify
         self._timeout = timeout
-        self._redact = redact
-        self._headers = frozenset(name.lower() for name in headers)
+        self._sanitize = sanitize
+        self._headers = frozenset(name.lower() for name in (*headers, "WWW-Authenticate"))
         self._clock = clock
 
     def get(self, path: str, *, token: str | None = None) -> Answer:
@@ -111,7 +111,7 @@ class ProxySession:
         self._http.cookies.clear()
         return answer
 
-    def open_websocket(self, *, token: str) -> Greeting:
+    def open_websocket(self, *, token: str) -> Handshake:
         """Open a websocket in the session and read the first messages.
 
         Since November 2024 it requires the session cookie, a csrf token in the query and an Origin (Qlik article
@@ -128,7 +128,7 @@ class ProxySession:
         status, csrf_token = self._csrf_token(None)
         if not csrf_token and status != 404:
             milliseconds = round((self._clock() - started) * 1000)
-            return Greeting(status, milliseconds, path=CSRF_PATH)
+            return Handshake(status, milliseconds, path=CSRF_PATH)
         headers = {} if csrf_token else {"Authorization": f"Bearer {token}"}
         headers["Cookie"] = self._http.cookie_header(f"{self.base}/")
         try:
@@ -138,7 +138,7 @@ class ProxySession:
                 csrf_token=csrf_token,
                 verify=self._verify,
                 timeout=self._timeout,
-                redact=self._redact,
+                sanitize=self._sanitize,
                 http_proxy=self._http_proxy,
                 clock=self._clock,
             )
@@ -199,7 +199,7 @@ class ProxySession:
         """Request a csrf token, and return the status of the answer and the token or ""."""
         response = self._exchange("GET", f"{self.base}/{CSRF_PATH}", headers={}, cookies=cookies)
         token = response.headers.get("qlik-csrf-token", "")
-        self._redact.add([token])
+        self._sanitize.add([token])
         return response.status, token
 
     def _set_cookies(self, response: Response) -> list[Cookie]:
@@ -207,14 +207,14 @@ class ProxySession:
         for header in response.headers.getlist("Set-Cookie"):
             pair, *attributes = header.split(";")
             name, _equals, value = pair.partition("=")
-            self._redact.add([value.strip()])
+            self._sanitize.add([value.strip()])
             named = {
-                key.strip().lower(): self._redact(text, 80)
+                key.strip().lower(): self._sanitize(text, 80)
                 for key, _equals, text in (attribute.partition("=") for attribute in attributes)
             }
             cookies.append(
                 Cookie(
-                    name=self._redact(name, 80),
+                    name=self._sanitize(name, 80),
                     secure="secure" in named,
                     http_only="httponly" in named,
                     same_site=named.get("samesite", ""),
@@ -250,12 +250,12 @@ class ProxySession:
             status=response.status,
             ms=ms,
             kind=kind,
-            text=self._redact(text).rstrip(" ."),
+            text=self._sanitize(text).rstrip(" ."),
             data=self._user_of(data) if isinstance(data, dict) else {},
-            location=self._redact(location.partition("?")[0].partition("#")[0]),
+            location=self._sanitize(location.partition("?")[0].partition("#")[0]),
             cookies=cookies,
             headers={
-                name: [self._redact(value, LONGEST_HEADER) for value in response.headers.getlist(name)]
+                name: [self._sanitize(value, LONGEST_HEADER) for value in response.headers.getlist(name)]
                 for name in self._headers
             },
             header_bytes=response.header_bytes,
@@ -265,7 +265,7 @@ class ProxySession:
     def _user_of(self, data: dict[str, t.Any]) -> dict[str, str]:
         """Return the user in a JSON object, without its other values."""
         names = ("userDirectory", "userId")
-        return {name: self._redact(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
+        return {name: self._sanitize(str(data[name]), 255, is_user=True) for name in names if data.get(name)}
 
 
 def _redirect_target(response: Response) -> str:

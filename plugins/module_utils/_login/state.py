@@ -39,7 +39,7 @@ class LoginState:
         answered_headers: these headers in the answer to the login.
         response_ms: hub response time in milliseconds, None if the hub did not open.
         permanent_failure: True if a retry cannot succeed.
-        redact: sanitizer for texts of answers.
+        sanitize: sanitizer for texts of answers.
     """
 
     def __init__(self, login: Login, options: RunOptions) -> None:
@@ -51,16 +51,16 @@ class LoginState:
         self.response_ms: int | None = None
         self.permanent_failure = False
         self._unexpected: list[dict[str, str]] = []  # sessions of requests that the proxy should have refused
-        self.redact = redact = Sanitizer(login.secrets, private=login.private_values)
+        self.sanitize = sanitize = Sanitizer(login.secrets, private=login.private_values)
         declared = _headers.declared_headers(login.virtual_proxy)
-        # Redacted like the answer, so that they can be compared.
-        self.declared_headers = [(name, redact(value, LONGEST_HEADER)) for name, value in declared]
+        # Sanitized like the answer, so that they can be compared.
+        self.declared_headers = [(name, sanitize(value, LONGEST_HEADER)) for name, value in declared]
         new_session = functools.partial(
             ProxySession,
             f"{login.proxy}/{login.prefix}",
             verify=options.verify,
             timeout=options.timeout,
-            redact=redact,
+            sanitize=sanitize,
             headers=[name for name, _value in declared],
             http_proxy=options.http_proxy,
             clock=options.clock,

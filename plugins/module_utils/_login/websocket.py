@@ -20,7 +20,7 @@ import urllib.parse
 from .._http.deadline import Deadline
 from .._http.failures import NOT_UPGRADED
 from .._http.stream import open_stream
-from .handshake import DECISIVE, Greeting
+from .handshake import DECISIVE, Handshake
 
 
 class _NoCookies:
@@ -53,7 +53,7 @@ _SHOWN = 80  # characters of a name that a server sends
 _MOST_BYTES = 1_000_000  # of a whole exchange; usual are a few thousand
 _MOST_AT_ONCE = 65536  # bytes; the library may ask for as many as a server announces
 
-Redact = t.Callable[..., str]
+Sanitize = t.Callable[..., str]
 
 
 class _BoundedStream:
@@ -87,10 +87,10 @@ def greet(
     csrf_token: str,
     verify: bool | str,
     timeout: tuple[float, float],
-    redact: Redact,
+    sanitize: Sanitize,
     http_proxy: str | None = None,
     clock: t.Callable[[], float] = time.monotonic,
-) -> Greeting:
+) -> Handshake:
     """Open a websocket below a virtual proxy in the same way as a page of it, and return the result.
 
     Args:
@@ -99,7 +99,7 @@ def greet(
         csrf_token: for the query; "" on releases without it.
         verify: as for HttpClient.
         timeout: seconds for the connection, and for the exchange after it.
-        redact: sanitizer for texts of the server.
+        sanitize: sanitizer for texts of the server.
         http_proxy: as for HttpClient.
         clock: monotonic seconds.
 
@@ -129,15 +129,15 @@ def greet(
             )
         except (websocket.WebSocketException, OSError, ValueError, LookupError) as error:
             status, body = _refusal(connection, error, timed_out=deadline.expired)
-            return Greeting(status, milliseconds(), text=_shown_body(body, redact), protected=bool(csrf_token))
+            return Handshake(status, milliseconds(), text=_shown_body(body, sanitize), protected=bool(csrf_token))
         try:
             connection.send(_QUESTION)
-            heard = _listen(connection, give_up_at=give_up_at, redact=redact, clock=clock)
+            handshake = _listen(connection, give_up_at=give_up_at, sanitize=sanitize, clock=clock)
             with contextlib.suppress(OSError):
                 connection.send_close()
         except (websocket.WebSocketException, OSError):
-            heard = Greeting(101, message="the connection was lost")
-    return heard._replace(ms=milliseconds(), protected=bool(csrf_token))
+            handshake = Handshake(101, message="the connection was lost")
+    return handshake._replace(ms=milliseconds(), protected=bool(csrf_token))
 
 
 def _refusal(connection: websocket.WebSocket, error: Exception, *, timed_out: bool) -> tuple[int, bytes]:
@@ -157,9 +157,9 @@ def _refusal(connection: websocket.WebSocket, error: Exception, *, timed_out: bo
     raise ConnectionError("lost" if is_lost else NOT_UPGRADED) from None
 
 
-def _shown_body(body: bytes, redact: Redact) -> str:
+def _shown_body(body: bytes, sanitize: Sanitize) -> str:
     text = body[:2000].decode("utf-8", errors="replace")
-    return "an HTML page" if text.lstrip().startswith("<") else redact(text).rstrip(" .")
+    return "an HTML page" if text.lstrip().startswith("<") else sanitize(text).rstrip(" .")
 
 
 def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:
@@ -167,10 +167,10 @@ def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:
 
 
 def _listen(
-    connection: websocket.WebSocket, *, give_up_at: float, redact: Redact, clock: t.Callable[[], float]
-) -> Greeting:
+    connection: websocket.WebSocket, *, give_up_at: float, sanitize: Sanitize, clock: t.Callable[[], float]
+) -> Handshake:
     """Read until a decisive message, the end of the connection or the end of the time."""
-    heard = Greeting(101, message="silence")
+    handshake = Handshake(101, message="silence")
     while clock() < give_up_at:
         connection.settimeout(max(0.01, give_up_at - clock()))
         try:
@@ -178,33 +178,35 @@ def _listen(
         except websocket.WebSocketTimeoutException:
             break
         if opcode == websocket.ABNF.OPCODE_CLOSE:
-            return heard._replace(message=f"closed ({int.from_bytes(data[:2], 'big') or 'without a reason'})")
-        heard, decided = _taken_in(heard, data, redact)
+            return handshake._replace(message=f"closed ({int.from_bytes(data[:2], 'big') or 'without a reason'})")
+        handshake, decided = _read_message(handshake, data, sanitize)
         if decided:
             break
-    return heard
+    return handshake
 
 
-def _taken_in(heard: Greeting, data: bytes, redact: Redact) -> tuple[Greeting, bool]:
+def _read_message(handshake: Handshake, data: bytes, sanitize: Sanitize) -> tuple[Handshake, bool]:
     """Return the state after another message, and True if the message is decisive."""
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
-        return heard, False
+        return handshake, False
     if not isinstance(content, dict):
-        return heard, False
+        return handshake, False
     method, params = content.get("method"), content.get("params")
     params = params if isinstance(params, dict) else {}
     if method == "OnAuthenticationInformation":
-        name = functools.partial(redact, limit=255, is_user=True)
+        name = functools.partial(sanitize, limit=255, is_user=True)
         user = (name(str(params.get("userDirectory") or "")), name(str(params.get("userId") or "")))
         must = params.get("mustAuthenticate") is True
-        return heard._replace(user=user, must_authenticate=must, message=method if must else heard.message), must
+        return handshake._replace(
+            user=user, must_authenticate=must, message=method if must else handshake.message
+        ), must
     if method == "OnConnected":
-        return heard._replace(message=method, state=redact(str(params.get("qSessionState") or ""), _SHOWN)), True
+        return handshake._replace(message=method, state=sanitize(str(params.get("qSessionState") or ""), _SHOWN)), True
     if method in DECISIVE:
-        return heard._replace(message=method), True
+        return handshake._replace(message=method, text=sanitize(str(params.get("message") or ""), _SHOWN)), True
     # An answer of the engine is sufficient without an OnConnected.
     if content.get("id") == 1:
-        return heard._replace(message="an answer of the engine"), True
-    return heard, False
+        return handshake._replace(message="an answer of the engine"), True
+    return handshake, False
