@@ -65,16 +65,13 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"authenticated by the saml response",
-        (
-            "The virtual proxy authenticates with SAML, not with JWT. Check the prefix and the authentication method of "
-            "the virtual proxy."
-        ),
+        ("The virtual proxy authenticates with SAML, not with JWT. Check its prefix and its authentication method."),
     ),
     (
         r"access is denied due to invalid credentials",
         (
-            "IIS answers, not Qlik Sense, and it requires Windows authentication. Check host and port, or configure IIS "
-            "to forward requests without authentication."
+            "IIS answers, not Qlik Sense, and it requires Windows authentication. Check host and port, or configure "
+            "IIS to forward requests without authentication."
         ),
     ),
     (

@@ -30,7 +30,7 @@ from wire import (
     with_healthy,
 )
 
-from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import frame, said
+from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import frame, notification
 
 
 def _redirecting() -> list[Attack]:
@@ -191,7 +191,7 @@ def _pings(_exchange: Exchange) -> Parts:
 
 
 def _frames() -> list[Attack]:
-    connected = said("OnConnected", qSessionState="SESSION_CREATED")
+    connected = notification("OnConnected", qSessionState="SESSION_CREATED")
     masked = bytes([connected[0], connected[1] | 0x80]) + b"\0\0\0\0" + connected[2:]
     params = {"userId": "a" * 900_000, "userDirectory": "\x1b[2J\u202e"}
     user = json.dumps({"method": "OnAuthenticationInformation", "params": params}).encode()
@@ -217,8 +217,8 @@ def _frames() -> list[Attack]:
         "endless pings": upgraded(then=_pings),
         "dripping pings": upgraded(then=drip(b"", frame(b"a", opcode=9))),
         "dripping pongs": upgraded(then=drip(b"", frame(b"", opcode=10))),
-        "dripping messages": upgraded(then=drip(b"", said("OnSomething"))),
-        "endless messages": upgraded(then=flood(b"", said("OnSomething"))),
+        "dripping messages": upgraded(then=drip(b"", notification("OnSomething"))),
+        "endless messages": upgraded(then=flood(b"", notification("OnSomething"))),
         "dripping frame": upgraded(b"\x81\x7e\x40\x00", then=drip(b"", b"[")),
         "silent": upgraded(),
         "end at once": upgraded(then=always()),
@@ -238,8 +238,8 @@ def _frames() -> list[Attack]:
         "refusal of a length in words": always(head("Content-Length: many", status="403 X") + b"a"),
         "endless refusal": flood(head(f"Content-Length: {10**18}", status="403 X"), b"a"),
         "secret in a message": lambda exchange: upgraded(
-            said("OnAuthenticationInformation", userId=exchange.secret),
-            said("OnConnected", qSessionState=exchange.secret),
+            notification("OnAuthenticationInformation", userId=exchange.secret),
+            notification("OnConnected", qSessionState=exchange.secret),
         )(exchange),
     }
     waiting = ("drip", "silent", "endless", "length of", "compression that")

@@ -127,7 +127,7 @@ def diagnosis(situation: Situation, url: str, check: str) -> str:
         proxy=url, prefix="portal", token=token, negative_tokens={}, user=USER, virtual_proxy=VirtualProxy(given)
     )
     options = RunOptions(
-        verify=True, timeout=(2, 5), wait=0, threads=1, foreign_key=KEYS["other"], skip=set(OPTIONAL) - {check}
+        verify=True, timeout=(2, 5), wait=0, threads=1, foreign_key=KEYS["other"], skip=frozenset(OPTIONAL) - {check}
     )
     [run] = run_logins([login], options)
     [result] = [one for one in run.results if one.name == check]
