@@ -290,5 +290,5 @@ def test_a_dictionary_of_pem_texts_by_kid_is_a_key_set(text: str) -> None:
         assert one.public_key == key().public_key()
         assert one.certificate == (text if "CERTIFICATE" in text else None)
     assert [one.reasons for one in _jwks.read({"k1": "-----BEGIN CERTIFICATE-----"})] == [
-        ["It has no kty, so it is of no known kind."]
+        ["It has no kty, so its type is unknown."]
     ]

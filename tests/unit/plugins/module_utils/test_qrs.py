@@ -365,7 +365,7 @@ def test_a_ticket_is_fetched_used_once_and_logged_out(
         ),
         ([TICKET, (302, {"Location": "http://localhost/qrs/about"}, b"")], "not the host of the request", "host name"),
         ([TICKET, (400, {}, b"bad: one-time-secret")], "bad: ***", "log"),
-        ([TICKET, (403, {}, b"Your account is inactive.")], "inactive", "is active"),
+        ([TICKET, (403, {}, b"Your account is inactive.")], "inactive", "Activate it under Users"),
     ],
 )
 def test_a_refused_ticket_fails_with_a_hint(
@@ -616,7 +616,11 @@ def test_port_without_tls_is_reported(options: dict[str, t.Any]) -> None:
         ((401, {}, b"nope"), "401", "client certificate"),
         ((302, {"Location": "/form"}, b""), "302", "looks like that of a proxy, which ignores client certificates"),
         ((404, {}, b""), "404 Not Found.", "4242"),
-        ((400, {}, b"Cannot parse the expression: x"), "Cannot parse the expression: x", "log"),
+        (
+            (400, {}, b"Cannot parse the expression: x"),
+            "Cannot parse the expression: x",
+            "did not arrive as it was sent",
+        ),
         (
             (400, {"Content-Type": "text/html"}, b"<html>The http request header is incorrect</html>"),
             "an HTML page: The http request header is incorrect.",

@@ -108,7 +108,7 @@ def repository(pair: tuple[str, str]) -> t.Iterator[Server]:
 def of(request: str) -> t.Any:
     """Return a parameter for each situation with a request of this kind."""
     return pytest.mark.parametrize(
-        "situation", [pytest.param(one, id=one["name"]) for one in SITUATIONS if one["request"] == request]
+        "situation", [pytest.param(one, id=one["situation"]) for one in SITUATIONS if one["request"] == request]
     )
 
 
@@ -192,4 +192,4 @@ def test_the_table_is_large_enough() -> None:
     assert len(SITUATIONS) >= 60
     assert sum(one["source"] != "-" for one in SITUATIONS) >= 30
     assert same_but_text.most_common(1)[0][1] >= 10, "Ten of them differ in their text only."
-    assert len({one["name"] for one in SITUATIONS}) == len(SITUATIONS)
+    assert len({one["situation"] for one in SITUATIONS}) == len(SITUATIONS)
