@@ -46,7 +46,10 @@ OVERLAP = int(3 * REQUESTS_A_VISIT * USERS / RATE)
 SCENARIOS: dict[str, dict[str, t.Any]] = {
     "proxies apply changes immediately": {"reload_drops_sessions": "none"},
     "proxies do not answer for 2 s after a save": {"reload_seconds": 2.0, "reload_drops_sessions": "none"},
-    "proxies do not answer for 2 s after a save and lose their sessions": {"reload_seconds": 2.0, "reload_drops_sessions": "all"},
+    "proxies do not answer for 2 s after a save and lose their sessions": {
+        "reload_seconds": 2.0,
+        "reload_drops_sessions": "all",
+    },
 }
 STEPS = {
     "Prepare the new key": "prepare",
