@@ -148,6 +148,16 @@ def promoted(
     Raises:
         AnsibleFilterError: a rule is not valid.
     """
+    if isinstance(virtual_proxies, (str, Mapping)) or not all(
+        isinstance(one, Mapping) and one.get("prefix") for one in virtual_proxies
+    ):
+        raise AnsibleFilterError(
+            "promoted requires a list of virtual proxies with a prefix, such as virtual_proxies in the result of "
+            "sensible.qlik.virtual_proxy_info."
+        )
+    for name, rules_ in (("nodes", nodes), ("overrides", overrides)):
+        if not isinstance(rules_ or {}, Mapping):
+            raise AnsibleFilterError(f"{name} must be a dictionary.")
     kept = [_option(name, "keep", _NAMES) for name in keep]
     rules = {str(prefix).casefold(): _rule(str(prefix), options) for prefix, options in (overrides or {}).items()}
     translate_node = _node_translation(nodes or {})

@@ -128,15 +128,16 @@ class Response(t.NamedTuple):
         if self.status == 204 or not self.body:
             return None
         message = f"The answer is longer than {len(self.body)} bytes."
+        hint = "Check host, port and prefix: this looks like a login page or another web server."
         if not self.truncated:
             try:
                 return parse(self.body)
             except LimitError as exc:
-                message = str(exc)
+                message, hint = str(exc), "Check host and port. This collection does not support sites of this size."
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
                 message = f"The answer was {self.status} with {kind} instead of JSON."
-        raise self.error(message, "Check host, port and prefix: this looks like a login page or another web server.")
+        raise self.error(message, hint)
 
     def redirect_target(self, *, any_port: bool = False) -> str:
         """Return the target of a redirect, "" if it is not a redirect.

@@ -12,9 +12,14 @@ import json
 import re
 import typing as t
 
-_MOST_MEMORY = 85_000_000  # bytes; four thousand virtual proxies need as much
+_MOST_MEMORY = 120_000_000  # bytes; 500 virtual proxies that are linked to 20 proxies need as much
 _MOST_LEVELS = 100  # the entities of Qlik have less than ten; copying needs several calls for each
-_VALUE = 200  # bytes for a small value or the name of one, at most
+# Bytes of CPython objects, at most. Names of values are stored once, and the entities of Qlik have less than a hundred.
+_OBJECT, _LIST, _STRING, _NUMBER, _NAME = 184, 64, 72, 40, 34
+_NEW_NAME = 160
+_MOST_NAMES = 1000
+_NAMES = re.compile(rb'"([^"]*)":')
+_UNUSUAL_NAMES = re.compile(rb'"\s+:|\\":')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -52,8 +57,29 @@ def _memory(text: bytes, *, halves: bool) -> int:
         width = 4
     else:
         width = 2 if b"\\u" in text or re.search(rb"[\xc4-\xef]", text) else 1
-    values = sum(map(text.count, (b",", b"[", b"{")))
-    return len(text) * (1 + 2 * width) * (2 if halves else 1) + values * _VALUE
+    # Quotes within strings have a backslash before them. What is not certain counts as the larger object.
+    names = text.count(b'":') - text.count(b'\\":')
+    unusual = sum(1 for _match in _UNUSUAL_NAMES.finditer(text))
+    empty = text.count(b'""') - text.count(b'\\""')
+    strings = max(0, text.count(b'"') // 2 - names - unusual - empty)
+    shared = sum(text.count(b'":' + one) - text.count(b'\\":' + one) for one in (b"null", b"true", b"false"))
+    numbers = max(0, text.count(b",") + 1 - strings - empty - shared)
+    values = text.count(b"{") * _OBJECT + text.count(b"[") * _LIST + strings * (_STRING + width) + numbers * _NUMBER
+    # In usual texts, the values that are texts are a small part of it.
+    copies = 1 + width if width == 1 else 1 + 2 * width
+    whole = len(text) * copies * (2 if halves else 1) + values + unusual * _NEW_NAME
+    if whole + names * _NEW_NAME <= _MOST_MEMORY:
+        return whole + names * _NEW_NAME
+    return whole + names * (_NAME if _has_few_names(text) else _NEW_NAME)
+
+
+def _has_few_names(text: bytes) -> bool:
+    found: set[bytes] = set()
+    for match in _NAMES.finditer(text):
+        found.add(match[1])
+        if len(found) > _MOST_NAMES:
+            return False
+    return True
 
 
 def _values(value: t.Any) -> t.Iterable[t.Any]:

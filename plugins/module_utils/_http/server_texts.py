@@ -28,7 +28,7 @@ _TOO_LONG = re.compile(
     r"request too long|headers? (?:or cookie )?(?:is |are |fields? )?too (?:long|large)|request headers is too long",
     re.IGNORECASE,
 )
-BLOCKED_USER = r"\b(user|account)\b[^.]*\b(inactive|blocked)"
+BLOCKED_USER = r"\b(user|account) is (inactive|blocked)\b"
 """Matches the text for a user without access (Qlik article "Your account is inactive")."""
 _CAUSES: tuple[tuple[str, str], ...] = (
     (
@@ -89,7 +89,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         ),
     ),
     (
-        r"invalid header name|invalid verb|invalid url",
+        r"bad request - invalid (header|verb|url)|request (verb|url) is invalid|invalid header name",
         (
             "Windows (HTTP.sys) refuses the form of the request before Qlik Sense receives it. A system in front of "
             "Qlik Sense changes it; test the node directly."
@@ -100,7 +100,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         "This port requires TLS, and the request was sent without it. Use https:// in the address.",
     ),
     (
-        r"no required ssl certificate was sent|certificate error|client certificate required",
+        r"no required ssl certificate was sent|the ssl certificate error|client certificate required",
         "This port requires a client certificate. Check the port: proxies (443) require none.",
     ),
     (
@@ -113,13 +113,13 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"http error 503\. the service is unavailable",
         (
-            "Windows (HTTP.sys) has no service that answers for this address. The Qlik Sense Proxy Service is stopped "
-            "or starting."
+            "Windows (HTTP.sys) has no service that answers for this address. The Qlik Sense service for this port is "
+            "stopped or starting."
         ),
     ),
     (
         r"http error 404\. the requested resource is not found",
-        "Windows (HTTP.sys) has no service for this address. Check the port and the Qlik Sense Proxy Service.",
+        "Windows (HTTP.sys) has no service for this address. Check the port and the Qlik Sense services.",
     ),
     (
         r"no server is available to handle this request|upstream connect error",
@@ -147,9 +147,9 @@ def _plain(markup: str) -> str:
     return " ".join(html.unescape(_LONG_NUMBER.sub(" ", _TAG.sub(" ", markup))).split())
 
 
-def headers_too_long(status: int, text: str) -> bool:
-    """Return True if a server refuses a request without a body, because its headers are too long."""
-    return status in (413, 431) or bool(_TOO_LONG.search(text))
+def headers_too_long(status: int, text: str, header_bytes: int) -> bool:
+    """Return True if a server refuses the headers of a request. 413 can be about its body, too."""
+    return status == 431 or bool(_TOO_LONG.search(text)) or (status == 413 and header_bytes >= _FRONT_END_LIMIT)
 
 
 def header_size(method: str, url: str, headers: t.Iterable[tuple[str, str]]) -> int:
@@ -175,12 +175,12 @@ def known_cause(status: int, text: str, *, header_bytes: int = 0) -> str:
     Args:
         status: the HTTP status of the refusal.
         text: the body as plain text.
-        header_bytes: the size of the headers of the request.
+        header_bytes: the size of the headers of the request, 0 if it is not known.
     """
-    if headers_too_long(status, text):
-        size = size_sentence(header_bytes)
-        return size or (
-            f"The headers of the request are too long for this server: they have {header_bytes} bytes, and Qlik Sense "
-            f"(HTTP.sys) accepts {HEADER_LIMIT}. Check the limits of the systems in front of it."
+    if headers_too_long(status, text, header_bytes):
+        known = f"They have {header_bytes} bytes. " if header_bytes else ""
+        return size_sentence(header_bytes) or (
+            f"The headers of the request are too long for this server. {known}Qlik Sense (HTTP.sys) accepts "
+            f"{HEADER_LIMIT}, so a system in front of it has a lower limit. Check its configuration."
         )
     return next((cause for pattern, cause in _CAUSES if re.search(pattern, text, re.IGNORECASE)), "")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import typing as t
 
 from .._content import blocks, holds_private_key, labels, unreadable
@@ -28,6 +29,7 @@ SOON = 30  # days; certificates that expire earlier are warned about
 
 _RSA_WANTED = "Create an RSA key pair and give its certificate."
 _WANTED = "Give one RSA certificate as PEM text, from the line BEGIN CERTIFICATE to the line END CERTIFICATE"
+_MARKS = re.compile(r"-----(?:BEGIN|END) [^-\n]*-----")
 
 
 class Certificate(t.TypedDict):
@@ -87,7 +89,12 @@ def is_private_key(text: str) -> bool:
 
 def is_public(text: str) -> bool:
     """Return True if a text can be shown: it contains nothing but public PEM blocks, or is a certificate in base64."""
-    return not is_private_key(text) and bool(not text.strip() or labels(text) or readable(text))
+    if is_private_key(text):
+        return False
+    rest = text
+    for block in blocks(text):
+        rest = rest.replace(block.body, "", 1)
+    return not _MARKS.sub("", rest).strip() or bool(not labels(text) and readable(text))
 
 
 def refuse_private_key(text: str) -> None:

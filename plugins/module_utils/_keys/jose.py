@@ -19,8 +19,8 @@ from .._errors import InputError
 # Qlik help, "JWT authentication" (May 2025): the signature algorithms a virtual proxy supports.
 ALGORITHMS = ("RS256", "RS384", "RS512")
 MINIMUM_BITS = 2048
-_SHORTEST_SIGNATURE = 128  # bytes, of a key with 1024 bits
 """Minimum size of an RSA key. The limit is a decision of this collection."""
+_SHORTEST_SIGNATURE = 128  # bytes, of a key with 1024 bits
 
 _HINT = "Give one signed token."
 # Beginnings of texts that programs and templates produce instead of a token, and how they are called.

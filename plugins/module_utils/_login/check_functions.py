@@ -54,11 +54,12 @@ def log_in(state: LoginState) -> Outcome:
     local_time = state.options.wall_clock()
     reasons: list[str] = []
     if answer.refused:
-        find = functools.partial(
-            _diagnosis.token_reasons, login.token, login.virtual_proxy, now=answer.date or local_time
-        )
-        state.permanent_failure = bool(find()) or _diagnosis.is_blocked_user(answer)
-        reasons = find(leeway=0)
+        find = functools.partial(_diagnosis.token_reasons, login.token, login.virtual_proxy)
+        now = answer.date or local_time
+        state.permanent_failure = bool(find(now=now)) or _diagnosis.is_blocked_user(answer)
+        reasons = find(now=now, leeway=0)
+        if not find(now=local_time):  # then the clock of the server is the reason
+            reasons = [] if _diagnosis.clock_difference(answer.date, local_time) else reasons
     fault = _diagnosis.failed_login(
         answer,
         prefix=login.prefix,

@@ -41,9 +41,6 @@ _STATUS_WORDS = frozenset(
         "the", "timeout", "too", "many", "unauthorized", "unavailable", "was",
     )
 )  # fmt: skip
-# A firewall can say that it has blocked a request.
-# Reasons that can disappear when clocks are synchronized.
-_ABOUT_TIME = re.compile("becomes valid|in the future|expired")
 _LOGIN_PATHS = ("login", "authentication", "saml", "oidc")
 
 
@@ -227,8 +224,6 @@ def _incorrect_header(*, prefix: str, host: str, virtual_proxy: VirtualProxy) ->
 
 def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: VirtualProxy, local_time: float) -> str:
     clock = clock_difference(answer.date, local_time)
-    if clock and reasons and all(_ABOUT_TIME.search(reason) for reason in reasons):
-        return sentences(clock, "Synchronize both clocks", *reasons)
     if reasons:
         advice = "Mint the token according to the settings of the virtual proxy, or correct the settings."
         return sentences(*reasons, clock or advice)

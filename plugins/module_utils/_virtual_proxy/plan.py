@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from .._errors import InputError, about
 from .._identifiers import leads_to
+from .._identifiers import prefix as valid_prefix
 from .._text import sanitize
 from .convert import linked, links_body, put_body, same, to_qrs
 from .model import QRS_NAMES, Entity, Options, ProxyService, Snapshot, VirtualProxy, default_cookie_name
@@ -217,10 +218,19 @@ def _upsert(
     """Return the planned virtual proxy and its write, None if it does not differ."""
     fields, references = resolve(snapshot, declared, current)
     before = current.fields if current else {}
+    if current is None:
+        valid_prefix(declared.prefix)
     if not (current and current.is_jwt):
         fields = _with_first_values(fields, before, warnings)
+    if rules.restore and before.get("jwt_public_key_certificate") and not fields.get("jwt_public_key_certificate", "-"):
+        # A snapshot does not contain the text of a field that holds a private key.
+        fields = {name: value for name, value in fields.items() if name != "jwt_public_key_certificate"}
+        warnings.append(
+            f"The certificate of the virtual proxy '{declared.prefix}' is not restored, because the earlier state has "
+            "none that can be shown. The present one is kept."
+        )
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    require_valid(differing, before, restore=rules.restore, elsewhere=lambda: _all_fields(snapshot))
+    require_valid(differing, before, restore=rules.restore, elsewhere=lambda: _originals(snapshot, current))
     body = _qrs_fields(differing, current, references)
     after = VirtualProxy(
         {"proxies": [], **before, **differing},
@@ -234,10 +244,12 @@ def _upsert(
     return after, Write("update", declared.prefix, (declared.prefix,), current.id, put_body(current, body))
 
 
-def _all_fields(snapshot: Snapshot) -> t.Iterator[Options]:
-    """Yield the fields of each virtual proxy that was read, also as a part of a proxy."""
-    for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
-        yield one.fields
+def _originals(snapshot: Snapshot, current: VirtualProxy | None) -> t.Iterator[Options]:
+    """Yield the fields of each JWT virtual proxy that was read, also as a part of a proxy, for one that is new."""
+    if current is None:
+        for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
+            if one.is_jwt:
+                yield one.fields
 
 
 def _qrs_fields(fields: Options, current: VirtualProxy | None, references: References) -> Entity:

@@ -14,7 +14,7 @@ REPLACES = re.compile(r"\[replaces ([^\]\s]+)(?: ([0-9a-fA-F-]{8,36}))?\]")
 """Prefix and abbreviated id of the virtual proxy that is replaced."""
 REPLACED = re.compile(r"\[replaced (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\]")
 """The time at which users were redirected."""
-_NOTES = re.compile(r"(?:\s*\[(?:replaces|replaced) [^\]]+\])+\s*$")
+_NOTES = re.compile(rf"(?:\s*(?:{REPLACES.pattern}|{REPLACED.pattern}))+\s*$")
 
 
 def without_notes(description: str) -> str:

@@ -23,7 +23,7 @@ from .validate import problems
 
 _CORS = "access-control-allow-"
 # A second "Name: value" in a value. The names of nearly all headers that are set there contain a hyphen.
-_SECOND_HEADER = re.compile(r"(?:\\r|\\n|[\s,;])((?:[A-Za-z0-9]+-)+[A-Za-z0-9]+):\s")
+_SECOND_HEADER = re.compile(r"(?:\\r|\\n|[\s,;])((?:[A-Z][A-Za-z0-9]*-)+[A-Z][A-Za-z0-9]*):\s")
 
 
 def all_warnings(snapshot: Snapshot, virtual_proxies: t.Iterable[VirtualProxy]) -> list[str]:

@@ -34,8 +34,8 @@ def require_valid(
         held: the current values of the virtual proxy.
         restore: True to check only the identifiers of a virtual proxy and its sessions, because the site had the values
             before.
-        elsewhere: returns the current values of the other virtual proxies. Those that do not have to be unique can be
-            copied, as a rotation of keys does.
+        elsewhere: returns the current values of JWT virtual proxies that a new one can be a copy of, as in a rotation.
+            Certificates and empty values do not count.
 
     Raises:
         InputError: a value is not valid.
@@ -65,6 +65,8 @@ def problems(fields: Options) -> t.Iterator[str]:
 
 
 def _is_held(name: str, value: t.Any, others: t.Iterable[Options]) -> bool:
+    if not value or name == "jwt_public_key_certificate":
+        return False
     if name in LIST_CHANGES:
         lists = [other[name] for other in others if name in other]
         return all(any(one in entries for entries in lists) for one in value)

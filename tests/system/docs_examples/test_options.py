@@ -15,10 +15,12 @@ _NO_EFFECT = "it has no effect for JWT"
 _TESTS = "it is for tests only"
 _ANSIBLE = "it is an option of Ansible, and documented there"
 _LIKE_ANOTHER = "it is used like private_key_passphrase"
+_LIKE_ANOTHER_PATH = "it is used like path of jwks_info"
 _MISSING_NODE = "it is for a site that has lost a node"
 WITHOUT = {
     "sensible.qlik.jwt: other_private_key_passphrase": _LIKE_ANOTHER,
     "sensible.qlik.promotion: promotion_skip_missing_nodes": _MISSING_NODE,
+    "sensible.qlik.follow_jwks: follow_jwks_path": _LIKE_ANOTHER_PATH,
     "sensible.qlik.jwks_info: validate_certs": _UNVERIFIED,
     "sensible.qlik.jwt_virtual_proxies: validate_certs": _UNVERIFIED,
     "sensible.qlik.jwt_virtual_proxies: virtual_proxies.authentication_method": _RESULT_AS_INPUT,

@@ -60,6 +60,7 @@ def test_nodes_are_replaced_by_rule(nodes: dict[str, t.Any], engines: list[str],
         ("The portal [replaces portal 1b4e28ba]", "The portal"),
         ("The portal [replaced 2026-11-28T10:00:00Z]", "The portal"),
         ("[replaces portal 1b4e28ba] [replaced 2026-11-28T10:00:00Z]", ""),
+        ("The portal [replaces the old one]", "The portal [replaces the old one]"),
         ("The portal [replaces the old one] of sales", "The portal [replaces the old one] of sales"),
         ("", ""),
         (None, None),
@@ -68,6 +69,21 @@ def test_nodes_are_replaced_by_rule(nodes: dict[str, t.Any], engines: list[str],
 def test_notes_of_a_rotation_are_not_promoted(description: str | None, expected: str | None) -> None:
     [result] = promoted([PORTAL | {"description": description}])
     assert result["description"] == expected
+
+
+@pytest.mark.parametrize(
+    ("virtual_proxies", "rules", "message"),
+    [
+        ({"virtual_proxies": []}, {}, "promoted requires a list of virtual proxies"),
+        ("portal", {}, "promoted requires a list of virtual proxies"),
+        ([{"description": "x"}], {}, "promoted requires a list of virtual proxies"),
+        ([PORTAL], {"nodes": "Central"}, "^nodes must be a dictionary.$"),
+        ([PORTAL], {"overrides": ["x"]}, "^overrides must be a dictionary.$"),
+    ],
+)
+def test_input_of_another_type_is_refused(virtual_proxies: t.Any, rules: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=message):
+        promoted(virtual_proxies, **rules)
 
 
 def test_kept_settings_are_omitted() -> None:

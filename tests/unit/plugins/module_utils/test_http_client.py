@@ -28,7 +28,7 @@ from ansible_collections.sensible.qlik.plugins.module_utils._text import Sanitiz
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = OK + b"Content-Type: application/json\r\n"
 Parts = t.Iterable[bytes]
-TOO_LARGE = "The answer has more data than fit into 85 MB of memory."
+TOO_LARGE = "The answer has more data than fit into 120 MB of memory."
 TOO_DEEP = "The answer has more than 100 levels of objects and lists."
 
 
@@ -255,12 +255,12 @@ def test_body_that_is_not_json_is_refused(serve: t.Callable[..., Server], body: 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"[" * 500_000, TOO_LARGE),
+        (b"[" * 3_000_000, TOO_LARGE),
         (b"[" * 101 + b"]" * 101, TOO_DEEP),
         (b'{"":' * 100 + b"[0]" + b"}" * 100, TOO_DEEP),
-        (b"[0" + b",[]" * 500_000 + b"]", TOO_LARGE),
-        (b'["' + b"a" * 10_000_000 + "\U0001f600".encode() + b'"]', TOO_LARGE),
-        (b'["' + b"a" * 5_000_000 + b'\\ud83d"]', TOO_LARGE),
+        (b"[0" + b",[]" * 1_500_000 + b"]", TOO_LARGE),
+        (b'["' + b"a" * 15_000_000 + "\U0001f600".encode() + b'"]', TOO_LARGE),
+        (b'["' + b"a" * 8_000_000 + b'\\ud83d"]', TOO_LARGE),
     ],
 )  # fmt: skip
 def test_json_is_limited(serve: t.Callable[..., Server], body: bytes, message: str) -> None:

@@ -62,6 +62,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response_only(situation["status"])
         for name, value in situation.get("headers", {}).items():
             self.send_header(name, value)
+        if "server_clock" in situation:
+            self.send_header("Date", self.date_time_string(time.time() + situation["server_clock"]))
         self.end_headers()
         self.wfile.write(situation.get("body", "").encode())
 
@@ -119,6 +121,7 @@ def diagnosis(situation: Situation, url: str, check: str) -> str:
     claims = {"userDirectory": USER[0], "userId": USER[1]} | {
         name: now + value if name in ("iat", "nbf", "exp") else value for name, value in times.items()
     }
+    claims["padding"] = "x" * situation.get("padding", 0) or None
     token = jwt.encode({name: value for name, value in claims.items() if value is not None}, KEYS["own"], "RS256")
     given = dict(situation.get("given", {}))
     if "jwt_public_key_certificate" in given:

@@ -53,6 +53,10 @@ ENTRIES = ("info", "one", "several", "unchanged")
         (KEY, "has a private key in the field of its JWT certificate"),
         ("MIIEowIBAAKCAQEAc2VjcmV0LWtleQ==", "has a private key in the field of its JWT certificate"),
         ("secret-key", "cannot verify tokens: The text contains no certificate."),
+        (
+            "pw=secret-key\n-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n",
+            "cannot verify tokens",
+        ),
         ("C:\\secret-key.pem", "cannot verify tokens: This is the name of a file, not its content"),
     ],
 )
@@ -139,9 +143,35 @@ def test_values_of_the_site_can_be_changed_and_copied(repository: FakeRepository
     link(repository, repository.add("jwt", **fields), "proxy0")
     assert module_of["unchanged"](host_allow_list_add=["b.example"])["changed"] is True
     copy = {"prefix": "jwt-2", **held, "session_cookie_header_name": "other"}
+    assert "public key" in module_of["several"](virtual_proxies=[copy])["msg"]
+    copy["jwt_public_key_certificate"] = make_certificate("portal")
     assert module_of["several"](virtual_proxies=[copy])["changed"] is True
     new = {**copy, "prefix": "jwt-3", "session_cookie_header_name": "third", "jwt_attribute_user_id": "nbf"}
     assert "is the claim 'nbf', which is reserved" in module_of["several"](virtual_proxies=[new])["msg"]
+
+
+@pytest.mark.parametrize("prefix", ["jwt", "new"])
+@pytest.mark.parametrize(
+    "option", ["jwt_public_key_certificate", "jwt_attribute_user_id", "jwt_attribute_user_directory"]
+)
+def test_empty_values_of_others_do_not_make_them_valid(
+    repository: FakeRepository, module_of: dict[str, Run], pem: str, prefix: str, option: str
+) -> None:
+    repository.add("form", authenticationMethod=0, jwtPublicKeyCertificate="", jwtAttributeUserId="")
+    repository.add("key", jwtPublicKeyCertificate=KEY)
+    repository.add("jwt", jwtPublicKeyCertificate=pem)
+    entry = {"prefix": prefix, "jwt_public_key_certificate": pem} | {option: ""}
+    message = module_of["several"](virtual_proxies=[entry])["msg"]
+    assert "empty" in message or "no jwt_public_key_certificate to verify tokens is given" in message
+
+
+def test_hidden_text_is_not_restored_as_an_empty_certificate(
+    repository: FakeRepository, module_of: dict[str, Run], pem: str, warnings: list[str]
+) -> None:
+    link(repository, repository.add("jwt", jwtPublicKeyCertificate=pem), "proxy0")
+    result = module_of["several"](virtual_proxies=[{"prefix": "jwt", "jwt_public_key_certificate": ""}], restore=True)
+    assert result["changed"] is False
+    assert any("is not restored" in warning for warning in warnings)
 
 
 def test_a_file_name_in_place_of_a_certificate_is_named(module_of: dict[str, Run]) -> None:
