@@ -210,7 +210,8 @@ def allowed_host(value: str) -> str:
     if "*" in name or name.startswith("."):
         kinds.append("a wildcard")
     if not is_valid(host, plain) or "@" in value or (slash and not separator) or (separator and not scheme):
-        shown = f"the entry {sanitize(value, 60)!r}" if value.strip() else "an empty entry"
+        # Before an @ there can be a password.
+        shown = f"the entry {sanitize(value.rpartition('@')[2], 60)!r}" if value.strip() else "an empty entry"
         raise InputError(
             f"The host allow list contains {shown}, which is not a host name.",
             hint="Give exact host names, such as portal.example.com.",

@@ -179,6 +179,11 @@ def run(module: QlikModule) -> dict[str, t.Any]:
         ]
         if not module.check_mode:
             end_sessions(chosen)
+    if all(sessions is None for _api, sessions in found):
+        module.warn(
+            f"None of the proxies knows a virtual proxy with the prefix '{prefix}', so no session was ended. Check the "
+            "prefix, its links, and that qps_urls and qps_port lead to the proxies' own API (4243)."
+        )
     counts = collections.Counter(api.base for api, _session in chosen)
     # Names of users are not case-sensitive.
     names = {one.user.casefold(): one.user for _api, one in reversed(chosen)}

@@ -222,13 +222,6 @@ def _upsert(
         valid_prefix(declared.prefix)
     if not (current and current.is_jwt):
         fields = _with_first_values(fields, before, warnings)
-    if rules.restore and before.get("jwt_public_key_certificate") and not fields.get("jwt_public_key_certificate", "-"):
-        # A snapshot does not contain the text of a field that holds a private key.
-        fields = {name: value for name, value in fields.items() if name != "jwt_public_key_certificate"}
-        warnings.append(
-            f"The certificate of the virtual proxy '{declared.prefix}' is not restored, because the earlier state has "
-            "none that can be shown. The present one is kept."
-        )
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
     require_valid(differing, before, restore=rules.restore, elsewhere=lambda: _originals(snapshot, current))
     body = _qrs_fields(differing, current, references)

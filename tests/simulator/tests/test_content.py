@@ -133,7 +133,8 @@ def assert_fits(value: t.Any, shape: Shape, where: str) -> None:
         for member in value:
             assert_fits(member, shape[0], f"{where}[]")
     elif shape is not t.Any:
-        assert type(value) is shape, where
+        assert isinstance(value, shape), where
+        assert isinstance(value, bool) is (shape is bool), where
 
 
 @pytest.fixture(scope="module")

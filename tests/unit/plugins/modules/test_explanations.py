@@ -165,15 +165,6 @@ def test_empty_values_of_others_do_not_make_them_valid(
     assert "empty" in message or "no jwt_public_key_certificate to verify tokens is given" in message
 
 
-def test_hidden_text_is_not_restored_as_an_empty_certificate(
-    repository: FakeRepository, module_of: dict[str, Run], pem: str, warnings: list[str]
-) -> None:
-    link(repository, repository.add("jwt", jwtPublicKeyCertificate=pem), "proxy0")
-    result = module_of["several"](virtual_proxies=[{"prefix": "jwt", "jwt_public_key_certificate": ""}], restore=True)
-    assert result["changed"] is False
-    assert any("is not restored" in warning for warning in warnings)
-
-
 def test_a_file_name_in_place_of_a_certificate_is_named(module_of: dict[str, Run]) -> None:
     message = module_of["unchanged"](jwt_public_key_certificate="certificates/server.pem")["msg"]
     assert "jwt_public_key_certificate: This is the name of a file, not its content" in message
