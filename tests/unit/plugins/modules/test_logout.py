@@ -117,6 +117,15 @@ def test_options_limit_retries(run: Run, apis: Apis, monkeypatch: pytest.MonkeyP
     assert (given["retries"], given["retry_deadline"]) == (1, 2.0)
 
 
+def test_unknown_virtual_proxy_causes_a_warning(run: Run, apis: Apis, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(logout.QlikModule, "warn", lambda self, warning: found.append(warning))
+    apis.fault = lambda _method, _url: answer(404)
+    assert run()["sessions"] == 0
+    [warning] = found
+    assert "None of the proxies knows a virtual proxy with the prefix 'portal'" in warning
+
+
 def test_only_sessions_of_given_users_end(run: Run, apis: Apis) -> None:
     assert run(users=["acme\\\\anna"], _ansible_check_mode=True)["sessions"] == 2
     assert run(users=["acme\\ANNA"])["sessions"] == 2
