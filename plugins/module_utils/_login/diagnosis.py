@@ -318,7 +318,7 @@ SIGNED_IN_WITHOUT_TOKEN = (
 )
 NOT_VERIFIED = (
     "The signature of the token is not verified, so a forged token can sign in as any user. The answer does not come "
-    "from the JWT authentication of Qlik Sense. Take the virtual proxy out of service until the cause is found."
+    "from the JWT authentication of Qlik Sense. Unlink the virtual proxy until the cause is found."
 )
 
 
@@ -355,7 +355,7 @@ HOST_ACCEPTED = (
 def not_a_refusal(answer: Answer) -> str:
     """Return the diagnosis for an answer that is neither a success nor a refusal."""
     if answer.overloaded:
-        return "The proxy did not decide: it is restarting or overloaded. Run the check again."
+        return "The proxy is restarting or overloaded, so the answer is no result. Run the check again."
     return "The answer is neither the hub nor a refusal. Check that Qlik Sense itself answers here."
 
 

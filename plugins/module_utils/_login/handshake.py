@@ -108,7 +108,7 @@ def handshake_fault(handshake: Handshake, *, expected: tuple[str, str], host: st
         return meaning
     if any(handshake.user) and not same_user(handshake.user, expected):
         return (
-            "The websocket belongs to another user than the session: a load balancer or a reverse proxy mixes up "
+            "The websocket belongs to another user than the session: a load balancer or a reverse proxy confuses "
             "connections. Test the node directly."
         )
     if handshake.message == "OnConnected" and handshake.state and handshake.state not in _READY:

@@ -92,7 +92,7 @@ def _require_comparable(
     if isinstance(expires, int | float) and expires <= time.time():
         problem = "has expired"
     elif expected_user(claims, virtual_proxy) != user:
-        problem = "is of another user"
+        problem = "belongs to another user"
     else:
         return
     raise InputError(

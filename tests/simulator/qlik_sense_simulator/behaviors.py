@@ -59,16 +59,16 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trailing zeros (both are usual in .NET), or none. A modifiedDate in a body is compared with the same precision."""
 
     unset_strings: t.Literal["empty", "null", "absent"] = "empty"
-    """Strings that were never set, in the fields that came after 2017: "", null, or left out."""
+    """Strings that were never set, in the fields that came after 2017: "", null, or omitted."""
 
     unset_lists: t.Literal["empty", "null"] = "empty"
-    """Lists with nothing in them: [] or null."""
+    """Empty lists: [] or null."""
 
     list_order: t.Literal["kept", "reversed"] = "kept"
     """The order of lists inside an entity: as they were sent, or another one."""
 
     secret_in_answer: t.Literal["echo", "mask", "absent"] = "echo"
-    """oidcClientSecret in a response: as it is, masked, or left out."""
+    """oidcClientSecret in a response: as it is, masked, or omitted."""
 
     record_limit: t.Annotated[int, msgspec.Meta(ge=0)] = 0
     """How many entities an unfiltered list has at most. 0: all. A limit of 100 is reported for /full."""
@@ -312,7 +312,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # --- The proxies: websockets
 
     websocket_authorization: t.Literal["ignored", "allowed", "refused"] = "ignored"
-    """An Authorization header on a websocket's upgrade, on releases that want the csrf token. ignored: the cookie is
+    """An Authorization header on a websocket's upgrade, on releases that require the csrf token. ignored: the cookie is
     required. allowed: it authenticates as well (Qlik's own enigma.js example sends it next to the token). refused: 403
     (community, qlik-sense-mcp)."""
 

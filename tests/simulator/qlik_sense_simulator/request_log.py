@@ -34,7 +34,7 @@ class RequestLog:
         return [dict(entry) for entry in self._entries]
 
     def recording(self, app: ASGIApp) -> ASGIApp:
-        """Return the application with its requests logged. The simulator's own paths are left out."""
+        """Return the application with its requests logged. The simulator's own paths are omitted."""
 
         async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] not in ("http", "websocket") or is_control(scope):

@@ -31,7 +31,7 @@ class Session:
     """A session of a browser or client, on one virtual proxy of one proxy.
 
     Args:
-        session_id: the value of the session cookie. It authenticates the user, so it is left out of `repr`.
+        session_id: the value of the session cookie. It authenticates the user, so it is omitted from `repr`.
         virtual_proxy_id: the virtual proxy that it was created on; it is not valid on others.
         identity: the user.
         timeout: seconds of inactivity after which it ends.

@@ -118,7 +118,7 @@ class WindowsLogin:
         """Provide the passwords to pyspnego: in a file whose name is in the environment."""
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="qlik-sense-simulator-") as file:
             for user in self._users:
-                # INVENTED(switch=none): the domain may be left out
+                # INVENTED(switch=none): the domain may be omitted
                 for domain in (user.user_directory, ""):
                     file.write(f"{domain}:{user.user_id}:{user.password}\n")
             file.flush()
