@@ -27,7 +27,7 @@ def test_description_lists_the_endpoints(client: QsApi) -> None:
 
 
 def test_enums_are_listed(client: QsApi) -> None:
-    assert "AuthenticationMethod" in client.pipe.call("getEnum")
+    assert "AuthenticationMethodEnum" in client.pipe.call("getEnum")
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("tag", 1), ("user", 0)])
