@@ -202,7 +202,7 @@ class QrsClient:
     def _refusal(self, response: Response) -> AnswerError:
         status = response.status
         if not self._auth.through_proxy and (
-            300 <= status < 400 or status == 401 or (response.is_html and status < 500)
+            300 <= status < 400 or status == 401 or (response.is_html and status in (400, 403, 404))
         ):
             # The repository refuses a wrong client certificate in the TLS handshake.
             port = self._behind_host.removeprefix(":")

@@ -38,8 +38,14 @@ def before(laboratory: Laboratory) -> State:
     return prod.state()
 
 
-def answer(laboratory: Laboratory, keys: str) -> Run:
-    """Promote to prod at a terminal, and press keys once asked."""
+def answer(laboratory: Laboratory, keys: str, before: t.Callable[[], object] = lambda: None) -> Run:
+    """Promote to prod at a terminal, and press keys once asked.
+
+    Args:
+        laboratory: the sites.
+        keys: what is typed.
+        before: called at the prompt, before the keys are pressed.
+    """
     inventory = laboratory.directory / "terminal.json"
     inventory.write_text(json.dumps({"qlik_sites": {"hosts": laboratory.hosts}}))
     play = {
@@ -59,6 +65,7 @@ def answer(laboratory: Laboratory, keys: str) -> Run:
     output = ""
     for text in _read(terminal):
         if PROMPT not in output and PROMPT in output + text:
+            before()
             _press(terminal, keys)
         output += text
     os.close(terminal)
@@ -104,3 +111,19 @@ def test_typing_the_name_of_the_site_approves(laboratory: Laboratory, before: St
     assert done.code == 0, done.output
     assert laboratory.sites["prod"].writes() > 0
     assert laboratory.sites["prod"].state() != before
+
+
+def test_promotion_that_begins_during_the_prompt_stops_the_run(laboratory: Laboratory, before: State) -> None:
+    """The other promotion has stored its snapshot, but has not finished."""
+    laboratory.sites["dev"].set_field("portal", sessionInactivityTimeout=41)
+    assert answer(laboratory, "prod\r").code == 0
+    directory = laboratory.directory / "promotion_snapshots"
+    finished = max(directory.glob("prod-*.yml"))
+    other = directory / "prod-29990101T000000Z-aaaaaaaa.yml"
+    unfinished = finished.read_text().replace("unfinished: []", 'unfinished: ["portal"]')
+    laboratory.sites["dev"].set_field("portal", sessionInactivityTimeout=42)
+    state, writes = laboratory.sites["prod"].state(), laboratory.sites["prod"].writes()
+    done = answer(laboratory, "prod\r", lambda: other.write_text(unfinished))
+    assert done.code == 2, done.output
+    assert f"another promotion of the same virtual proxies to prod has begun in the meantime ({other})" in done.output
+    assert (laboratory.sites["prod"].state(), laboratory.sites["prod"].writes()) == (state, writes)
