@@ -91,10 +91,13 @@ def is_public(text: str) -> bool:
     """Return True if a text can be shown: it contains nothing but public PEM blocks, or is a certificate in base64."""
     if is_private_key(text):
         return False
-    rest = text
+    outside, position = [], 0
     for block in blocks(text):
-        rest = rest.replace(block.body, "", 1)
-    return not _MARKS.sub("", rest).strip() or bool(not labels(text) and readable(text))
+        begin = text.index(block.body, position)
+        outside.append(text[position:begin])
+        position = begin + len(block.body)
+    outside.append(text[position:])
+    return not _MARKS.sub("", "".join(outside)).strip() or bool(not labels(text) and readable(text))
 
 
 def refuse_private_key(text: str) -> None:

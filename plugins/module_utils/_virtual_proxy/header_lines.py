@@ -34,6 +34,6 @@ def _text(value: t.Any) -> str:
     """Return the value of a header. A boolean of YAML becomes a word in lower case."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (str, int, float)):
+    if isinstance(value, (str, int, float)) and len(str(value).splitlines()) < 2:
         return str(value)
-    raise InputError("additional_response_headers has a value that is not text.", hint=_HINT)
+    raise InputError("additional_response_headers has a value that is not text of one line.", hint=_HINT)

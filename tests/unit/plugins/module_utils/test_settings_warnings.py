@@ -8,6 +8,8 @@ import typing as t
 
 import pytest
 
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._keys.certificate import is_public
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import from_options
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.settings_warnings import warnings_of
@@ -112,3 +114,15 @@ def test_a_stored_value_that_cannot_work_causes_a_warning() -> None:
 def test_headers_in_other_forms_become_lines(given: t.Any, text: str) -> None:
     declared = from_options({"prefix": "jwt", "additional_response_headers": given})[0]
     assert declared.fields["additional_response_headers"] == text
+
+
+@pytest.mark.parametrize("value", ["one\nX-Other: two", None, ["one"]])
+def test_header_value_of_another_type_is_refused(value: t.Any) -> None:
+    with pytest.raises(InputError, match="additional_response_headers has a value that is not text of one line"):
+        from_options({"prefix": "jwt", "additional_response_headers": {"X-One": value}})
+
+
+def test_text_beside_many_blocks_is_not_public() -> None:
+    block = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
+    assert is_public(block * 3)
+    assert not is_public(f"{block}password: secret\n{block}")
