@@ -89,6 +89,11 @@ ifdef ANSIBLE
 endif
 	@touch $@
 
+# Only for `make docs-site`, in the same environment, because it runs ansible-doc.
+$(VENV)/made-for-docs: $(VENV)/made-for-tests requirements-docs.txt
+	@$(VENV)/bin/python -m pip install --no-compile -r requirements-docs.txt
+	@touch $@
+
 .PHONY: venv dev
 venv: $(VENV)/made-in ## Create .venv with Ansible, the libraries and the simulator
 dev: $(VENV)/made-for-tests
@@ -136,7 +141,7 @@ RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results -
 # The longest steps are first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator behaviors promotion hostile faults environment secrets examples $(LINT) validate tarball
-SLOW = environment examples sanity promotion hostile recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
+SLOW = environment examples sanity promotion hostile recovery operations clients packaging docs-site ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## Run the quick tests of all features, in minutes; the last line is the summary
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -197,6 +202,16 @@ docs: dev stage
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py --check
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/public_names.py --check tests/public_names.txt
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
+
+# The pages are those of antsibull-docs, in a directory that is always new; the first page is the index of the collection.
+SITE = $(ROOT)$(STAGE)/docs-site
+.PHONY: docs-site
+docs-site: $(VENV)/made-for-docs stage ## Build the documentation site, into .stage/docs-site/html
+	@rm -rf "$(SITE)" && mkdir -p -m 755 "$(SITE)/rst"
+	@HOME="$(ROOT)$(STAGE)" antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+	  --dest-dir "$(SITE)/rst" sensible.qlik > "$(SITE)/antsibull-docs.log" || { cat "$(SITE)/antsibull-docs.log"; exit 1; }
+	@sphinx-build --quiet --fail-on-warning --keep-going -c tests/tools/docs_site -d "$(SITE)/doctrees" "$(SITE)/rst" "$(SITE)/html"
+	@[ -n "$(QUIET)" ] || echo "$(SITE)/html/index.html"
 
 RESULTS ?= $(ROOT)$(STAGE)/results
 # Only the current Python; `make matrix` runs the others.
