@@ -200,6 +200,7 @@ changelog: dev stage
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py --check
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/reference_pages.py --check docs/docsite/rst
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/public_names.py --check tests/public_names.txt
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
 
@@ -294,9 +295,10 @@ packaging: dev install ## Check the tarball, also with the oldest ansible-core, 
 format: dev ## Format the code, and apply the fixes of ruff
 	@ruff format . && ruff check --fix .
 
-generate: dev stage ## Generate the evidence page, the checks of login_check and the list of public names
+generate: dev stage ## Generate the pages of tables, the checks of login_check and the list of public names
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
 	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/reference_pages.py docs/docsite/rst
 	@$(MAKE) --no-print-directory stage
 	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/tools/public_names.py tests/public_names.txt
 

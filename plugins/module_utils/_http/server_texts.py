@@ -114,7 +114,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         r"http error 503\. the service is unavailable",
         (
             "Windows (HTTP.sys) has no service that answers for this address. The Qlik Sense service for this port is "
-            "stopped or starting."
+            "stopped or starting. Check the Qlik Sense services, and try again."
         ),
     ),
     (

@@ -226,7 +226,7 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: V
     clock = clock_difference(answer.date, local_time)
     if reasons:
         advice = "Mint the token according to the settings of the virtual proxy, or correct the settings."
-        return sentences(*reasons, clock or advice)
+        return sentences(*reasons, clock, advice)
     if clock:
         return f"{clock} Synchronize both clocks, because a token that is not yet valid or has expired is refused."
     if answer.status == 403:

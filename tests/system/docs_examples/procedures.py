@@ -21,6 +21,7 @@ CHECK = f"ansible-playbook sensible.qlik.provision {SITES} --limit dev --check"
 ROTATE = f"ansible-playbook sensible.qlik.rotate_keys {SITES} --limit prod -e @rotation.yml"
 PROMOTE = f"ansible-playbook sensible.qlik.promote {SITES} --check"
 FOLLOW = "ansible-playbook follow.yml"
+DRIFT = "drift -i inventory/sites.yml --limit dev || test $? = 2"
 WITHOUT_SYSTEMD = "-e '{{{{\"{}\": []}}}}'"
 WWW = "-i www.example.com, -e ansible_connection=local"
 
@@ -57,6 +58,24 @@ qlik_smoke_test_users: ['SMOKE\test']
 qlik_jwt_private_key_path: "{{ inventory_dir }}/portal_key.pem"
 qlik_proxy_ca_path: "{{ inventory_dir }}/proxy_ca.pem"
 """
+_TOKEN = r"""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{ lookup('sensible.qlik.jwt', 'ACME\\automation', private_key_path='admin_key.pem') }}"
+        dest: token.txt
+        mode: "0600"
+"""
+_COOKIE = """
+from pathlib import Path
+import requests
+session = requests.Session()
+session.trust_env = False
+headers = {"Authorization": "Bearer " + Path("token.txt").read_text()}
+session.get("https://qlik.example.com/admin/qps/user", headers=headers, verify="proxy_ca.pem").raise_for_status()
+print("; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies))
+"""
 
 PROCEDURES = {
     "README.md 1": Procedure(left_out="CI runs the demos by themselves"),
@@ -79,6 +98,18 @@ PROCEDURES = {
     "roles/key_rotation/README.md 1": Procedure(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
     "roles/promotion/README.md 1": Procedure(replace={"dev,test,prod": "dev,test,prod -e promote_approved=prod"}),
     "roles/promotion/README.md 4": Procedure(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
+    f"{_GUIDES}certificates.rst 1": Procedure(left_out="it needs a Windows machine"),
+    f"{_GUIDES}certificates.rst 2": Procedure(left_out="it needs containers; tests/system/packaging has a similar one"),
+    f"{_GUIDES}getting_started.rst 1": Procedure(left_out="it is a diagram"),
+    f"{_GUIDES}getting_started.rst 2": Procedure(left_out="it downloads from the internet"),
+    f"{_GUIDES}getting_started.rst 6": Procedure(save="portal.yml"),
+    # The declaration is that of another site than the one before.
+    f"{_GUIDES}getting_started.rst 10": Procedure(replace={"drift -i inventory/sites.yml --limit dev": DRIFT}),
+    f"{_GUIDES}getting_started.rst 11": Procedure(save="prod.qlik_site.yml"),
+    f"{_GUIDES}getting_started.rst 13": Procedure(
+        also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
+        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod",
+    ),
     f"{_GUIDES}identity_providers.rst 2": Procedure(save="follow.yml"),
     f"{_GUIDES}identity_providers.rst 4": Procedure(left_out="it is for cron; the command in it is run"),
     f"{_GUIDES}identity_providers.rst 5": Procedure(left_out="it is for a page in a browser"),
@@ -93,6 +124,10 @@ PROCEDURES = {
         run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
         "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
     ),
+    f"{_GUIDES}integration.rst 1": Procedure(left_out="it is output"),
+    f"{_GUIDES}integration.rst 2": Procedure(save="portal.py"),
+    f"{_GUIDES}integration.rst 4": Procedure(save="portal.mjs"),
+    f"{_GUIDES}integration.rst 6": Procedure(left_out="it needs .NET"),
     f"{_GUIDES}operation.rst 1": Procedure(run=f"{CHECK} -e @{{}}"),
     f"{_GUIDES}operation.rst 2": Procedure(
         run=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod --check -e @{{}}"
@@ -142,6 +177,16 @@ PROCEDURES = {
     f"{_GUIDES}rotation.rst 15": Procedure(left_out="it is one line of a front end"),
     f"{_GUIDES}rotation.rst 16": Procedure(left_out="the unit tests of the role run Apache with it"),
     f"{_GUIDES}rotation.rst 17": Procedure(left_out="the unit tests of the role run Apache with the like"),
+    f"{_GUIDES}signing_in.rst 2": Procedure(
+        replace={"read -rsp 'Password: ' QLIK_SENSE_PASSWORD": "QLIK_SENSE_PASSWORD='An open secret'"}
+    ),
+    f"{_GUIDES}signing_in.rst 3": Procedure(also={"mint.yml": _TOKEN}, before="ansible-playbook mint.yml"),
+    f"{_GUIDES}signing_in.rst 4": Procedure(
+        also={"cookie.py": _COOKIE}, replace={"'X-Qlik-Session-admin=0c2d3f5e'": '"$(python cookie.py)"'}
+    ),
+    f"{_GUIDES}signing_in.rst 10": Procedure(left_out="it needs HashiCorp Vault"),
+    f"{_GUIDES}signing_in.rst 11": Procedure(left_out="it is for a controller"),
+    f"{_GUIDES}signing_in.rst 12": Procedure(left_out="it is for a controller"),
     f"{_GUIDES}verification.rst 1": Procedure(
         before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"
     ),

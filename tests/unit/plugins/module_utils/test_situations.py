@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of servers, and the cause that the explanation must name first. The table is situations.yml."""
+"""Answers of servers, and their explanations. The table is situations.yml."""
 
 from __future__ import annotations
 
@@ -114,6 +114,12 @@ def of(request: str) -> t.Any:
     )
 
 
+def explained(situation: Situation, found: str, *fields: str) -> bool:
+    """Compare a text with that of fields of the table, whose values in <<...>> differ from run to run."""
+    text = re.escape(" ".join(situation[field] for field in fields if field in situation))
+    return bool(re.fullmatch(re.sub("<<.*?>>", ".+?", text), found))
+
+
 def diagnosis(situation: Situation, url: str, check: str) -> str:
     """Return the explanation of a failed login check."""
     now = int(time.time())
@@ -139,14 +145,14 @@ def diagnosis(situation: Situation, url: str, check: str) -> str:
 
 
 @of("login")
-def test_login_names_the_cause_first(situation: Situation, proxy: Server) -> None:
+def test_login_is_explained(situation: Situation, proxy: Server) -> None:
     proxy.situation = situation  # type: ignore[misc]
     found = diagnosis(situation, f"http://127.0.0.1:{proxy.server_port}", "login")
-    assert re.match(situation["cause"], found), found
+    assert explained(situation, found, "cause", "remedy"), found
 
 
 @of("websocket")
-def test_websocket_names_the_cause_first(situation: Situation) -> None:
+def test_websocket_is_explained(situation: Situation) -> None:
     status, body = situation.get("status", 101), situation.get("body", "")
     with FakeProxy(KEYS["own"].public_key()) as fake:
 
@@ -159,11 +165,11 @@ def test_websocket_names_the_cause_first(situation: Situation) -> None:
 
         fake.answer = answer
         found = diagnosis(situation, fake.url, "websocket")
-    assert re.match(situation["cause"], found), found
+    assert explained(situation, found, "cause", "remedy"), found
 
 
 @of("repository")
-def test_repository_names_the_cause_first(situation: Situation, repository: Server, pair: tuple[str, str]) -> None:
+def test_repository_is_explained(situation: Situation, repository: Server, pair: tuple[str, str]) -> None:
     repository.situation = situation  # type: ignore[misc]
     options = {
         "host": ["localhost"],
@@ -183,8 +189,8 @@ def test_repository_names_the_cause_first(situation: Situation, repository: Serv
     with pytest.raises(QlikError) as caught:
         client.request("GET", "about")
     client.close()
-    assert re.match(situation["cause"], caught.value.message), caught.value.message
-    assert re.search(situation["remedy"], caught.value.hint), caught.value.hint
+    assert explained(situation, caught.value.message, "message"), caught.value.message
+    assert explained(situation, caught.value.hint, "cause", "remedy"), caught.value.hint
 
 
 def test_the_table_is_large_enough() -> None:
