@@ -31,8 +31,10 @@ options:
     type: str
     default: ''
   site:
-    description: The result of M(sensible.qlik.site_info) for that host. A snapshot without a proxy of this site belongs
-      to another site, from an inventory with a host of the same name, and is omitted.
+    description:
+      - The result of M(sensible.qlik.site_info) for that host. A snapshot without a proxy of this site belongs to
+        another site, from an inventory with a host of the same name, and is omitted.
+      - If not set, snapshots of other sites are not recognized.
     type: dict
 """
 

@@ -54,6 +54,7 @@ options:
     description:
       - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each manage
         their own. Declare the same tag in each virtual proxy.
+      - If not set, all JWT virtual proxies that are not declared are removed.
     type: str
   allow_connection_virtual_proxy:
     description:
