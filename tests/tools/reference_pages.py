@@ -244,6 +244,8 @@ def module_options() -> str:
         if first:
             rows = [(_option(module, name), _default(options[name]), _first_sentence(options[name])) for name in first]
             parts += ["\n", table(("Option", "Default", "Meaning"), rows)]
+        else:
+            parts.append("\nIt has the connection options only.\n")
         if others := [_option(module, name) for name in sorted(options) if name not in [*first, *connection]]:
             parts.append("\nOther options: " + ", ".join(others) + ".\n")
     parts += [
