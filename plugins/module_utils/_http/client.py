@@ -129,11 +129,14 @@ class Response(t.NamedTuple):
             return None
         message = f"The answer is longer than {len(self.body)} bytes."
         hint = "Check host, port and prefix: this looks like a login page or another web server."
+        too_large = "Check host and port. This collection does not support sites of this size."
+        if self.truncated and self.beginning[:1] in (b"[", b"{"):
+            hint = too_large
         if not self.truncated:
             try:
                 return parse(self.body)
             except LimitError as exc:
-                message, hint = str(exc), "Check host and port. This collection does not support sites of this size."
+                message, hint = str(exc), too_large
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
                 message = f"The answer was {self.status} with {kind} instead of JSON."
