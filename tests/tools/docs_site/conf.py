@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from docutils import nodes
+from docutils import nodes  # type: ignore[import-untyped]
 
 project = "sensible.qlik"
 copyright = "The sensible.qlik contributors"  # noqa: A001 - a name that Sphinx reads
