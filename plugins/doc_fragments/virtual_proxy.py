@@ -41,6 +41,7 @@ state:
 description:
   description:
     - Description of the virtual proxy. QMC label B(Description). The default for a new virtual proxy is its prefix.
+    - Notes at its end with which P(sensible.qlik.key_rotation#role) stores the state of a rotation are kept.
   type: str
 session_inactivity_timeout:
   description:

@@ -65,6 +65,7 @@ options:
     description:
       - Whether to accept values that are normally refused, such as an empty certificate, so that results of
         M(sensible.qlik.virtual_proxy_info) can be restored. Private keys are still refused.
+      - O(virtual_proxies[].description) is written as given, without the current notes of a rotation.
     type: bool
     default: false
 notes:

@@ -19,6 +19,7 @@ from .._text import sanitize
 from .convert import linked, links_body, put_body, same, to_qrs
 from .model import QRS_NAMES, Entity, Options, ProxyService, Snapshot, VirtualProxy, default_cookie_name
 from .resolve import References, find, resolve, whole_lists
+from .rotation_notes import with_notes
 from .validate import require_valid
 
 Link = tuple[str, str]  # ("id", "<guid>"), or ("prefix", "jwt") for a virtual proxy that does not exist yet
@@ -82,7 +83,7 @@ class Rules(t.NamedTuple):
     Attributes:
         signs_in_through: path of the virtual proxy that this connection uses, None for none.
         allow_connection_virtual_proxy: True if it may be changed.
-        restore: True if former values are written without validation.
+        restore: True if former values are written as they were, without validation.
         purge: True if virtual proxies with JWT that are not declared are removed.
         purge_tag: tag of the virtual proxies that a purge removes, None for all.
     """
@@ -218,6 +219,8 @@ def _upsert(
     """Return the planned virtual proxy and its write, None if it does not differ."""
     fields, references = resolve(snapshot, declared, current)
     before = current.fields if current else {}
+    if "description" in fields and not rules.restore:
+        fields["description"] = with_notes(fields["description"], before.get("description") or "")
     if current is None:
         valid_prefix(declared.prefix)
     if not (current and current.is_jwt):
