@@ -53,7 +53,8 @@ options:
 EXAMPLES = r"""
 - name: Show the declaration that restores the site
   ansible.builtin.debug:
-    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, [], prefixes=['portal'], skip_missing_nodes=true) }}"
+    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, [], prefixes=['portal'], skip_missing_nodes=true,
+                                                   create_deleted=true) }}"
   vars:
     snapshot:
       virtual_proxies: [{prefix: portal, proxies: [Rim1]}]
