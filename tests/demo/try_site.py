@@ -6,8 +6,8 @@
 
 Usage: try_site.py --directory DIRECTORY --collections PATH
 
-The first playbook is that of README.md. Files that exist are kept, and the site keeps its ports, so that files of the
-user work after a restart.
+The first playbook is that of README.md. Files that exist are kept, and the site keeps its ports, so that files of
+the user work after a restart.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import fcntl
 import re
 import shlex
 import shutil
+import socket
 import sys
-import typing as t
 from pathlib import Path
 
 import yaml
@@ -32,7 +32,7 @@ CERTIFICATES = {name: name for name in ("root", "client", "client_key", "server"
 CONFIGURATION = """\
 [defaults]
 inventory = sites.yml
-collections_path = {collections}
+collections_path = collections:{collections}
 callback_result_format = yaml
 localhost_warning = false
 """
@@ -62,7 +62,7 @@ qlik_sites:
 TEXT = """\
 A simulated Qlik Sense site runs. Ctrl-C ends it.
 
-  host, port    {host}, {port} (the repository; 4242 on real sites)
+  host, port    {host}, {port} (the repository)
   proxies       {proxies} (443 on real sites)
   certificates  {directory}
                 root.pem, client.pem, client_key.pem: as exported in the QMC, for the repository
@@ -82,7 +82,7 @@ Type in another terminal:
   ansible-playbook first.yml --tags undo
 
 first.yml is the first playbook of README.md, sites.yml the inventory of the other commands, site.yml the site itself.
-Change them as you like: they are kept. `make dev` installs community.crypto, which sensible.qlik.rotate_keys requires.
+Change them as you like: they are kept. Key rotation also needs `ansible-galaxy collection install community.crypto`.
 Documentation: {documentation}
 The log of the site: {log}"""
 RUNS = """A simulated site runs in {directory} already. Use it, end it, or start a second one beside it:
@@ -106,22 +106,24 @@ def first_playbook(host: str, port: int, proxy: str) -> str:
 
 
 def site_file(file: Path) -> Path:
-    """Return the file of the site that is started: that of the user, or one for a new site."""
+    """Return the file of the site that is started: that of the user, or one for a new site with free ports."""
     if not file.exists():
+        repository = free_port(4242)
         description = yaml.safe_load(SITE.read_text())
-        description |= {"tags": ["portal"], "switches": {"reload_seconds": 0.5}}
+        description |= {"qrs_port": repository, "tags": ["portal"], "switches": {"reload_seconds": 0.5}}
+        ports = {"proxy_port": free_port(8443), "qps_port": free_port(repository + 1)}
+        for node in description["nodes"]:
+            node.update(ports)
+            ports = {name: free_port(port + 1) for name, port in ports.items()}
         file.write_text(f"# The simulated site. Changes are read at its next start.\n{yaml.safe_dump(description)}")
     return file
 
 
-def keep_ports(file: Path, ready: dict[str, t.Any]) -> None:
-    """Store the ports of the running site in its file."""
-    description = yaml.safe_load(file.read_text())
-    description["qrs_port"] = port_of(ready["qrs_url"])
-    for node, running in zip(description["nodes"], ready["nodes"], strict=True):
-        node |= {"proxy_port": port_of(running["proxy_url"]), "qps_port": port_of(running["qps_url"])}
-    head = file.read_text().partition("\n")[0]
-    file.write_text(f"{head}\n{yaml.safe_dump(description)}")
+def free_port(port: int) -> int:
+    """Return the first free port from this one on. The system does not use these low ports for connections."""
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return port
+    return free_port(port + 1)
 
 
 def port_of(url: str) -> int:
@@ -168,10 +170,9 @@ def main() -> int:
             raise RuntimeError(RUNS.format(directory=directory)) from None
         file = site_file(directory / "site.yml")
         with RunningSite(directory / "site", arguments=["--site", str(file)]) as site:
-            keep_ports(file, site.ready)
             write_files(directory, options.collections, site)
-            print(text(directory, site), flush=True)
             with contextlib.suppress(KeyboardInterrupt):
+                print(text(directory, site), flush=True)
                 raise RuntimeError(f"The site has ended with status {site.wait()}:\n{site.log.read_text()}")
     print("\nThe site has ended. `make site` starts it again with its virtual proxies, ports and files.")
     return 0
