@@ -111,7 +111,7 @@ build: stage ## Build the collection's tarball, into .stage/dist
 	@ansible-galaxy collection build --output-path $(STAGE)/dist $(COPY) > /dev/null
 	@[ -n "$(QUIET)" ] || ls $(STAGE)/dist/*.tar.gz
 
-# Offline, because the package "ansible" contains community.crypto.
+# Without its dependency community.crypto: the package "ansible" contains it, and the demos do not need it.
 install: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 install: build
 	@rm -rf $(INSTALLED)
@@ -120,10 +120,16 @@ install: build
 
 # ---- Demonstrations and tests
 
-.PHONY: demo demo-promotion demo-rotation test test-more test-all test-nightly bench
+.PHONY: demo site demo-promotion demo-rotation test test-more test-all test-nightly bench
 demo: QUIET = yes
 demo: install ## Declare two JWT virtual proxies on a simulated two-node site, use them and verify the logins
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
+
+# Other files of a site that runs already: make site DIRECTORY=.site-2
+DIRECTORY ?= .site
+site: QUIET = yes
+site: install ## Start a simulated site for your own commands, with a first playbook; Ctrl-C ends it
+	@$(VENV)/bin/python tests/demo/try_site.py --directory "$(DIRECTORY)" --collections $(INSTALLED)
 
 demo-promotion: QUIET = yes
 demo-promotion: install ## Promote from dev to test to prod on three simulated sites, and restore a site after a failure
@@ -131,7 +137,7 @@ demo-promotion: install ## Promote from dev to test to prod on three simulated s
 
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
-demo-rotation: install ## Replace a key while users log in and send requests, and count their errors. Requires nginx
+demo-rotation: dev install ## Replace a key while users log in and send requests, and count their errors. Requires nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 # Number of steps at a time; few of them use more than one processor for long.
@@ -321,5 +327,5 @@ release: dev stage ## Write the changelog fragments to CHANGELOG.md, for the ver
 	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
 
 clean: ## Remove all files that make has written
-	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
+	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .site* .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

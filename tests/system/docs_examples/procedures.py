@@ -13,7 +13,7 @@ import dataclasses
 import re
 import typing as t
 
-from documents import Example
+from documents import COLLECTION, Example
 
 SITES = "-i inventory/sites.yml"
 READER = " -e @variables.json"
@@ -36,6 +36,7 @@ class Procedure:
         replace: texts that require hours or an answer of the user, and their replacements.
         before: a command that the document requires.
         run: a command that uses it, with {} for its file. It goes before the command that would be run otherwise.
+        online: whether its lines are run in one shell, with the network of this machine in place of the simulated one.
         left_out: why it is not run.
     """
 
@@ -44,6 +45,7 @@ class Procedure:
     replace: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     before: str = ""
     run: str = ""
+    online: bool = False
     left_out: str = ""
 
 
@@ -76,18 +78,28 @@ headers = {"Authorization": "Bearer " + Path("token.txt").read_text()}
 session.get("https://qlik.example.com/admin/qps/user", headers=headers, verify="proxy_ca.pem").raise_for_status()
 print("; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies))
 """
+_BUILD = f"ansible-galaxy collection build --output-path dist {COLLECTION}"
+_TARBALL = "--no-deps dist/*.tar.gz"
 
 PROCEDURES = {
-    "README.md 1": Procedure(left_out="CI runs the demos by themselves"),
-    "README.md 2": Procedure(left_out="it downloads from the internet; tests/system/packaging installs what is here"),
-    "README.md 3": Procedure(save="first.yml"),
-    # Two sites are not yet what is declared, which is what 2 says.
-    "README.md 7": Procedure(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
-    "README.md 8": Procedure(save="prod.qlik_site.yml"),
-    "README.md 10": Procedure(
-        also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
-        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod",
+    "README.md 1": Procedure(left_out="it is a diagram"),
+    "README.md 2": Procedure(left_out="CI runs the demos, and test_try_site.py the commands that make site prints"),
+    "README.md 3": Procedure(save="requirements.yml"),
+    # Ansible Galaxy is not available to tests. The tarball takes the place of what would be downloaded from there.
+    "README.md 4": Procedure(
+        before=_BUILD, replace={"install -r requirements.yml": f"install -p installed {_TARBALL}"}, online=True
     ),
+    "README.md 5": Procedure(replace={"-r requirements.yml": _TARBALL}, online=True),
+    "README.md 6": Procedure(
+        replace={
+            "cd qlik-offline": "python3 -m venv offline-venv\n. offline-venv/bin/activate\ncd qlik-offline",
+            "--offline": "--offline --no-deps -p ../installed-offline",
+        },
+        online=True,
+    ),
+    "README.md 7": Procedure(save="first.yml"),
+    # Two sites are not yet what is declared, which is what 2 says.
+    "README.md 9": Procedure(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
     "roles/drift/README.md 1": Procedure(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     "roles/follow_jwks/README.md 2": Procedure(run="ansible-playbook example-1.yml -e @{}"),
     "roles/follow_jwks/README.md 3": Procedure(run="ansible-playbook example-1.yml -e @{}"),
@@ -225,6 +237,8 @@ def commands(example: Example, file: str) -> list[str]:
     procedure = PROCEDURES.get(str(example), Procedure())
     if procedure.run:
         return [procedure.run.format(file) + (READER if procedure.run.startswith("ansible-playbook") else "")]
+    if procedure.online:
+        return [f"unset PYTHONPATH SSL_CERT_FILE\nset -e\n{text_of(example)}"]
     if example.language in ("console", "shell"):
         lines = "\n".join(line.removeprefix("$ ") for line in text_of(example).splitlines())
         return [line for line in re.split(r"(?<!\\)\n", lines) if line]
