@@ -298,7 +298,7 @@ def test_simultaneous_runs_finish_or_report_a_conflict(name: str, fault: str, op
     runs = [operator.finish(one) for one in both]
     for run in runs:
         if run.status:
-            assert_found(CONFLICT[name], run)
+            assert_found(CONFLICT.get(name, "a run without a conflict"), run)
     if name not in ("rotate_keys", "rotate_keys in place") or any(run.status for run in runs):
         ok(job.run(operator))
     job.check(operator, before)
