@@ -212,7 +212,9 @@ NO_SPACE: dict[str, tuple[int, str]] = {
 # Their last step writes the file, so that the site has the new state then. The next run writes the file.
 WRITES_BEFORE = {"provision", "smoke_test", "drift", "roll_back", "follow_jwks"}
 # The output of one of two runs at once that does not finish.
-CONFLICT: dict[str, str] = {"promote": "(Another|another) (promotion|run) .* in the meantime"}
+CONFLICT: dict[str, str] = dict.fromkeys(
+    ["promote", "rotate_keys", "rotate_keys in place"], "[Aa]nother (promotion|run) .*in the meantime"
+)
 # The output of a run in whose middle the clock is set back.
 CLOCK: dict[str, str] = dict.fromkeys(
     ["promote", "rotate_keys", "rotate_keys in place"], "clock is 3[56]\\d\\d seconds ahead of this machine's"
