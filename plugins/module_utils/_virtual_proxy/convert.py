@@ -165,12 +165,16 @@ def _virtual_proxy(entity: Entity) -> VirtualProxy:
     # It may be missing for the default virtual proxy.
     fields = {} if "prefix" in entity else {"prefix": ""}
     fields |= {name: _read(name, value) for name, value in entity_values.items()}
+    # A private key or another text was pasted into the QMC. It must not be returned, nor taken for an empty field.
+    hidden = "" if _certificate.is_public(text(entity, _CERTIFICATE)) else text(entity, _CERTIFICATE)
+    if hidden:
+        del fields["jwt_public_key_certificate"]
     return VirtualProxy(
         fields,
         id=_id(entity),
         nodes=named(entity.get("loadBalancingServerNodes")),
         tags=named(entity.get("tags")),
-        hidden="" if fields.get("jwt_public_key_certificate") else text(entity, _CERTIFICATE),
+        hidden=hidden,
         raw=entity,
     )
 
@@ -194,8 +198,6 @@ def _read(name: str, value: t.Any) -> t.Any:
         return properties
     if name == "jwt_attribute_map":
         return [dict(zip(MAP_KEYS, key, strict=True)) for key in _attribute_rows(value)]
-    if name == "jwt_public_key_certificate" and not _certificate.is_public(value):
-        return ""  # a private key or another text was pasted into the QMC; it must not be returned
     if name in NAME_LISTS:
         return _texts(value)
     return value
@@ -387,8 +389,10 @@ def to_result(virtual_proxy: VirtualProxy | None) -> Options:
     """Return a virtual proxy with the summary of its certificate for results, empty for an absent one."""
     if virtual_proxy is None:
         return {}
-    identity = {"id": virtual_proxy.id} if virtual_proxy.id else {}
-    return {**virtual_proxy.fields, **identity, "certificate": virtual_proxy.certificate}
+    others: Options = {"id": virtual_proxy.id} if virtual_proxy.id else {}
+    if virtual_proxy.hidden:
+        others["jwt_public_key_certificate"] = None  # as an option, it does not change the field
+    return {**virtual_proxy.fields, **others, "certificate": virtual_proxy.certificate}
 
 
 def to_diff(virtual_proxy: VirtualProxy | None) -> Options:

@@ -182,7 +182,7 @@ class VirtualProxy(t.NamedTuple):
         id: its GUID in lower case, if it was read.
         nodes: the nodes for load balancing, if it was read.
         tags: its tags, if it was read.
-        hidden: the text in the field of the certificate, if it must not be shown. The option is empty then.
+        hidden: the text in the field of the certificate, if it must not be shown. The option is not known then.
         raw: the entity, for the write.
     """
 
@@ -237,8 +237,8 @@ class VirtualProxy(t.NamedTuple):
 
     @property
     def certificate(self) -> _certificate.Certificate | None:
-        """Return the summary of the certificate that expires first, None if there is none that can be read."""
-        return min(self.certificates, key=lambda one: one["not_after"], default=None)
+        """Return the summary of the first certificate that can be read, which verifies tokens, None for none."""
+        return next(iter(self.certificates), None)
 
     def has_tag(self, tag: str) -> bool:
         """Return True if it has a tag with this name, without regard to case."""
@@ -282,6 +282,8 @@ class Snapshot:
     def _with_links(self, virtual_proxy: VirtualProxy) -> VirtualProxy:
         # A text that was never set may be missing in the entity, although the release has it.
         unset = {name: "" for name in TEXTS if QRS_NAMES[name] in self.fields}
+        if virtual_proxy.hidden:
+            del unset["jwt_public_key_certificate"]
         links = sorted(self._linked_nodes.get(virtual_proxy.id, ()), key=str.casefold)
         return virtual_proxy._replace(fields={**unset, **virtual_proxy.fields, "proxies": links})
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
+from functools import partial
 
 from .._errors import InputError, about
 from .._identifiers import leads_to
@@ -85,6 +86,8 @@ class Rules(t.NamedTuple):
         restore: True if former values are written without validation.
         purge: True if virtual proxies with JWT that are not declared are removed.
         purge_tag: tag of the virtual proxies that a purge removes, None for all.
+        source: the name of the site of which the declared virtual proxies are copies, "" for none.
+        copied: the virtual proxies of that site.
     """
 
     signs_in_through: str | None = None
@@ -92,6 +95,8 @@ class Rules(t.NamedTuple):
     restore: bool = False
     purge: bool = False
     purge_tag: str | None = None
+    source: str = ""
+    copied: t.Sequence[VirtualProxy] = ()
 
 
 def purge_targets(snapshot: Snapshot, declared: Iterable[VirtualProxy], rules: Rules) -> list[VirtualProxy]:
@@ -223,7 +228,14 @@ def _upsert(
     if not (current and current.is_jwt):
         fields = _with_first_values(fields, before, warnings)
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    require_valid(differing, before, restore=rules.restore, elsewhere=lambda: _originals(snapshot, current))
+    copied = [one.fields for one in rules.copied]
+    if invalid := require_valid(
+        differing, before, restore=rules.restore, elsewhere=partial(_held, snapshot), source=copied
+    ):
+        warnings.append(
+            f"The virtual proxy '{declared.prefix}' gets values that cannot work, because {rules.source} has them: "
+            f"{', '.join(invalid)}. Correct them there, or declare other values."
+        )
     body = _qrs_fields(differing, current, references)
     after = VirtualProxy(
         {"proxies": [], **before, **differing},
@@ -237,12 +249,11 @@ def _upsert(
     return after, Write("update", declared.prefix, (declared.prefix,), current.id, put_body(current, body))
 
 
-def _originals(snapshot: Snapshot, current: VirtualProxy | None) -> t.Iterator[Options]:
-    """Yield the fields of each JWT virtual proxy that was read, also as a part of a proxy, for one that is new."""
-    if current is None:
-        for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
-            if one.is_jwt:
-                yield one.fields
+def _held(snapshot: Snapshot) -> t.Iterator[Options]:
+    """Yield the fields of each JWT virtual proxy that was read, also as a part of a proxy."""
+    for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
+        if one.is_jwt:
+            yield one.fields
 
 
 def _qrs_fields(fields: Options, current: VirtualProxy | None, references: References) -> Entity:
