@@ -68,8 +68,11 @@ def warnings_of(virtual_proxy: VirtualProxy) -> list[str]:
     fields = virtual_proxy.fields
     name = f"The virtual proxy '{virtual_proxy.prefix}'"
     found = [f"{name}: {one}" for one in (*problems(fields), *_all(fields))]
-    field = f"The JWT certificate of the virtual proxy '{virtual_proxy.prefix}'"
-    expiry = [_certificate.expiry_warning(field, one) for one in virtual_proxy.certificates]
+    field = f"certificate of the virtual proxy '{virtual_proxy.prefix}'"
+    expiry = [
+        _certificate.expiry_warning(f"{'A further' if number else 'The JWT'} {field}", one)
+        for number, one in enumerate(virtual_proxy.certificates)
+    ]
     return [*_certificate_problem(name, virtual_proxy), *filter(None, expiry), *found]
 
 
