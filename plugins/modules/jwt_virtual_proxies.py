@@ -300,7 +300,7 @@ def run(module: QlikModule) -> Outcome:
     rules = {name: params[name] for name in ("restore", "purge", "purge_tag")}
     if original := params["copied_from"]:
         rules["source"] = original["site"]
-        rules["copied"] = [convert.from_settings(one) for one in original["virtual_proxies"]]
+        rules["copied"] = [convert.from_settings(one).fields for one in original["virtual_proxies"]]
     return declare(module, params["virtual_proxies"], **rules)
 
 
@@ -343,7 +343,7 @@ def main() -> None:
         writes=outcome.writes,
         # Ansible adds all arguments, with null for options that were not given: 1 MB for 500 entries.
         invocation={
-            "module_args": {**module.params, "virtual_proxies": f"{len(entries)} entries", "copied_from": "not shown"}
+            "module_args": {**module.params, "virtual_proxies": f"{len(entries)} entries", "copied_from": None}
         },
         diff=[
             {

@@ -165,16 +165,12 @@ def _virtual_proxy(entity: Entity) -> VirtualProxy:
     # It may be missing for the default virtual proxy.
     fields = {} if "prefix" in entity else {"prefix": ""}
     fields |= {name: _read(name, value) for name, value in entity_values.items()}
-    # A private key or another text was pasted into the QMC. It must not be returned, nor taken for an empty field.
-    hidden = "" if _certificate.is_public(text(entity, _CERTIFICATE)) else text(entity, _CERTIFICATE)
-    if hidden:
-        del fields["jwt_public_key_certificate"]
     return VirtualProxy(
         fields,
         id=_id(entity),
         nodes=named(entity.get("loadBalancingServerNodes")),
         tags=named(entity.get("tags")),
-        hidden=hidden,
+        hidden="" if fields.get("jwt_public_key_certificate") else text(entity, _CERTIFICATE),
         raw=entity,
     )
 
@@ -198,6 +194,8 @@ def _read(name: str, value: t.Any) -> t.Any:
         return properties
     if name == "jwt_attribute_map":
         return [dict(zip(MAP_KEYS, key, strict=True)) for key in _attribute_rows(value)]
+    if name == "jwt_public_key_certificate" and not _certificate.is_public(value):
+        return ""  # a private key or another text was pasted into the QMC; it must not be returned
     if name in NAME_LISTS:
         return _texts(value)
     return value

@@ -182,7 +182,7 @@ class VirtualProxy(t.NamedTuple):
         id: its GUID in lower case, if it was read.
         nodes: the nodes for load balancing, if it was read.
         tags: its tags, if it was read.
-        hidden: the text in the field of the certificate, if it must not be shown. The option is not known then.
+        hidden: the text in the field of the certificate, if it must not be shown. The option is empty then.
         raw: the entity, for the write.
     """
 
@@ -282,8 +282,6 @@ class Snapshot:
     def _with_links(self, virtual_proxy: VirtualProxy) -> VirtualProxy:
         # A text that was never set may be missing in the entity, although the release has it.
         unset = {name: "" for name in TEXTS if QRS_NAMES[name] in self.fields}
-        if virtual_proxy.hidden:
-            del unset["jwt_public_key_certificate"]
         links = sorted(self._linked_nodes.get(virtual_proxy.id, ()), key=str.casefold)
         return virtual_proxy._replace(fields={**unset, **virtual_proxy.fields, "proxies": links})
 

@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
-from functools import partial
 
 from .._errors import InputError, about
 from .._identifiers import leads_to
@@ -87,7 +87,7 @@ class Rules(t.NamedTuple):
         purge: True if virtual proxies with JWT that are not declared are removed.
         purge_tag: tag of the virtual proxies that a purge removes, None for all.
         source: the name of the site of which the declared virtual proxies are copies, "" for none.
-        copied: the virtual proxies of that site.
+        copied: the values of the virtual proxies of that site.
     """
 
     signs_in_through: str | None = None
@@ -96,7 +96,7 @@ class Rules(t.NamedTuple):
     purge: bool = False
     purge_tag: str | None = None
     source: str = ""
-    copied: t.Sequence[VirtualProxy] = ()
+    copied: t.Sequence[Options] = ()
 
 
 def purge_targets(snapshot: Snapshot, declared: Iterable[VirtualProxy], rules: Rules) -> list[VirtualProxy]:
@@ -228,10 +228,8 @@ def _upsert(
     if not (current and current.is_jwt):
         fields = _with_first_values(fields, before, warnings)
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    copied = [one.fields for one in rules.copied]
-    if invalid := require_valid(
-        differing, before, restore=rules.restore, elsewhere=partial(_held, snapshot), source=copied
-    ):
+    held = functools.partial(_held, snapshot)
+    if invalid := require_valid(differing, before, restore=rules.restore, elsewhere=held, source=rules.copied):
         warnings.append(
             f"The virtual proxy '{declared.prefix}' gets values that cannot work, because {rules.source} has them: "
             f"{', '.join(invalid)}. Correct them there, or declare other values."

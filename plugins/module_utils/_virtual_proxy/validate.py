@@ -56,12 +56,10 @@ def require_valid(
         try:
             check(value, name)
         except InputError:
-            others = [*source, *elsewhere()]
+            others = [*source, *(elsewhere() if value and name != _CERTIFICATE else ())]
             if name in LIST_CHANGES:  # again, because the message must name an entry that is not held
                 check([one for one in value if not any(one in other.get(name, ()) for other in others)], name)
-            elif not any(
-                same(name, options, other) for other in (others if value and name != _CERTIFICATE else source)
-            ):
+            elif not any(same(name, options, other) for other in others):
                 raise
             if source:
                 copied.append(name)

@@ -180,17 +180,22 @@ HIDDEN = (KEY, "secret-key", f"pw=secret-key {KEY}")
 
 @pytest.mark.parametrize("text", HIDDEN)
 def test_a_restored_result_keeps_text_that_is_not_shown(
-    repository: FakeRepository, module_of: dict[str, Run], text: str
+    repository: FakeRepository, module_of: dict[str, Run], pem: str, text: str
 ) -> None:
     entity = repository.add("jwt", jwtPublicKeyCertificate=text)
     found = module_of["info"]()["virtual_proxies"]
     assert found[0]["jwt_public_key_certificate"] is None
     for restore in (True, False):
         assert module_of["several"](virtual_proxies=found, restore=restore)["changed"] is False
+    # Empty in a snapshot, because the text was pasted after it.
+    assert module_of["several"](virtual_proxies=[{**found[0], "jwt_public_key_certificate": ""}])["changed"] is False
     found[0]["session_inactivity_timeout"] = 7
     result = module_of["several"](virtual_proxies=found, restore=True)
     assert (result["changed"], result["virtual_proxies"][0]["jwt_public_key_certificate"]) == (True, None)
     assert repository.virtual_proxies[entity["id"]]["jwtPublicKeyCertificate"] == text
+    # It was replaced after the snapshot: the former text is not known, and the field is not emptied.
+    repository.virtual_proxies[entity["id"]]["jwtPublicKeyCertificate"] = pem
+    assert module_of["several"](virtual_proxies=found, restore=True)["changed"] is False
 
 
 SOURCE = {
