@@ -189,13 +189,21 @@ EXAMPLES = r"""
     purge: true
     purge_tag: portal
 
+- name: Read the virtual proxies of the dev site
+  sensible.qlik.virtual_proxy_info:
+    host: qlikdev.example.com
+    client_cert: certificates/dev/client.pem
+    client_key: certificates/dev/client_key.pem
+    ca_path: certificates/dev/root.pem
+  register: dev
+
 - name: Copy the virtual proxies of the dev site, also values there that this module normally refuses
   sensible.qlik.jwt_virtual_proxies:
     host: qlik1.example.com
     client_cert: certificates/client.pem
     client_key: certificates/client_key.pem
     ca_path: certificates/root.pem
-    virtual_proxies: "{{ dev.virtual_proxies | sensible.qlik.promoted(keep=['jwt_public_key_certificate']) }}"
+    virtual_proxies: "{{ dev.virtual_proxies | sensible.qlik.promoted(nodes={'*': ['Central']}) }}"
     copied_from:
       site: dev
       virtual_proxies: "{{ dev.virtual_proxies }}"
