@@ -79,6 +79,8 @@ jwt_public_key_certificate:
       private key is refused before anything is sent.
     - Compared by the SHA-256 of its DER form, so line endings do not matter.
     - Required for a new virtual proxy.
+    - A result has V(null) if the field contains a private key or another text that must not be shown. As input, it does
+      not change the field.
   type: str
 jwt_attribute_user_id:
   description:
@@ -237,8 +239,8 @@ id:
   type: str
 certificate:
   description:
-    - Description of the certificate that a result contains. It is accepted so that a result can be used as input, and
-      has no effect.
+    - Description of the certificate that a result contains, of the first one if there are several. It is accepted so
+      that a result can be used as input, and has no effect.
   type: dict
 """
 

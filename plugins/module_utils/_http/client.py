@@ -19,7 +19,7 @@ from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
 from .limits import IMPORT_ERROR, RETRIED_STATUSES, deadline, pool_manager, read, retry
 from .parsing import LimitError, parse
-from .server_texts import header_size, known_cause, page_text
+from .server_texts import header_size, known_cause, page_text, size_cause
 
 with contextlib.suppress(ImportError):  # reported by require_libraries
     import urllib3
@@ -186,7 +186,8 @@ class Response(t.NamedTuple):
         # The format of such a body is not documented.
         said = self.beginning.decode("utf-8", errors="replace").strip().strip('"')
         text = self.sanitize(page_text(said) if self.is_html else said).rstrip(" .")
-        hint = known_cause(self.status, text, header_bytes=self.header_bytes) or hint
+        size = self.header_bytes
+        hint = known_cause(self.status, text, header_bytes=size) or size_cause(self.status, size) or hint
         if self.is_html:
             text = f"an HTML page: {text}" if text else "an HTML page"
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()

@@ -169,6 +169,11 @@ def size_sentence(size: int) -> str:
     )
 
 
+def size_cause(status: int, header_bytes: int) -> str:
+    """Return a sentence if a refusal without a known text is most likely about the size of the headers, or ""."""
+    return size_sentence(header_bytes) if status == 400 and header_bytes > HEADER_LIMIT else ""
+
+
 def known_cause(status: int, text: str, *, header_bytes: int = 0) -> str:
     """Return cause and remedy for a known text of a server, "" for any other.
 

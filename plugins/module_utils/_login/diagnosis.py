@@ -17,7 +17,7 @@ import re
 import typing as t
 import urllib.parse
 
-from .._http.server_texts import BLOCKED_USER, known_cause
+from .._http.server_texts import BLOCKED_USER, known_cause, size_cause
 from .._keys.jose import inspect_token
 from .._text import sentences
 from .._tokens.verify import constant_directory, diagnose
@@ -173,6 +173,8 @@ def _guess(
     answer: Answer, *, prefix: str, host: str, virtual_proxy: VirtualProxy, reasons: t.Sequence[str], local_time: float
 ) -> str:
     """Return the diagnosis by status, redirect, the token and the settings. See failed_login for the arguments."""
+    if cause := size_cause(answer.status, answer.header_bytes):
+        return cause
     if answer.status == 400 and answer.kind == "HTML":
         return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
     schemes = [value.split()[0] for value in answer.headers.get("www-authenticate", ()) if value]

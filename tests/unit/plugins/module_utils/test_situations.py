@@ -157,8 +157,12 @@ def test_websocket_is_explained(situation: Situation) -> None:
     with FakeProxy(KEYS["own"].public_key()) as fake:
 
         def answer(request: t.Any) -> Reply | None:
+            if request.path == "qps/csrftoken" and "csrf_token" in situation:
+                return Reply(situation["csrf_token"], body)
             if request.path != "app/engineData":
                 return None
+            if status is None:
+                raise ConnectionError
             if status != 101:
                 return Reply(status, body)
             return fake.upgraded(request, *(frame({"jsonrpc": "2.0", **one}) for one in situation["messages"]))
@@ -177,7 +181,7 @@ def test_repository_is_explained(situation: Situation, repository: Server, pair:
         "auth_method": "certificate",
         "client_cert": pair[0],
         "client_key": pair[1],
-        "user": r"INTERNAL\sa_api",
+        "user": r"INTERNAL\sa_api" + "x" * situation.get("padding", 0),
         "qps_port": repository.server_port,
         "validate_certs": False,
         "connect_timeout": 5.0,
