@@ -141,7 +141,10 @@ def _entry(title: str, seen: str, cause: str, remedy: str) -> str:
 
 
 def _status(situation: dict[str, t.Any]) -> str:
-    status = http.HTTPStatus(situation.get("status", 101))
+    code = situation.get("status", situation.get("csrf_token", 101))
+    if code is None:
+        return "the connection ends"
+    status = http.HTTPStatus(code)
     return f"{status.value} {status.phrase}"
 
 
