@@ -131,7 +131,7 @@ def _snapshot(text: t.Any) -> dict[str, t.Any]:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:
-        content = None
+        return {**empty, "problem": "It is not valid YAML."}
     if not isinstance(content, dict) or not isinstance(content.get("site"), str):
         return {**empty, "problem": "It is not a snapshot of a promotion."}
     snapshot = {**empty, **{name: content[name] for name in empty if name in content}, "problem": ""}

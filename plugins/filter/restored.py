@@ -16,8 +16,8 @@ description:
     P(sensible.qlik.promotion#role) uses this filter.
   - A virtual proxy that was renamed keeps its new prefix. A virtual proxy that the promotion created and that has been
     deleted is omitted, even if there is another one with its prefix.
-  - Keys that were rotated since are not restored. A certificate is omitted unless the site has one that the promotion
-    expected, and the notes of a rotation in descriptions do not change.
+  - Keys that were rotated since are not restored. A certificate is replaced by the current one unless the site has one
+    that the promotion expected, and the notes of a rotation in descriptions do not change.
 positional: site, virtual_proxies
 options:
   _input:
@@ -90,6 +90,7 @@ import typing as t
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.rotation_notes import (
+    REPLACED,
     with_notes,
     without_notes,
 )
@@ -127,10 +128,8 @@ def restored(
             if prefix not in now and old.get("state") != "absent":
                 deleted.append(f"'{prefix}'")
             entry = entries[prefix] = {**old, "prefix": prefix}
-            if prefix in now and not _keep_rotations(
-                entry, now[prefix], snapshot.get("certificates", {}).get(old["prefix"], ())
-            ):
-                notes.append(f"The certificate of '{prefix}' is not restored, because it was replaced since.")
+            certificates = snapshot.get("certificates", {}).get(old["prefix"], ())
+            notes += _keep_rotations(entry, now.get(prefix), certificates)
             for option in lists.keys() & old.keys():
                 names = {name: lists[option](name) for name in old[option]}
                 entries[prefix][option] = [name for name in names.values() if name]
@@ -140,7 +139,7 @@ def restored(
     if deleted and not create_deleted:
         problems.append(
             f"These virtual proxies have been deleted since: {', '.join(deleted)}. If a key rotation has replaced "
-            "them, their old keys would be accepted again. To create them anyway: -e promotion_create_deleted=true"
+            "them, their old keys would be accepted again. Run with -e promotion_create_deleted=true to create them."
         )
     if missing:
         gone = [f"'{name}' ({', '.join(dict.fromkeys(users))})" for name, users in missing.items()]
@@ -149,8 +148,8 @@ def restored(
             notes.append(f"{sentence} They are omitted.")
         else:
             problems.append(
-                f"{sentence} Add the nodes again, or restore the rest without them: "
-                "-e promotion_skip_missing_nodes=true"
+                f"{sentence} Add the nodes again, or run with -e promotion_skip_missing_nodes=true to restore the rest "
+                "without them."
             )
     return {
         "virtual_proxies": list(entries.values()),
@@ -159,23 +158,33 @@ def restored(
     }
 
 
-def _keep_rotations(entry: dict[str, t.Any], now: Values, certificates: Collection[str]) -> bool:
-    """Remove what a key rotation has changed since from a virtual proxy to restore.
+def _keep_rotations(entry: dict[str, t.Any], now: Values | None, certificates: Collection[str]) -> list[str]:
+    """Replace what a key rotation has changed since by the current values, in a virtual proxy to restore.
 
     Args:
         entry: the virtual proxy of the snapshot.
-        now: the current one.
+        now: the current one, None if it was deleted.
         certificates: fingerprints of the certificates that promotions expected.
 
     Returns:
-        False if the certificate was removed.
+        Notes for users.
     """
+    prefix, description = entry["prefix"], (now or {}).get("description") or ""
     if entry.get("description") is not None:
-        entry["description"] = with_notes(without_notes(entry["description"]), now.get("description") or "")
-    if "jwt_public_key_certificate" not in entry or _fingerprint(now) in (_fingerprint(entry), *certificates):
-        return True
-    del entry["jwt_public_key_certificate"]
-    return False
+        entry["description"] = with_notes(without_notes(entry["description"]), description)
+    notes = []
+    if REPLACED.search(description):
+        notes.append(
+            f"A key rotation has redirected users from '{prefix}' to another virtual proxy, which does not change."
+        )
+    if now is None and entry.get("jwt_public_key_certificate"):
+        notes.append(f"The virtual proxy '{prefix}' has been deleted since, and gets the certificate that it had.")
+    if now is None or "jwt_public_key_certificate" not in entry:
+        return notes
+    if _fingerprint(now) not in (_fingerprint(entry), *certificates):
+        entry |= {name: now.get(name) for name in ("jwt_public_key_certificate", "certificate")}
+        notes.append(f"The certificate of '{prefix}' is not restored, because it was replaced since.")
+    return notes
 
 
 def _fingerprint(virtual_proxy: Values) -> str:

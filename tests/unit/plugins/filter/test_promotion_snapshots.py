@@ -58,7 +58,7 @@ def test_all_fields_of_a_snapshot_are_returned() -> None:
         ("", EMPTY),
         (" \n", EMPTY),
         (None, "It cannot be read."),
-        ("[", OTHER),
+        ("[", "It is not valid YAML."),
         ("- site: test", OTHER),
         ("site: [test]", OTHER),
         ("{site: test, unfinished: portal}", CHANGED),

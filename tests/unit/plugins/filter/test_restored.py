@@ -113,9 +113,10 @@ def test_deleted_virtual_proxies_are_a_problem_or_created_again() -> None:
 def test_certificates_that_were_replaced_since_are_kept(now: str, restores: bool) -> None:
     old = {**PORTAL, "jwt_public_key_certificate": "PEM", "certificate": {"fingerprint_sha256": "AA"}}
     snapshot = {**SNAPSHOT, "virtual_proxies": [old], "certificates": {"portal": ["BB"]}}
-    today = {"id": "a1", "prefix": "shop", "certificate": {"fingerprint_sha256": now} if now else None}
+    today: dict[str, t.Any] = {"id": "a1", "prefix": "shop", "jwt_public_key_certificate": "NOW"}
+    today["certificate"] = {"fingerprint_sha256": now} if now else None
     found = restored([snapshot], SITE, [today])
-    assert ("jwt_public_key_certificate" in found["virtual_proxies"][0]) is restores
+    assert found["virtual_proxies"][0]["jwt_public_key_certificate"] == ("PEM" if restores else "NOW")
     renamed = "The virtual proxy 'portal' was renamed to 'shop'."
     note = "The certificate of 'shop' is not restored, because it was replaced since."
     assert found["notes"] == ([renamed] if restores else [renamed, note])
@@ -125,15 +126,23 @@ def test_certificates_that_were_replaced_since_are_kept(now: str, restores: bool
     ("old", "now", "expected"),
     [
         ("Portal [replaced 2026-11-28T10:00:00Z]", "Portal", "Portal"),
+        ("Portal [replaced 2026-11-28T10:00:00Z]", None, "Portal"),
         ("Portal", "Other [replaces portal 0f5f9a1c]", "Portal [replaces portal 0f5f9a1c]"),
         ("", "[replaces portal 0f5f9a1c]", "[replaces portal 0f5f9a1c]"),
         (None, "Portal", None),
     ],
 )
-def test_notes_of_a_rotation_are_kept(old: str | None, now: str, expected: str | None) -> None:
+def test_notes_of_a_rotation_are_kept(old: str | None, now: str | None, expected: str | None) -> None:
     snapshot = {**SNAPSHOT, "virtual_proxies": [{**PORTAL, "description": old}]}
-    found = restored([snapshot], SITE, [{**PORTAL, "description": now}])
+    today = [] if now is None else [{**PORTAL, "description": now}]
+    found = restored([snapshot], SITE, today, create_deleted=True)
     assert found["virtual_proxies"][0]["description"] == expected
+
+
+def test_a_virtual_proxy_that_is_being_replaced_is_noted() -> None:
+    found = restored([SNAPSHOT], SITE, [{**PORTAL, "description": "Portal [replaced 2026-11-28T10:00:00Z]"}])
+    note = "A key rotation has redirected users from 'portal' to another virtual proxy, which does not change."
+    assert found["notes"] == [note]
 
 
 def test_a_snapshot_of_another_site_is_refused() -> None:

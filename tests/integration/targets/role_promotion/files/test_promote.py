@@ -281,6 +281,19 @@ def test_the_own_virtual_proxy_is_not_promoted(laboratory: Laboratory) -> None:
     assert "virtual proxy embedded" not in done.output
 
 
+def test_a_virtual_proxy_that_is_being_replaced_is_not_promoted(laboratory: Laboratory) -> None:
+    test, kept = laboratory.sites["test"], laboratory.snapshots()
+    test.set_field("portal", description="The portal [replaced 2026-11-28T10:00:00Z]")
+    laboratory.sites["dev"].set_field("portal", sessionInactivityTimeout=32)
+    writes = test.writes()
+    arguments = ["-e", "promote_source=dev", "-e", "promote_target=test", "-e", "promote_prefixes=portal"]
+    done = laboratory.run(PROMOTE, *arguments, "-e", '{"promotion_smoke_tests": []}')
+    test.set_field("portal", description="The portal")
+    assert done.code == 2, done.output
+    assert "because a key rotation has redirected users from portal to another virtual proxy" in done.output
+    assert (test.writes() - 1, laboratory.snapshots()) == (writes, kept)
+
+
 def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory) -> None:
     kept = len(laboratory.snapshots())
     for prefix in ("portal", "embedded"):

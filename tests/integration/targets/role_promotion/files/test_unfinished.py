@@ -162,6 +162,26 @@ def test_nothing_is_restored_that_another_run_has_taken_over(
     assert "embedded" in site.state().virtual_proxies
 
 
+def test_nothing_is_written_if_another_run_takes_over_before(laboratory: Laboratory, reference: Reference) -> None:
+    """The snapshot reserves the virtual proxies before their state is read."""
+    reads = [index for index, (_method, path) in enumerate(reference.requests["target"], 1) if "virtualproxyc" in path]
+    add_targets(laboratory, {"reserved": [{"nth": reads[1], "action": "delay", "seconds": 3}]})
+    directory = laboratory.directory / "promotion_snapshots"
+    with laboratory.begin(PLAYBOOK, "-e", "walk_hosts=reserved") as process:
+        while not (texts := [file.read_text() for file in directory.glob("reserved-*.yml")]) or not texts[0]:
+            assert process.poll() is None
+            time.sleep(0.05)
+        assert laboratory.unfinished("reserved") == [BOTH]
+        assert "virtual_proxies:" not in texts[0]
+        file = snapshot(laboratory, "reserved")
+        file.write_text(re.sub("(?m)^unfinished: .*", "unfinished: []", texts[0]))
+        output = " ".join(process.communicate()[0].split())
+    assert process.returncode == 2, output
+    assert "was not started, because another promotion of the same virtual proxies to reserved has begun" in output
+    assert laboratory.sites["reserved"].writes() == 0
+    assert not list(directory.glob("reserved-*.yml"))
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
 def test_next_run_restores_or_finishes_after_each_kill(
