@@ -27,6 +27,7 @@ NOTE = {
     "hosts": FAILED,
     "gather_facts": False,
     "connection": "local",
+    "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
     "tasks": [
         {
             "ansible.builtin.include_role": {"name": "sensible.qlik.smoke_test", "tasks_from": "note"},
@@ -126,3 +127,14 @@ def test_report_fits_the_window(
     problems = page.evaluate(LAYOUT)
     context.close()
     assert problems == []
+
+
+def test_page_says_that_the_site_was_restored(pages: Pages, chromium: Chromium) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(pages["failed"].as_uri())
+    note = page.inner_text(".note")
+    context.close()
+    assert note.startswith(
+        f"After this smoke test: The previous state of {FAILED} was restored from the snapshot /home"
+    )

@@ -73,6 +73,7 @@ def report(*endpoints: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
         "passed": passed,
         "summary": "A summary.",
         "endpoints": list(endpoints),
+        "warnings": [],
         "files": {},
         **more,
     }
@@ -124,6 +125,7 @@ FAILED = report(
     endpoint("https://a", "portal"),
     endpoint("https://b", "portal", ("login",), tls_certificate=None),
     endpoint("https://a", "embedded", ("cookie_flags", "logout"), jwt_certificate=certificate(12)),
+    warnings=["A warning."],
 )
 
 
@@ -138,6 +140,7 @@ def test_passed_page_reports_success_in_words() -> None:
 def test_failed_page_has_the_diagnosis_first() -> None:
     page = Page(rendered("index.html.j2", FAILED))
     assert "2 of 3 logins failed" in page.text
+    assert page.text.index("A warning.") < page.text.index("Virtual proxies on each proxy")
     assert page.text.index("Title of login") < page.text.index("Because of login.")
     assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
     assert "cookie flags, logout failed" in page.text
