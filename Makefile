@@ -322,8 +322,8 @@ matrix: venv ## Run sanity, unit and integration tests with old and new releases
 	  --entries "$(MATRIX)" $(MATRIX_STEPS)
 
 # Repeat it for the same version: make release AGAIN=--update-existing
-release: dev stage ## Write the changelog fragments to CHANGELOG.md, for the version in galaxy.yml
-	@cd $(COPY) && antsibull-changelog release --reload-plugins $(AGAIN) && rm -f changelogs/.plugin-cache.yaml
+release: dev stage ## Write the changelog of the version in galaxy.yml
+	@cd $(COPY) && python tests/tools/release.py $(AGAIN)
 	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
 
 clean: ## Remove all files that make has written

@@ -77,7 +77,8 @@ options:
     description:
       - Host name of the Qlik Sense server, without scheme and port. Of several hosts, the first one that answers is
         used.
-      - Only used if O(proxy_urls) is not set.
+      - Used to read the addresses if O(proxy_urls) is not set, and to read the certificates of the virtual proxies
+        (RV(endpoints[].site_certificate)).
       - If not set, the value of the environment variable E(QLIK_SENSE_HOST) is used. Several names are separated by
         commas.
     type: list
@@ -97,7 +98,7 @@ options:
         https://qlik.example.com, Rim1: https://qlik.example.com}). A login must work there if the virtual proxy is
         linked to one of them."
       - If not set, the addresses are read from the repository on O(host), with the host names and ports that the site
-        has for its nodes. This is the only use of the repository by this module.
+        has for its nodes.
     type: raw
   qps_urls:
     description:
@@ -400,8 +401,20 @@ endpoints:
           description: Days until it expires. Negative if it has expired.
           type: int
           sample: 342
+        fingerprint_sha256:
+          description: SHA-256 fingerprint in hexadecimal.
+          type: str
+          sample: 5c2b0a7f3e9d4c1b8a6f5e4d3c2b1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b
     jwt_certificate:
-      description: The certificate of O(logins[].virtual_proxy), which verifies tokens. Null if it is not given.
+      description: The certificate of O(logins[].virtual_proxy). Null if it is not given.
+      type: dict
+      contains: *certificate
+    site_certificate:
+      description:
+        - The certificate that the virtual proxy has on the site, which verifies tokens. If it differs from
+          RV(endpoints[].jwt_certificate), a warning is shown.
+        - Null without O(host), and if it could not be read. If O(proxy_urls) is set, it is only read with
+          O(auth_method=certificate), because other ways to sign in open a session.
       type: dict
       contains: *certificate
     checks:
@@ -462,8 +475,10 @@ from ansible_collections.sensible.qlik.plugins.module_utils._login.inputs import
 from ansible_collections.sensible.qlik.plugins.module_utils._login.models import RunOptions
 from ansible_collections.sensible.qlik.plugins.module_utils._login.runner import run_logins
 from ansible_collections.sensible.qlik.plugins.module_utils._repository.site import read_proxies
+from ansible_collections.sensible.qlik.plugins.module_utils._repository.snapshot import repository
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.negative import new_foreign_key
 from ansible_collections.sensible.qlik.plugins.module_utils._tokens.verify import token_warnings
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import VirtualProxy
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -510,6 +525,19 @@ def _session_apis(params: dict[str, t.Any], files: PrivateFiles) -> dict[str, t.
     return {"session_apis": session_apis}
 
 
+def _site_certificates(params: dict[str, t.Any], prefixes: set[str]) -> dict[str, str]:
+    """Return the certificates that the site has, by prefix in lower case. Empty if they could not be read."""
+    if not params["host"]:
+        return {}
+    wanted = [VirtualProxy({"prefix": prefix}, state="absent") for prefix in sorted(prefixes)]
+    try:
+        with repository({**params, "retries": 0}) as site:
+            found = site.read(wanted).virtual_proxies
+    except QlikError:  # it is only information
+        return {}
+    return {one.prefix.lower(): one.fields.get("jwt_public_key_certificate") or "" for one in found}
+
+
 def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
     """Check the logins, and return the result of the module and warnings about the tokens. Failed checks do not raise.
 
@@ -535,7 +563,11 @@ def run(module: QlikModule) -> tuple[dict[str, t.Any], list[str]]:
             http_proxy=params["http_proxy"],
             **_session_apis(params, files),
         )
-        results = [report.to_result(one) for one in run_logins(todo, options)]
+        runs = run_logins(todo, options)
+    certificates = {}
+    if addresses_from == "repository" or params["auth_method"] == "certificate":
+        certificates = _site_certificates(params, {login.prefix for login in todo})
+    results = [report.to_result(one, certificates) for one in runs]
     mapping = [
         f"The token of {shown(login.user)} for {login.prefix}: {warning}"
         for login in todo

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 Result = dict[str, t.Any]
 
-_SHOWN = ("subject", "issuer", "not_after", "days_left")
+_SHOWN = ("subject", "issuer", "not_after", "days_left", "fingerprint_sha256")
 
 
 @functools.cache
@@ -35,8 +35,13 @@ def shown_certificate(pem: str | None) -> Result | None:
     return {name: content[name] for name in _SHOWN}
 
 
-def to_result(run: LoginRun) -> Result:
-    """Return the results of one login as the module returns them."""
+def to_result(run: LoginRun, certificates: t.Mapping[str, str]) -> Result:
+    """Return the results of one login as the module returns them.
+
+    Args:
+        run: the login.
+        certificates: the PEM text that the site has for each virtual proxy, by prefix in lower case.
+    """
     login = run.login
     return {
         "proxy": login.proxy,
@@ -48,6 +53,7 @@ def to_result(run: LoginRun) -> Result:
         "response_ms": run.response_ms,
         "tls_certificate": shown_certificate(run.tls_certificate),
         "jwt_certificate": shown_certificate(login.virtual_proxy.fields.get("jwt_public_key_certificate")),
+        "site_certificate": shown_certificate(certificates.get(login.prefix.lower())),
         "checks": [dataclasses.asdict(result) for result in run.results],
     }
 
@@ -94,15 +100,24 @@ def failure(results: t.Sequence[Result]) -> str:
 
 
 def warnings(results: t.Sequence[Result]) -> list[str]:
-    """Return warnings about certificates that expire soon and about tokens that were sent without encryption."""
+    """Return warnings about certificates that expire soon or differ, and about tokens sent without encryption."""
     found: dict[str, str] = {}
     for result in results:
         if result["proxy"].startswith("http:"):
             found[result["proxy"]] = f"The tokens were sent to {result['proxy']} without encryption."
         for certificate, name in (
             (result["tls_certificate"], f"The TLS certificate of {result['proxy']}"),
-            (result["jwt_certificate"], f"The JWT certificate of the virtual proxy {result['prefix']}"),
+            (
+                result["site_certificate"] or result["jwt_certificate"],
+                f"The JWT certificate of the virtual proxy {result['prefix']}",
+            ),
         ):
             if warning := certificate and _certificate.expiry_warning(name, certificate):
                 found[name] = warning
+        declared, actual = result["jwt_certificate"], result["site_certificate"]
+        if declared and actual and declared["fingerprint_sha256"] != actual["fingerprint_sha256"]:
+            found[f"{result['prefix']} differs"] = (
+                f"The virtual proxy {result['prefix']} has another certificate on the site than given "
+                f"({actual['subject']}, expires {actual['not_after']}). Tokens are verified with that of the site."
+            )
     return list(found.values())

@@ -67,6 +67,11 @@ class Chromium:
             self.version: str = self._browser.version
             self.close = stack.pop_all().close
 
-    def new_context(self) -> BrowserContext:
-        """Return a browser context without cookies."""
-        return self._browser.new_context(viewport={"width": 1280, "height": 720})
+    def new_context(self, *, width: int = 1280, scheme: t.Literal["light", "dark"] = "light") -> BrowserContext:
+        """Return a browser context without cookies.
+
+        Args:
+            width: width of the window in pixels.
+            scheme: the color scheme that the user prefers.
+        """
+        return self._browser.new_context(viewport={"width": width, "height": 720}, color_scheme=scheme)

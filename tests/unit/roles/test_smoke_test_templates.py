@@ -38,7 +38,13 @@ def check(name: str, status: str = "passed", **more: t.Any) -> dict[str, t.Any]:
 
 
 def certificate(days_left: int, name: str = "CN=qlik1") -> dict[str, t.Any]:
-    return {"subject": name, "issuer": "CN=ca", "not_after": "2027-01-01T00:00:00Z", "days_left": days_left}
+    return {
+        "subject": name,
+        "issuer": "CN=ca",
+        "not_after": "2027-01-01T00:00:00Z",
+        "days_left": days_left,
+        "fingerprint_sha256": name,
+    }
 
 
 def endpoint(proxy: str, prefix: str, failed: tuple[str, ...] = (), **more: t.Any) -> dict[str, t.Any]:
@@ -53,6 +59,7 @@ def endpoint(proxy: str, prefix: str, failed: tuple[str, ...] = (), **more: t.An
         "response_ms": None if "login" in failed else 80,
         "tls_certificate": certificate(400, f"CN={proxy}"),
         "jwt_certificate": certificate(300, f"CN={prefix}"),
+        "site_certificate": certificate(300, f"CN={prefix}"),
         "checks": [check(name, statuses.get(name, "passed")) for name in CHECKS],
         **more,
     }
@@ -66,6 +73,7 @@ def report(*endpoints: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
         "passed": passed,
         "summary": "A summary.",
         "endpoints": list(endpoints),
+        "warnings": [],
         "files": {},
         **more,
     }
@@ -86,7 +94,7 @@ def rendered(template: str, data: dict[str, t.Any]) -> str:
 class Page(html.parser.HTMLParser):
     """The elements, ids and links of a page. It raises an error for an element that is not closed."""
 
-    VOID = frozenset({"meta", "br", "img", "link", "input"})
+    VOID = frozenset({"meta", "br", "img", "link", "input", "wbr"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -117,6 +125,7 @@ FAILED = report(
     endpoint("https://a", "portal"),
     endpoint("https://b", "portal", ("login",), tls_certificate=None),
     endpoint("https://a", "embedded", ("cookie_flags", "logout"), jwt_certificate=certificate(12)),
+    warnings=["A warning."],
 )
 
 
@@ -131,6 +140,7 @@ def test_passed_page_reports_success_in_words() -> None:
 def test_failed_page_has_the_diagnosis_first() -> None:
     page = Page(rendered("index.html.j2", FAILED))
     assert "2 of 3 logins failed" in page.text
+    assert page.text.index("A warning.") < page.text.index("Virtual proxies on each proxy")
     assert page.text.index("Title of login") < page.text.index("Because of login.")
     assert page.text.index("Because of login.") < page.text.index("Virtual proxies on each proxy")
     assert "cookie flags, logout failed" in page.text
@@ -166,6 +176,52 @@ def test_page_loads_nothing_from_other_hosts() -> None:
 def test_certificates_warn_in_words_below_thirty_days(days_left: int, words: str) -> None:
     page = Page(rendered("index.html.j2", report(endpoint("https://a", "p", tls_certificate=certificate(days_left)))))
     assert words in page.text
+
+
+@pytest.mark.parametrize(
+    ("on_site", "declared", "words"),
+    [
+        ("CN=new", "CN=new", {"CN=new": "on the site, as declared"}),
+        ("CN=old", "CN=new", {"CN=old": "on the site", "CN=new": "declared, differs from the site"}),
+        ("CN=old", None, {"CN=old": "on the site"}),
+        (None, "CN=new", {"CN=new": "declared"}),
+    ],
+)
+def test_certificates_of_tokens_name_their_origin(
+    on_site: str | None, declared: str | None, words: dict[str, str]
+) -> None:
+    certificates: dict[str, t.Any] = {
+        "tls_certificate": None,
+        "site_certificate": on_site and certificate(300, on_site),
+        "jwt_certificate": declared and certificate(300, declared),
+    }
+    page = Page(rendered("index.html.j2", report(endpoint("https://a", "p", **certificates))))
+    cells = [text.strip() for text in page.text.split("Days left")[1].split("Each check")[0].splitlines()]
+    found = [text for text in cells if text and not text.startswith(("2027", "CN=ca", "✓"))]
+    assert found == [text for name, origin in words.items() for text in (f"Tokens for /p{origin}", name)]
+
+
+def test_skipped_checks_are_counted_and_listed_by_reason() -> None:
+    page = Page(rendered("index.html.j2", report(endpoint("https://a", "portal", ("cookie_flags",)))))
+    assert "checks failed1 of 9" in page.text
+    assert "checks skipped1 of 9" in page.text
+    assert "1 failed, 7 passed, 1 skipped" in page.text
+    assert "1 skipped\n          no expired token was givenTitle of expired_token" in page.text
+
+
+@pytest.mark.parametrize(
+    ("slowest", "ticks", "width"),
+    [
+        (7, "01020", "35.0%"),
+        (80, "050100", "80.0%"),
+        (6100, "0500010000", "61.0%"),
+        (61000, "03050061000", "100.0%"),
+    ],
+)
+def test_bars_have_a_scale(slowest: int, ticks: str, width: str) -> None:
+    page = Page(rendered("index.html.j2", report(endpoint("https://a", "portal", response_ms=slowest))))
+    assert f"{ticks}ms" in page.text
+    assert page.values("style") == [f"width: {width}"]
 
 
 def report_with_markup() -> dict[str, t.Any]:

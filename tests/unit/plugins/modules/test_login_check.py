@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import json
@@ -20,7 +21,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.sensible.qlik.plugins.module_utils import _proxies
-from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError
+from ansible_collections.sensible.qlik.plugins.module_utils._errors import InputError, TransportError
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.convert import snapshot
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.model import Snapshot
 from ansible_collections.sensible.qlik.plugins.modules import login_check
 from ansible_collections.sensible.qlik.tests.unit.plugins.fake_proxy import FakeProxy, Reply
 
@@ -129,9 +132,44 @@ def test_a_login_over_tls_passes(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     assert endpoint["tls_certificate"]["subject"] == "CN=127.0.0.1"
     assert endpoint["tls_certificate"]["days_left"] == 10
     assert endpoint["jwt_certificate"]["subject"] == "CN=signer"
-    assert set(endpoint["jwt_certificate"]) == {"subject", "issuer", "not_after", "days_left"}
+    assert set(endpoint["jwt_certificate"]) == {"subject", "issuer", "not_after", "days_left", "fingerprint_sha256"}
+    assert endpoint["site_certificate"] is None
     assert [warning for warning in module.warnings if "expires in 10 days" in warning] == module.warnings
     assert len(module.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("on_site", "subject", "warnings"),
+    [
+        ("declared", "CN=signer", []),
+        (
+            "other",
+            "CN=other",
+            ["The virtual proxy portal has another certificate on the site than given (CN=other, expires"],
+        ),
+        ("not read", None, []),
+    ],
+)
+def test_certificate_of_the_site_is_reported(
+    on_site: str, subject: str | None, warnings: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [login] = site.options["logins"]
+    pem = {
+        "declared": login["virtual_proxy"]["jwt_public_key_certificate"],
+        "other": certificate(days=300, name="other"),
+    }
+
+    class Repository:
+        def read(self, _declared: t.Any) -> Snapshot:
+            if on_site not in pem:
+                raise TransportError("The connection was refused.", context="GET https://qlik/qrs")
+            return snapshot([{"id": "1", "prefix": "Portal", "jwtPublicKeyCertificate": pem[on_site]}], [])
+
+    monkeypatch.setattr(login_check, "repository", lambda _params: contextlib.nullcontext(Repository()))
+    module = main({**site.options, "host": ["qlik"]}, monkeypatch)
+    [endpoint] = module.result["endpoints"]
+    assert (endpoint["site_certificate"] or {}).get("subject") == subject
+    assert [text[:90] for text in module.warnings if "TLS certificate" not in text] == warnings
 
 
 def test_a_failure_has_the_whole_result_and_names_the_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
