@@ -89,6 +89,11 @@ ifdef ANSIBLE
 endif
 	@touch $@
 
+# Only for `make docs-site`, in the same environment, because it runs ansible-doc.
+$(VENV)/made-for-docs: $(VENV)/made-for-tests requirements-docs.txt
+	@$(VENV)/bin/python -m pip install --no-compile -r requirements-docs.txt
+	@touch $@
+
 .PHONY: venv dev
 venv: $(VENV)/made-in ## Create .venv with Ansible, the libraries and the simulator
 dev: $(VENV)/made-for-tests
@@ -106,7 +111,7 @@ build: stage ## Build the collection's tarball, into .stage/dist
 	@ansible-galaxy collection build --output-path $(STAGE)/dist $(COPY) > /dev/null
 	@[ -n "$(QUIET)" ] || ls $(STAGE)/dist/*.tar.gz
 
-# Offline, because the package "ansible" contains community.crypto.
+# Without its dependency community.crypto: the package "ansible" contains it, and the demos do not need it.
 install: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
 install: build
 	@rm -rf $(INSTALLED)
@@ -115,10 +120,16 @@ install: build
 
 # ---- Demonstrations and tests
 
-.PHONY: demo demo-promotion demo-rotation test test-more test-all test-nightly bench
+.PHONY: demo site demo-promotion demo-rotation test test-more test-all test-nightly bench
 demo: QUIET = yes
 demo: install ## Declare two JWT virtual proxies on a simulated two-node site, use them and verify the logins
 	@$(VENV)/bin/python tests/demo/run.py --directory .demo --collections $(INSTALLED)
+
+# Other files of a site that runs already: make site DIRECTORY=.site-2
+DIRECTORY ?= .site
+site: QUIET = yes
+site: install ## Start a simulated site for your own commands, with a first playbook; Ctrl-C ends it
+	@$(VENV)/bin/python tests/demo/try_site.py --directory "$(DIRECTORY)" --collections $(INSTALLED)
 
 demo-promotion: QUIET = yes
 demo-promotion: install ## Promote from dev to test to prod on three simulated sites, and restore a site after a failure
@@ -126,7 +137,7 @@ demo-promotion: install ## Promote from dev to test to prod on three simulated s
 
 demo-rotation: QUIET = yes
 demo-rotation: export ANSIBLE_COLLECTIONS_PATH = $(ROOT)$(INSTALLED)
-demo-rotation: install ## Replace a key while users log in and send requests, and count their errors. Requires nginx
+demo-rotation: dev install ## Replace a key while users log in and send requests, and count their errors. Requires nginx
 	@$(VENV)/bin/python tests/benchmarks/rotation.py --demo
 
 # Number of steps at a time; few of them use more than one processor for long.
@@ -136,7 +147,7 @@ RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results -
 # The longest steps are first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
 QUICK = targets units simulator behaviors promotion hostile faults environment secrets examples $(LINT) validate tarball
-SLOW = environment examples sanity promotion hostile recovery operations clients packaging ansiblelint integration/lookup_jwt integration/role_smoke_test
+SLOW = environment examples sanity promotion hostile recovery operations clients packaging docs-site ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## Run the quick tests of all features, in minutes; the last line is the summary
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
 
@@ -195,8 +206,19 @@ changelog: dev stage
 docs: dev stage
 	@python -m qlik_sense_simulator.evidence --check docs/docsite/rst/evidence.rst
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py --check
+	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/reference_pages.py --check docs/docsite/rst
 	@cd $(COPY) && PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/public_names.py --check tests/public_names.txt
 	@cd $(COPY) && HOME="$(ROOT)$(STAGE)" antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self --check-extra-docs-refs .
+
+# The pages are those of antsibull-docs, in a directory that is always new; the first page is the index of the collection.
+SITE = $(ROOT)$(STAGE)/docs-site
+.PHONY: docs-site
+docs-site: $(VENV)/made-for-docs stage ## Build the documentation site, into .stage/docs-site/html
+	@rm -rf "$(SITE)" && mkdir -p -m 755 "$(SITE)/rst"
+	@HOME="$(ROOT)$(STAGE)" antsibull-docs collection --use-current --squash-hierarchy --fail-on-error \
+	  --dest-dir "$(SITE)/rst" sensible.qlik > "$(SITE)/antsibull-docs.log" || { cat "$(SITE)/antsibull-docs.log"; exit 1; }
+	@sphinx-build --quiet --fail-on-warning --keep-going -c tests/tools/docs_site -d "$(SITE)/doctrees" "$(SITE)/rst" "$(SITE)/html"
+	@[ -n "$(QUIET)" ] || echo "$(SITE)/html/index.html"
 
 RESULTS ?= $(ROOT)$(STAGE)/results
 # Only the current Python; `make matrix` runs the others.
@@ -279,9 +301,10 @@ packaging: dev install ## Check the tarball, also with the oldest ansible-core, 
 format: dev ## Format the code, and apply the fixes of ruff
 	@ruff format . && ruff check --fix .
 
-generate: dev stage ## Generate the evidence page, the checks of login_check and the list of public names
+generate: dev stage ## Generate the pages of tables, the checks of login_check and the list of public names
 	@python -m qlik_sense_simulator.evidence docs/docsite/rst/evidence.rst
 	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/login_check_docs.py
+	@PYTHONPATH="$(ROOT)$(STAGE)" python tests/tools/reference_pages.py docs/docsite/rst
 	@$(MAKE) --no-print-directory stage
 	@PYTHONPATH="$(ROOT)$(STAGE)" python $(COPY)/tests/tools/public_names.py tests/public_names.txt
 
@@ -304,5 +327,5 @@ release: dev stage ## Write the changelog of the version in galaxy.yml
 	@cp $(COPY)/CHANGELOG.md . && rm -rf changelogs && cp -R $(COPY)/changelogs changelogs
 
 clean: ## Remove all files that make has written
-	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
+	rm -rf $(VENV) $(VENV)-* $(STAGE) $(STAGE)-* .demo .site* .ruff_cache .mypy_cache .pytest_cache tests/simulator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -114,8 +114,9 @@ def connection_options(variables: Mapping[str, t.Any], host_required: bool = Tru
         raise AnsibleFilterError(" ".join(f"{problem}." for problem in checked.error_messages))
     if host_required and not options.get("host"):
         raise AnsibleFilterError(
-            f"The host {variables.get('inventory_hostname', '')} has no variable qlik_host, so the address of the site "
-            "is not known. Set it in the inventory."
+            f"The variable qlik_host of the host {variables.get('inventory_hostname', '')} is "
+            f"{'empty' if 'host' in options else 'not set'}, so the address of the site is not known. Set it in the "
+            "inventory."
         )
     return options
 

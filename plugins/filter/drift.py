@@ -26,10 +26,14 @@ options:
         type: str
         default: ''
       checked:
-        description: The result of M(sensible.qlik.jwt_virtual_proxies) in check mode, without C(purge).
+        description:
+          - The result of M(sensible.qlik.jwt_virtual_proxies) in check mode, without C(purge).
+          - Not needed for a site with C(error).
         type: dict
       found:
-        description: The C(virtual_proxies) that M(sensible.qlik.virtual_proxy_info) returned.
+        description:
+          - The C(virtual_proxies) that M(sensible.qlik.virtual_proxy_info) returned.
+          - Not needed for a site with C(error).
         type: list
         elements: dict
       warnings:

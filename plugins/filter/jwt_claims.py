@@ -27,11 +27,13 @@ options:
   certificate:
     description:
       - The certificate to verify the signature with, as PEM. Mutually exclusive with O(jwks).
+      - If neither of the two is set, and O(virtual_proxy) has no certificate, the signature is not verified.
     type: str
   jwks:
     description:
       - The provider's key set to verify the signature with, as JSON text or as a dictionary. The key is selected by the
         C(kid) of the token. A token without a C(kid) may be signed with any of the keys.
+      - If neither of the two is set, and O(virtual_proxy) has no certificate, the signature is not verified.
     type: raw
   virtual_proxy:
     description:
@@ -39,10 +41,12 @@ options:
         token is checked in the same way as by this virtual proxy, with its certificate, the claims for the user, the
         mandatory attributes and the audience.
       - O(certificate), O(jwks) and O(audience) take precedence over its settings.
+      - If not set, only the rules that apply to all virtual proxies are checked.
     type: dict
   audience:
     description:
       - The expected audience of the token (C(aud)).
+      - If not set, the audience is that of O(virtual_proxy), and otherwise it is not checked.
     type: str
   leeway:
     description:

@@ -27,7 +27,7 @@ options:
     description:
       - Names of the nodes to whose proxies the virtual proxy is linked, C(proxies) in the results of
         M(sensible.qlik.virtual_proxy_info). Host names of the URLs are accepted as well.
-      - With V(none), the virtual proxy counts as linked to all proxies.
+      - With V(none), which is the default, the virtual proxy counts as linked to all proxies.
       - A name without a URL is an error.
     type: list
     elements: str

@@ -31,8 +31,10 @@ options:
     type: str
     default: ''
   site:
-    description: The result of M(sensible.qlik.site_info) for that host. A snapshot without a proxy of this site belongs
-      to another site, from an inventory with a host of the same name, and is omitted.
+    description:
+      - The result of M(sensible.qlik.site_info) for that host. A snapshot without a proxy of this site belongs to
+        another site, from an inventory with a host of the same name, and is omitted.
+      - If not set, snapshots of other sites are not recognized.
     type: dict
 """
 
@@ -79,6 +81,9 @@ _value:
       description: The virtual proxies, as a value for O(sensible.qlik.jwt_virtual_proxies#module:virtual_proxies).
       type: list
       elements: dict
+    certificates:
+      description: SHA-256 fingerprints of the certificates that are replaced when the snapshot is restored, by prefix.
+      type: dict
     created:
       description: Ids of the virtual proxies that the promotion created, by prefix.
       type: dict
@@ -118,7 +123,7 @@ def promotion_snapshots(
 
 def _snapshot(text: t.Any) -> dict[str, t.Any]:
     """Return the content of a file, with the attribute problem."""
-    empty = {"site": "", "source": "", "created": {}, **{name: [] for name in _LISTS}}
+    empty = {"site": "", "source": "", "created": {}, "certificates": {}, **{name: [] for name in _LISTS}}
     if not isinstance(text, str):
         return {**empty, "problem": "It cannot be read."}
     if not text.strip():
@@ -140,6 +145,8 @@ def _is_intact(snapshot: Mapping[str, t.Any]) -> bool:
     return (
         all(isinstance(snapshot[name], list) for name in _LISTS)
         and isinstance(snapshot["created"], dict)
+        and isinstance(snapshot["certificates"], dict)
+        and all(isinstance(one, list) for one in snapshot["certificates"].values())
         and all(isinstance(text, str) for text in (*snapshot["unfinished"], *snapshot["created"].values()))
         and all(
             isinstance(one, dict) and isinstance(one.get("id"), str) and isinstance(one.get("name"), str)

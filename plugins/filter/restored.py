@@ -16,6 +16,8 @@ description:
     P(sensible.qlik.promotion#role) uses this filter.
   - A virtual proxy that was renamed keeps its new prefix. A virtual proxy that the promotion created and that has been
     deleted is omitted, even if there is another one with its prefix.
+  - Keys that were rotated since are not restored. A certificate is omitted unless the site has one that the promotion
+    expected, and the notes of a rotation in descriptions do not change.
 positional: site, virtual_proxies
 options:
   _input:
@@ -42,12 +44,17 @@ options:
     description: Whether nodes that the site no longer has are omitted. Otherwise they are a problem.
     type: bool
     default: false
+  create_deleted:
+    description: Whether virtual proxies that have been deleted since are created again. Otherwise they are a problem.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
 - name: Show the declaration that restores the site
   ansible.builtin.debug:
-    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, [], prefixes=['portal'], skip_missing_nodes=true) }}"
+    msg: "{{ [snapshot] | sensible.qlik.restored(current_site, [], prefixes=['portal'], skip_missing_nodes=true,
+                                                   create_deleted=true) }}"
   vars:
     snapshot:
       virtual_proxies: [{prefix: portal, proxies: [Rim1]}]
@@ -69,7 +76,7 @@ _value:
       elements: dict
       sample: [{prefix: portal, proxies: [Rim2]}, {prefix: embedded, state: absent}]
     notes:
-      description: Sentences about virtual proxies and nodes that were renamed or are omitted.
+      description: Sentences about virtual proxies and nodes that were renamed, and about values that are omitted.
       type: list
       elements: str
       sample: ["The virtual proxy 'portal' was renamed to 'portal-old'."]
@@ -82,6 +89,11 @@ _value:
 import typing as t
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from ansible_collections.sensible.qlik.plugins.module_utils._virtual_proxy.rotation_notes import (
+    with_notes,
+    without_notes,
+)
+
 Values = Mapping[str, t.Any]
 _Translate = t.Callable[[str], "str | None"]
 
@@ -92,12 +104,15 @@ def restored(
     virtual_proxies: Sequence[Values],
     prefixes: Collection[str] | None = None,
     skip_missing_nodes: bool = False,
+    create_deleted: bool = False,
 ) -> dict[str, t.Any]:
     """Return the declaration that restores a site. See RETURN."""
-    prefixes_now = {one["id"].lower(): one["prefix"] for one in virtual_proxies if one.get("id")}
+    now = {one["prefix"]: one for one in virtual_proxies}
+    prefixes_now = {one["id"].lower(): prefix for prefix, one in now.items() if one.get("id")}
     entries: dict[str, dict[str, t.Any]] = {}
     notes: list[str] = []
     missing: dict[str, list[str]] = {}
+    deleted: list[str] = []
     for snapshot in snapshots:
         lists = _list_translations(snapshot, site)
         for old in snapshot["virtual_proxies"]:
@@ -109,18 +124,63 @@ def restored(
                 continue
             if prefix != old["prefix"]:
                 notes.append(f"The virtual proxy '{old['prefix']}' was renamed to '{prefix}'.")
-            entries[prefix] = {**old, "prefix": prefix}
+            if prefix not in now and old.get("state") != "absent":
+                deleted.append(f"'{prefix}'")
+            entry = entries[prefix] = {**old, "prefix": prefix}
+            if prefix in now and not _keep_rotations(
+                entry, now[prefix], snapshot.get("certificates", {}).get(old["prefix"], ())
+            ):
+                notes.append(f"The certificate of '{prefix}' is not restored, because it was replaced since.")
             for option in lists.keys() & old.keys():
                 names = {name: lists[option](name) for name in old[option]}
                 entries[prefix][option] = [name for name in names.values() if name]
-                for name in (name for name, now in names.items() if not now):
+                for name in (name for name, now_ in names.items() if not now_):
                     missing.setdefault(name, []).append(prefix)
-    gone = [f"'{name}' ({', '.join(dict.fromkeys(users))})" for name, users in missing.items()]
-    sentence = f"The site no longer has these nodes: {', '.join(gone)}." if gone else ""
-    if sentence and skip_missing_nodes:
-        notes.append(f"{sentence} They are omitted.")
-        sentence = ""
-    return {"virtual_proxies": list(entries.values()), "notes": notes, "problem": _foreign(snapshots, site) or sentence}
+    problems = [_foreign(snapshots, site)]
+    if deleted and not create_deleted:
+        problems.append(
+            f"These virtual proxies have been deleted since: {', '.join(deleted)}. If a key rotation has replaced "
+            "them, their old keys would be accepted again. To create them anyway: -e promotion_create_deleted=true"
+        )
+    if missing:
+        gone = [f"'{name}' ({', '.join(dict.fromkeys(users))})" for name, users in missing.items()]
+        sentence = f"The site no longer has these nodes: {', '.join(gone)}."
+        if skip_missing_nodes:
+            notes.append(f"{sentence} They are omitted.")
+        else:
+            problems.append(
+                f"{sentence} Add the nodes again, or restore the rest without them: "
+                "-e promotion_skip_missing_nodes=true"
+            )
+    return {
+        "virtual_proxies": list(entries.values()),
+        "notes": notes,
+        "problem": next(filter(None, problems), ""),
+    }
+
+
+def _keep_rotations(entry: dict[str, t.Any], now: Values, certificates: Collection[str]) -> bool:
+    """Remove what a key rotation has changed since from a virtual proxy to restore.
+
+    Args:
+        entry: the virtual proxy of the snapshot.
+        now: the current one.
+        certificates: fingerprints of the certificates that promotions expected.
+
+    Returns:
+        False if the certificate was removed.
+    """
+    if entry.get("description") is not None:
+        entry["description"] = with_notes(without_notes(entry["description"]), now.get("description") or "")
+    if "jwt_public_key_certificate" not in entry or _fingerprint(now) in (_fingerprint(entry), *certificates):
+        return True
+    del entry["jwt_public_key_certificate"]
+    return False
+
+
+def _fingerprint(virtual_proxy: Values) -> str:
+    """Return the fingerprint of a certificate, empty if there is none that can be read."""
+    return str((virtual_proxy.get("certificate") or {}).get("fingerprint_sha256", ""))
 
 
 def _prefix_now(old: Values, prefixes_now: Mapping[str, str]) -> str:

@@ -74,7 +74,7 @@ _value:
     summary:
       description: The state in one or two sentences, with the next step of the role.
       type: str
-      sample: portal-2 replaces portal, and each accepts the tokens of its own key.
+      sample: portal-2 is published beside portal, each with a key of its own.
     current:
       description:
         - The virtual proxy that users are redirected to. It is the old one with V(idle), V(published) and V(lost).
@@ -131,9 +131,9 @@ VirtualProxy = dict[str, t.Any]
 _OWN = ("id", "certificate", "jwt_public_key_certificate", "prefix", "session_cookie_header_name", "description")
 _SUMMARIES = {
     "idle": "No rotation is in progress, and {current} is in use.",
-    "published": "{new} replaces {old}, and each accepts the tokens of its own key. The next run continues, or removes "
+    "published": "{new} is published beside {old}, each with a key of its own. The next run continues, or removes "
     "{new} with key_rotation_mode=abandon.",
-    "switched": "Users were redirected from {old} to {new}, and each accepts the tokens of its own key. The next run "
+    "switched": "Users were redirected from {old} to {new}, and each still has a key of its own. The next run "
     "waits for the rest of the overlap and removes {old}, or removes {new} with key_rotation_mode=abandon.",
     "retired": "{new} has replaced {gone}, which was removed. The next run completes the rotation and starts no other.",
     "lost": "Users were redirected from {old} to a virtual proxy that does not exist anymore, so only tokens of the "

@@ -57,6 +57,7 @@ options:
   private_key_passphrase:
     description:
       - Passphrase of an encrypted key.
+      - If not set, the key must not be encrypted.
     type: str
     aliases: [privatekey_passphrase]
     env:
@@ -72,6 +73,7 @@ options:
         claims.
       - A key that does not belong to its C(jwt_public_key_certificate) is refused, because Qlik Sense would refuse its
         tokens. With O(as_logins) it is accepted, because M(sensible.qlik.login_check) reports the mismatch.
+      - If not set, the token has the claims C(userId) and C(userDirectory), unless other names are given.
     type: dict
   as_logins:
     description:
@@ -87,6 +89,7 @@ options:
     description:
       - File with another private key, such as the one that was replaced, for C(other_key_token) of O(as_logins). The
         path is searched in the same way as O(private_key_path).
+      - If not set, the logins have no such token.
     type: str
   other_private_key_content:
     description:
@@ -106,6 +109,7 @@ options:
   user_directory:
     description:
       - User directory of the users that are given without one.
+      - If not set, each user must be given with a directory, unless the virtual proxy assigns a fixed one.
     type: str
   jwt_attribute_user_id:
     description:
@@ -121,22 +125,26 @@ options:
   name:
     description:
       - Full name of the user, for the claim C(name).
+      - If not set, the token does not have this claim.
     type: str
   email:
     description:
       - E-mail address of the user, for the claim C(email).
+      - If not set, the token does not have this claim.
     type: str
   groups:
     description:
       - Groups of the user, for the claim that O(virtual_proxy) maps to the attribute C(group), otherwise for
         C(groups). Qlik Sense uses them only if the virtual proxy maps the claim.
       - A text is one group and is not split at commas.
+      - If not set, the token has no groups.
     type: list
     elements: str
   claims:
     description:
       - Further claims with any JSON values.
       - The claims C(iat), C(nbf), C(exp) and C(aud) are refused here, because separate options exist for them.
+      - If not set, the token has the claims of the other options only.
     type: dict
   audience:
     description:

@@ -42,18 +42,21 @@ options:
   path:
     description:
       - File with the key set.
+      - Exactly one of O(url), O(path) and O(jwks) is required.
     type: path
   jwks:
     description:
       - The key set itself, as JSON text or as a dictionary, for instance a result of P(ansible.builtin.uri#module).
       - A dictionary of PEM certificates or public keys by C(kid), as Google and Firebase publish it, is accepted from
         each source.
+      - Exactly one of O(url), O(path) and O(jwks) is required.
     type: raw
   http_proxy:
     description:
       - Address of the web proxy that this machine needs to reach O(url), such as V(http://proxy.example.com:3128). It
         cannot contain a user and a password.
       - The proxy variables of the environment, such as E(HTTPS_PROXY), are ignored.
+      - If not set, this machine connects to the provider directly.
     type: str
   ca_content:
     description:
@@ -103,6 +106,7 @@ options:
     description:
       - File with the certificate of the CA. The examples show how to create one.
       - Use a long validity period. When the certificate of the CA is replaced, all issued certificates change.
+      - Required with O(issue_certificates=true), unless O(ownca_content) is set.
     type: path
   ownca_content:
     description:
@@ -111,6 +115,7 @@ options:
   ownca_privatekey_path:
     description:
       - File with the private key of the CA, RSA with 2048 bits or more. It is only read.
+      - Required with O(issue_certificates=true), unless O(ownca_privatekey_content) is set.
     type: path
   ownca_privatekey_content:
     description:
@@ -119,6 +124,7 @@ options:
   ownca_privatekey_passphrase:
     description:
       - Passphrase of the CA's private key.
+      - If not set, the key must not be encrypted.
     type: str
 requirements:
   - cryptography >= 42

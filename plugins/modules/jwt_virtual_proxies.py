@@ -54,6 +54,7 @@ options:
     description:
       - With O(purge=true), only virtual proxies with this tag are removed, so that several playbooks can each manage
         their own. Declare the same tag in each virtual proxy.
+      - If not set, all JWT virtual proxies that are not declared are removed.
     type: str
   allow_connection_virtual_proxy:
     description:
@@ -64,8 +65,25 @@ options:
     description:
       - Whether to accept values that are normally refused, such as an empty certificate, so that results of
         M(sensible.qlik.virtual_proxy_info) can be restored. Private keys are still refused.
+      - O(virtual_proxies[].description) is written as given, without the current notes of a rotation.
     type: bool
     default: false
+  copied_from:
+    description:
+      - The site of which the declared virtual proxies are copies. A value that is normally refused is accepted with a
+        warning if a virtual proxy of that site has it. Private keys are still refused, and a new virtual proxy still
+        requires a certificate.
+    type: dict
+    suboptions:
+      site:
+        description: Its name, for warnings.
+        type: str
+        required: true
+      virtual_proxies:
+        description: Its virtual proxies, as M(sensible.qlik.virtual_proxy_info) returns them.
+        type: list
+        elements: dict
+        required: true
 notes:
   - The module must run on a host that can reach the repository, for example a jump host with C(delegate_to). This host
     needs Python 3.11 or newer.
@@ -95,6 +113,10 @@ EXAMPLES = r"""
         has_secure_attribute_https: true
         same_site_attribute_https: none
         host_allow_list: [www.example.com]
+        # As a dictionary, or as text with one header per line.
+        additional_response_headers:
+          Access-Control-Allow-Origin: https://www.example.com
+          Access-Control-Allow-Credentials: true
         load_balancing_server_nodes: [Central]
         proxies: [Central]
       - prefix: trial
@@ -168,6 +190,25 @@ EXAMPLES = r"""
         tags: [portal]
     purge: true
     purge_tag: portal
+
+- name: Read the virtual proxies of the dev site
+  sensible.qlik.virtual_proxy_info:
+    host: qlikdev.example.com
+    client_cert: certificates/dev/client.pem
+    client_key: certificates/dev/client_key.pem
+    ca_path: certificates/dev/root.pem
+  register: dev
+
+- name: Copy the virtual proxies of the dev site, also values there that this module normally refuses
+  sensible.qlik.jwt_virtual_proxies:
+    host: qlik1.example.com
+    client_cert: certificates/client.pem
+    client_key: certificates/client_key.pem
+    ca_path: certificates/root.pem
+    virtual_proxies: "{{ dev.virtual_proxies | sensible.qlik.promoted(nodes={'*': ['Central']}) }}"
+    copied_from:
+      site: dev
+      virtual_proxies: "{{ dev.virtual_proxies }}"
 
 - name: Create many virtual proxies on a site that answers slowly and restarts occasionally
   sensible.qlik.jwt_virtual_proxies:
@@ -267,6 +308,9 @@ def run(module: QlikModule) -> Outcome:
             hint="Declare at least one, give purge_tag, or declare those to remove with 'state: absent'.",
         )
     rules = {name: params[name] for name in ("restore", "purge", "purge_tag")}
+    if original := params["copied_from"]:
+        rules["source"] = original["site"]
+        rules["copied"] = [convert.from_settings(one).fields for one in original["virtual_proxies"]]
     return declare(module, params["virtual_proxies"], **rules)
 
 
@@ -284,6 +328,13 @@ def main() -> None:
             "purge_tag": {"type": "str"},
             "allow_connection_virtual_proxy": {"type": "bool", "default": False},
             "restore": {"type": "bool", "default": False},
+            "copied_from": {
+                "type": "dict",
+                "options": {
+                    "site": {"type": "str", "required": True},
+                    "virtual_proxies": {"type": "list", "elements": "dict", "required": True},
+                },
+            },
         },
         required_if=REQUIRED_IF,
         required_by={"purge_tag": ["purge"]},
@@ -301,7 +352,9 @@ def main() -> None:
         outcomes=entries,
         writes=outcome.writes,
         # Ansible adds all arguments, with null for options that were not given: 1 MB for 500 entries.
-        invocation={"module_args": {**module.params, "virtual_proxies": f"{len(entries)} entries"}},
+        invocation={
+            "module_args": {**module.params, "virtual_proxies": f"{len(entries)} entries", "copied_from": None}
+        },
         diff=[
             {
                 "before_header": f"virtual proxy {change.prefix}",

@@ -134,23 +134,23 @@ options:
       # generated: tokens
       expired_token:
         description:
-          - A token of the same user that has expired. It must be refused.
+          - A token of the same user that has expired. It must be refused. If not set, this is not checked.
         type: str
       wrong_audience_token:
         description:
           - A token of the same user for another audience than C(jwt_audience). Whether all releases enforce the
-            audience is not published. It must be refused.
+            audience is not published. It must be refused. If not set, this is not checked.
         type: str
       incomplete_token:
         description:
           - A token of the same user without the attributes that are mandatory in C(jwt_attribute_map). It must be
-            refused.
+            refused. If not set, this is not checked.
         type: str
       other_key_token:
         description:
           - A token of the same user that is signed with another key than that of the virtual proxy, for example with
             the key that was replaced. The refusal is only meaningful if the login with O(logins[].token) on the same
-            proxy succeeds. It must be refused.
+            proxy succeeds. It must be refused. If not set, this is not checked.
         type: str
       # end
       user_id:

@@ -17,6 +17,7 @@ description:
   - The names can be used as values of options of the other modules, for instance
     O(sensible.qlik.jwt_virtual_proxy#module:load_balancing_server_nodes) and
     O(sensible.qlik.jwt_virtual_proxy#module:proxies).
+  - It warns about JWT virtual proxies that are linked to proxies, but not to that of the central node.
   - It needs three requests on one connection, regardless of the size of the site.
 extends_documentation_fragment:
   - sensible.qlik.attributes
@@ -383,7 +384,10 @@ def main() -> None:
         site = run(module)
     except QlikError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **site._asdict())
+    values = site._asdict()
+    for warning in values.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(changed=False, **values)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ options:
     description:
       - Return only virtual proxies whose certificate expires within this number of days or has expired. Each
         certificate that can be read in the field counts, also in a chain or beside a private key.
+      - If not set, certificates are not compared with the current date.
     type: int
 requirements:
   - cryptography >= 42

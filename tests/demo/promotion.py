@@ -6,30 +6,40 @@
 
 Usage: promotion.py --directory DIRECTORY --collections PATH
 
-All steps are commands that users can type, and each is printed. The exit status is 0 if each command has the expected
-result.
+All steps are commands that users can type. Each is printed with a summary of its result; the file promotion.log in the
+directory has the whole output. The exit status is 0 if each command has the expected result.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
+import re
 import shutil
-import signal
 import ssl
 import sys
+import textwrap
 import typing as t
 import urllib.request
 from pathlib import Path
 
-from run import environment, run
+import yaml
+from run import arguments, documentation, end_with, environment, run
 
 from qlik_sense_simulator.testing import RunningSite
 
 STAGES = ("dev", "test", "prod")
 # Fields that differ after each save.
 CIRCUMSTANCES = {"id", "modifiedDate", "modifiedByUserName"}
+# The results in the output of a playbook: of the tasks that report a promotion, and of a task that writes.
+MESSAGE = re.compile(
+    r"TASK \[sensible\.qlik\.promotion : Report (?:the result|what was restored)\].*?=> *\n(.*?)\n\n", re.DOTALL
+)
+WRITTEN = re.compile(r"TASK \[Create, update and remove virtual proxies as declared\] \*+\n(ok|changed): \[(\w+)\]")
+NEXT = """
+What was shown: each site keeps its certificate, nodes and hosts, a promotion that changes nothing writes nothing, and a
+site whose logins fail after a promotion is restored.
+What to try next: make site, make demo-rotation (requires nginx), {documentation}"""
 
 
 def description(stage: str) -> dict[str, t.Any]:
@@ -81,103 +91,126 @@ def _essence(value: t.Any) -> t.Any:
     return [_essence(one) for one in value] if isinstance(value, list) else value
 
 
+def results(output: str) -> list[str]:
+    """Return the results in the output of a playbook, one for each line to print."""
+    lines = [f"{name}: {'changed' if state == 'changed' else 'unchanged'}" for state, name in WRITTEN.findall(output)]
+    for text in MESSAGE.findall(output):
+        message = yaml.safe_load(textwrap.dedent(text))["msg"]
+        lines += message if isinstance(message, list) else message.replace(". ", ".\n").splitlines()
+    return lines
+
+
 class Demo:
     """Print and run each step, and record whether it ended as expected.
 
     Args:
         directory: where the commands are run.
         variables: their environment.
+
+    Attributes:
+        log: the file with their output.
+        went_well: whether each step ended as expected.
     """
 
     def __init__(self, directory: Path, variables: dict[str, str]) -> None:
         self._directory = directory
         self._variables = variables
+        self._steps = 0
+        self.log = directory / "promotion.log"
         self.went_well = True
 
     def announce(self, text: str) -> None:
-        print(f"\n######## {text}", flush=True)
+        """Print the title of a step."""
+        self._steps += 1
+        print()
+        self._print(f"{self._steps}. {text}", indent="")
 
     def run(self, playbook: str, *arguments: str, succeeds: bool = True) -> None:
-        """Run a playbook, and check its exit status."""
+        """Run a playbook, print its results, and check its exit status."""
         command = ["ansible-playbook", f"sensible.qlik.{playbook}", "-i", "inventory/sites.yml", *arguments]
-        print(f"$ {' '.join(command)}", flush=True)
+        print(f"   $ {' '.join(command)}", flush=True)
         command[0] = str(Path(sys.executable).with_name(command[0]))
-        code = run(command, self._variables, self._directory)
-        print(f"Exit status: {code}{'' if succeeds else ' (a failure was expected)'}", flush=True)
-        self.check(f"The playbook must {'succeed' if succeeds else 'fail'}.", (code == 0) is succeeds)
+        with self.log.open("ab") as log:
+            log.write(f"\n$ {' '.join(command)}\n".encode())
+            log.flush()
+            begin = log.tell()
+            code = run(command, self._variables, self._directory, log)
+        output = self.log.read_bytes()[begin:].decode()
+        lines = results(output)
+        for line in lines:
+            self._print(line.replace(f"{self._directory}/", ""))
+        self.check("The output of the playbook must contain its result.", bool(lines))
+        expected = (code == 0) is succeeds
+        if expected:
+            print(f"   Exit status: {code} ({'success' if succeeds else 'the failure is intended'})", flush=True)
+        else:
+            print(output, flush=True)
+        self.check(f"The playbook must {'succeed' if succeeds else 'fail'}. Its exit status is {code}.", expected)
 
     def check(self, complaint: str, condition: bool) -> None:
+        """Print a complaint unless the condition is true."""
         if not condition:
             print(f"UNEXPECTED: {complaint}", flush=True)
             self.went_well = False
 
+    def _print(self, text: str, indent: str = "   ") -> None:
+        print(
+            textwrap.fill(text, 120, initial_indent=indent, subsequent_indent="   ", break_on_hyphens=False), flush=True
+        )
+
 
 def run_all(demo: Demo, sites: dict[str, RunningSite], inventory: Path) -> None:
     """Run and describe all steps."""
+    promote = ("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
     demo.announce("Provision dev with the virtual proxy that the dev team declares.")
     demo.run("provision", "--limit", "dev")
 
-    demo.announce(
-        "Promote from dev to test to prod. Each site keeps its certificate, nodes and hosts (inventory/group_vars)."
-    )
-    demo.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
+    demo.announce("Promote it from dev to test to prod. The logins are verified on each site.")
+    demo.run(*promote)
 
     demo.announce("Promote again. Nothing differs, so nothing is written and no proxy restarts.")
     before = {stage: database(site) for stage, site in sites.items()}
-    demo.run("promote", "-e", "promote_stages=dev,test,prod")
+    demo.run(*promote)
     demo.check("The sites must not have changed.", before == {stage: database(site) for stage, site in sites.items()})
 
-    demo.announce(
-        "Shorten the timeout on dev, and replace the certificate of test with that of dev by mistake. The promotion "
-        "fails on test (exit status 2), restores test and does not change prod."
-    )
+    demo.announce("Change the timeout on dev, and put the certificate of dev in the place of that of test, by mistake.")
     document = inventory / "group_vars" / "qlik_sites" / "sites.yml"
     document.write_text(
         document.read_text().replace("session_inactivity_timeout: 30", "session_inactivity_timeout: 10")
     )
     shutil.copy(inventory / "certificates" / "dev" / "portal.pem", inventory / "certificates" / "test" / "portal.pem")
     demo.run("provision", "--limit", "dev")
-    before = {stage: database(site) for stage, site in sites.items()}
-    demo.run("promote", "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod", succeeds=False)
 
+    demo.announce("INTENDED FAILURE: promote the mistake. Logins on test fail; test is restored, and prod not changed.")
+    before = {stage: database(site) for stage, site in sites.items()}
+    demo.run(*promote, succeeds=False)
     for stage in ("test", "prod"):
         same = database(sites[stage]) == before[stage]
         demo.check(f"{stage} must have its previous state.", same)
         if same:
-            print(f"{stage}: its database is the same as before this run, compared field by field.")
+            print(f"   {stage}: its database is the same as before this run, compared field by field.")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--directory", type=Path, required=True, help="replaced")
-    parser.add_argument("--collections", type=Path, required=True)
-    options = parser.parse_args()
-    # So that `kill` and a closed terminal end it like Ctrl-C does: through every `finally`.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
-    directory, collections = options.directory.absolute(), options.collections.absolute()
+    options = arguments(__doc__)
+    directory, collections = options.directory, options.collections
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     inventory = directory / "inventory"
-    variables = environment(collections, directory) | {
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false",
-    }
+    variables = environment(collections, directory) | {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false"}
+    demo = Demo(directory, variables)
     with contextlib.ExitStack() as stack:
         sites = {
             stage: stack.enter_context(RunningSite(directory / "sites" / stage, description(stage))) for stage in STAGES
         }
         make_inventory(inventory, collections / "ansible_collections/sensible/qlik/playbooks/inventory", sites)
-        demo = Demo(directory, variables)
+        print(f"Three simulated sites run: dev, test and prod. In {directory}:")
         run_all(demo, sites, inventory)
-    print(f"\nThe reports: {inventory}/smoke_test_report\nThe snapshots: {inventory}/promotion_snapshots")
+    print(NEXT.format(documentation=documentation()) if demo.went_well else "")
+    print(f"The snapshots: {inventory}/promotion_snapshots\nThe reports: {inventory}/smoke_test_report")
+    print(f"The whole output: {demo.log}")
     return 0 if demo.went_well else 1
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except RuntimeError as error:  # with a simulator's log
-        sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    end_with(main)

@@ -37,7 +37,11 @@ def _checks() -> list[str]:
 def _tokens() -> list[str]:
     lines = []
     for name, text in TOKEN_OPTIONS.items():
-        lines += [f"      {name}:", "        description:", *_item(f"{text} It must be refused.", " " * 10)]
+        lines += [
+            f"      {name}:",
+            "        description:",
+            *_item(f"{text} It must be refused. If not set, this is not checked.", " " * 10),
+        ]
         lines.append("        type: str")
     return lines
 

@@ -70,7 +70,7 @@ class Name(t.NamedTuple):
         )
 
 
-class _Fragments:
+class Fragments:
     """The doc fragments of a tree, in place of ansible-core's loader, which loads those of installed collections only.
 
     Attributes:
@@ -119,7 +119,7 @@ def _plugins(tree: Path) -> t.Iterator[Name]:
     for directory, kind in KINDS.items():
         for path in sorted((tree / "plugins" / directory).glob("[!_]*.py")):
             owner = f"{kind} {path.stem}"
-            fragments = _Fragments(tree)
+            fragments = Fragments(tree)
             documentation, _examples, returns, _metadata = get_docstring(str(path), fragments, plugin_type=kind)
             yield Name(owner, "", "")
             yield from (Name(owner, "fragment", foreign) for foreign in fragments.foreign)

@@ -19,7 +19,7 @@ from .._errors import AnswerError, ConflictError
 from .._text import Sanitizer
 from .limits import IMPORT_ERROR, RETRIED_STATUSES, deadline, pool_manager, read, retry
 from .parsing import LimitError, parse
-from .server_texts import header_size, known_cause, page_text
+from .server_texts import header_size, known_cause, page_text, size_cause
 
 with contextlib.suppress(ImportError):  # reported by require_libraries
     import urllib3
@@ -129,11 +129,14 @@ class Response(t.NamedTuple):
             return None
         message = f"The answer is longer than {len(self.body)} bytes."
         hint = "Check host, port and prefix: this looks like a login page or another web server."
+        too_large = "Check host and port. This collection does not support sites of this size."
+        if self.truncated and self.beginning[:1] in (b"[", b"{"):
+            hint = too_large
         if not self.truncated:
             try:
                 return parse(self.body)
             except LimitError as exc:
-                message, hint = str(exc), "Check host and port. This collection does not support sites of this size."
+                message, hint = str(exc), too_large
             except (ValueError, RecursionError):
                 kind = "an HTML page" if self.is_html else "something that is not JSON"
                 message = f"The answer was {self.status} with {kind} instead of JSON."
@@ -183,7 +186,8 @@ class Response(t.NamedTuple):
         # The format of such a body is not documented.
         said = self.beginning.decode("utf-8", errors="replace").strip().strip('"')
         text = self.sanitize(page_text(said) if self.is_html else said).rstrip(" .")
-        hint = known_cause(self.status, text, header_bytes=self.header_bytes) or hint
+        size = self.header_bytes
+        hint = known_cause(self.status, text, header_bytes=size) or size_cause(self.status, size) or hint
         if self.is_html:
             text = f"an HTML page: {text}" if text else "an HTML page"
         words = f"{self.status} {self.sanitize(self.reason)}".rstrip()

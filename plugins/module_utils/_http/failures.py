@@ -45,7 +45,7 @@ class _Failure(t.NamedTuple):
     without: tuple[str, str] | None = None
 
 
-_FAILURES = (  # the first one with a matching mark is used
+FAILURES = (  # the first one with a matching mark is used
     _Failure(
         ("ProxyError", "tunnel connection failed"),
         "The web proxy cannot be reached, or it refuses the connection.",
@@ -77,7 +77,7 @@ _FAILURES = (  # the first one with a matching mark is used
         "Use certificates with RSA keys of at least 2048 bits and SHA-256, on the server and for the client, or change "
         "the cryptographic policy of this machine (such as FIPS mode).",
     ),
-    _Failure(("certificate verify failed",), "", ""),  # see _verification_failure
+    _Failure(("certificate verify failed",), "", ""),  # see verification_failure
     _Failure(
         # In TLS 1.3 the refusal can get lost, so that only the end of the connection is received.
         ("alert", "sslv3", "certificate required", "eof occurred"),
@@ -153,13 +153,13 @@ def transport_error(
         header_bytes: size of the headers of the request.
     """
     names, text = _describe(exc)
-    failure = next(one for one in _FAILURES if any(mark in names or mark in text for mark in one.marks))
+    failure = next(one for one in FAILURES if any(mark in names or mark in text for mark in one.marks))
     message, hint = failure.without if failure.without and not has_certificate else (failure.message, failure.hint)
     if failure.marks is _POLICY:
         found = re.search(f"[a-z ]*(?:{'|'.join(_POLICY)})[a-z ]*", text)
         message = message.format(found[0].strip() if found else "")
     elif not message:
-        message, hint = _verification_failure(text, ca_option)
+        message, hint = verification_failure(text, ca_option)
     elif "lost" in message and " http://" in context:
         hint = "If this port uses TLS, write https:// before the host name."
     if "lost" in message:  # a server that refuses long headers may end the connection without an answer
@@ -194,7 +194,7 @@ def _describe(exc: Exception) -> tuple[set[str], str]:
     return names, f"{reason} {exc}".lower()
 
 
-def _verification_failure(text: str, ca_option: str) -> tuple[str, str]:
+def verification_failure(text: str, ca_option: str) -> tuple[str, str]:
     if "hostname mismatch" in text or "not valid for" in text or "doesn't match" in text:
         return (
             "The server's certificate is valid, but not for this host name.",

@@ -114,7 +114,7 @@ _CAUSES: tuple[tuple[str, str], ...] = (
         r"http error 503\. the service is unavailable",
         (
             "Windows (HTTP.sys) has no service that answers for this address. The Qlik Sense service for this port is "
-            "stopped or starting."
+            "stopped or starting. Check the Qlik Sense services, and try again."
         ),
     ),
     (
@@ -167,6 +167,11 @@ def size_sentence(size: int) -> str:
         f"The headers of the request have {size} bytes. Qlik Sense (HTTP.sys) accepts {HEADER_LIMIT} in total, and "
         f"front ends often {_FRONT_END_LIMIT} for one header. Shorten the token: fewer groups and claims."
     )
+
+
+def size_cause(status: int, header_bytes: int) -> str:
+    """Return a sentence if a refusal without a known text is most likely about the size of the headers, or ""."""
+    return size_sentence(header_bytes) if status == 400 and header_bytes > HEADER_LIMIT else ""
 
 
 def known_cause(status: int, text: str, *, header_bytes: int = 0) -> str:

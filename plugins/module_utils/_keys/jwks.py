@@ -16,11 +16,11 @@ import json
 import typing as t
 from collections.abc import Mapping
 
-from .. import _content
 from .._errors import InputError, MissingLibraryError
 from . import certificate as _certificate
 from .jose import ALGORITHMS, MINIMUM_BITS, base64url_decode, thumbprint_of
 from .parsing import PSS, attempt, is_pss
+from .pem_set import UNREADABLE, entries_of
 from .private_key import thumbprint
 
 if t.TYPE_CHECKING:
@@ -83,9 +83,7 @@ def parse(jwks: t.Any) -> list[t.Any]:
         jwks = _parsed(jwks)
     if not isinstance(jwks, Mapping):
         raise InputError("The key set is not a JSON object.", hint=f"{_WANTED}.")
-    if jwks and all(isinstance(one, str) and _is_public_pem(one) for one in jwks.values()):
-        from .pem_set import entries_of  # compiled only where it is needed
-
+    if not {"keys", "kty"} & jwks.keys() and any(isinstance(one, str) and "-----BEGIN" in one for one in jwks.values()):
         return entries_of(jwks)
     entries = jwks.get("keys")
     if isinstance(entries, (list, tuple)):
@@ -99,10 +97,6 @@ def parse(jwks: t.Any) -> list[t.Any]:
     if "kty" in jwks:
         raise InputError("This is a single key, not a key set.", hint=f"{_WANTED}, with this key in the list.")
     raise InputError("The key set has no member keys.", hint=f"{_WANTED}.")
-
-
-def _is_public_pem(text: str) -> bool:
-    return "-----BEGIN" in text and not _content.holds_private_key(text)
 
 
 def _parsed(text: str) -> t.Any:
@@ -182,8 +176,8 @@ def _key(entry: t.Any) -> Key:
     elif key.kind is not None:
         key.thumbprint = _thumbprint(entry, _NAMING.get(key.kind, ()))
         key.reasons.append(f"It is of the type {key.kind[:20]}, and Qlik Sense verifies tokens with RSA keys only.")
-    elif entry.get("kty") is None:
-        key.reasons.append("It has no kty, so its type is unknown.")
+    elif entry.get("kty") is None and "d" not in entry:
+        key.reasons.append(UNREADABLE if entry.get("pem") == UNREADABLE else "It has no kty, so its type is unknown.")
     _judge_purpose(key, entry)
     _name(key, entry)
     if key.public_key is not None and entry.get("x5c") is not None:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from .._content import blocks
+from .._content import blocks, holds_private_key
 from .._errors import MissingLibraryError
 from .jose import base64url_encode
 from .parsing import attempt
 
+UNREADABLE = "Its text is not a complete certificate or public key in PEM format; it may be cut off."
 
-def entries_of(texts: t.Mapping[str, str]) -> list[t.Any]:
-    """Return the entries of a JWKS for certificates or public keys as PEM, by kid.
+
+def entries_of(texts: t.Mapping[str, t.Any]) -> list[t.Any]:
+    """Return the entries of a JWKS for certificates or public keys as PEM, by kid. Private keys are not read.
 
     Raises:
         MissingLibraryError: the library cryptography is missing.
@@ -30,11 +32,14 @@ def entries_of(texts: t.Mapping[str, str]) -> list[t.Any]:
     except ImportError as exc:
         raise MissingLibraryError("cryptography") from exc
     entries = []
-    for kid, text in texts.items():
+    for kid, value in texts.items():
         entry: dict[str, t.Any] = {"kid": str(kid)}
+        text = value if isinstance(value, str) else ""
         block = next(iter(blocks(text)), None)
         key: t.Any = None
-        if block and block.label.endswith("CERTIFICATE"):
+        if holds_private_key(text):
+            entry["d"] = ""  # marks it as private; the key itself is not read
+        elif block and block.label.endswith("CERTIFICATE"):
             certificate = attempt(x509.load_der_x509_certificate, block.der)
             key = certificate and attempt(certificate.public_key)
             entry["x5c"] = [base64.b64encode(block.der).decode()]
@@ -45,7 +50,9 @@ def entries_of(texts: t.Mapping[str, str]) -> list[t.Any]:
         if isinstance(key, RSAPublicKey):
             numbers = key.public_numbers()
             entry |= {"kty": "RSA", "n": _number(numbers.n), "e": _number(numbers.e)}
-        elif key is not None:
+        elif key is None:
+            entry["pem"] = UNREADABLE
+        else:
             entry["kty"] = type(key).__name__.replace("PublicKey", "").replace("EllipticCurve", "EC")
         entries.append(entry)
     return entries

@@ -17,7 +17,7 @@ import re
 import typing as t
 import urllib.parse
 
-from .._http.server_texts import BLOCKED_USER, known_cause
+from .._http.server_texts import BLOCKED_USER, known_cause, size_cause
 from .._keys.jose import inspect_token
 from .._text import sentences
 from .._tokens.verify import constant_directory, diagnose
@@ -173,6 +173,8 @@ def _guess(
     answer: Answer, *, prefix: str, host: str, virtual_proxy: VirtualProxy, reasons: t.Sequence[str], local_time: float
 ) -> str:
     """Return the diagnosis by status, redirect, the token and the settings. See failed_login for the arguments."""
+    if cause := size_cause(answer.status, answer.header_bytes):
+        return cause
     if answer.status == 400 and answer.kind == "HTML":
         return _incorrect_header(prefix=prefix, host=host, virtual_proxy=virtual_proxy)
     schemes = [value.split()[0] for value in answer.headers.get("www-authenticate", ()) if value]
@@ -226,7 +228,7 @@ def _refused_token(answer: Answer, *, reasons: t.Sequence[str], virtual_proxy: V
     clock = clock_difference(answer.date, local_time)
     if reasons:
         advice = "Mint the token according to the settings of the virtual proxy, or correct the settings."
-        return sentences(*reasons, clock or advice)
+        return sentences(*reasons, clock, advice)
     if clock:
         return f"{clock} Synchronize both clocks, because a token that is not yet valid or has expired is refused."
     if answer.status == 403:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._http.server_texts import known_cause
+from .._http.server_texts import known_cause, size_cause
 from .._virtual_proxy.model import VirtualProxy
 from .diagnosis import same_user, shown
 
@@ -65,6 +65,7 @@ class Handshake(t.NamedTuple):
         text: the beginning of the body of a refusal, or the text of the decisive message.
         protected: True if the release requires a csrf token.
         path: the path below the prefix.
+        header_bytes: size of the headers of the request.
     """
 
     status: int
@@ -76,6 +77,7 @@ class Handshake(t.NamedTuple):
     text: str = ""
     protected: bool = True
     path: str = "app/engineData"
+    header_bytes: int = 0
 
     def __str__(self) -> str:
         if self.status != 101:
@@ -122,13 +124,14 @@ def handshake_fault(handshake: Handshake, *, expected: tuple[str, str], host: st
 
 
 def _not_opened(handshake: Handshake, *, host: str, virtual_proxy: VirtualProxy) -> str:
+    status, size = handshake.status, handshake.header_bytes
+    if cause := known_cause(status, handshake.text, header_bytes=size) or size_cause(status, size):
+        return cause
     if handshake.path == CSRF_PATH:
         return (
             "Releases since November 2024 return a token for websockets in the header qlik-csrf-token of this answer. "
             "Either the session was not accepted, or a system in between removes the header. Test the node directly."
         )
-    if cause := known_cause(handshake.status, handshake.text):
-        return cause
     if handshake.status in (400, 403):
         names = virtual_proxy.allowed_hosts
         if host.casefold() not in [str(name).casefold() for name in names]:

@@ -15,7 +15,6 @@ import urllib.parse
 
 from .._errors import AnswerError
 from .._http.client import HttpClient, Request, Response
-from .._http.failures import transport_error
 from .._http.server_texts import page_text
 from .._text import Sanitizer
 from . import websocket as _websocket
@@ -105,7 +104,7 @@ class ProxySession:
         cookies = self.take_cookies() if cookies is None else cookies
         answer = self._request("DELETE", "qps/user", cookies=cookies)
         if answer.refused:  # releases since November 2024 have a csrf token; it is not documented if it is needed here
-            _status, csrf_token = self._csrf_token(cookies)
+            _answer, csrf_token = self._csrf_token(cookies)
             if csrf_token:
                 answer = self._request("DELETE", "qps/user", cookies=cookies, csrf_token=csrf_token)
         self._http.cookies.clear()
@@ -125,25 +124,23 @@ class ProxySession:
             TransportError: there was no answer.
         """
         started = self._clock()
-        status, csrf_token = self._csrf_token(None)
-        if not csrf_token and status != 404:
+        answer, csrf_token = self._csrf_token(None)
+        if not csrf_token and answer.status != 404:
             milliseconds = round((self._clock() - started) * 1000)
-            return Handshake(status, milliseconds, path=CSRF_PATH)
+            size = answer.header_bytes
+            return Handshake(answer.status, milliseconds, text=answer.text, path=CSRF_PATH, header_bytes=size)
         headers = {} if csrf_token else {"Authorization": f"Bearer {token}"}
         headers["Cookie"] = self._http.cookie_header(f"{self.base}/")
-        try:
-            return _websocket.greet(
-                self.base,
-                headers=headers,
-                csrf_token=csrf_token,
-                verify=self._verify,
-                timeout=self._timeout,
-                sanitize=self._sanitize,
-                http_proxy=self._http_proxy,
-                clock=self._clock,
-            )
-        except OSError as exc:
-            raise transport_error(exc, f"GET {self.base}", ca_option="proxy_ca_path") from None
+        return _websocket.greet(
+            self.base,
+            headers=headers,
+            csrf_token=csrf_token,
+            verify=self._verify,
+            timeout=self._timeout,
+            sanitize=self._sanitize,
+            http_proxy=self._http_proxy,
+            clock=self._clock,
+        )
 
     def take_cookies(self) -> dict[str, str]:
         """Return the stored cookies and discard them."""
@@ -195,12 +192,12 @@ class ProxySession:
     def _exchange(self, method: str, url: str, *, headers: dict[str, str], cookies: dict[str, str] | None) -> Response:
         return self._http.send(Request(method, url, headers=headers, cookies=cookies))
 
-    def _csrf_token(self, cookies: dict[str, str] | None) -> tuple[int, str]:
-        """Request a csrf token, and return the status of the answer and the token or ""."""
+    def _csrf_token(self, cookies: dict[str, str] | None) -> tuple[Answer, str]:
+        """Request a csrf token, and return the answer and the token or ""."""
         response = self._exchange("GET", f"{self.base}/{CSRF_PATH}", headers={}, cookies=cookies)
         token = response.headers.get("qlik-csrf-token", "")
         self._sanitize.add([token])
-        return response.status, token
+        return self._answer(response, ms=0, location="", cookies=()), token
 
     def _set_cookies(self, response: Response) -> list[Cookie]:
         cookies = []

@@ -18,7 +18,8 @@ import typing as t
 import urllib.parse
 
 from .._http.deadline import Deadline
-from .._http.failures import NOT_UPGRADED
+from .._http.failures import NOT_UPGRADED, transport_error
+from .._http.server_texts import header_size, page_text
 from .._http.stream import open_stream
 from .handshake import DECISIVE, Handshake
 
@@ -49,6 +50,9 @@ else:
 # send its first message only after it has received one (Qlik help, "Messages from proxy to clients").
 _PATH = "app/engineData"
 _QUESTION = json.dumps({"jsonrpc": "2.0", "id": 1, "handle": -1, "method": "ProductVersion", "params": []})
+# The headers that the library adds, with a key of the usual length.
+_UPGRADE = {"Upgrade": "websocket", "Connection": "Upgrade"}
+_UPGRADE |= {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "=" * 24}
 _SHOWN = 80  # characters of a name that a server sends
 _MOST_BYTES = 1_000_000  # of a whole exchange; usual are a few thousand
 _MOST_AT_ONCE = 65536  # bytes; the library may ask for as many as a server announces
@@ -104,7 +108,7 @@ def greet(
         clock: monotonic seconds.
 
     Raises:
-        OSError: there was no connection, or it was lost before the answer.
+        TransportError: there was no connection, or it was lost before the answer.
     """
     address = urllib.parse.urlsplit(base)
     query = f"?{urllib.parse.urlencode({'qlik-csrf-token': csrf_token})}" if csrf_token else ""
@@ -112,31 +116,37 @@ def greet(
     started, give_up_at = clock(), clock() + sum(timeout)
     connection = websocket.WebSocket()
     milliseconds = functools.partial(_milliseconds_since, started, clock)
-    # The connection is opened here, so that neither a web proxy of the environment nor other CAs are used.
-    with (
-        contextlib.closing(open_stream(base, verify=verify, timeout=timeout, http_proxy=http_proxy)) as stream,
-        contextlib.closing(Deadline(0.0, sum(timeout) + 1.0)) as deadline,  # for answers that arrive byte by byte
-    ):
-        deadline.watch(types.SimpleNamespace(sock=stream))
-        try:
-            connection.connect(
-                url,
-                socket=_BoundedStream(stream, deadline),
-                host=address.netloc,
-                origin=f"{address.scheme}://{address.netloc}",
-                header=[f"{name}: {value}" for name, value in headers.items()],
-                redirect_limit=0,
-            )
-        except (websocket.WebSocketException, OSError, ValueError, LookupError) as error:
-            status, body = _refusal(connection, error, timed_out=deadline.expired)
-            return Handshake(status, milliseconds(), text=_shown_body(body, sanitize), protected=bool(csrf_token))
-        try:
-            connection.send(_QUESTION)
-            handshake = _listen(connection, give_up_at=give_up_at, sanitize=sanitize, clock=clock)
-            with contextlib.suppress(OSError):
-                connection.send_close()
-        except (websocket.WebSocketException, OSError):
-            handshake = Handshake(101, message="the connection was lost")
+    sent = {"Origin": f"{address.scheme}://{address.netloc}", **_UPGRADE, **headers}
+    handshake = Handshake(101, protected=bool(csrf_token), header_bytes=header_size("GET", url, sent.items()))
+    try:
+        # The connection is opened here, so that neither a web proxy of the environment nor other CAs are used.
+        with (
+            contextlib.closing(open_stream(base, verify=verify, timeout=timeout, http_proxy=http_proxy)) as stream,
+            contextlib.closing(Deadline(0.0, sum(timeout) + 1.0)) as deadline,  # for answers that arrive byte by byte
+        ):
+            deadline.watch(types.SimpleNamespace(sock=stream))
+            try:
+                connection.connect(
+                    url,
+                    socket=_BoundedStream(stream, deadline),
+                    host=address.netloc,
+                    origin=sent["Origin"],
+                    header=[f"{name}: {value}" for name, value in headers.items()],
+                    redirect_limit=0,
+                )
+            except (websocket.WebSocketException, OSError, ValueError, LookupError) as error:
+                status, body = _refusal(connection, error, timed_out=deadline.expired)
+                return handshake._replace(status=status, ms=milliseconds(), text=_shown_body(body, sanitize))
+            try:
+                connection.send(_QUESTION)
+                handshake = _listen(connection, give_up_at=give_up_at, sanitize=sanitize, clock=clock)
+                with contextlib.suppress(OSError):
+                    connection.send_close()
+            except (websocket.WebSocketException, OSError):
+                handshake = Handshake(101, message="the connection was lost")
+    except OSError as exc:
+        context, size = f"GET {base}", handshake.header_bytes
+        raise transport_error(exc, context, ca_option="proxy_ca_path", header_bytes=size) from None
     return handshake._replace(ms=milliseconds(), protected=bool(csrf_token))
 
 
@@ -159,7 +169,7 @@ def _refusal(connection: websocket.WebSocket, error: Exception, *, timed_out: bo
 
 def _shown_body(body: bytes, sanitize: Sanitize) -> str:
     text = body[:2000].decode("utf-8", errors="replace")
-    return "an HTML page" if text.lstrip().startswith("<") else sanitize(text).rstrip(" .")
+    return sanitize(page_text(text) if text.lstrip().startswith("<") else text).rstrip(" .")
 
 
 def _milliseconds_since(started: float, clock: t.Callable[[], float]) -> int:

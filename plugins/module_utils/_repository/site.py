@@ -18,6 +18,7 @@ from .. import _identifiers
 from .._errors import InputError
 from .._virtual_proxy.convert import labels, objects, text, typed, values_of, word
 from .._virtual_proxy.model import Entity, Options
+from .._virtual_proxy.settings_warnings import link_warnings
 from .snapshot import Repository, repository
 
 # Enumerations: the position is the number that QRS stores.
@@ -86,11 +87,13 @@ class Site(t.NamedTuple):
         release: the release of the repository and its installation.
         nodes: the nodes, the central one first, the others by name.
         proxies: the proxy services in the order of their nodes, each with the name of its node.
+        warnings: about the links of the virtual proxies with JWT.
     """
 
     release: Options
     nodes: list[Options]
     proxies: list[Options]
+    warnings: t.Sequence[str] = ()
 
 
 def read_proxies(options: t.Mapping[str, t.Any]) -> tuple[list[Options], set[str]]:
@@ -157,6 +160,7 @@ def in_words(about: Entity, nodes: list[Entity], proxies: list[Entity]) -> Site:
         release=release,
         nodes=sorted(described, key=rank),
         proxies=[words for node, words in sorted(named, key=lambda pair: rank(pair[0]))],
+        warnings=link_warnings(proxies),
     )
 
 

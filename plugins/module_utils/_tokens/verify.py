@@ -14,7 +14,7 @@ import typing as t
 
 from .._errors import InputError, QlikError
 from .._keys import certificate as _certificate
-from .._keys.jose import ALGORITHMS, base64url_decode, inspect_token
+from .._keys.jose import ALGORITHMS, base64url_decode, inspect_token, require_whole_token
 from .._text import sanitize
 
 if t.TYPE_CHECKING:
@@ -71,7 +71,7 @@ def diagnose(
 
 
 def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
-    """Return the reasons of diagnose for algorithm and signature, without a certificate only for the algorithm.
+    """Return the reasons of diagnose for algorithm and signature, which without a certificate need only be complete.
 
     Raises:
         InputError: it is not a signed token.
@@ -82,6 +82,11 @@ def signature_reasons(token: str, certificate: str | None) -> t.Iterator[str]:
         return
     if "crit" in inspect_token(token)["header"]:
         yield "The token requires an extension (crit) that Qlik Sense does not know, so it must be refused (RFC 7515)."
+        return
+    try:
+        require_whole_token(token)
+    except InputError as exc:
+        yield exc.message
         return
     if not certificate:
         return

@@ -387,8 +387,10 @@ def to_result(virtual_proxy: VirtualProxy | None) -> Options:
     """Return a virtual proxy with the summary of its certificate for results, empty for an absent one."""
     if virtual_proxy is None:
         return {}
-    identity = {"id": virtual_proxy.id} if virtual_proxy.id else {}
-    return {**virtual_proxy.fields, **identity, "certificate": virtual_proxy.certificate}
+    others: Options = {"id": virtual_proxy.id} if virtual_proxy.id else {}
+    if virtual_proxy.hidden:
+        others["jwt_public_key_certificate"] = None  # as an option, it does not change the field
+    return {**virtual_proxy.fields, **others, "certificate": virtual_proxy.certificate}
 
 
 def to_diff(virtual_proxy: VirtualProxy | None) -> Options:

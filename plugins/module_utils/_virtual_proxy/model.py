@@ -237,8 +237,8 @@ class VirtualProxy(t.NamedTuple):
 
     @property
     def certificate(self) -> _certificate.Certificate | None:
-        """Return the summary of the certificate that expires first, None if there is none that can be read."""
-        return min(self.certificates, key=lambda one: one["not_after"], default=None)
+        """Return the summary of the first certificate that can be read, which verifies tokens, None for none."""
+        return next(iter(self.certificates), None)
 
     def has_tag(self, tag: str) -> bool:
         """Return True if it has a tag with this name, without regard to case."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from .._text import sanitize
 from .convert import linked, links_body, put_body, same, to_qrs
 from .model import QRS_NAMES, Entity, Options, ProxyService, Snapshot, VirtualProxy, default_cookie_name
 from .resolve import References, find, resolve, whole_lists
+from .rotation_notes import with_notes
 from .validate import require_valid
 
 Link = tuple[str, str]  # ("id", "<guid>"), or ("prefix", "jwt") for a virtual proxy that does not exist yet
@@ -82,9 +84,11 @@ class Rules(t.NamedTuple):
     Attributes:
         signs_in_through: path of the virtual proxy that this connection uses, None for none.
         allow_connection_virtual_proxy: True if it may be changed.
-        restore: True if former values are written without validation.
+        restore: True if former values are written as they were, without validation.
         purge: True if virtual proxies with JWT that are not declared are removed.
         purge_tag: tag of the virtual proxies that a purge removes, None for all.
+        source: the name of the site of which the declared virtual proxies are copies, "" for none.
+        copied: the values of the virtual proxies of that site.
     """
 
     signs_in_through: str | None = None
@@ -92,6 +96,8 @@ class Rules(t.NamedTuple):
     restore: bool = False
     purge: bool = False
     purge_tag: str | None = None
+    source: str = ""
+    copied: t.Sequence[Options] = ()
 
 
 def purge_targets(snapshot: Snapshot, declared: Iterable[VirtualProxy], rules: Rules) -> list[VirtualProxy]:
@@ -218,12 +224,19 @@ def _upsert(
     """Return the planned virtual proxy and its write, None if it does not differ."""
     fields, references = resolve(snapshot, declared, current)
     before = current.fields if current else {}
+    if "description" in fields and not rules.restore:
+        fields["description"] = with_notes(fields["description"], before.get("description") or "")
     if current is None:
         valid_prefix(declared.prefix)
     if not (current and current.is_jwt):
         fields = _with_first_values(fields, before, warnings)
     differing = {name: value for name, value in fields.items() if not same(name, fields, before)}
-    require_valid(differing, before, restore=rules.restore, elsewhere=lambda: _originals(snapshot, current))
+    held = functools.partial(_held, snapshot)
+    if invalid := require_valid(differing, before, restore=rules.restore, elsewhere=held, source=rules.copied):
+        warnings.append(
+            f"The virtual proxy '{declared.prefix}' gets values that cannot work, because {rules.source} has them: "
+            f"{', '.join(invalid)}. Correct them there, or declare other values."
+        )
     body = _qrs_fields(differing, current, references)
     after = VirtualProxy(
         {"proxies": [], **before, **differing},
@@ -237,12 +250,11 @@ def _upsert(
     return after, Write("update", declared.prefix, (declared.prefix,), current.id, put_body(current, body))
 
 
-def _originals(snapshot: Snapshot, current: VirtualProxy | None) -> t.Iterator[Options]:
-    """Yield the fields of each JWT virtual proxy that was read, also as a part of a proxy, for one that is new."""
-    if current is None:
-        for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
-            if one.is_jwt:
-                yield one.fields
+def _held(snapshot: Snapshot) -> t.Iterator[Options]:
+    """Yield the fields of each JWT virtual proxy that was read, also as a part of a proxy."""
+    for one in (*snapshot.virtual_proxies, *(one for proxy in snapshot.proxies for one in linked(proxy))):
+        if one.is_jwt:
+            yield one.fields
 
 
 def _qrs_fields(fields: Options, current: VirtualProxy | None, references: References) -> Entity:

@@ -20,3 +20,11 @@ _NOTES = re.compile(rf"(?:\s*(?:{REPLACES.pattern}|{REPLACED.pattern}))+\s*$")
 def without_notes(description: str) -> str:
     """Return a description without the notes."""
     return _NOTES.sub("", description)
+
+
+def with_notes(description: str, current: str) -> str:
+    """Return a declared description with the notes of the current one, unless it has notes itself."""
+    notes = current[len(without_notes(current)) :].strip()
+    if not notes or without_notes(description) != description:
+        return description
+    return f"{description} {notes}" if description else notes

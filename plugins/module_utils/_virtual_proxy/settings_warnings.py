@@ -18,7 +18,8 @@ from .. import _identifiers
 from .._errors import InputError
 from .._keys import certificate as _certificate
 from .._text import sanitize
-from .model import Options, Snapshot, VirtualProxy
+from . import convert
+from .model import Entity, Options, Snapshot, VirtualProxy
 from .validate import problems
 
 _CORS = "access-control-allow-"
@@ -34,6 +35,13 @@ def all_warnings(snapshot: Snapshot, virtual_proxies: t.Iterable[VirtualProxy]) 
         virtual_proxies: the current or planned ones, with their links.
     """
     return [one for each in virtual_proxies if _is_jwt(each) for one in (*_links(snapshot, each), *warnings_of(each))]
+
+
+def link_warnings(proxy_entities: list[Entity]) -> list[str]:
+    """Return warnings about the links of the virtual proxies with JWT in proxies, as QRS returns them."""
+    links = [dict(one.raw) for proxy in convert.proxy_services(proxy_entities) for one in convert.linked(proxy)]
+    snapshot = convert.snapshot(links, proxy_entities)
+    return [one for each in snapshot.by_prefix.values() if _is_jwt(each) for one in _links(snapshot, each)]
 
 
 def _is_jwt(virtual_proxy: VirtualProxy) -> bool:
@@ -60,11 +68,12 @@ def warnings_of(virtual_proxy: VirtualProxy) -> list[str]:
     fields = virtual_proxy.fields
     name = f"The virtual proxy '{virtual_proxy.prefix}'"
     found = [f"{name}: {one}" for one in (*problems(fields), *_all(fields))]
-    certificate = virtual_proxy.certificate
-    expiry = certificate and _certificate.expiry_warning(
-        f"The JWT certificate of the virtual proxy '{virtual_proxy.prefix}'", certificate
-    )
-    return [*_certificate_problem(name, virtual_proxy), *([expiry] if expiry else []), *found]
+    field = f"certificate of the virtual proxy '{virtual_proxy.prefix}'"
+    expiry = [
+        _certificate.expiry_warning(f"{'A further' if number else 'The JWT'} {field}", one)
+        for number, one in enumerate(virtual_proxy.certificates)
+    ]
+    return [*_certificate_problem(name, virtual_proxy), *filter(None, expiry), *found]
 
 
 def _certificate_problem(name: str, virtual_proxy: VirtualProxy) -> t.Iterator[str]:

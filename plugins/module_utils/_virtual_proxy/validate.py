@@ -17,6 +17,7 @@ from .._text import sanitize
 from .convert import same
 from .model import LIST_CHANGES, Options
 
+_CERTIFICATE = "jwt_public_key_certificate"
 _Check = t.Callable[[t.Any, str], t.Any]
 
 
@@ -26,7 +27,8 @@ def require_valid(
     *,
     restore: bool = False,
     elsewhere: t.Callable[[], t.Iterable[Options]] = tuple,
-) -> None:
+    source: t.Sequence[Options] = (),
+) -> list[str]:
     """Raise if a value is certain not to work. Values that the site has already count as valid.
 
     Args:
@@ -34,43 +36,44 @@ def require_valid(
         held: the current values of the virtual proxy.
         restore: True to check only the identifiers of a virtual proxy and its sessions, because the site had the values
             before.
-        elsewhere: returns the current values of JWT virtual proxies that a new one can be a copy of, as in a rotation.
-            Certificates and empty values do not count.
+        elsewhere: returns the current values of the JWT virtual proxies of the site, because this one can be a copy of
+            one of them, as in a rotation. Certificates and empty values do not count.
+        source: the values on another site, of which this is a copy.
+
+    Returns:
+        The options with a value that is not valid, but the same as in source.
 
     Raises:
         InputError: a value is not valid.
     """
-    for name, validator in _UNIQUE.items():
-        if name in options:
-            validator(options[name], name)
-    for name in () if restore else filter(options.__contains__, _CHECKS):
+    copied = []
+    for name, check in (_UNIQUE if restore else _UNIQUE | _CHECKS).items():
+        if name not in options:
+            continue
         value = options[name]
         if name in LIST_CHANGES:
             value = [one for one in value if one not in (held or {}).get(name, ())]
         try:
-            _CHECKS[name](value, name)
+            check(value, name)
         except InputError:
-            if not _is_held(name, value, elsewhere()):
+            others = [*source, *(elsewhere() if value and name != _CERTIFICATE else ())]
+            if name in LIST_CHANGES:  # again, because the message must name an entry that is not held
+                check([one for one in value if not any(one in other.get(name, ()) for other in others)], name)
+            elif not any(same(name, options, other) for other in others):
                 raise
+            if source:
+                copied.append(name)
+    return copied
 
 
 def problems(fields: Options) -> t.Iterator[str]:
     """Yield the messages about values that require_valid refuses, except that of the certificate."""
     for name, check in _CHECKS.items():
-        if name in fields and name != "jwt_public_key_certificate":
+        if name in fields and name != _CERTIFICATE:
             try:
                 check(fields[name], name)
             except InputError as error:
                 yield error.message
-
-
-def _is_held(name: str, value: t.Any, others: t.Iterable[Options]) -> bool:
-    if not value or name == "jwt_public_key_certificate":
-        return False
-    if name in LIST_CHANGES:
-        lists = [other[name] for other in others if name in other]
-        return all(any(one in entries for entries in lists) for one in value)
-    return any(same(name, {name: value}, other) for other in others)
 
 
 def _attribute_map(rows: list[t.Any], option: str) -> None:
@@ -114,5 +117,5 @@ _CHECKS: dict[str, _Check] = {
     "session_inactivity_timeout": _timeout,
     "websocket_cross_origin_white_list": _hosts,
     "additional_response_headers": _headers,
-    "jwt_public_key_certificate": _jwt_certificate,
+    _CERTIFICATE: _jwt_certificate,
 }

@@ -49,12 +49,12 @@ class _Running:
                 start_new_session=True,
             )
         try:
-            self.ready = self._wait()
+            self.ready = self._read_ready_file()
         except BaseException:
             self.stop()
             raise
 
-    def _wait(self) -> dict[str, t.Any]:
+    def _read_ready_file(self) -> dict[str, t.Any]:
         file = self.directory / "ready.json"
         deadline = time.monotonic() + _TIMEOUT
         while self._process.poll() is None and time.monotonic() < deadline:
@@ -66,6 +66,10 @@ class _Running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=0.02)
         raise RuntimeError(f"The simulator did not start:\n{self.log.read_text()}")
+
+    def wait(self) -> int:
+        """Wait until the process ends by itself, and return its exit status."""
+        return self._process.wait()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop the process, if it is still running.

@@ -58,12 +58,18 @@ class Option:
         path: its name, after the names of the options that it is in.
         names: its name and its aliases.
         text: its description, which identifies an option that several plugins share.
+        type: its type.
+        required: True if it must be set.
+        default: its default.
     """
 
     owner: str
     path: tuple[str, ...]
     names: frozenset[str]
     text: str
+    type: str
+    required: bool
+    default: t.Any
 
     def __str__(self) -> str:
         return f"{self.owner}: {'.'.join(self.path)}"
@@ -138,5 +144,6 @@ def _options(owner: str, above: tuple[str, ...], documentation: dict[str, t.Any]
     for name, option in documentation.items():
         path = (*above, name)
         names = frozenset({name, *option.get("aliases", ())})
-        yield Option(owner, path, names, json.dumps(option["description"]))
+        details = (option.get("type", "str"), bool(option.get("required")), option.get("default"))
+        yield Option(owner, path, names, json.dumps(option["description"]), *details)
         yield from _options(owner, path, option.get("suboptions") or option.get("options") or {})

@@ -13,7 +13,7 @@ import dataclasses
 import re
 import typing as t
 
-from documents import Example
+from documents import COLLECTION, Example
 
 SITES = "-i inventory/sites.yml"
 READER = " -e @variables.json"
@@ -21,6 +21,7 @@ CHECK = f"ansible-playbook sensible.qlik.provision {SITES} --limit dev --check"
 ROTATE = f"ansible-playbook sensible.qlik.rotate_keys {SITES} --limit prod -e @rotation.yml"
 PROMOTE = f"ansible-playbook sensible.qlik.promote {SITES} --check"
 FOLLOW = "ansible-playbook follow.yml"
+DRIFT = "drift -i inventory/sites.yml --limit dev || test $? = 2"
 WITHOUT_SYSTEMD = "-e '{{{{\"{}\": []}}}}'"
 WWW = "-i www.example.com, -e ansible_connection=local"
 
@@ -35,6 +36,7 @@ class Procedure:
         replace: texts that require hours or an answer of the user, and their replacements.
         before: a command that the document requires.
         run: a command that uses it, with {} for its file. It goes before the command that would be run otherwise.
+        online: whether its lines are run in one shell, with the network of this machine in place of the simulated one.
         left_out: why it is not run.
     """
 
@@ -43,6 +45,7 @@ class Procedure:
     replace: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     before: str = ""
     run: str = ""
+    online: bool = False
     left_out: str = ""
 
 
@@ -57,18 +60,46 @@ qlik_smoke_test_users: ['SMOKE\test']
 qlik_jwt_private_key_path: "{{ inventory_dir }}/portal_key.pem"
 qlik_proxy_ca_path: "{{ inventory_dir }}/proxy_ca.pem"
 """
+_TOKEN = r"""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{ lookup('sensible.qlik.jwt', 'ACME\\automation', private_key_path='admin_key.pem') }}"
+        dest: token.txt
+        mode: "0600"
+"""
+_COOKIE = """
+from pathlib import Path
+import requests
+session = requests.Session()
+session.trust_env = False
+headers = {"Authorization": "Bearer " + Path("token.txt").read_text()}
+session.get("https://qlik.example.com/admin/qps/user", headers=headers, verify="proxy_ca.pem").raise_for_status()
+print("; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies))
+"""
+_BUILD = f"ansible-galaxy collection build --output-path dist {COLLECTION}"
+_TARBALL = "--no-deps dist/*.tar.gz"
 
 PROCEDURES = {
-    "README.md 1": Procedure(left_out="CI runs the demos by themselves"),
-    "README.md 2": Procedure(left_out="it downloads from the internet; tests/system/packaging installs what is here"),
-    "README.md 3": Procedure(save="first.yml"),
-    # Two sites are not yet what is declared, which is what 2 says.
-    "README.md 7": Procedure(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
-    "README.md 8": Procedure(save="prod.qlik_site.yml"),
-    "README.md 10": Procedure(
-        also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
-        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod",
+    "README.md 1": Procedure(left_out="it is a diagram"),
+    "README.md 2": Procedure(left_out="CI runs the demos, and test_try_site.py the commands that make site prints"),
+    "README.md 3": Procedure(save="requirements.yml"),
+    # Ansible Galaxy is not available to tests. The tarball takes the place of what would be downloaded from there.
+    "README.md 4": Procedure(
+        before=_BUILD, replace={"install -r requirements.yml": f"install -p installed {_TARBALL}"}, online=True
     ),
+    "README.md 5": Procedure(replace={"-r requirements.yml": _TARBALL}, online=True),
+    "README.md 6": Procedure(
+        replace={
+            "cd qlik-offline": "python3 -m venv offline-venv\n. offline-venv/bin/activate\ncd qlik-offline",
+            "--offline": "--offline --no-deps -p ../installed-offline",
+        },
+        online=True,
+    ),
+    "README.md 7": Procedure(save="first.yml"),
+    # Two sites are not yet what is declared, which is what 2 says.
+    "README.md 9": Procedure(replace={"drift -i inventory/sites.yml": "drift -i inventory/sites.yml || test $? = 2"}),
     "roles/drift/README.md 1": Procedure(before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"),
     "roles/follow_jwks/README.md 2": Procedure(run="ansible-playbook example-1.yml -e @{}"),
     "roles/follow_jwks/README.md 3": Procedure(run="ansible-playbook example-1.yml -e @{}"),
@@ -79,6 +110,19 @@ PROCEDURES = {
     "roles/key_rotation/README.md 1": Procedure(also={"switch_issuer.yml": _ISSUER}, replace={"32400": "0"}),
     "roles/promotion/README.md 1": Procedure(replace={"dev,test,prod": "dev,test,prod -e promote_approved=prod"}),
     "roles/promotion/README.md 4": Procedure(run=f"{PROMOTE} -e promote_source=test -e promote_target=prod -e @{{}}"),
+    # It needs a Windows machine.
+    f"{_GUIDES}certificates.rst 1": Procedure(run="ansible-playbook {} --syntax-check -i qlik_windows,"),
+    f"{_GUIDES}certificates.rst 2": Procedure(left_out="it needs containers; tests/system/packaging has a similar one"),
+    f"{_GUIDES}getting_started.rst 1": Procedure(left_out="it is a diagram"),
+    f"{_GUIDES}getting_started.rst 2": Procedure(left_out="it downloads from the internet"),
+    f"{_GUIDES}getting_started.rst 6": Procedure(save="portal.yml"),
+    # The declaration is that of another site than the one before.
+    f"{_GUIDES}getting_started.rst 10": Procedure(replace={"drift -i inventory/sites.yml --limit dev": DRIFT}),
+    f"{_GUIDES}getting_started.rst 11": Procedure(save="prod.qlik_site.yml"),
+    f"{_GUIDES}getting_started.rst 13": Procedure(
+        also={"group_vars/qlik_proxies.yml": _PROXY_VARIABLES},
+        before=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod",
+    ),
     f"{_GUIDES}identity_providers.rst 2": Procedure(save="follow.yml"),
     f"{_GUIDES}identity_providers.rst 4": Procedure(left_out="it is for cron; the command in it is run"),
     f"{_GUIDES}identity_providers.rst 5": Procedure(left_out="it is for a page in a browser"),
@@ -93,6 +137,10 @@ PROCEDURES = {
         run=f"{FOLLOW} -e @{{}} -e follow_jwks_prefix=okta "
         "-e follow_jwks_url=https://acme.okta.example/oauth2/default/v1/keys"
     ),
+    f"{_GUIDES}integration.rst 1": Procedure(left_out="it is output"),
+    f"{_GUIDES}integration.rst 2": Procedure(save="portal.py"),
+    f"{_GUIDES}integration.rst 4": Procedure(save="portal.mjs"),
+    f"{_GUIDES}integration.rst 6": Procedure(left_out="it needs .NET"),
     f"{_GUIDES}operation.rst 1": Procedure(run=f"{CHECK} -e @{{}}"),
     f"{_GUIDES}operation.rst 2": Procedure(
         run=f"ansible-playbook sensible.qlik.provision {SITES} --limit prod --check -e @{{}}"
@@ -142,6 +190,16 @@ PROCEDURES = {
     f"{_GUIDES}rotation.rst 15": Procedure(left_out="it is one line of a front end"),
     f"{_GUIDES}rotation.rst 16": Procedure(left_out="the unit tests of the role run Apache with it"),
     f"{_GUIDES}rotation.rst 17": Procedure(left_out="the unit tests of the role run Apache with the like"),
+    f"{_GUIDES}signing_in.rst 2": Procedure(
+        replace={"read -rsp 'Password: ' QLIK_SENSE_PASSWORD": "QLIK_SENSE_PASSWORD='An open secret'"}
+    ),
+    f"{_GUIDES}signing_in.rst 3": Procedure(also={"mint.yml": _TOKEN}, before="ansible-playbook mint.yml"),
+    f"{_GUIDES}signing_in.rst 4": Procedure(
+        also={"cookie.py": _COOKIE}, replace={"'X-Qlik-Session-admin=0c2d3f5e'": '"$(python cookie.py)"'}
+    ),
+    f"{_GUIDES}signing_in.rst 10": Procedure(left_out="it needs HashiCorp Vault"),
+    f"{_GUIDES}signing_in.rst 11": Procedure(left_out="it is for a controller"),
+    f"{_GUIDES}signing_in.rst 12": Procedure(left_out="it is for a controller"),
     f"{_GUIDES}verification.rst 1": Procedure(
         before=f"ansible-playbook sensible.qlik.provision {SITES} -e qlik_purge=true"
     ),
@@ -179,6 +237,8 @@ def commands(example: Example, file: str) -> list[str]:
     procedure = PROCEDURES.get(str(example), Procedure())
     if procedure.run:
         return [procedure.run.format(file) + (READER if procedure.run.startswith("ansible-playbook") else "")]
+    if procedure.online:
+        return [f"unset PYTHONPATH SSL_CERT_FILE\nset -e\n{text_of(example)}"]
     if example.language in ("console", "shell"):
         lines = "\n".join(line.removeprefix("$ ") for line in text_of(example).splitlines())
         return [line for line in re.split(r"(?<!\\)\n", lines) if line]

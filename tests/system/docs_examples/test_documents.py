@@ -58,9 +58,9 @@ def test_examples_in_documents_work(workspace: Workspace, example: Example) -> N
             procedure.save in other.text for other in DOCUMENTS if other.file == example.file and other != example
         )
         return
-    program = lines[0].split()[0]
-    if program == "haproxy" and not shutil.which(program):
-        pytest.skip("there is no HAProxy")
+    program = next(word for word in lines[0].split() if "=" not in word)
+    if program in ("haproxy", "node") and not shutil.which(program):
+        pytest.skip(f"there is no {program}")
     if program != "cp":
         workspace.add_inventory()
     for one in filter(None, (procedure.before, *lines)):

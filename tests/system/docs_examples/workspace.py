@@ -85,6 +85,8 @@ class Workspace:
             "HOME": str(directory / "home"),
             "PWD": str(self.directory),
             "PYTHONPATH": str(HERE / "network"),
+            # Node.js 22 and newer have the websocket without this option.
+            "NODE_OPTIONS": f'--experimental-websocket --require "{HERE / "network/network.cjs"}"',
             "EXAMPLES_NETWORK": str(environment / "network.json"),
             "SSL_CERT_FILE": str(self._pki / "proxy_root.pem"),
             "ANSIBLE_DEPRECATION_WARNINGS": "false",

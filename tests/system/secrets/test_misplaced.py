@@ -121,8 +121,7 @@ def playbook_variables() -> t.Iterator[tuple[str, str]]:
                 yield file.stem, name
 
 
-# demo.yml is for the simulated site of `make demo` alone.
-PLAYBOOK_VARIABLES = [(playbook, name) for playbook, name in playbook_variables() if playbook != "demo"]
+PLAYBOOK_VARIABLES = list(playbook_variables())
 
 
 @pytest.mark.parametrize("playbook", sorted({playbook for playbook, _name in PLAYBOOK_VARIABLES}))

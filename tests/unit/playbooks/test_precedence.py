@@ -15,7 +15,7 @@ import yaml
 COLLECTION = Path(__file__).parents[3]
 # The file that the operator gives for this run alone.
 COMPUTED = {"roll_back": {"promotion_snapshot"}}
-PREFIXES = ("qlik_", "promote_", "roll_back_", "demo_", "ansible_", "inventory_")
+PREFIXES = ("qlik_", "promote_", "roll_back_", "ansible_", "inventory_")
 
 
 def options() -> set[str]:

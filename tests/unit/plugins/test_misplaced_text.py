@@ -106,7 +106,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> t
         with patch_module_args(options), pytest.raises(SystemExit):
             module.main()
         output = "".join(capfd.readouterr())
-        return json.loads(output)["msg"], displayed(output) + "".join(logged)
+        result, _end = json.JSONDecoder().raw_decode(output.strip())
+        return result.get("msg", ""), displayed(output) + "".join(logged)
 
     return main
 

@@ -38,7 +38,7 @@ def test_only_variables_of_options_are_returned() -> None:
 
 
 def test_host_without_qlik_host_is_refused_by_name() -> None:
-    with pytest.raises(AnsibleFilterError, match="The host web1 has no variable qlik_host"):
+    with pytest.raises(AnsibleFilterError, match="The variable qlik_host of the host web1 is not set"):
         connection_options({"inventory_hostname": "web1", "qlik_port": 1})
 
 
@@ -50,13 +50,18 @@ def test_host_without_qlik_host_is_refused_by_name() -> None:
         ("qlik_validate_certs", "maybe", "argument 'qlik_validate_certs' is of type"),
         ("qlik_host", {"name": "qlik1"}, "^qlik_host must be text or a list of texts.$"),
         ("qlik_host", [["qlik1"]], "^qlik_host must be text or a list of texts.$"),
+        (
+            "qlik_host",
+            [],
+            "^The variable qlik_host of the host web1 is empty, so the address of the site is not known.",
+        ),
         ("qlik_password", ["one"], "^qlik_password must be a single value.$"),
         ("qlik_auth_method", "certificates", "qlik_auth_method must be one of: certificate, .* got: certificates"),
     ],
 )
 def test_wrong_values_are_reported_by_the_name_of_the_variable(name: str, value: t.Any, message: str) -> None:
     with pytest.raises(AnsibleFilterError, match=message):
-        connection_options({"qlik_host": "q", name: value})
+        connection_options({"inventory_hostname": "web1", "qlik_host": "q", name: value})
 
 
 def test_other_input_is_refused() -> None:

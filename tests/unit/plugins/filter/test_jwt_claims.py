@@ -25,6 +25,7 @@ from ansible_collections.sensible.qlik.tests.unit.plugins.key_sets import key, k
 NOW = int(time.time())
 USER = {"userId": "anna", "userDirectory": "ACME"}
 PEM = key_sets.pem(key_sets.certificate(key()))
+JWKS = key_set(key_sets.auth0(key(), "k1"))
 OTHER_PEM = key_sets.pem(key_sets.certificate(key(1)))
 
 
@@ -36,7 +37,7 @@ def token(number: int = 0, *, algorithm: str = "RS256", kid: str | None = None, 
 
 def raw(header: t.Any, claims: t.Any) -> str:
     parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
-    return ".".join([*parts, "c2ln"])
+    return ".".join([*parts, "A" * 342])
 
 
 def evaluate(text: t.Any, **options: t.Any) -> dict[str, t.Any]:
@@ -286,6 +287,19 @@ def test_accepted_tokens_can_have_a_warning(
     assert result["accepted"]
     [warning] = result["warnings"]
     assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("signature", "reason"),
+    [
+        ("", "The signature of the token is missing or not base64url."),
+        ("c2ln", "The signature of the token is cut off after 3 bytes."),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"virtual_proxy": {"prefix": "jwt"}}, {"certificate": PEM}, {"jwks": JWKS}])
+def test_an_incomplete_signature_is_a_reason(signature: str, reason: str, options: dict[str, t.Any]) -> None:
+    result = evaluate(f"{token().rpartition('.')[0]}.{signature}", **options)
+    assert (result["reasons"], result["accepted"], bool(result["verified"])) == ([reason], False, False)
 
 
 @pytest.mark.parametrize("name", ["nbf", "iat"])

@@ -17,6 +17,7 @@ unfinished: ["portal"]
 created: {"embedded": "b1"}
 site: test
 source: dev
+certificates: {portal: [AB12]}
 virtual_proxies:
 - prefix: portal
   proxies: [Central]
@@ -43,6 +44,7 @@ def test_all_fields_of_a_snapshot_are_returned() -> None:
             "source": "dev",
             "unfinished": ["portal"],
             "created": {"embedded": "b1"},
+            "certificates": {"portal": ["AB12"]},
             "virtual_proxies": [PORTAL, EMBEDDED],
             "nodes": [{"id": "n1", "name": "Central"}],
             "proxies": [{"id": "p1", "name": "Central"}],
@@ -67,6 +69,8 @@ def test_all_fields_of_a_snapshot_are_returned() -> None:
         ("{site: test, nodes: [{id: n1, name: 5}]}", CHANGED),
         ("{site: test, unfinished: [5]}", CHANGED),
         ("{site: test, created: {portal: 5}}", CHANGED),
+        ("{site: test, certificates: []}", CHANGED),
+        ("{site: test, certificates: {portal: AB12}}", CHANGED),
         ("{site: test, virtual_proxies: [{prefix: portal, proxies: null}]}", CHANGED),
         ("{site: test, virtual_proxies: [{prefix: portal, allow_non_jwt: true}]}", CHANGED),
     ],

@@ -39,7 +39,6 @@ def portal(**values: t.Any) -> dict[str, t.Any]:
     ("today", "expected", "notes"),
     [
         ([PORTAL], [portal(), EMBEDDED], []),
-        ([], [portal(), EMBEDDED], []),
         ([{"id": "a9", "prefix": "portal"}], [portal(), EMBEDDED], []),
         (
             [{"id": "a1", "prefix": "portal-old"}, {"id": "a9", "prefix": "portal"}],
@@ -89,13 +88,52 @@ def test_ambiguous_node_name_is_replaced_by_its_id() -> None:
 def test_missing_nodes_are_a_problem_or_omitted() -> None:
     site = {"nodes": named(n1="Main"), "proxies": named(p1="Main")}
     sentence = "The site no longer has these nodes: 'Rim1' (portal)."
-    assert restored([SNAPSHOT], site, [PORTAL])["problem"] == sentence
+    assert restored([SNAPSHOT], site, [PORTAL])["problem"].startswith(f"{sentence} Add the nodes again")
     found = restored([SNAPSHOT], site, [PORTAL], skip_missing_nodes=True)
     assert found == {
         "virtual_proxies": [portal(load_balancing_server_nodes=["Main"]), EMBEDDED],
         "notes": [f"{sentence} They are omitted."],
         "problem": "",
     }
+
+
+def test_deleted_virtual_proxies_are_a_problem_or_created_again() -> None:
+    assert restored([SNAPSHOT], SITE, [])["problem"].startswith(
+        "These virtual proxies have been deleted since: 'portal'. If a key rotation has replaced them, their old keys"
+    )
+    found = restored([SNAPSHOT], SITE, [], create_deleted=True)
+    assert found == {"virtual_proxies": [portal(), EMBEDDED], "notes": [], "problem": ""}
+
+
+@pytest.mark.parametrize(
+    ("now", "restores"),
+    [("AA", True), ("BB", True), ("CC", False), ("", False)],
+    ids=["as before", "of the promotion", "replaced since", "unreadable"],
+)
+def test_certificates_that_were_replaced_since_are_kept(now: str, restores: bool) -> None:
+    old = {**PORTAL, "jwt_public_key_certificate": "PEM", "certificate": {"fingerprint_sha256": "AA"}}
+    snapshot = {**SNAPSHOT, "virtual_proxies": [old], "certificates": {"portal": ["BB"]}}
+    today = {"id": "a1", "prefix": "shop", "certificate": {"fingerprint_sha256": now} if now else None}
+    found = restored([snapshot], SITE, [today])
+    assert ("jwt_public_key_certificate" in found["virtual_proxies"][0]) is restores
+    renamed = "The virtual proxy 'portal' was renamed to 'shop'."
+    note = "The certificate of 'shop' is not restored, because it was replaced since."
+    assert found["notes"] == ([renamed] if restores else [renamed, note])
+
+
+@pytest.mark.parametrize(
+    ("old", "now", "expected"),
+    [
+        ("Portal [replaced 2026-11-28T10:00:00Z]", "Portal", "Portal"),
+        ("Portal", "Other [replaces portal 0f5f9a1c]", "Portal [replaces portal 0f5f9a1c]"),
+        ("", "[replaces portal 0f5f9a1c]", "[replaces portal 0f5f9a1c]"),
+        (None, "Portal", None),
+    ],
+)
+def test_notes_of_a_rotation_are_kept(old: str | None, now: str, expected: str | None) -> None:
+    snapshot = {**SNAPSHOT, "virtual_proxies": [{**PORTAL, "description": old}]}
+    found = restored([snapshot], SITE, [{**PORTAL, "description": now}])
+    assert found["virtual_proxies"][0]["description"] == expected
 
 
 def test_a_snapshot_of_another_site_is_refused() -> None:
@@ -115,5 +153,5 @@ def test_only_requested_prefixes_are_restored(prefixes: list[str], expected: lis
 
 def test_first_snapshot_takes_precedence() -> None:
     later = {**SNAPSHOT, "virtual_proxies": [{"prefix": "embedded"}, {"prefix": "trial"}]}
-    found = restored([SNAPSHOT, later], SITE, [])["virtual_proxies"]
+    found = restored([SNAPSHOT, later], SITE, [], create_deleted=True)["virtual_proxies"]
     assert found == [portal(), EMBEDDED, {"prefix": "trial"}]

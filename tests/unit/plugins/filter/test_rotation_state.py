@@ -205,11 +205,11 @@ def test_ambiguous_state_is_refused(virtual_proxies: list[dict[str, t.Any]], mes
         ([one("portal")], "No rotation is in progress, and portal is in use."),
         (
             [one("portal"), one("portal-2", NOTE)],
-            "portal-2 replaces portal, and each accepts the tokens of its own",
+            "portal-2 is published beside portal, each with a key of its own.",
         ),
         (
             [one("portal", SWITCHED), one("portal-2", NOTE)],
-            "Users were redirected from portal to portal-2, and each accepts",
+            "Users were redirected from portal to portal-2, and each still has",
         ),
         (
             [one("portal-2", NOTE)],

@@ -289,6 +289,30 @@ def test_a_dictionary_of_pem_texts_by_kid_is_a_key_set(text: str) -> None:
         assert (one.kid, one.reasons, one.warnings) == ("k1", [], [])
         assert one.public_key == key().public_key()
         assert one.certificate == (text if "CERTIFICATE" in text else None)
-    assert [one.reasons for one in _jwks.read({"k1": "-----BEGIN CERTIFICATE-----"})] == [
-        ["It has no kty, so its type is unknown."]
-    ]
+
+
+UNREADABLE = "Its text is not a complete certificate or public key in PEM format; it may be cut off."
+PRIVATE = "It contains its private key, so every reader can sign tokens. Make the provider revoke the key."
+PRIVATE_PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("-----BEGIN CERTIFICATE-----\nMIIDazCC", UNREADABLE),
+        ("-----BEGIN CERTIFICATE-----\nMIIDazCC\n-----END CERTIFICATE-----", UNREADABLE),
+        ("-----BEGIN PUBLIC KEY-----\n%\n-----END PUBLIC KEY-----", UNREADABLE),
+        ("MIIDazCC", UNREADABLE),
+        (None, UNREADABLE),
+        (PRIVATE_PEM, PRIVATE),
+        (PRIVATE_PEM.partition("-----END")[0], PRIVATE),
+        (PRIVATE_PEM.replace("PRIVATE", "ENCRYPTED PRIVATE"), PRIVATE),
+        (key_sets.pem(key_sets.certificate(key())) + PRIVATE_PEM, PRIVATE),
+    ],
+)
+def test_a_bad_text_does_not_hide_other_texts_by_kid(text: t.Any, reason: str) -> None:
+    good = key_sets.pem(key_sets.certificate(key()))
+    jwks = {"bad": text, "good": good}
+    assert [(one.kid, one.reasons) for one in _jwks.read(jwks)] == [("bad", [reason]), ("good", [])]
+    assert _jwks.holds_private_key(_jwks.parse(jwks)) == (reason == PRIVATE)
+    assert "MII" not in str(_jwks.read(jwks)[0])

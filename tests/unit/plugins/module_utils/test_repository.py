@@ -76,6 +76,32 @@ def test_create_then_link_then_change_nothing(repository: FakeRepository, portal
     assert results(second) == results(first)
 
 
+@pytest.mark.parametrize(
+    ("current", "declared", "restore", "expected"),
+    [
+        ("Portal [replaces old 0f5f9a1c]", "Portal", False, "Portal [replaces old 0f5f9a1c]"),
+        ("[replaces old]", "Portal", False, "Portal [replaces old]"),
+        ("Portal [replaces old]", "", False, "[replaces old]"),
+        ("Portal [replaces old]", "Portal [replaced 2026-11-28T10:00:00Z]", False, None),
+        ("Portal [replaces old]", "Portal", True, "Portal"),
+        ("Portal (2)", "Portal", False, "Portal"),
+    ],
+)
+def test_declared_description_keeps_the_notes_of_a_rotation(
+    repository: FakeRepository,
+    portal: dict[str, t.Any],
+    current: str,
+    declared: str,
+    restore: bool,
+    expected: str | None,
+) -> None:
+    reconcile(repository, {**portal, "description": current})
+    outcome = reconcile(repository, {"prefix": "portal", "description": declared}, restore=restore)
+    expected = declared if expected is None else expected
+    assert results(outcome)[0]["description"] == expected
+    assert outcome.changed is (current != expected)
+
+
 def test_a_result_as_input_changes_nothing(repository: FakeRepository, portal: dict[str, t.Any]) -> None:
     portal |= {
         "tags": ["PORTAL"],

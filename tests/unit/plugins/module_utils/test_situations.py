@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of servers, and the cause that the explanation must name first. The table is situations.yml."""
+"""Answers of servers, and their explanations. The table is situations.yml."""
 
 from __future__ import annotations
 
@@ -114,6 +114,12 @@ def of(request: str) -> t.Any:
     )
 
 
+def explained(situation: Situation, found: str, *fields: str) -> bool:
+    """Compare a text with that of fields of the table, whose values in <<...>> differ from run to run."""
+    text = re.escape(" ".join(situation[field] for field in fields if field in situation))
+    return bool(re.fullmatch(re.sub("<<.*?>>", ".+?", text), found))
+
+
 def diagnosis(situation: Situation, url: str, check: str) -> str:
     """Return the explanation of a failed login check."""
     now = int(time.time())
@@ -139,31 +145,35 @@ def diagnosis(situation: Situation, url: str, check: str) -> str:
 
 
 @of("login")
-def test_login_names_the_cause_first(situation: Situation, proxy: Server) -> None:
+def test_login_is_explained(situation: Situation, proxy: Server) -> None:
     proxy.situation = situation  # type: ignore[misc]
     found = diagnosis(situation, f"http://127.0.0.1:{proxy.server_port}", "login")
-    assert re.match(situation["cause"], found), found
+    assert explained(situation, found, "cause", "remedy"), found
 
 
 @of("websocket")
-def test_websocket_names_the_cause_first(situation: Situation) -> None:
+def test_websocket_is_explained(situation: Situation) -> None:
     status, body = situation.get("status", 101), situation.get("body", "")
     with FakeProxy(KEYS["own"].public_key()) as fake:
 
         def answer(request: t.Any) -> Reply | None:
+            if request.path == "qps/csrftoken" and "csrf_token" in situation:
+                return Reply(situation["csrf_token"], body)
             if request.path != "app/engineData":
                 return None
+            if status is None:
+                raise ConnectionError
             if status != 101:
                 return Reply(status, body)
             return fake.upgraded(request, *(frame({"jsonrpc": "2.0", **one}) for one in situation["messages"]))
 
         fake.answer = answer
         found = diagnosis(situation, fake.url, "websocket")
-    assert re.match(situation["cause"], found), found
+    assert explained(situation, found, "cause", "remedy"), found
 
 
 @of("repository")
-def test_repository_names_the_cause_first(situation: Situation, repository: Server, pair: tuple[str, str]) -> None:
+def test_repository_is_explained(situation: Situation, repository: Server, pair: tuple[str, str]) -> None:
     repository.situation = situation  # type: ignore[misc]
     options = {
         "host": ["localhost"],
@@ -171,7 +181,7 @@ def test_repository_names_the_cause_first(situation: Situation, repository: Serv
         "auth_method": "certificate",
         "client_cert": pair[0],
         "client_key": pair[1],
-        "user": r"INTERNAL\sa_api",
+        "user": r"INTERNAL\sa_api" + "x" * situation.get("padding", 0),
         "qps_port": repository.server_port,
         "validate_certs": False,
         "connect_timeout": 5.0,
@@ -183,8 +193,8 @@ def test_repository_names_the_cause_first(situation: Situation, repository: Serv
     with pytest.raises(QlikError) as caught:
         client.request("GET", "about")
     client.close()
-    assert re.match(situation["cause"], caught.value.message), caught.value.message
-    assert re.search(situation["remedy"], caught.value.hint), caught.value.hint
+    assert explained(situation, caught.value.message, "message"), caught.value.message
+    assert explained(situation, caught.value.hint, "cause", "remedy"), caught.value.hint
 
 
 def test_the_table_is_large_enough() -> None:

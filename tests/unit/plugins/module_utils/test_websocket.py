@@ -105,6 +105,17 @@ def test_releases_without_a_csrf_token_get_the_header(proxy: FakeProxy) -> None:
     assert list(request.cookies) == [proxy.cookie]
 
 
+def test_the_size_of_the_headers_is_that_of_the_request(proxy: FakeProxy) -> None:
+    proxy.answer = refuses(Reply(431))
+    diagnosis = checked(proxy).diagnosis or ""
+    request = upgrade(proxy)
+    lines = [f"{name}: {value}" for name, value in request.headers.items()]
+    sent = "\r\n".join([f"GET /{proxy.prefix}/{ENGINE}?{request.query} HTTP/1.1", *lines, "", ""])
+    assert diagnosis.startswith(
+        f"The headers of the request are too long for this server. They have {len(sent)} bytes."
+    )
+
+
 @pytest.mark.parametrize(
     "frames",
     [

@@ -31,6 +31,7 @@ HOSTS = ("machine localhost", "machine 127.0.0.1", "default")
 NETRC = "".join(f"{host} login guest password nothing\n" for host in HOSTS)
 DEAD_PROXY = "http://127.0.0.1:1"
 PROXIES = {name: DEAD_PROXY for kind in ("HTTP", "HTTPS", "ALL") for name in (f"{kind}_PROXY", f"{kind}_proxy".lower())}
+DEMO = pathlib.Path(__file__).parents[4] / "demo" / "demo.yml"
 LOCAL = {"hosts": "localhost", "gather_facts": False, "connection": "local"}
 
 
@@ -164,7 +165,7 @@ def test_demo_ignores_the_environment(workspace: Workspace) -> None:
     ready = workspace.directory / "sites" / "demo.json"
     ready.write_text(json.dumps(workspace.sites.sites["demo"]))
     variables = {"demo_ready_file": str(ready), "demo_directory": str(workspace.directory)}
-    status, output = workspace.run("ansible-playbook", "sensible.qlik.demo", "-e", json.dumps(variables))
+    status, output = workspace.run("ansible-playbook", str(DEMO), "-e", json.dumps(variables))
     assert status == 0, output
 
 

@@ -141,9 +141,13 @@ def test_a_host_in_no_file_needs_a_directory_for_snapshots(laboratory: Laborator
 
 
 def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) -> None:
+    dev = laboratory.sites["dev"]
+    headers = dev.state().virtual_proxies["portal"]["additionalResponseHeaders"]
+    dev.set_field("portal", additionalResponseHeaders="nonsense")
     done = laboratory.run(
         PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_tag=portal", "--check", "--diff"
     )
+    dev.set_field("portal", additionalResponseHeaders=headers)
     assert done.code == 0, done.output
     # Test has it from dev, and prod from what test will be, with the list of each.
     for name in ("test", "prod"):
@@ -152,6 +156,9 @@ def test_check_mode_shows_all_stages_and_writes_nothing(laboratory: Laboratory) 
     assert done.output.count("- session_inactivity_timeout: 45 + session_inactivity_timeout: 20") == 2
     assert done.output.count("after: virtual proxy embedded (created)") == 2
     assert "trial" not in done.output
+    # Values of the source are copied, also those that are certain not to work.
+    for name in ("dev", "test"):
+        assert f"cannot work, because {name} has them: additional_response_headers." in done.output
     assert laboratory.snapshots() == []
 
 

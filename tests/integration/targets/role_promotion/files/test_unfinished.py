@@ -137,6 +137,31 @@ def test_renamed_virtual_proxies_are_rolled_back_by_id(
     assert site.state() == reference.old
 
 
+@pytest.mark.parametrize(
+    ("name", "faults", "reason"),
+    [("taken", [], "is not complete."), ("taken-failed", [REFUSE], "failed: set the links")],
+)
+def test_nothing_is_restored_that_another_run_has_taken_over(
+    laboratory: Laboratory, reference: Reference, name: str, faults: list[Values], reason: str
+) -> None:
+    index = next(index for index, (method, _path) in enumerate(reference.requests["target"], 1) if method != "GET")
+    add_targets(laboratory, {name: [{"nth": index, "action": "delay", "seconds": 3}, *faults]})
+    site = laboratory.sites[name]
+    with laboratory.begin(PLAYBOOK, "-e", f"walk_hosts={name}") as process:
+        while len(site.requests()) < index - 1:
+            assert process.poll() is None
+            time.sleep(0.1)
+        # As another run does that finds it unfinished.
+        file = snapshot(laboratory, name)
+        file.write_text(re.sub("(?m)^unfinished: .*", "unfinished: []", file.read_text()))
+        output = " ".join(process.communicate()[0].split())
+    assert process.returncode == 2, output
+    assert f"Promotion of dev to {name} {reason}" in output
+    assert f"Another promotion or a rollback of embedded, portal on {name} began in the meantime." in output
+    assert "restored and compared" not in output
+    assert "embedded" in site.state().virtual_proxies
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["KILL", "TERM"])
 def test_next_run_restores_or_finishes_after_each_kill(
