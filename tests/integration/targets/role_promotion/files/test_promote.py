@@ -236,13 +236,22 @@ def test_a_second_run_writes_nothing_and_verifies_the_target(laboratory: Laborat
     assert len(laboratory.snapshots()) == 2
 
 
+def note(laboratory: Laboratory) -> str:
+    """Return the note on the page of the last smoke test of the site test."""
+    text = (laboratory.directory / "reports/test/index.html").read_text().replace("<wbr>", "")
+    return text.partition("After this smoke test:</strong> ")[2].partition("</p>")[0]
+
+
 def test_promotion_with_failed_logins_is_rolled_back(laboratory: Laboratory) -> None:
     dev, test = laboratory.sites["dev"], laboratory.sites["test"]
     old = test.state()
     dev.set_field("portal", sessionInactivityTimeout=5, sessionCookieDomain="", additionalResponseHeaders="X-A: 1")
     # The wrong file was copied, and trial is new here.
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = dev.certificate
-    laboratory.hosts["test"]["smoke_test_wait"] = 0
+    laboratory.hosts["test"] |= {
+        "smoke_test_wait": 0,
+        "smoke_test_report_directory": str(laboratory.directory / "reports"),
+    }
     done = laboratory.run(PROMOTE, "-e", "promote_stages=dev,test,prod", "-e", "promote_approved=prod")
     laboratory.hosts["test"]["promotion_overrides"]["*"]["jwt_public_key_certificate"] = test.certificate
     assert done.code == 2
@@ -253,6 +262,7 @@ def test_promotion_with_failed_logins_is_rolled_back(laboratory: Laboratory) -> 
     assert f"The snapshot is {laboratory.snapshots()[-1]}." in done.output
     assert test.state() == old
     assert "prod" not in done.output.partition("PLAY RECAP")[2]
+    assert note(laboratory).startswith("Promotion of dev to test failed, and the previous state of test was restored")
 
 
 def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
@@ -262,6 +272,10 @@ def test_a_snapshot_is_restored_by_hand(laboratory: Laboratory) -> None:
     assert done.code == 0, done.output
     assert "Restored and compared with the snapshot: portal updated, embedded deleted." in done.output
     assert test.state() == before["test"]
+    assert note(laboratory) == (
+        f"The state of test before a promotion was restored from {laboratory.snapshots()[0]}. "
+        "This page shows the logins before that."
+    )
 
     writes = test.writes()
     again = laboratory.run("sensible.qlik.roll_back", "-e", f"roll_back_snapshot={first}", "--check")
