@@ -10,6 +10,7 @@ import contextlib
 import copy
 import json
 import typing as t
+from unittest import mock
 
 import pytest
 from ansible.errors import AnsibleError
@@ -172,7 +173,7 @@ class Operations:
         self._inventory._path = "site.yml"
         options = {"hostname": "host_name", "group_prefix": "qlik_", "strict": False}
         self._inventory.get_option = lambda name: options.get(name, {} if name in ("compose", "groups") else [])
-        self._inventory.display.warning = lambda text: None
+        self._inventory.display = mock.Mock()  # the one of Ansible is shared by all tests
         self._declared: list[dict[str, t.Any]] = [
             {
                 "prefix": "portal",
