@@ -308,6 +308,20 @@ def test_a_virtual_proxy_that_is_being_replaced_is_not_promoted(laboratory: Labo
     assert (test.writes() - 1, laboratory.snapshots()) == (writes, kept)
 
 
+def test_check_mode_reports_unfinished_and_damaged_snapshots(laboratory: Laboratory) -> None:
+    last = laboratory.snapshots()[-1]
+    damaged, unfinished = (last.with_name(f"test-20200101T000000Z-{name}.yml") for name in ("damaged", "unfinished"))
+    damaged.write_text("unfinished: [portal\n")
+    unfinished.write_text(last.read_text().replace("unfinished: []", 'unfinished: ["portal"]'))
+    arguments = ["-e", "promote_source=dev", "-e", "promote_target=test", "-e", "promote_prefixes=portal", "--check"]
+    done = laboratory.run(PROMOTE, *arguments)
+    for file in (damaged, unfinished):
+        file.unlink()
+    assert done.code == 0, done.output
+    assert f"Warning: {damaged} is ignored, although it may be the snapshot of an interrupted" in done.output
+    assert f"with the snapshot {unfinished} was interrupted" in done.output
+
+
 def test_two_promotions_of_one_second_keep_both_snapshots(laboratory: Laboratory) -> None:
     kept = len(laboratory.snapshots())
     for prefix in ("portal", "embedded"):
