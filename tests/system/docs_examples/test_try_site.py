@@ -22,6 +22,7 @@ SCRIPT = COLLECTION / "tests" / "demo" / "try_site.py"
 
 def start(directory: Path) -> subprocess.Popen[str]:
     collections = str(COLLECTION.parents[2])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs that ignore it
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), "--directory", str(directory), "--collections", collections],
         stdout=subprocess.PIPE,
@@ -44,7 +45,7 @@ def text_of(running: subprocess.Popen[str]) -> str:
 def end(running: subprocess.Popen[str]) -> tuple[int, str]:
     """Interrupt a site as Ctrl-C does, and return its exit status and the rest of its output."""
     running.send_signal(signal.SIGINT)
-    rest, _errors = running.communicate()
+    rest, _errors = running.communicate(timeout=60)
     return running.returncode, rest
 
 
