@@ -72,7 +72,7 @@ options:
     description:
       - The site of which the declared virtual proxies are copies. A value that is normally refused is accepted with a
         warning if a virtual proxy of that site has it. Private keys are still refused, and a new virtual proxy still
-        requires a certificate.
+        requires a certificate. Without this option, such a value is an error.
     type: dict
     suboptions:
       site:
