@@ -81,8 +81,9 @@ Type in another terminal:
   ansible-playbook sensible.qlik.drift
   ansible-playbook first.yml --tags undo
 
-Stay in that directory: its ansible.cfg finds the collection. first.yml is the first playbook of README.md, sites.yml the
-inventory of the other commands, site.yml the site itself. Change them as you like: they are kept. Key rotation also needs `ansible-galaxy collection install community.crypto`.
+Stay in that directory: its ansible.cfg finds the collection.
+first.yml is the first playbook of README.md, sites.yml the inventory of the other commands, site.yml the site itself.
+Change them as you like: they are kept. Key rotation also needs `ansible-galaxy collection install community.crypto`.
 Documentation: {documentation}
 The log of the site: {log}"""
 RUNS = """A simulated site runs in {directory} already. Use it, end it, or start a second one beside it:
