@@ -146,7 +146,7 @@ RUN_STEPS = $(VENV)/bin/python tests/tools/steps.py --results $(STAGE)/results -
 # Three sizes: `make test` leaves out tests with the markers slow and nightly, `make test-all` those with nightly.
 # The longest steps are first, so that the lanes end at about the same time.
 LINT = docs types style yaml changelog reuse workflow
-QUICK = targets units simulator behaviors promotion hostile faults environment secrets examples $(LINT) validate tarball
+QUICK = targets environment behaviors units promotion simulator secrets faults examples hostile $(LINT) validate tarball
 SLOW = environment examples sanity promotion hostile recovery operations clients packaging docs-site ansiblelint integration/lookup_jwt integration/role_smoke_test
 test: dev stage ## Run the quick tests of all features, in minutes; the last line is the summary
 	@$(RUN_STEPS) 'MARKS=not slow and not nightly' PROCESSES=0 $(QUICK)
